@@ -1,0 +1,1 @@
+"""Front ends: they ask through one door and show the answer."""

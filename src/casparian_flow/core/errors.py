@@ -1,0 +1,207 @@
+"""The error tree: every error knows its code, what to do next, and whether trying again can help.
+
+CasparianError
+├── UsageError            exit 2   bad option, bad configuration, bad URI
+├── NotFound              exit 5   no such file, table, job, contract, parser
+├── HomeBusy              exit 6   another process holds the home
+├── Refused               exit 4   a person must approve first
+├── PlanStale             exit 1   the world moved since the plan was made
+├── VerificationFailed    exit 7   something does not match its digest or contract
+├── EnvironmentMissing    exit 9   the parser's environment is not available here
+├── ParserFailed          exit 1   the parser refused, crashed, hung or broke the protocol
+├── SinkError             exit 1   a target cannot take the tables
+└── InvariantBroken       exit 1   a bug of ours, with what is needed for a report
+
+Rows that do not fit are data (`core.quarantine`), never exceptions.
+"""
+
+from __future__ import annotations
+
+
+class CasparianError(Exception):
+    """The root. `message` says what happened; `where`, `why` and `fix` are one line each."""
+
+    code = "error"
+    exit_code = 1
+    hint = ""
+    transient = False
+
+    def __init__(self, message: str, *, where: str = "", why: str = "", fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.why = why
+        self.fix = fix or self.hint
+
+
+class UsageError(CasparianError):
+    """The request itself is wrong."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A setting is unknown, or its value does not fit."""
+
+    code = "config-invalid"
+    hint = "casparian config show"
+
+
+class NotFound(CasparianError):
+    """Nothing of that name exists."""
+
+    code = "not-found"
+    exit_code = 5
+
+
+class HomeBusy(CasparianError):
+    """Another process holds the home."""
+
+    code = "home-busy"
+    exit_code = 6
+    transient = True
+    hint = "wait for it to finish, or repeat the command with --wait"
+
+
+class Refused(CasparianError):
+    """Policy asks for a person's approval first."""
+
+    code = "approval-required"
+    exit_code = 4
+
+
+class PlanStale(CasparianError):
+    """The saved plan no longer describes the world."""
+
+    code = "plan-stale"
+    hint = "casparian plan"
+
+
+class VerificationFailed(CasparianError):
+    """Stored bytes do not match what was recorded about them."""
+
+    code = "verification-failed"
+    exit_code = 7
+
+
+class EnvironmentMissing(CasparianError):
+    """A library that the parser requires is not installed here."""
+
+    code = "environment-missing"
+    exit_code = 9
+
+
+class ParserFailed(CasparianError):
+    """The parser did not read the file to its end."""
+
+    code = "parser-failed"
+
+
+class ParserRefused(ParserFailed):
+    """The parser says that it can never read this file."""
+
+    code = "parser-refused"
+
+
+class ParserTransient(ParserFailed):
+    """The parser says that something outside the file failed."""
+
+    code = "parser-transient"
+    transient = True
+
+
+class ParserRaised(ParserFailed):
+    """The parser ended in an exception of its own."""
+
+    code = "parser-raised"
+
+
+class ParserCrashed(ParserFailed):
+    """The parser's process was ended by a signal or left early."""
+
+    code = "parser-crashed"
+
+
+class ParserTimedOut(ParserFailed):
+    """The parser did not finish within the job's time limit."""
+
+    code = "parser-timed-out"
+
+
+class ParserBrokeProtocol(ParserFailed):
+    """What arrived from the parser's process is not a valid stream."""
+
+    code = "parser-broke-protocol"
+
+
+class ParserReserved(ParserFailed):
+    """The parser yields a column of the reserved `_cf_` namespace."""
+
+    code = "parser-reserved-column"
+
+
+class ParserInvalid(ParserFailed):
+    """The file is not a parser: its manifest or its entry point cannot be read."""
+
+    code = "parser-invalid"
+    exit_code = 2
+
+
+class SourceChanged(CasparianError):
+    """The file changed while it was read; nothing of it became visible."""
+
+    code = "source-changed"
+    transient = True
+
+
+class SourceUnreadable(CasparianError):
+    """The file can be listed but not read."""
+
+    code = "source-unreadable"
+
+
+class OverTolerance(CasparianError):
+    """More rows were rejected than the policy tolerates; the file is held."""
+
+    code = "over-tolerance"
+
+
+class SinkError(CasparianError):
+    """A target cannot take the tables."""
+
+    code = "sink-error"
+
+
+class SinkUnavailable(SinkError):
+    """The target cannot be reached or opened."""
+
+    code = "sink-unavailable"
+    transient = True
+
+
+class OutputExists(SinkError):
+    """The target already has rows and its mode is `error`."""
+
+    code = "output-exists"
+    hint = "use --mode append or --mode replace, or choose another table"
+
+
+class LogConflict(SinkError):
+    """A commit's log entry exists already with other bytes."""
+
+    code = "log-conflict"
+    hint = "casparian doctor"
+
+
+class InvariantBroken(CasparianError):
+    """A promise of the product does not hold: a bug."""
+
+    code = "invariant-broken"
+    hint = "casparian doctor"
+
+
+class IllegalMove(InvariantBroken):
+    """A job cannot go from its state to that one."""
+
+    code = "illegal-move"

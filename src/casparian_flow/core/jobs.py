@@ -1,0 +1,63 @@
+"""The life of a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from casparian_flow.core.errors import IllegalMove
+from casparian_flow.core.ids import JobId, VersionId
+
+
+class JobState(StrEnum):
+    """Where a job stands; the last four are final."""
+
+    QUEUED = "queued"
+    DISPATCHED = "dispatched"
+    RUNNING = "running"
+    COMMITTING = "committing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    REJECTED = "rejected"
+
+
+MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.DISPATCHED, JobState.ABORTED, JobState.REJECTED}),
+    JobState.DISPATCHED: frozenset(
+        {JobState.RUNNING, JobState.QUEUED, JobState.FAILED, JobState.ABORTED, JobState.REJECTED}
+    ),
+    JobState.RUNNING: frozenset(
+        {JobState.COMMITTING, JobState.QUEUED, JobState.FAILED, JobState.ABORTED, JobState.REJECTED}
+    ),
+    JobState.COMMITTING: frozenset({JobState.COMPLETED}),
+    JobState.COMPLETED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.ABORTED: frozenset(),
+    JobState.REJECTED: frozenset(),
+}
+FINAL_STATES = frozenset(state for state, moves in MOVES.items() if not moves)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One file version through one artifact to its targets."""
+
+    id: JobId
+    version: VersionId
+    attempt: int = 0
+    state: JobState = JobState.QUEUED
+
+    def move(self, to: JobState) -> Job:
+        """The same job one step on; raises IllegalMove if the step is not allowed."""
+        if to not in MOVES[self.state]:
+            raise IllegalMove(f"job {self.id} cannot go from {self.state} to {to}")
+        return replace(self, state=to)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that the parser wrote while it read a file. `stream` is stdout, stderr or log."""
+
+    stream: str
+    text: str

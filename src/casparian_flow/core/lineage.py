@@ -1,0 +1,23 @@
+"""The reserved columns that every row carries in every sink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+RESERVED_PREFIX = "_cf_"
+
+JOB_ID = "_cf_job_id"
+FILE_VERSION_ID = "_cf_file_version_id"
+SOURCE_HASH = "_cf_source_hash"
+SOURCE_ROW = "_cf_source_row"
+PARSER_VERSION = "_cf_parser_version"
+PROCESSED_AT = "_cf_processed_at"
+LINEAGE_COLUMNS = (JOB_ID, FILE_VERSION_ID, SOURCE_HASH, SOURCE_ROW, PARSER_VERSION, PROCESSED_AT)
+
+RESCUED = "_cf_rescued"
+"""Values that no column of the contract holds: a list of (column, raw, code)."""
+
+
+def reserved_names(names: Iterable[str]) -> list[str]:
+    """Those of the names that a parser may not use; the prefix is reserved in any letter case."""
+    return [name for name in names if name.casefold().startswith(RESERVED_PREFIX)]

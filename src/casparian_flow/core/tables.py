@@ -1,0 +1,76 @@
+"""Table names: from a file's name, and which table a shape of columns belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from casparian_flow.core.hashing import PREFIX, digest_of_json
+
+_SUFFIX = re.compile(
+    r"""(?:[_\-.\s]*(?:
+        \d{4}[_\-.]?\d{2}[_\-.]?\d{2}(?:[T_\-.]?\d{2}[_\-.:]?\d{2}(?:[_\-.:]?\d{2})?Z?)?  # dates, with a time
+      | \d{4}[_\-.]\d{2}
+      | (?:part|pt|chunk|split|old|bak|backup|copy)[_\-.]?\d*
+      | \(\d+\)
+      | \d+
+    ))+$""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_EXTENSION = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,9})+(?:\.\d+)?$")
+_NOT_WORD = re.compile(r"[^0-9a-z]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+MAX_NAME = 60
+
+
+def snake_case(name: str) -> str:
+    """The name in lower case words joined by `_`; only `a-z`, `0-9` and `_` remain."""
+    return _NOT_WORD.sub("_", _CAMEL.sub("_", name).lower()).strip("_")[:MAX_NAME].strip("_")
+
+
+def table_from_file_name(file_name: str) -> str:
+    """The stem in snake case without trailing dates, digits, rotation and part suffixes.
+
+    Empty and digit-first names get the prefix `t_`: `fw_2026-03-02.csv` is `fw`, `2026.csv` is `t_2026`.
+    """
+    stem = file_name.rsplit("/", 1)[-1]
+    stem = re.sub(r"\.\d+$", "", stem)
+    bare = _EXTENSION.sub("", stem) or stem.lstrip(".")
+    shortened = snake_case(_SUFFIX.sub("", bare)) or snake_case(bare)
+    if not shortened or shortened[0].isdigit():
+        return f"t_{shortened}".rstrip("_")
+    return shortened
+
+
+def shape_suffix(columns: Iterable[str]) -> str:
+    """Six hex digits that name a shape of columns, whatever their order."""
+    return digest_of_json(sorted(columns)).removeprefix(PREFIX)[:6]
+
+
+def is_same_table(columns: Iterable[str], contract_columns: Iterable[str], *, headerless: bool) -> bool:
+    """Whether a file with these columns belongs to the table with that contract.
+
+    It does when they share at least half of the contract's columns by name; without a header, when the
+    number of columns is the same.
+    """
+    found, expected = set(columns), set(contract_columns)
+    if headerless:
+        return len(found) == len(expected)
+    return 2 * len(found & expected) >= len(expected)
+
+
+def choose_table(
+    base: str, columns: Iterable[str], contracts: Mapping[str, Iterable[str]], *, headerless: bool
+) -> str | None:
+    """The table among `base` and `base__…` that these columns belong to, or None if they found a new one.
+
+    With several, the one that shares most columns wins, ties to the shortest and then smallest name.
+    """
+    names = list(columns)
+    fitting = [
+        (-len(set(names) & set(known)), len(table), table)
+        for table, known in contracts.items()
+        if (table == base or re.fullmatch(re.escape(base) + r"__[0-9a-f]{6}", table))
+        and is_same_table(names, known, headerless=headerless)
+    ]
+    return min(fitting)[2] if fitting else None

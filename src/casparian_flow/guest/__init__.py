@@ -1,0 +1,1 @@
+"""The child process around a parser. Imports only the sdk, pyarrow and what the parser requires."""

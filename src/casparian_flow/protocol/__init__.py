@@ -1,0 +1,1 @@
+"""Bytes between processes: what sentinel and worker say to each other."""

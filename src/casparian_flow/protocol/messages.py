@@ -1,0 +1,166 @@
+"""The messages of sentinel and worker: strict structs, each naming the job and the attempt it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from casparian_flow.core.contracts import Contract
+from casparian_flow.core.jobs import LogLine
+from casparian_flow.core.outputs import PermittedEntry, SinkMode
+from casparian_flow.core.receipts import Receipt
+
+
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=True):
+    """The base: immutable, unknown fields refused, tagged by class name."""
+
+
+class ParserOrder(Message):
+    """Which parser to run and how. `shipped` parsers may read several files in one process."""
+
+    name: str
+    label: str
+    path: str
+    artifact_hash: str
+    env_hash: str
+    tables: str
+    requires: list[str]
+    declared: dict[str, Contract]
+    shipped: bool
+    options: dict[str, Any]
+
+
+class JobOrder(Message):
+    """One file version to parse. `path` is bytes, since names need not be text."""
+
+    job: int
+    attempt: int
+    path: bytes
+    size: int
+    mtime_ns: int
+    source_hash: str
+    file_version: int
+    base_table: str
+    processed_at_ns: int
+
+
+class Limits(Message):
+    """What one guest may use. Times in seconds, sizes in bytes."""
+
+    job_seconds: float = 3600.0
+    memory_bytes: int = 2 << 30
+    cpu_seconds: int = 3600
+    open_files: int = 128
+    scratch_bytes: int = 1 << 30
+    frame_bytes: int = 64 << 20
+    log_bytes: int = 64 << 10
+
+
+class Dispatch(Message):
+    """Sentinel to worker: parse these files, in this order, with one parser into one sink.
+
+    `contracts` are the contracts in force of every table that these files may belong to, by table.
+    """
+
+    parser: ParserOrder
+    jobs: list[JobOrder]
+    contracts: dict[str, Contract]
+    sink_uri: str
+    sink_mode: SinkMode
+    staging: str
+    limits: Limits = Limits()
+
+
+class OutputSurvey(Message):
+    """What a job found in one output for which no contract exists yet.
+
+    `survey` is the mergeable elimination state of its columns (`schema.survey`); `staged` the name of the file
+    in the staging folder that holds its rows as they came.
+    """
+
+    output: str
+    base_table: str
+    columns: list[str]
+    headerless: bool
+    rows: int
+    survey: bytes
+    staged: str
+
+
+class Surveyed(Message):
+    """Worker to sentinel: parsed, but at least one output waits for its contract."""
+
+    job: int
+    attempt: int
+    outputs: list[OutputSurvey]
+
+
+class Settle(Message):
+    """Sentinel to worker: the contracts of the surveyed outputs; cast the staged rows and seal.
+
+    `tables` maps each surveyed output to its table, `contracts` each table to its contract.
+    """
+
+    job: int
+    attempt: int
+    tables: dict[str, str]
+    contracts: dict[str, Contract]
+
+
+class Sealed(Message):
+    """Worker to sentinel: staged and sealed; may it be promoted?"""
+
+    job: int
+    attempt: int
+    receipt: Receipt
+
+
+class Permit(Message):
+    """Sentinel to worker: promote exactly these entries."""
+
+    job: int
+    attempt: int
+    entries: list[PermittedEntry]
+
+
+class Fenced(Message):
+    """Sentinel to worker: this attempt may not commit; discard what it staged."""
+
+    job: int
+    attempt: int
+    why: str
+
+
+class Conclude(Message):
+    """Worker to sentinel: promoted."""
+
+    job: int
+    attempt: int
+
+
+class Started(Message):
+    """Worker to sentinel: the guest has begun with this job."""
+
+    job: int
+    attempt: int
+
+
+class Failed(Message):
+    """Worker to sentinel: the attempt ended without a seal; nothing of it remains."""
+
+    job: int
+    attempt: int
+    code: str
+    message: str
+    why: str
+    transient: bool
+
+
+class Logged(Message):
+    """Worker to sentinel: lines the parser wrote during this job; `dropped` counts what was cut."""
+
+    job: int
+    attempt: int
+    lines: list[LogLine]
+    dropped: int

@@ -1,0 +1,1 @@
+"""From a parser's source to an artifact: what it is, read without running it."""

@@ -1,0 +1,1 @@
+"""Contracts over Arrow data: types, inference by elimination, validation."""

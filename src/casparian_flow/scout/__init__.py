@@ -1,0 +1,1 @@
+"""Finds files, versions and tags them; never parses them."""

@@ -1,0 +1,20 @@
+"""What a parser author imports. Standard library only, and nothing of the host."""
+
+from casparian_flow.sdk.columns import Column
+from casparian_flow.sdk.emit import Rejected, Rows, Verdict
+from casparian_flow.sdk.errors import PermanentError, TransientError
+from casparian_flow.sdk.manifest import PluginMetadata
+from casparian_flow.sdk.parser import BasePlugin, Context, FileEvent
+
+__all__ = [
+    "BasePlugin",
+    "Column",
+    "Context",
+    "FileEvent",
+    "PermanentError",
+    "PluginMetadata",
+    "Rejected",
+    "Rows",
+    "TransientError",
+    "Verdict",
+]

@@ -1,0 +1,34 @@
+"""The one manifest class: what a parser says about itself, read from the syntax tree and never by running it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from casparian_flow.sdk.columns import Column
+
+
+@dataclass(frozen=True, slots=True)
+class PluginMetadata:
+    """The parser's manifest; written as a literal call, `MANIFEST = PluginMetadata(...)`.
+
+    `pattern` (a glob or several), `topic`, `priority` and `subscriptions` wire the parser to files and tags.
+    `content` names the kinds of content it reads (`delimited jsonl json sqlite evtx log text`).
+    `outputs` declares columns per output; they are contract v1 of their tables.
+    `tables` says how outputs become tables: `topic` uses the output's own name, `file` names the table after the
+    file: output `""` is the file's table itself, any other output `x` is `<table>__x`.
+    `requires` are the distributions that the guest may import besides pyarrow.
+    `options` are the options it understands, with their defaults; None means "detect".
+    """
+
+    pattern: str | Sequence[str] = ()
+    topic: str | None = None
+    priority: int = 50
+    subscriptions: Sequence[str] = ()
+    outputs: Mapping[str, Sequence[Column]] = field(default_factory=dict)
+    version: str = "0"
+    content: Sequence[str] = ()
+    tables: str = "topic"
+    requires: Sequence[str] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)

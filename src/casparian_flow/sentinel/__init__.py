@@ -1,0 +1,1 @@
+"""Decides: plan, queue, dispatch, commit, recover. The single authority for every change of state."""

@@ -1,0 +1,76 @@
+"""What every sink promises: stage and seal hidden rows, promote them once, tell what is visible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Whose rows these are: part of every name that an attempt writes, so that names never collide."""
+
+    job: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What is visible of one table in one role: data files in log order, minus the rows of removed jobs.
+
+    `files` are paths; `removed_jobs` are jobs whose rows, still present in some of the files, are superseded;
+    `rows` counts what remains; `seq` is the last log entry that was read.
+    """
+
+    files: Sequence[str]
+    removed_jobs: Sequence[int]
+    rows: int
+    seq: int
+
+
+class Staged(Protocol):
+    """One table of one attempt while it is being written; hidden until promoted."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows, lineage columns included; every batch has the schema given to `stage`."""
+
+    def seal(self) -> SealedOutput:
+        """Flush everything to disk and tell what was written; no write may follow."""
+
+    def discard(self) -> None:
+        """Remove what was written; allowed at any time before promotion, and twice."""
+
+
+class Sink(Protocol):
+    """A place where tables land. `uri` is absolute."""
+
+    uri: str
+
+    def check(self) -> None:
+        """Raises SinkUnavailable, saying why and what to do, unless the target can be written to."""
+
+    def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> Staged:
+        """Open a hidden place for one table of one attempt."""
+
+    def promote(self, entries: Sequence[PermittedEntry]) -> None:
+        """Make the permitted entries visible, durably. Doing it again changes nothing.
+
+        Raises LogConflict if a name exists with other bytes.
+        """
+
+    def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
+        """Remove the sealed but never promoted files of an attempt."""
+
+    def sweep(self, keep: Sequence[Attempt]) -> int:
+        """Remove data files that no log entry names and that belong to none of `keep`; how many went."""
+
+    def snapshot(self, table: str, role: Role, as_of: int | None = None) -> Snapshot:
+        """What is visible now, or was when the entry `as_of` was the last."""
+
+    def tables(self, role: Role) -> list[str]:
+        """The tables that have at least one log entry."""

@@ -1,0 +1,1 @@
+"""Runs one job, from order to receipt; keeps no state and cannot reach the store."""
