@@ -1,0 +1,47 @@
+"""What an operation is: a name, a request, a reply, an effect class and a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+
+class Effect(StrEnum):
+    """What an operation may do, and so who may ask for it."""
+
+    READ = "read"
+    DRAFT = "draft"
+    EXECUTE = "execute"
+    APPROVE = "approve"
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The base of every request."""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of every reply: plain values that every front end shows alike."""
+
+
+Asked = TypeVar("Asked", bound=Request)
+Answered = TypeVar("Answered", bound=Reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[Asked, Answered]):
+    """One verb of the product.
+
+    A `read` function gets an `operations.context.Reading`; every other gets an `operations.context.Acting`, which
+    holds the home's lock.
+    """
+
+    name: str
+    request: type[Asked]
+    reply: type[Answered]
+    effect: Effect
+    function: Callable[[Any, Asked], Answered]
+    summary: str

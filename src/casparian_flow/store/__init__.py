@@ -1,0 +1,1 @@
+"""Control-plane state: its schema and all its SQL, and nobody else's."""

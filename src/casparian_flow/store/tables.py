@@ -1,0 +1,363 @@
+"""The schema of the control plane, to be read first.
+
+Times are nanoseconds since 1970 in UTC and end in `_ns`. Paths are bytes, since names need not be text; the
+readable form stands beside them. JSON columns hold what no statement filters by.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from casparian_flow.core.contracts import ContractState, Origin
+from casparian_flow.core.files import EntryKind
+from casparian_flow.core.jobs import JobState
+from casparian_flow.core.outputs import Role, SinkMode
+from casparian_flow.core.quarantine import EntryState
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+ID = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _one_of(column: str, values: type) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(str(value)) for value in values)})", name=f"{column}_known")
+
+
+# --- what the scout knows -------------------------------------------------------------------------------------
+
+sources = Table(
+    "scout_sources",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("root", LargeBinary, nullable=False, unique=True),
+    Column("display", Text, nullable=False),
+    Column("ignore", Text, nullable=False, server_default=""),
+    Column("added_at_ns", BigInteger, nullable=False),
+)
+
+scans = Table(
+    "scout_scans",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("source_id", ForeignKey("scout_sources.id"), nullable=False),
+    Column("started_at_ns", BigInteger, nullable=False),
+    Column("finished_at_ns", BigInteger),
+    Column("entries", Integer),
+    Column("problems", Integer),
+)
+
+locations = Table(
+    "scout_locations",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("source_id", ForeignKey("scout_sources.id"), nullable=False),
+    Column("rel_path", LargeBinary, nullable=False),
+    Column("display", Text, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("problem", Text, comment="why an entry that is not an ordinary readable file is one"),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("ctime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("is_dirty", Boolean, nullable=False, comment="the signs changed since the current version was hashed"),
+    Column("is_missing", Boolean, nullable=False, server_default=text("0")),
+    Column("part_of", ForeignKey("scout_locations.id"), comment="the database that this file is a companion of"),
+    Column("renamed_from", ForeignKey("scout_locations.id")),
+    Column("last_scan_id", BigInteger, nullable=False),
+    Column("current_version_id", BigInteger, comment="the newest version; kept when the file goes missing"),
+    UniqueConstraint("source_id", "rel_path"),
+    _one_of("kind", EntryKind),
+)
+Index("ix_scout_locations_dirty", locations.c.source_id, sqlite_where=locations.c.is_dirty.is_(True))
+Index("ix_scout_locations_version", locations.c.current_version_id)
+
+hashes = Table(
+    "scout_hashes",
+    metadata,
+    Column("source_hash", String(80), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("first_seen_at_ns", BigInteger, nullable=False),
+)
+
+versions = Table(
+    "scout_versions",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("location_id", ForeignKey("scout_locations.id"), nullable=False, index=True),
+    Column("source_hash", ForeignKey("scout_hashes.source_hash"), nullable=False, index=True),
+    Column("sha256", String(64)),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("content", String(40), nullable=False, comment="kind of content shown by the first 64 KiB"),
+    Column("content_reason", Text, nullable=False),
+    Column("detected_at_ns", BigInteger, nullable=False),
+)
+
+rules = Table(
+    "scout_rules",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("pattern", Text, nullable=False),
+    Column("tag", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("parser", Text),
+    Column("topic", Text),
+    Column("added_at_ns", BigInteger, nullable=False),
+    UniqueConstraint("pattern", "tag"),
+)
+
+tags = Table(
+    "scout_tags",
+    metadata,
+    Column("location_id", ForeignKey("scout_locations.id"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("rule_id", ForeignKey("scout_rules.id"), comment="null: given by a person"),
+)
+
+# --- parsers, plans, jobs -------------------------------------------------------------------------------------
+
+parsers = Table(
+    "cf_parsers",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("artifact_hash", String(80), nullable=False),
+    Column("env_hash", String(80), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("origin", String(20), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("manifest", Text, nullable=False),
+    Column("registered_at_ns", BigInteger, nullable=False),
+    UniqueConstraint("name", "artifact_hash", "env_hash"),
+)
+
+plans = Table(
+    "cf_plans",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("made_at_ns", BigInteger, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("fingerprint", String(80), nullable=False, comment="digest of every decision; a changed world changes it"),
+    Column("summary", Text, nullable=False),
+)
+
+decisions = Table(
+    "cf_decisions",
+    metadata,
+    Column("location_id", ForeignKey("scout_locations.id"), primary_key=True),
+    Column("plan_id", BigInteger, nullable=False),
+    Column("version_id", BigInteger),
+    Column("action", String(4), nullable=False),
+    Column("reason", String(30), nullable=False, index=True),
+    Column("detail", Text, nullable=False),
+    Column("parser", Text),
+    CheckConstraint("action IN ('run', 'skip')", name="action_known"),
+)
+
+jobs = Table(
+    "cf_jobs",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("plan_id", BigInteger, nullable=False, index=True),
+    Column("location_id", ForeignKey("scout_locations.id"), nullable=False),
+    Column("version_id", ForeignKey("scout_versions.id"), nullable=False, index=True),
+    Column("source_hash", String(80), nullable=False, index=True),
+    Column("parser_id", ForeignKey("cf_parsers.id"), nullable=False),
+    Column("reason", String(30), nullable=False),
+    Column("config", Text, nullable=False),
+    Column("config_hash", String(80), nullable=False),
+    Column("sink_uri", Text, nullable=False),
+    Column("sink_mode", String(10), nullable=False),
+    Column("base_table", Text, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False, server_default=text("0")),
+    Column("worker", Text),
+    Column("lease_until_ns", BigInteger),
+    Column("not_before_ns", BigInteger, nullable=False, server_default=text("0")),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_why", Text),
+    Column("is_transient", Boolean),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("queued_at_ns", BigInteger, nullable=False),
+    Column("started_at_ns", BigInteger),
+    Column("finished_at_ns", BigInteger),
+    Column("receipt", Text),
+    _one_of("state", JobState),
+    _one_of("sink_mode", SinkMode),
+)
+Index(
+    "ix_cf_jobs_claim",
+    jobs.c.priority.desc(),
+    jobs.c.id,
+    sqlite_where=jobs.c.state == text("'queued'"),
+    postgresql_where=jobs.c.state == text("'queued'"),
+)
+Index(
+    "ix_cf_jobs_committing",
+    jobs.c.id,
+    sqlite_where=jobs.c.state == text("'committing'"),
+    postgresql_where=jobs.c.state == text("'committing'"),
+)
+
+job_logs = Table(
+    "cf_job_logs",
+    metadata,
+    Column("job_id", ForeignKey("cf_jobs.id"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("stream", String(10), nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+# --- what landed ----------------------------------------------------------------------------------------------
+
+commits = Table(
+    "cf_commits",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("sink_uri", Text, nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("role", String(12), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("job_id", BigInteger, comment="null: a commit that only removes rows"),
+    Column("attempt", Integer),
+    Column("body", LargeBinary, nullable=False, comment="the log entry, byte for byte"),
+    Column("permitted_at_ns", BigInteger, nullable=False),
+    Column("is_recorded", Boolean, nullable=False),
+    UniqueConstraint("sink_uri", "table_name", "role", "seq"),
+    _one_of("role", Role),
+)
+Index("ix_cf_commits_job", commits.c.job_id)
+Index("ix_cf_commits_open", commits.c.id, sqlite_where=commits.c.is_recorded.is_(False))
+
+materializations = Table(
+    "cf_materializations",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("key", String(80), nullable=False, index=True),
+    Column("job_id", ForeignKey("cf_jobs.id"), nullable=False, index=True),
+    Column("target_key", String(80), nullable=False),
+    Column("source_hash", String(80), nullable=False, index=True),
+    Column("parser_name", Text, nullable=False),
+    Column("artifact_hash", String(80), nullable=False),
+    Column("env_hash", String(80), nullable=False),
+    Column("config_hash", String(80), nullable=False),
+    Column("sink_uri", Text, nullable=False),
+    Column("sink_mode", String(10), nullable=False),
+    Column("table_name", Text, nullable=False, comment="empty: the file held no rows for any table"),
+    Column("contract_hash", String(80), nullable=False),
+    Column("contract_version", Integer, nullable=False),
+    Column("accepted", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("row_digest", String(80), nullable=False),
+    Column("is_current", Boolean, nullable=False, comment="false: superseded, still readable as of its job"),
+    Column("recorded_at_ns", BigInteger, nullable=False),
+    UniqueConstraint("job_id", "table_name"),
+)
+
+quarantine = Table(
+    "cf_quarantine_groups",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("job_id", ForeignKey("cf_jobs.id"), nullable=False, index=True),
+    Column("table_name", Text, nullable=False),
+    Column("level", String(10), nullable=False),
+    Column("code", Text, nullable=False),
+    Column("column_name", Text, nullable=False),
+    Column("shape", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("sample", Text, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    _one_of("state", EntryState),
+)
+
+verdicts = Table(
+    "cf_verdicts",
+    metadata,
+    Column("job_id", ForeignKey("cf_jobs.id"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("runner_up", Text),
+)
+
+# --- contracts ------------------------------------------------------------------------------------------------
+
+contracts = Table(
+    "schema_contracts",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("table_name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("origin", String(12), nullable=False),
+    Column("hash", String(80), nullable=False),
+    Column("digest", String(80), nullable=False, comment="what an approval is bound to"),
+    Column("body", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("proposed_at_ns", BigInteger, nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("decided_at_ns", BigInteger),
+    Column("decided_by", Text),
+    Column("decision_reason", Text),
+    UniqueConstraint("table_name", "version", "hash"),
+    _one_of("state", ContractState),
+    _one_of("origin", Origin),
+)
+Index(
+    "uq_schema_contracts_in_force",
+    contracts.c.table_name,
+    unique=True,
+    sqlite_where=contracts.c.state == text("'applied'"),
+    postgresql_where=contracts.c.state == text("'applied'"),
+)
+
+drift = Table(
+    "schema_drift",
+    metadata,
+    Column("job_id", ForeignKey("cf_jobs.id"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("table_name", Text, nullable=False),
+    Column("axis", String(20), nullable=False),
+    Column("column_name", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+)
+
+meta = Table(
+    "cf_meta",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
