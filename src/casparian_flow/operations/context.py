@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from casparian_flow.sentinel.drive import Workers
+from casparian_flow.sentinel.recovery import Recovered
 from casparian_flow.settings import Home, Settings
+from casparian_flow.sinks.base import Sink
+from casparian_flow.store.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +29,22 @@ class Reading:
 
 Report = Callable[[str, dict[str, object]], None]
 """Progress as it happens: an event name, `noun.verb` in the past, and its values. It must return quickly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acting:
+    """The right to change one home: its lock is held and what a crash left is put right.
+
+    `workers` opens so many local workers; `clock` gives nanoseconds since 1970; `actor` is the person's login name.
+    """
+
+    home: Home
+    settings: Settings
+    database: Database
+    cwd: Path
+    clock: Callable[[], int]
+    actor: str
+    report: Report
+    recovered: Recovered
+    open_sink: Callable[[str], Sink]
+    workers: Callable[[int], AbstractContextManager[Workers]]

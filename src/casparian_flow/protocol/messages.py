@@ -26,7 +26,7 @@ class ParserOrder(Message):
     env_hash: str
     tables: str
     requires: list[str]
-    declared: dict[str, Contract]
+    declared: list[str]
     shipped: bool
     options: dict[str, Any]
 
@@ -75,8 +75,8 @@ class Dispatch(Message):
 class OutputSurvey(Message):
     """What a job found in one output for which no contract exists yet.
 
-    `survey` is the mergeable elimination state of its columns (`schema.survey`); `staged` the name of the file
-    in the staging folder that holds its rows as they came.
+    `survey` is the mergeable elimination state of its columns (`schema.survey`). `base_table` is the name that the
+    file asks for; which table it joins or founds is decided when every file has been surveyed.
     """
 
     output: str
@@ -85,7 +85,6 @@ class OutputSurvey(Message):
     headerless: bool
     rows: int
     survey: bytes
-    staged: str
 
 
 class Surveyed(Message):
@@ -97,13 +96,15 @@ class Surveyed(Message):
 
 
 class Settle(Message):
-    """Sentinel to worker: the contracts of the surveyed outputs; cast the staged rows and seal.
+    """Sentinel to worker: the tables and contracts of a surveyed job's outputs; cast its staged rows and seal.
 
     `tables` maps each surveyed output to its table, `contracts` each table to its contract.
     """
 
-    job: int
-    attempt: int
+    parser: ParserOrder
+    order: JobOrder
+    sink_uri: str
+    staging: str
     tables: dict[str, str]
     contracts: dict[str, Contract]
 
@@ -122,6 +123,13 @@ class Permit(Message):
     job: int
     attempt: int
     entries: list[PermittedEntry]
+
+
+class Held(Message):
+    """Sentinel to worker: kept sealed; the sentinel promotes it together with others at the end of the run."""
+
+    job: int
+    attempt: int
 
 
 class Fenced(Message):
@@ -164,3 +172,12 @@ class Logged(Message):
     attempt: int
     lines: list[LogLine]
     dropped: int
+
+
+class Idle(Message):
+    """Worker to sentinel: give me an order."""
+
+
+Order = Dispatch | Settle
+Report = Idle | Started | Surveyed | Sealed | Conclude | Failed | Logged
+Answer = Permit | Held | Fenced

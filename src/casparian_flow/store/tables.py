@@ -331,7 +331,6 @@ contracts = Table(
     Column("decided_at_ns", BigInteger),
     Column("decided_by", Text),
     Column("decision_reason", Text),
-    UniqueConstraint("table_name", "version", "hash"),
     _one_of("state", ContractState),
     _one_of("origin", Origin),
 )

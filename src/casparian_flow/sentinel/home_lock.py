@@ -1,0 +1,51 @@
+"""One process at a time may change a home; whoever is refused learns who holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from casparian_flow.core.errors import HomeBusy
+from casparian_flow.core.text import safe_text
+
+RETRY_SECONDS = 0.2
+
+
+@contextmanager
+def hold(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock for the length of the block. The kernel lets go of it when the process ends, however it ends.
+
+    Raises HomeBusy, naming the holder, when another process has it; with `wait` it waits instead.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as exc:
+                if not wait:
+                    raise HomeBusy("another process works in this home", where=str(path.parent), why=holder(path)) from exc
+                time.sleep(RETRY_SECONDS)
+        os.ftruncate(handle, 0)
+        command = " ".join(safe_text(part) for part in sys.argv)
+        os.pwrite(handle, json.dumps({"pid": os.getpid(), "command": command, "since": int(time.time())}).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def holder(path: Path) -> str:
+    """Who holds the lock, in words."""
+    try:
+        found = json.loads(path.read_text())
+        since = time.strftime("%H:%M:%S", time.localtime(found["since"]))
+        return f"held by process {found['pid']} since {since}: {found['command']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "held by a process that has not said its name yet"

@@ -1,0 +1,140 @@
+"""What a worker is told to do: claimed jobs made into an order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin
+from casparian_flow.core.contracts import Contract
+from casparian_flow.core.outputs import SinkMode
+from casparian_flow.protocol.messages import Dispatch, JobOrder, Limits, ParserOrder
+from casparian_flow.publish.manifest import Manifest
+from casparian_flow.store import jobs as job_store
+from casparian_flow.store.database import Database
+from casparian_flow.store.tables import locations, sources, versions
+
+GROUP_FILES = 50
+GROUP_BYTES = 8 << 20
+LEASE_NS = 15_000_000_000
+OLDEST_EVERY = 8
+"""Each eighth claim takes the oldest job whatever its priority, so that nothing starves."""
+
+PLACES = (
+    select(
+        versions.c.id,
+        versions.c.size,
+        versions.c.mtime_ns,
+        sources.c.root,
+        locations.c.rel_path,
+    )
+    .join(locations, locations.c.id == versions.c.location_id)
+    .join(sources, sources.c.id == locations.c.source_id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A parser that this run may use."""
+
+    artifact: ParserArtifact
+    manifest: Manifest
+
+
+class Dispatcher:
+    """Claims jobs for idle workers and words the orders; small files of one shipped parser travel together."""
+
+    def __init__(self, database: Database, parsers: Mapping[int, Registered], staging: str, limits: Limits) -> None:
+        self._database = database
+        self._parsers = parsers
+        self._staging = staging
+        self._limits = limits
+        self._claims = 0
+
+    def next_order(self, worker: str, contracts: Mapping[str, Contract], now_ns: int) -> Dispatch | None:
+        """The next order for a worker, its jobs now `dispatched` to it; None when nothing is due."""
+        self._claims += 1
+        with self._database.transaction() as connection:
+            first = job_store.claim(
+                connection, worker, now_ns, LEASE_NS, oldest_first=self._claims % OLDEST_EVERY == 0
+            )
+            if first is None:
+                return None
+            group = [first]
+            parser = self._parsers[first.parser_id]
+            sizes = _places(connection, [first.version_id])
+            if parser.artifact.origin is ParserOrigin.SHIPPED and sizes[first.version_id].size <= job_store.LARGEST_GROUPED:
+                more = job_store.claim_alike(connection, first, worker, now_ns, LEASE_NS, GROUP_FILES - 1)
+                group += self._fit(connection, more, sizes)
+            return self._word(first, parser, group, sizes, contracts, now_ns)
+
+    def _fit(
+        self, connection: Connection, more: Sequence[Row[Any]], places: dict[int, Row[Any]]
+    ) -> list[Row[Any]]:
+        """Those of the claimed jobs that fit into one group; the rest go back to the queue."""
+        places |= _places(connection, [row.version_id for row in more])
+        room = GROUP_BYTES - sum(place.size for place in places.values() if place.id not in {r.version_id for r in more})
+        fitting: list[Row[Any]] = []
+        for row in sorted(more, key=lambda row: row.id):
+            if (size := places[row.version_id].size) <= room:
+                fitting.append(row)
+                room -= size
+        kept = {row.id for row in fitting}
+        job_store.put_back(connection, [row.id for row in more if row.id not in kept])
+        return fitting
+
+    def _word(
+        self,
+        first: Row[Any],
+        parser: Registered,
+        group: Iterable[Row[Any]],
+        places: Mapping[int, Row[Any]],
+        contracts: Mapping[str, Contract],
+        now_ns: int,
+    ) -> Dispatch:
+        return Dispatch(
+            parser=parser_order(parser, json.loads(first.config)),
+            jobs=[
+                JobOrder(
+                    job=row.id,
+                    attempt=row.attempt,
+                    path=places[row.version_id].root.rstrip(b"/") + b"/" + places[row.version_id].rel_path,
+                    size=places[row.version_id].size,
+                    mtime_ns=places[row.version_id].mtime_ns,
+                    source_hash=row.source_hash,
+                    file_version=row.version_id,
+                    base_table=row.base_table,
+                    processed_at_ns=now_ns,
+                )
+                for row in group
+            ],
+            contracts=dict(contracts),
+            sink_uri=first.sink_uri,
+            sink_mode=SinkMode(first.sink_mode),
+            staging=self._staging,
+            limits=self._limits,
+        )
+
+
+def parser_order(parser: Registered, options: dict[str, Any]) -> ParserOrder:
+    """A parser as a worker is told about it."""
+    return ParserOrder(
+        name=parser.artifact.name,
+        label=parser.artifact.label,
+        path=parser.artifact.path,
+        artifact_hash=parser.artifact.artifact_hash,
+        env_hash=parser.artifact.env_hash,
+        tables=parser.manifest.tables,
+        requires=list(parser.manifest.requires),
+        declared=sorted(parser.manifest.outputs),
+        shipped=parser.artifact.origin is ParserOrigin.SHIPPED,
+        options=options,
+    )
+
+
+def _places(connection: Connection, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    return {row.id: row for row in connection.execute(PLACES.where(versions.c.id.in_(ids)))}

@@ -1,0 +1,267 @@
+"""What must run, what is skipped, and why: a pure function over what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from casparian_flow.core.artifacts import ParserStatus
+from casparian_flow.core.files import EntryKind
+from casparian_flow.core.hashing import digest_of_json
+from casparian_flow.core.reasons import RunReason, SkipReason
+from casparian_flow.core.tables import snake_case, table_from_file_name
+from casparian_flow.sentinel.routing import Candidate, Routing
+
+REPEATABLE = frozenset({"parser-raised", "parser-crashed", "parser-timed-out", "parser-broke-protocol"})
+"""Failures that are tried a second time before the planner gives up."""
+LASTING = frozenset({"parser-refused", "parser-reserved-column", "parser-invalid"})
+"""Failures that the same bytes and parser can only repeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFile:
+    """One location as the planner sees it."""
+
+    location: int
+    display: str
+    kind: str
+    problem: str | None
+    size: int
+    mtime_ns: int
+    is_missing: bool
+    part_of: str | None
+    version: int | None
+    source_hash: str | None
+    content: str | None
+    content_reason: str | None
+    tags: tuple[str, ...] = ()
+    is_selected: bool = True
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether something is there that should have been read and could not be."""
+        return self.kind == EntryKind.UNREADABLE or (self.kind == EntryKind.FILE and self.problem is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """One current materialization."""
+
+    source_hash: str
+    parser: str
+    artifact_hash: str
+    env_hash: str
+    config_hash: str
+    sink_uri: str
+    sink_mode: str
+    table: str
+    contract_hash: str
+    job: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """One job that ended without landing."""
+
+    source_hash: str
+    parser: str
+    artifact_hash: str
+    env_hash: str
+    config_hash: str
+    sink_uri: str
+    state: str
+    code: str
+    message: str
+    is_transient: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that decisions depend on, besides the files."""
+
+    routing: Routing
+    done: Mapping[str, Sequence[Done]]
+    """By source hash, oldest first."""
+    ended: Mapping[str, Sequence[Ended]]
+    """By source hash, oldest first."""
+    earlier: Mapping[int, frozenset[str]]
+    """Hashes of the earlier versions of a location."""
+    contracts: Mapping[str, str]
+    """Hash of the contract in force, by table."""
+    awaiting: frozenset[str]
+    """Tables whose first contract waits for a person."""
+    sink_uri: str
+    sink_mode: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    table: str | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What happens with one file, and why."""
+
+    file: PlannedFile
+    action: str
+    reason: RunReason | SkipReason
+    detail: str
+    parser: Candidate | None = None
+    base_table: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Decisions in path order."""
+
+    decisions: tuple[Decision, ...]
+    config_hash: str
+
+    @property
+    def runs(self) -> list[Decision]:
+        """The files that go through a parser."""
+        return [decision for decision in self.decisions if decision.action == "run"]
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of every decision: the same plan made again has the same, a moved world has another."""
+        return digest_of_json(
+            [
+                [d.file.location, d.file.version, d.action, d.reason, d.parser.artifact.artifact_hash if d.parser else ""]
+                for d in self.decisions
+            ]
+        )
+
+
+def config_hash(options: Mapping[str, object], table: str | None) -> str:
+    """Digest of what a person configured for a run that changes its rows."""
+    return digest_of_json(["config", dict(options), table])
+
+
+def make_plan(files: Iterable[PlannedFile], world: World) -> Plan:
+    """Decide for each file, in path order; of several files with the same bytes the first one runs."""
+    config = config_hash(world.options, world.table)
+    taken: dict[tuple[str, str], str] = {}
+    decisions = [_decide(file, world, config, taken) for file in sorted(files, key=lambda file: file.display)]
+    return Plan(decisions=tuple(decisions), config_hash=config)
+
+
+def _decide(file: PlannedFile, world: World, config: str, taken: dict[tuple[str, str], str]) -> Decision:
+    if (unfit := _unfit(file)) is not None:
+        return unfit
+    assert file.source_hash is not None and file.content is not None
+    route = world.routing.choose(file.display, file.content, file.content_reason or "", file.tags)
+    parser = route.parser
+    if parser is None:
+        return Decision(file=file, action="skip", reason=SkipReason.NO_PARSER, detail=route.why)
+    if parser.artifact.status is not ParserStatus.ACTIVE and world.routing.explicit is None:
+        return Decision(
+            file=file,
+            action="skip",
+            reason=SkipReason.PARSER_INACTIVE,
+            detail=f"{parser.artifact.name} is {parser.artifact.status}",
+            parser=parser,
+        )
+    first = taken.get((file.source_hash, parser.artifact.name))
+    if first is not None:
+        return Decision(
+            file=file, action="skip", reason=SkipReason.SAME_BYTES, detail=f"same bytes as {first}", parser=parser
+        )
+    taken[file.source_hash, parser.artifact.name] = file.display
+    base = world.table or (snake_case(route.topic) if route.topic else "") or table_from_file_name(file.display)
+    reason, detail = _reason(file, parser, world, config, route.why)
+    action = "run" if isinstance(reason, RunReason) else "skip"
+    return Decision(file=file, action=action, reason=reason, detail=detail, parser=parser, base_table=base)
+
+
+def _unfit(file: PlannedFile) -> Decision | None:
+    """The decision for what cannot or should not be parsed at all."""
+    if not file.is_selected:
+        return Decision(file=file, action="skip", reason=SkipReason.NOT_SELECTED, detail="outside the selection")
+    if file.is_missing:
+        return Decision(file=file, action="skip", reason=SkipReason.SOURCE_MISSING, detail="not there any more; its rows are kept")
+    if file.part_of is not None:
+        return Decision(file=file, action="skip", reason=SkipReason.NOT_SELECTED, detail=f"part of {file.part_of}")
+    if file.kind != EntryKind.FILE or file.problem or file.version is None:
+        return Decision(
+            file=file, action="skip", reason=SkipReason.NOT_SELECTED, detail=file.problem or f"not a regular file: {file.kind}"
+        )
+    if file.content == "empty":
+        return Decision(file=file, action="skip", reason=SkipReason.NO_PARSER, detail="the file is empty")
+    return None
+
+
+def _reason(
+    file: PlannedFile, parser: Candidate, world: World, config: str, why: str
+) -> tuple[RunReason | SkipReason, str]:
+    artifact = parser.artifact
+    same_bytes = [d for d in world.done.get(file.source_hash or "", ()) if d.parser == artifact.name]
+    if world.force and (same_bytes or world.ended.get(file.source_hash or "")):
+        return RunReason.FORCED, "asked for with --force"
+    if same_bytes:
+        changed = _changed(same_bytes, parser, world, config)
+        if changed is not None:
+            return changed
+        if any(d.version == file.version for d in same_bytes):
+            return SkipReason.UP_TO_DATE, f"job {same_bytes[-1].job}"
+        return SkipReason.SAME_BYTES, f"same bytes as in job {same_bytes[-1].job}"
+    failures = [
+        ended
+        for ended in world.ended.get(file.source_hash or "", ())
+        if ended.parser == artifact.name and ended.sink_uri == world.sink_uri
+    ]
+    alike = [
+        e
+        for e in failures
+        if (e.artifact_hash, e.env_hash, e.config_hash) == (artifact.artifact_hash, artifact.env_hash, config)
+    ]
+    if alike and alike[-1].state != "aborted":
+        return _after_failure(alike, world, file)
+    if failures and not alike:
+        last = failures[-1]
+        if last.artifact_hash != artifact.artifact_hash:
+            return RunReason.PARSER_CHANGED, f"the parser changed since it failed: {last.message}"
+        if last.env_hash != artifact.env_hash:
+            return RunReason.ENV_CHANGED, "the environment changed since it failed"
+        return RunReason.CONFIG_CHANGED, "the options changed since it failed"
+    earlier = world.earlier.get(file.location, frozenset()) - {file.source_hash}
+    if any(world.done.get(old) or world.ended.get(old) for old in earlier if old):
+        return RunReason.BYTES_CHANGED, why
+    if any(d.parser != artifact.name for d in world.done.get(file.source_hash or "", ())):
+        return RunReason.PARSER_CHANGED, why
+    return RunReason.NEW, why
+
+
+def _changed(
+    same_bytes: Sequence[Done], parser: Candidate, world: World, config: str
+) -> tuple[RunReason, str] | None:
+    """What differs between what was done with these bytes last and what would be done now."""
+    artifact, last = parser.artifact, same_bytes[-1]
+    if last.artifact_hash != artifact.artifact_hash:
+        return RunReason.PARSER_CHANGED, f"{artifact.name} changed since job {last.job}"
+    if last.env_hash != artifact.env_hash:
+        return RunReason.ENV_CHANGED, f"the environment changed since job {last.job}"
+    if last.config_hash != config:
+        return RunReason.CONFIG_CHANGED, f"the options changed since job {last.job}"
+    if not any((d.sink_uri, d.sink_mode) == (world.sink_uri, world.sink_mode) for d in same_bytes):
+        return RunReason.TARGET_CHANGED, f"not in {world.sink_uri} in mode {world.sink_mode} yet"
+    for d in same_bytes:
+        in_force = world.contracts.get(d.table)
+        if d.job == last.job and d.table and d.contract_hash and in_force != d.contract_hash:
+            return RunReason.CONTRACT_CHANGED, f"the contract of {d.table} changed since job {d.job}"
+    return None
+
+
+def _after_failure(alike: Sequence[Ended], world: World, file: PlannedFile) -> tuple[RunReason | SkipReason, str]:
+    last = alike[-1]
+    if last.code == "awaiting-approval":
+        waiting = [table for table in last.message.split() if table in world.awaiting]
+        if waiting:
+            return SkipReason.AWAITING_APPROVAL, f"the contract of {waiting[0]} is proposed, not approved"
+        return RunReason.CONTRACT_CHANGED, "its contract was decided"
+    if last.code == "over-tolerance":
+        return SkipReason.HELD_BY_POLICY, last.message
+    repeats = sum(1 for e in alike if e.code in REPEATABLE)
+    if last.code in LASTING or (last.code in REPEATABLE and repeats >= 2):
+        return SkipReason.GAVE_UP, last.message
+    return RunReason.PREVIOUS_FAILED, last.message

@@ -1,0 +1,71 @@
+"""Which parser reads a file: asked for, by tag rule, or by content; the choice explains itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from casparian_flow.core.artifacts import ParserArtifact, ParserStatus
+from casparian_flow.core.tags import TagRule, rules_for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A parser as the planner sees it: its artifact, its id in the store and what its manifest says."""
+
+    id: int
+    artifact: ParserArtifact
+    content: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    tables: str = "topic"
+    outputs: tuple[str, ...] = ()
+    """The tables it declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The parser chosen for a file, or None, and every step that led there."""
+
+    parser: Candidate | None
+    steps: tuple[str, ...]
+    topic: str | None = None
+
+    @property
+    def why(self) -> str:
+        """The step that decided."""
+        return self.steps[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Everything that a choice depends on, besides the file."""
+
+    parsers: Mapping[str, Candidate]
+    rules: Sequence[TagRule] = ()
+    explicit: str | None = None
+
+    def choose(self, path: str, content: str, content_reason: str, tags: Sequence[str] = ()) -> Route:
+        """The parser of a file by path, tags and content, in the order: asked for, tag rule, content."""
+        steps: list[str] = []
+        if self.explicit is not None:
+            return Route(self.parsers[self.explicit], (f"parser {self.explicit} was asked for",))
+        topic = None
+        for rule in rules_for(path, self.rules):
+            topic = topic or rule.topic
+            name = rule.parser or self._subscriber(rule.tag)
+            if name is None:
+                steps.append(f"rule {rule.pattern} gives tag {rule.tag}, which no parser subscribes to")
+            elif (found := self.parsers.get(name)) is None:
+                steps.append(f"rule {rule.pattern} names parser {name}, which does not exist")
+            else:
+                return Route(found, (*steps, f"rule {rule.pattern} (priority {rule.priority}) names {name}"), topic)
+        for tag in tags:
+            if name := self._subscriber(tag):
+                return Route(self.parsers[name], (*steps, f"tag {tag}: {name} subscribes to it"), topic)
+        for candidate in self.parsers.values():
+            if content in candidate.content and candidate.artifact.status is ParserStatus.ACTIVE:
+                return Route(candidate, (*steps, f"content is {content}: {content_reason}"), topic)
+        return Route(None, (*steps, f"content is {content}: {content_reason}"), topic)
+
+    def _subscriber(self, tag: str) -> str | None:
+        return next((name for name, parser in self.parsers.items() if tag in parser.subscriptions), None)

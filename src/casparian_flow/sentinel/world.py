@@ -1,0 +1,125 @@
+"""Gathers what the planner decides by: files, history, contracts and tag rules, from the store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from casparian_flow.core.outputs import SinkTarget
+from casparian_flow.sentinel.planner import Done, Ended, PlannedFile, World
+from casparian_flow.sentinel.routing import Candidate, Routing
+from casparian_flow.store import contracts as contract_store
+from casparian_flow.store import files as file_store
+from casparian_flow.store import plans as plan_store
+from casparian_flow.store import tags as tag_store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which files a plan is about: below these folders or exactly these files of a source, all where empty."""
+
+    sources: Sequence[int]
+    prefixes: Mapping[int, Sequence[bytes]] = field(default_factory=dict)
+    tag: str | None = None
+    since_ns: int | None = None
+
+
+def gather_files(connection: Connection, selection: Selection) -> list[PlannedFile]:
+    """Every location of the sources; those outside the selection are marked so."""
+    tags = tag_store.tags_of(connection, selection.sources)
+    rows = list(file_store.current_files(connection, selection.sources))
+    display_of = {row.location_id: row.display for row in rows}
+    return [
+        PlannedFile(
+            location=row.location_id,
+            display=row.display,
+            kind=row.kind,
+            problem=row.problem,
+            size=row.size,
+            mtime_ns=row.mtime_ns,
+            is_missing=row.is_missing,
+            part_of=display_of.get(row.part_of) if row.part_of is not None else None,
+            version=row.version_id,
+            source_hash=row.source_hash,
+            content=row.content,
+            content_reason=row.content_reason,
+            tags=tags.get(row.location_id, ()),
+            is_selected=_is_selected(row, selection, tags.get(row.location_id, ())),
+        )
+        for row in rows
+    ]
+
+
+def gather_world(
+    connection: Connection,
+    *,
+    parsers: Mapping[str, Candidate],
+    explicit: str | None,
+    target: SinkTarget,
+    options: Mapping[str, object],
+    table: str | None,
+    force: bool,
+) -> World:
+    """What was done, what failed, what is in force."""
+    done: dict[str, list[Done]] = defaultdict(list)
+    for row in plan_store.done(connection):
+        done[row.source_hash].append(
+            Done(
+                source_hash=row.source_hash,
+                parser=row.parser_name,
+                artifact_hash=row.artifact_hash,
+                env_hash=row.env_hash,
+                config_hash=row.config_hash,
+                sink_uri=row.sink_uri,
+                sink_mode=row.sink_mode,
+                table=row.table_name,
+                contract_hash=row.contract_hash,
+                job=row.job_id,
+                version=row.version_id,
+            )
+        )
+    ended: dict[str, list[Ended]] = defaultdict(list)
+    for row in plan_store.unfinished(connection):
+        ended[row.source_hash].append(
+            Ended(
+                source_hash=row.source_hash,
+                parser=row.parser_name,
+                artifact_hash=row.artifact_hash,
+                env_hash=row.env_hash,
+                config_hash=row.config_hash,
+                sink_uri=row.sink_uri,
+                state=row.state,
+                code=row.error_code or "",
+                message=row.error_message or "",
+                is_transient=bool(row.is_transient),
+            )
+        )
+    return World(
+        routing=Routing(parsers=parsers, rules=tag_store.all_rules(connection), explicit=explicit),
+        done=done,
+        ended=ended,
+        earlier=plan_store.earlier_hashes(connection),
+        contracts={table: contract.hash for table, contract in contract_store.in_force(connection).items()},
+        awaiting=frozenset(contract_store.proposed(connection)),
+        sink_uri=target.uri,
+        sink_mode=target.mode,
+        options=options,
+        table=table,
+        force=force,
+    )
+
+
+def _is_selected(row: file_store.FileRow, selection: Selection, tags: Sequence[str]) -> bool:
+    prefixes = selection.prefixes.get(row.source_id, ())
+    if prefixes and not any(_is_below(row.rel_path, prefix) for prefix in prefixes):
+        return False
+    if selection.tag is not None and selection.tag not in tags:
+        return False
+    return selection.since_ns is None or row.mtime_ns >= selection.since_ns
+
+
+def _is_below(path: bytes, prefix: bytes) -> bool:
+    return not prefix or path == prefix or path.startswith(prefix.rstrip(b"/") + b"/")

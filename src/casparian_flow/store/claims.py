@@ -1,0 +1,83 @@
+"""Claiming queued jobs: one atomic statement on every database, side by side.
+
+Each sets `dispatched`, raises the attempt and returns what was claimed; of two racing claimers exactly one gets a job.
+The SQLite form runs today; the others compile to golden SQL and run with the scale work.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Select, Update, bindparam, literal_column, select, text, update
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from casparian_flow.store.tables import jobs
+
+CLAIMED = (
+    jobs.c.id,
+    jobs.c.attempt,
+    jobs.c.plan_id,
+    jobs.c.location_id,
+    jobs.c.version_id,
+    jobs.c.source_hash,
+    jobs.c.parser_id,
+    jobs.c.config,
+    jobs.c.config_hash,
+    jobs.c.sink_uri,
+    jobs.c.sink_mode,
+    jobs.c.base_table,
+)
+
+_QUEUED = jobs.c.state == literal_column("'queued'")
+_DUE = jobs.c.not_before_ns <= bindparam("now_ns")
+_BY_PRIORITY = (jobs.c.priority.desc(), jobs.c.id)
+
+
+def _taking(statement: Update) -> Update:
+    return statement.values(
+        state=literal_column("'dispatched'"),
+        attempt=jobs.c.attempt + 1,
+        worker=bindparam("worker"),
+        lease_until_ns=bindparam("lease_until_ns"),
+    )
+
+
+def _next(limit: int, *conditions: object, oldest_first: bool = False) -> Select[tuple[int]]:
+    order = (jobs.c.id,) if oldest_first else _BY_PRIORITY
+    return select(jobs.c.id).where(_QUEUED, _DUE, *conditions).order_by(*order).limit(literal_column(str(limit)))  # type: ignore[arg-type]
+
+
+def claim_on_sqlite(limit: int = 1, *, oldest_first: bool = False) -> ReturningUpdate[tuple[object, ...]]:
+    """The next jobs by priority, or the oldest ones so that nothing starves."""
+    chosen = _next(limit, oldest_first=oldest_first).scalar_subquery()
+    return _taking(update(jobs).where(_QUEUED, jobs.c.id.in_(chosen))).returning(*CLAIMED)
+
+
+def claim_alike_on_sqlite(limit: int) -> ReturningUpdate[tuple[object, ...]]:
+    """More jobs of small files that can share a process with one already claimed."""
+    chosen = _next(
+        limit,
+        jobs.c.parser_id == bindparam("parser"),
+        jobs.c.config_hash == bindparam("config"),
+        jobs.c.sink_uri == bindparam("sink"),
+        jobs.c.plan_id == bindparam("plan"),
+        text("(SELECT size FROM scout_versions v WHERE v.id = cf_jobs.version_id) <= :largest"),
+    ).scalar_subquery()
+    return _taking(update(jobs).where(_QUEUED, jobs.c.id.in_(chosen))).returning(*CLAIMED)
+
+
+def claim_on_postgresql(limit: int = 1) -> ReturningUpdate[tuple[object, ...]]:
+    """The same for PostgreSQL: rows that another claimer holds are passed over."""
+    chosen = _next(limit).with_for_update(skip_locked=True).scalar_subquery()
+    return _taking(update(jobs).where(jobs.c.id.in_(chosen))).returning(*CLAIMED)
+
+
+def claim_on_mssql(limit: int = 1) -> ReturningUpdate[tuple[object, ...]]:
+    """The same for SQL Server: a hinted CTE updated in place. Compiled and compared, never executed here."""
+    chosen = (
+        select(jobs.c.id)
+        .where(_QUEUED, _DUE)
+        .order_by(*_BY_PRIORITY)
+        .limit(literal_column(str(limit)))
+        .with_hint(jobs, "WITH (ROWLOCK, READPAST, UPDLOCK)", "mssql")
+        .cte("next_jobs")
+    )
+    return _taking(update(jobs).where(jobs.c.id.in_(select(chosen.c.id)))).returning(*CLAIMED)

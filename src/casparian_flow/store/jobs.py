@@ -1,0 +1,208 @@
+"""Jobs: queued, claimed, moved and ended by statements that name the state they expect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, case, insert, literal_column, select, update
+
+from casparian_flow.core.jobs import JobState, LogLine
+from casparian_flow.store import claims
+from casparian_flow.store.tables import job_logs, jobs
+
+LARGEST_GROUPED = 1 << 20
+"""Files above this size are never grouped with others in one process."""
+
+PERMIT_COMMIT = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
+    .values(state=JobState.COMMITTING, receipt=bindparam("sealed_receipt"))
+)
+START = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(jobs.c.state == literal_column("'dispatched'"), jobs.c.cancel_requested.is_(False))
+    .values(state=JobState.RUNNING, started_at_ns=bindparam("now_ns"))
+)
+COMPLETE = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.state == literal_column("'committing'"))
+    .values(state=JobState.COMPLETED, finished_at_ns=bindparam("now_ns"), lease_until_ns=None, is_transient=None)
+)
+END = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING)))
+    .values(
+        state=bindparam("to"),
+        finished_at_ns=bindparam("now_ns"),
+        error_code=bindparam("code"),
+        error_message=bindparam("message"),
+        error_why=bindparam("why"),
+        is_transient=bindparam("transient"),
+        failures=jobs.c.failures + 1,
+        lease_until_ns=None,
+    )
+)
+REQUEUE = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING)))
+    .values(
+        state=JobState.QUEUED,
+        not_before_ns=bindparam("due_ns"),
+        failures=jobs.c.failures + case((literal_column(":counts"), 1), else_=0),
+        error_code=bindparam("code"),
+        error_message=bindparam("message"),
+        lease_until_ns=None,
+    )
+)
+ABANDON_UNPERMITTED = (
+    update(jobs)
+    .where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING)))
+    .values(
+        state=JobState.ABORTED,
+        finished_at_ns=bindparam("now_ns"),
+        error_code="interrupted",
+        error_message=bindparam("message"),
+        lease_until_ns=None,
+    )
+)
+REQUEST_CANCEL = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"))
+    .where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING)))
+    .values(cancel_requested=True)
+)
+COMMITTING = select(jobs.c.id, jobs.c.attempt).where(jobs.c.state == literal_column("'committing'"))
+OF_PLAN = select(
+    jobs.c.id, jobs.c.state, jobs.c.error_code, jobs.c.location_id, jobs.c.error_message, jobs.c.error_why
+).where(jobs.c.plan_id == bindparam("plan"))
+
+
+def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Add jobs in state `queued`; every column without a default must be given."""
+    if rows:
+        connection.execute(insert(jobs), rows)
+
+
+_CLAIM = {oldest: claims.claim_on_sqlite(1, oldest_first=oldest) for oldest in (False, True)}
+
+
+def claim(connection: Connection, worker: str, now_ns: int, lease_ns: int, *, oldest_first: bool) -> Row[Any] | None:
+    """Take one job for a worker; None when none is due."""
+    return connection.execute(
+        _CLAIM[oldest_first], {"worker": worker, "now_ns": now_ns, "lease_until_ns": now_ns + lease_ns}
+    ).first()
+
+
+def claim_alike(
+    connection: Connection, first: Row[Any], worker: str, now_ns: int, lease_ns: int, limit: int
+) -> Sequence[Row[Any]]:
+    """Take up to `limit` more jobs of small files for the process that reads the first."""
+    return connection.execute(
+        claims.claim_alike_on_sqlite(limit),
+        {
+            "worker": worker,
+            "now_ns": now_ns,
+            "lease_until_ns": now_ns + lease_ns,
+            "parser": first.parser_id,
+            "config": first.config_hash,
+            "sink": first.sink_uri,
+            "plan": first.plan_id,
+            "largest": LARGEST_GROUPED,
+        },
+    ).all()
+
+
+def put_back(connection: Connection, ids: Iterable[int]) -> None:
+    """Return claimed jobs that were not begun to the queue, their attempt not counted."""
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.id.in_(list(ids)), jobs.c.state == literal_column("'dispatched'"))
+        .values(state=JobState.QUEUED, attempt=jobs.c.attempt - 1, lease_until_ns=None)
+    )
+
+
+def start(connection: Connection, job: int, attempt: int, now_ns: int) -> bool:
+    """Whether this attempt may run: false when it is stale or cancelled."""
+    return connection.execute(START, {"job": job, "of_attempt": attempt, "now_ns": now_ns}).rowcount == 1
+
+
+def permit(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
+    """The commit point: whether this attempt may make its rows visible; from here on it only rolls forward."""
+    return connection.execute(PERMIT_COMMIT, {"job": job, "of_attempt": attempt, "sealed_receipt": receipt}).rowcount == 1
+
+
+def complete(connection: Connection, job: int, now_ns: int) -> bool:
+    """Record that a permitted job's rows are visible."""
+    return connection.execute(COMPLETE, {"job": job, "now_ns": now_ns}).rowcount == 1
+
+
+def end(
+    connection: Connection,
+    job: int,
+    attempt: int,
+    to: JobState,
+    now_ns: int,
+    *,
+    code: str,
+    message: str,
+    why: str = "",
+    transient: bool = False,
+) -> bool:
+    """End an attempt that has no permit, for good."""
+    changed = connection.execute(
+        END,
+        {
+            "job": job,
+            "of_attempt": attempt,
+            "to": to,
+            "now_ns": now_ns,
+            "code": code,
+            "message": message,
+            "why": why,
+            "transient": transient,
+        },
+    )
+    return changed.rowcount == 1
+
+
+def requeue(
+    connection: Connection, job: int, attempt: int, due_ns: int, *, counts: bool, code: str = "", message: str = ""
+) -> bool:
+    """Give a job without a permit another attempt, not before `due_ns`; `counts` says it failed by itself."""
+    changed = connection.execute(
+        REQUEUE,
+        {"job": job, "of_attempt": attempt, "due_ns": due_ns, "counts": counts, "code": code, "message": message},
+    )
+    return changed.rowcount == 1
+
+
+def abandon_unpermitted(connection: Connection, now_ns: int, message: str) -> int:
+    """Abort what an earlier process left without a permit; how many there were."""
+    return connection.execute(ABANDON_UNPERMITTED, {"now_ns": now_ns, "message": message}).rowcount
+
+
+def of_plan(connection: Connection, plan: int) -> Sequence[Row[Any]]:
+    """How the jobs of a plan stand."""
+    return connection.execute(OF_PLAN, {"plan": plan}).all()
+
+
+def request_cancel(connection: Connection, job: int) -> bool:
+    """Ask for a job to stop before it commits; false when it is committing or over."""
+    return connection.execute(REQUEST_CANCEL, {"job": job}).rowcount == 1
+
+
+def add_log_lines(connection: Connection, job: int, attempt: int, first: int, lines: Sequence[LogLine]) -> None:
+    """Keep what a parser wrote, in order, from line number `first`."""
+    if lines:
+        connection.execute(
+            insert(job_logs),
+            [
+                {"job_id": job, "attempt": attempt, "line": first + at, "stream": line.stream, "text": line.text}
+                for at, line in enumerate(lines)
+            ],
+        )

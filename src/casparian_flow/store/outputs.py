@@ -1,0 +1,181 @@
+"""What landed: log entries with their sequence numbers, materializations, quarantine groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, exists, func, insert, select, update
+
+from casparian_flow.core.outputs import PermittedEntry, Role
+from casparian_flow.core.quarantine import EntryState
+from casparian_flow.store.tables import commits, jobs, locations, materializations, quarantine, versions
+
+LAST_SEQ = select(func.max(commits.c.seq)).where(
+    commits.c.sink_uri == bindparam("sink"), commits.c.table_name == bindparam("table"), commits.c.role == bindparam("role")
+)
+UNRECORDED = (
+    select(
+        commits.c.id,
+        commits.c.sink_uri,
+        commits.c.table_name,
+        commits.c.role,
+        commits.c.seq,
+        commits.c.body,
+        commits.c.job_id,
+    )
+    .where(commits.c.is_recorded.is_(False))
+    .order_by(commits.c.id)
+)
+RECORD_COMMIT = update(commits).where(commits.c.job_id == bindparam("job")).values(is_recorded=True)
+RECORD_RETIREMENT = update(commits).where(commits.c.id == bindparam("commit")).values(is_recorded=True)
+
+_now_current = (
+    select(locations.c.id)
+    .join(versions, versions.c.id == locations.c.current_version_id)
+    .where(versions.c.source_hash == bindparam("hash"))
+)
+_old = versions.alias("old_versions")
+_carrier = locations.alias("carriers")
+_newer = versions.alias("newer_versions")
+_is_carried = exists(
+    select(_carrier.c.id)
+    .join(_newer, _newer.c.id == _carrier.c.current_version_id)
+    .where(_newer.c.source_hash == materializations.c.source_hash)
+)
+_VISIBLE = (
+    materializations.c.id,
+    materializations.c.job_id,
+    materializations.c.table_name,
+    materializations.c.sink_uri,
+    materializations.c.source_hash,
+    materializations.c.accepted,
+    materializations.c.quarantined,
+)
+SUPERSEDED_BY = select(*_VISIBLE).where(
+    materializations.c.is_current.is_(True),
+    materializations.c.sink_uri == bindparam("sink"),
+    materializations.c.job_id != bindparam("job"),
+    (
+        (materializations.c.source_hash == bindparam("hash"))
+        & (materializations.c.parser_name == bindparam("parser"))
+    )
+    | (
+        materializations.c.source_hash.in_(
+            select(_old.c.source_hash).where(
+                _old.c.location_id.in_(_now_current), _old.c.source_hash != bindparam("hash")
+            )
+        )
+        & ~_is_carried
+    ),
+)
+STALE = (
+    select(*_VISIBLE)
+    .where(materializations.c.is_current.is_(True), ~_is_carried)
+    .order_by(materializations.c.id)
+)
+SUPERSEDE = (
+    update(materializations)
+    .where(
+        materializations.c.job_id.in_(bindparam("jobs", expanding=True)),
+        materializations.c.table_name == bindparam("table"),
+        materializations.c.sink_uri == bindparam("sink"),
+    )
+    .values(is_current=False)
+)
+SUPERSEDE_QUARANTINE = (
+    update(quarantine)
+    .where(quarantine.c.job_id.in_(bindparam("jobs", expanding=True)), quarantine.c.table_name == bindparam("table"))
+    .values(is_current=False)
+)
+CURRENT_IN_TABLE = select(*_VISIBLE).where(
+    materializations.c.is_current.is_(True),
+    materializations.c.sink_uri == bindparam("sink"),
+    materializations.c.table_name == bindparam("table"),
+)
+
+BROUGHT_BY_PLAN = (
+    select(
+        materializations.c.table_name,
+        func.max(materializations.c.contract_version).label("contract_version"),
+        func.count().label("files"),
+        func.sum(materializations.c.accepted).label("accepted"),
+        func.sum(materializations.c.quarantined).label("quarantined"),
+    )
+    .join(jobs, jobs.c.id == materializations.c.job_id)
+    .where(jobs.c.plan_id == bindparam("plan"), materializations.c.table_name != "")
+    .group_by(materializations.c.table_name)
+    .order_by(materializations.c.table_name)
+)
+OPEN_QUARANTINE = select(func.coalesce(func.sum(quarantine.c.rows), 0)).where(
+    quarantine.c.is_current.is_(True), quarantine.c.state == EntryState.OPEN
+)
+
+
+def next_seq(connection: Connection, sink: str, table: str, role: Role) -> int:
+    """The sequence number of a log's next entry; only valid inside the permit's transaction."""
+    last = connection.execute(LAST_SEQ, {"sink": sink, "table": table, "role": role}).scalar()
+    return 1 if last is None else int(last) + 1
+
+
+def add_commit(
+    connection: Connection, sink: str, entry: PermittedEntry, now_ns: int, *, job: int | None, attempt: int | None
+) -> int:
+    """Fix the bytes of one log entry before anyone writes it; the commit's id."""
+    return int(
+        connection.execute(
+            insert(commits).returning(commits.c.id),
+            {
+                "sink_uri": sink,
+                "table_name": entry.table,
+                "role": entry.role,
+                "seq": entry.seq,
+                "job_id": job,
+                "attempt": attempt,
+                "body": entry.body,
+                "permitted_at_ns": now_ns,
+                "is_recorded": False,
+            },
+        ).scalar_one()
+    )
+
+
+def unrecorded(connection: Connection) -> Sequence[Row[Any]]:
+    """Entries that were permitted and may or may not have been written, oldest first."""
+    return connection.execute(UNRECORDED).all()
+
+
+def superseded_by(connection: Connection, sink: str, job: int, source_hash: str, parser: str) -> Sequence[Row[Any]]:
+    """Current materializations that a job replaces.
+
+    Those of the same bytes by the same parser, and those of older versions of its locations whose bytes no
+    location carries any more.
+    """
+    return connection.execute(SUPERSEDED_BY, {"sink": sink, "job": job, "hash": source_hash, "parser": parser}).all()
+
+
+def stale(connection: Connection) -> Sequence[Row[Any]]:
+    """Current materializations of bytes that no location carries any more."""
+    return connection.execute(STALE).all()
+
+
+def supersede(connection: Connection, sink: str, table: str, removed: Sequence[int]) -> None:
+    """Take the rows that jobs brought to a table, and their quarantine, out of the current view."""
+    if removed:
+        connection.execute(SUPERSEDE, {"jobs": list(removed), "table": table, "sink": sink})
+        connection.execute(SUPERSEDE_QUARANTINE, {"jobs": list(removed), "table": table})
+
+
+def current_in_table(connection: Connection, sink: str, table: str) -> Sequence[Row[Any]]:
+    """What is visible of a table now."""
+    return connection.execute(CURRENT_IN_TABLE, {"sink": sink, "table": table}).all()
+
+
+def brought_by_plan(connection: Connection, plan: int) -> Sequence[Row[Any]]:
+    """What a plan's jobs brought to each table."""
+    return connection.execute(BROUGHT_BY_PLAN, {"plan": plan}).all()
+
+
+def open_quarantine(connection: Connection) -> int:
+    """How many rows wait in quarantine, undecided."""
+    return int(connection.execute(OPEN_QUARANTINE).scalar_one())

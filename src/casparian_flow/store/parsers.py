@@ -1,0 +1,60 @@
+"""Parser artifacts that were seen, each at its content and environment."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
+from casparian_flow.core.ids import ArtifactHash, EnvHash
+from casparian_flow.store.tables import parsers
+
+FIND = select(parsers.c.id, parsers.c.status, parsers.c.path).where(
+    parsers.c.name == bindparam("name"),
+    parsers.c.artifact_hash == bindparam("artifact"),
+    parsers.c.env_hash == bindparam("environment"),
+)
+MOVE = update(parsers).where(parsers.c.id == bindparam("parser")).values(path=bindparam("to"), status=bindparam("now"))
+
+
+def register(connection: Connection, artifact: ParserArtifact, manifest: str, now_ns: int) -> int:
+    """The id of an artifact, remembered at first sight; where it lies is kept up to date."""
+    found = connection.execute(
+        FIND,
+        {"name": artifact.name, "artifact": artifact.artifact_hash, "environment": artifact.env_hash},
+    ).first()
+    if found is not None:
+        if (found.path, found.status) != (artifact.path, artifact.status):
+            connection.execute(MOVE, {"parser": found.id, "to": artifact.path, "now": artifact.status})
+        return int(found.id)
+    return int(
+        connection.execute(
+            insert(parsers).returning(parsers.c.id),
+            {
+                "name": artifact.name,
+                "version": artifact.version,
+                "artifact_hash": artifact.artifact_hash,
+                "env_hash": artifact.env_hash,
+                "path": artifact.path,
+                "origin": artifact.origin,
+                "status": artifact.status,
+                "manifest": manifest,
+                "registered_at_ns": now_ns,
+            },
+        ).scalar_one()
+    )
+
+
+def by_id(connection: Connection) -> dict[int, ParserArtifact]:
+    """Every artifact that was ever registered."""
+    return {
+        row.id: ParserArtifact(
+            name=row.name,
+            version=row.version,
+            artifact_hash=ArtifactHash(row.artifact_hash),
+            env_hash=EnvHash(row.env_hash),
+            path=row.path,
+            origin=ParserOrigin(row.origin),
+            status=ParserStatus(row.status),
+        )
+        for row in connection.execute(select(parsers))
+    }

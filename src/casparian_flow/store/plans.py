@@ -1,0 +1,123 @@
+"""Plans and their decisions: for every file, whether it runs or is skipped, and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, literal_column, select
+
+from casparian_flow.store.database import Database
+from casparian_flow.store.tables import jobs, locations, materializations, parsers, plans, versions
+
+DONE = (
+    select(
+        materializations.c.source_hash,
+        materializations.c.parser_name,
+        materializations.c.artifact_hash,
+        materializations.c.env_hash,
+        materializations.c.config_hash,
+        materializations.c.sink_uri,
+        materializations.c.sink_mode,
+        materializations.c.table_name,
+        materializations.c.contract_hash,
+        materializations.c.job_id,
+        jobs.c.version_id,
+    )
+    .join(jobs, jobs.c.id == materializations.c.job_id)
+    .where(materializations.c.is_current.is_(True))
+    .order_by(materializations.c.job_id)
+)
+UNFINISHED = (
+    select(
+        jobs.c.source_hash,
+        parsers.c.name.label("parser_name"),
+        parsers.c.artifact_hash,
+        parsers.c.env_hash,
+        jobs.c.config_hash,
+        jobs.c.sink_uri,
+        jobs.c.state,
+        jobs.c.error_code,
+        jobs.c.error_message,
+        jobs.c.is_transient,
+        jobs.c.failures,
+        jobs.c.id,
+    )
+    .join(parsers, parsers.c.id == jobs.c.parser_id)
+    .where(jobs.c.state.in_(("failed", "rejected", "aborted")))
+    .order_by(jobs.c.id)
+)
+EARLIER_VERSIONS = (
+    select(versions.c.location_id, versions.c.source_hash)
+    .join(locations, locations.c.id == versions.c.location_id)
+    .where(versions.c.id != locations.c.current_version_id)
+)
+SAVED = select(plans).where(plans.c.id == bindparam("plan"))
+
+_UPSERT = """
+INSERT INTO cf_decisions (location_id, plan_id, version_id, action, reason, detail, parser)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (location_id) DO UPDATE SET
+    plan_id = excluded.plan_id, version_id = excluded.version_id, action = excluded.action,
+    reason = excluded.reason, detail = excluded.detail, parser = excluded.parser
+WHERE (version_id, action, reason, detail, parser)
+    IS NOT (excluded.version_id, excluded.action, excluded.reason, excluded.detail, excluded.parser)
+"""
+
+
+def done(connection: Connection) -> Sequence[Row[Any]]:
+    """What is materialized and current, by bytes and parser, oldest first."""
+    return connection.execute(DONE).all()
+
+
+def unfinished(connection: Connection) -> Sequence[Row[Any]]:
+    """Jobs that ended without landing, oldest first."""
+    return connection.execute(UNFINISHED).all()
+
+
+def earlier_hashes(connection: Connection) -> dict[int, frozenset[str]]:
+    """The bytes that each location carried before its current version, for locations that changed."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for location, source_hash in connection.execute(EARLIER_VERSIONS):
+        found[location].add(source_hash)
+    return {location: frozenset(hashes) for location, hashes in found.items()}
+
+
+def save(connection: Connection, plan: int, now_ns: int, request: str, fingerprint: str, summary: str) -> None:
+    """Keep a plan so that it can be run as it is, or be refused as stale."""
+    connection.execute(
+        insert(plans),
+        {"id": plan, "made_at_ns": now_ns, "request": request, "fingerprint": fingerprint, "summary": summary},
+    )
+
+
+def saved(connection: Connection, plan: int) -> Row[Any] | None:
+    """A saved plan, or None."""
+    return connection.execute(SAVED, {"plan": plan}).first()
+
+
+def decide(database: Database, rows: Iterable[tuple[int, int, int | None, str, str, str, str | None]]) -> None:
+    """Keep the newest decision of each location: (location, plan, version, action, reason, detail, parser).
+
+    A decision that says the same as before is not written again. Call inside a transaction.
+    """
+    database.driver.executemany(_UPSERT, rows)
+
+
+def is_in_use(connection: Connection, sink: str, table: str) -> bool:
+    """Whether a table of a sink has rows in its current view."""
+    return (
+        connection.execute(
+            select(literal_column("1"))
+            .where(
+                materializations.c.sink_uri == sink,
+                materializations.c.table_name == table,
+                materializations.c.is_current.is_(True),
+            )
+            .limit(1)
+        ).first()
+        is not None
+    )
+
+

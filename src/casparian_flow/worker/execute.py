@@ -1,0 +1,207 @@
+"""The heart of the worker: one order, from the first byte parsed to rows that are visible or gone."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from casparian_flow.core.errors import CasparianError, ParserFailed
+from casparian_flow.core.jobs import LogLine
+from casparian_flow.protocol.messages import (
+    Conclude,
+    Dispatch,
+    Failed,
+    JobOrder,
+    Logged,
+    Fenced,
+    Held,
+    Permit,
+    Sealed,
+    Settle,
+    Started,
+)
+from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.worker.bridge import parse
+from casparian_flow.worker.cancel import CancelToken
+from casparian_flow.worker.channel import Channel
+from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Printed, Raised, RejectedRecord
+from casparian_flow.worker.job_run import JobRun
+from casparian_flow.worker.launch import ISOLATION
+from casparian_flow.worker.link import Link
+from casparian_flow.worker.pending import job_folder, read_pending
+from casparian_flow.worker.seal import lineage_of, seal_channels, with_more
+from casparian_flow.worker.spill import read_spill
+from casparian_flow.worker.tables import under_contract
+
+LOG_LINES_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a worker works with."""
+
+    open_sink: Callable[[str], Sink]
+
+
+def parse_group(dispatch: Dispatch, link: Link, tools: Tools, stop: CancelToken) -> None:
+    """Parse the files of an order in one guest; after a crash the rest is read one per guest.
+
+    Every job of the order ends with exactly one report, unless `stop` is cancelled.
+    """
+    waiting = list(dispatch.jobs)
+    alone = False
+    while waiting and not stop.is_cancelled:
+        group = waiting[:1] if alone else waiting
+        begun = _Group(dispatch, group, link, tools).run(stop)
+        alone = len(begun) < len(group)
+        waiting = [job for job in waiting if job.job not in begun]
+
+
+class _Group:
+    """One guest and the jobs it reads, one after another."""
+
+    def __init__(self, dispatch: Dispatch, jobs: Sequence[JobOrder], link: Link, tools: Tools) -> None:
+        self._dispatch = dispatch
+        self._jobs = {job.job: job for job in jobs}
+        self._link = link
+        self._sink = tools.open_sink(dispatch.sink_uri)
+        self._begun: set[int] = set()
+        self._current: JobOrder | None = None
+        self._run: JobRun | None = None
+        self._lines: list[LogLine] = []
+
+    def run(self, stop: CancelToken) -> set[int]:
+        """Parse until the guest is done or gone; the jobs that got an answer."""
+        with closing(parse(self._dispatch.parser, list(self._jobs.values()), self._dispatch.limits, stop)) as events:
+            try:
+                for event in events:
+                    self._handle(event)
+            except ParserFailed as error:  # the guest could not be started, or never began
+                for job in self._jobs.values():
+                    if job.job not in self._begun:
+                        self._begun.add(job.job)
+                        self._link.send(failure(job, error))
+            finally:
+                self._drop()
+        return self._begun
+
+    def _handle(self, event: Event) -> None:
+        """Take one event in. What fails here fails its job alone; the rest of that job's events is passed over."""
+        try:
+            match event:
+                case Began():
+                    self._begin(self._jobs[event.job])
+                case Batch() if self._run:
+                    self._run.take(event)
+                case RejectedRecord() if self._run:
+                    self._run.reject(event)
+                case Noted() if self._run:
+                    self._run.note(event)
+                case Printed():
+                    self._lines.append(LogLine(event.stream, event.text))
+                    if len(self._lines) >= LOG_LINES_AT_ONCE:
+                        self._send_log(0)
+                case Ended():
+                    self._send_log(event.log_dropped)
+                    if self._run:
+                        self._end(self._run, event)
+                case Raised():
+                    self._begun.add(event.job)
+                    self._current = self._jobs[event.job]
+                    self._fail(event.error)
+                case _:
+                    pass
+        except CasparianError as error:
+            self._fail(error)
+
+    def _begin(self, job: JobOrder) -> None:
+        self._begun.add(job.job)
+        self._current = job
+        self._link.send(Started(job=job.job, attempt=job.attempt))
+        dispatch = self._dispatch
+        self._run = JobRun(dispatch.parser, job, dispatch.contracts, self._sink, Path(dispatch.staging))
+
+    def _end(self, run: JobRun, event: Ended) -> None:
+        outcome = run.finish(event, ISOLATION)
+        self._run = None
+        if isinstance(outcome, Sealed):
+            commit(outcome, self._sink, self._link)
+        else:
+            self._link.send(outcome)
+
+    def _fail(self, error: CasparianError) -> None:
+        assert self._current is not None
+        self._send_log(0)
+        self._drop()
+        self._link.send(failure(self._current, error))
+
+    def _drop(self) -> None:
+        if self._run is not None:
+            run, self._run = self._run, None
+            run.discard()
+
+    def _send_log(self, dropped: int) -> None:
+        if self._current is not None and (self._lines or dropped):
+            lines, self._lines = self._lines, []
+            job = self._current
+            self._link.send(Logged(job=job.job, attempt=job.attempt, lines=lines, dropped=dropped))
+
+
+def settle_job(settle: Settle, link: Link, tools: Tools) -> None:
+    """Cast the staged rows of a surveyed job to their contracts, seal and commit."""
+    began = time.monotonic()
+    sink = tools.open_sink(settle.sink_uri)
+    folder = job_folder(Path(settle.staging), settle.order)
+    attempt = Attempt(job=settle.order.job, attempt=settle.order.attempt)
+    lineage = lineage_of(settle.parser, settle.order)
+    pending = read_pending(folder)
+    channels: dict[str, Channel] = {}
+    try:
+        for spilled in pending.spilled:
+            table = settle.tables[spilled.output]
+            contract = settle.contracts[table]
+            channel = channels.setdefault(table, Channel(table, contract, attempt, sink, lineage))
+            if spilled.rows is not None:
+                for batch, source_row, start, end in read_spill(folder / spilled.rows):
+                    channel.accept(under_contract(batch, contract), source_row, start, end)
+            if spilled.rejected is not None:
+                for batch, source_row, _start, _end in read_spill(folder / spilled.rejected):
+                    channel.reject(batch, source_row)
+        receipt = with_more(pending.receipt, seal_channels(channels.values()), time.monotonic() - began)
+        commit(Sealed(job=attempt.job, attempt=attempt.attempt, receipt=receipt), sink, link)
+    except CasparianError as error:
+        for channel in channels.values():
+            channel.discard()
+        sink.discard(attempt, pending.receipt.outputs)
+        link.send(failure(settle.order, error))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def commit(sealed: Sealed, sink: Sink, link: Link) -> None:
+    """Ask for the permit of a sealed attempt; promote with it, discard without."""
+    answer = link.ask(sealed)
+    match answer:
+        case Permit():
+            sink.promote(answer.entries)
+            link.send(Conclude(job=sealed.job, attempt=sealed.attempt))
+        case Held():
+            pass
+        case Fenced():
+            sink.discard(Attempt(job=sealed.job, attempt=sealed.attempt), sealed.receipt.outputs)
+
+
+def failure(job: JobOrder, error: CasparianError) -> Failed:
+    """The report of an attempt that ended in an error."""
+    return Failed(
+        job=job.job,
+        attempt=job.attempt,
+        code=error.code,
+        message=error.message,
+        why=error.why,
+        transient=error.transient,
+    )

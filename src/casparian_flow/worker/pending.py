@@ -1,0 +1,42 @@
+"""What a surveyed job leaves in its staging folder until its contracts are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from casparian_flow.core.receipts import Receipt
+from casparian_flow.protocol.messages import JobOrder
+
+NAME = "pending.json"
+
+
+class Spilled(msgspec.Struct, frozen=True, kw_only=True):
+    """The spills of one output by file name; None where there was nothing."""
+
+    output: str
+    rows: str | None
+    rejected: str | None
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sealed already and what waits."""
+
+    receipt: Receipt
+    spilled: list[Spilled]
+
+
+def job_folder(staging: Path, order: JobOrder) -> Path:
+    """The staging folder of one attempt."""
+    return staging / f"{order.job}.{order.attempt}"
+
+
+def write_pending(folder: Path, pending: Pending) -> None:
+    """Leave word of what waits."""
+    (folder / NAME).write_bytes(msgspec.json.encode(pending))
+
+
+def read_pending(folder: Path) -> Pending:
+    """What waits."""
+    return msgspec.json.decode((folder / NAME).read_bytes(), type=Pending)

@@ -1,0 +1,81 @@
+"""From channels to a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from casparian_flow.core.outputs import SealedOutput
+from casparian_flow.core.quarantine import QuarantineGroup
+from casparian_flow.core.receipts import DriftNote, OutputCounts, Receipt, VerdictNote
+from casparian_flow.protocol.messages import JobOrder, ParserOrder
+from casparian_flow.sinks.lineage import Lineage
+from casparian_flow.worker.channel import Channel
+from casparian_flow.worker.surroundings import VERSION, host_name, user_name
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTables:
+    """Everything that some channels sealed."""
+
+    counts: tuple[OutputCounts, ...]
+    outputs: tuple[SealedOutput, ...]
+    groups: tuple[QuarantineGroup, ...]
+    drift: tuple[DriftNote, ...]
+
+
+def seal_channels(channels: Iterable[Channel]) -> SealedTables:
+    """Flush every channel to disk."""
+    counts: list[OutputCounts] = []
+    outputs: list[SealedOutput] = []
+    groups: list[QuarantineGroup] = []
+    drift: list[DriftNote] = []
+    for channel in channels:
+        count, sealed = channel.seal()
+        counts.append(count)
+        outputs += sealed
+        groups += channel.groups()
+        drift += channel.drift()
+    return SealedTables(tuple(counts), tuple(outputs), tuple(groups), tuple(drift))
+
+
+def receipt_of(
+    sealed: SealedTables, verdicts: tuple[VerdictNote, ...], isolation: str, seconds: float, bytes_read: int
+) -> Receipt:
+    """The evidence of one attempt on this machine."""
+    return Receipt(
+        counts=sealed.counts,
+        outputs=sealed.outputs,
+        groups=sealed.groups,
+        drift=sealed.drift,
+        verdicts=verdicts,
+        isolation=isolation,
+        seconds=seconds,
+        bytes_read=bytes_read,
+        host=host_name(),
+        user=user_name(),
+        version=VERSION,
+    )
+
+
+def with_more(receipt: Receipt, sealed: SealedTables, seconds: float) -> Receipt:
+    """The receipt with what was sealed later."""
+    return replace(
+        receipt,
+        counts=receipt.counts + sealed.counts,
+        outputs=receipt.outputs + sealed.outputs,
+        groups=receipt.groups + sealed.groups,
+        drift=receipt.drift + sealed.drift,
+        seconds=receipt.seconds + seconds,
+    )
+
+
+def lineage_of(parser: ParserOrder, order: JobOrder) -> Lineage:
+    """The lineage that every row of the job carries."""
+    return Lineage(
+        job=order.job,
+        file_version=order.file_version,
+        source_hash=order.source_hash,
+        parser_version=parser.label,
+        processed_at_ns=order.processed_at_ns,
+    )
