@@ -95,7 +95,7 @@ class Gatherer:
         return Piece(batch, tuple(None if place is None else pa.concat_arrays(place) for place in self._dict_places))
 
     def _settle(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch with columns that are all null, or absent, as they were last seen, so that schemas change little."""
+        """The batch with absent and all-null columns as they were last seen, so that schemas change little."""
         found = dict(zip(batch.schema.names, zip(batch.schema, batch.columns, strict=True), strict=True))
         for name, field in self._known.items():
             if name not in found or pa.types.is_null(found[name][0].type):

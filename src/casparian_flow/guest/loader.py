@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from casparian_flow.guest.problems import BadYield, NotAParser
+from casparian_flow.guest.sources import import_parser
 from casparian_flow.sdk import BasePlugin, Context, FileEvent, PluginMetadata, Rejected, Rows, Verdict
 
 Emit = Callable[[Any], None]
@@ -20,26 +19,13 @@ Entry = Callable[[Path, Context, Emit], None]
 
 def load(path: Path, name: str, config: Mapping[str, Any]) -> Entry:
     """Import the parser at `path` (a file, or a folder with `parser.py`); raises what its module body raises."""
-    module = _import(path / "parser.py" if path.is_dir() else path)
+    module = import_parser(path)
     default = _default_output(module, name)
     if isinstance(handler_class := getattr(module, "Handler", None), type):
         return _handler_entry(handler_class, config, default)
     if callable(parse := getattr(module, "parse", None)):
         return _function_entry(parse, getattr(module, "configure", None), config, default)
     raise NotAParser("no entry point: define `parse(path)` or a class `Handler(BasePlugin)`")
-
-
-def _import(file: Path) -> ModuleType:
-    sys.dont_write_bytecode = True  # nothing is written beside a parser
-    sys.path.insert(0, str(file.parent))
-    name = f"parser_{file.stem}" if file.stem != "parser" else "parser"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise NotAParser(f"{file.name} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _default_output(module: ModuleType, name: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from casparian_flow.guest.loader import Entry, load
+from casparian_flow.guest.pandas_import import spare_pandas
 from casparian_flow.guest.problems import BadYield, NotAParser, ReservedColumn
 from casparian_flow.guest.section import Section
 from casparian_flow.guest.wire import Kind, Wire
@@ -43,6 +44,7 @@ def run(wire: Wire, order: Any) -> None:
 
 def _load(parser: Any) -> Entry | BaseException:
     try:
+        spare_pandas(Path(parser["path"]), parser["requires"])
         return load(Path(parser["path"]), parser["name"], parser["options"])
     except (Exception, SystemExit) as exc:
         return exc

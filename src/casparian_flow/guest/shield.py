@@ -1,6 +1,6 @@
 """What the guest does to itself before any parser code runs: limits, and an end when its host ends.
 
-The kernel cage (no new privileges, Landlock, seccomp) belongs here too, as one more function that `guest.__main__` calls after `limit`.
+The kernel cage (no new privileges, Landlock, seccomp) belongs here as one more function, called after `limit`.
 """
 
 from __future__ import annotations

@@ -69,11 +69,10 @@ class Guest:
 
     def kill(self) -> None:
         """SIGKILL to the whole process group; nothing happens if it has gone."""
-        with self._lock:
-            # The leader may be reaped already: its group keeps the number as long as a member lives, and without
-            # members the call fails, for the kernel does not hand the number out again that soon.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        # The leader may be reaped already: its group keeps the number as long as a member lives, and without members
+        # the call fails, for the kernel does not hand the number out again that soon.
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def end(self) -> None:
         """Kill what still runs, wait for it, close every descriptor and remove the scratch folder."""
@@ -127,7 +126,12 @@ def _close(*fds: int) -> None:
 
 def _order(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -> bytes:
     order: dict[str, Any] = {
-        "parser": {"name": parser.name, "path": parser.path, "options": parser.options},
+        "parser": {
+            "name": parser.name,
+            "path": parser.path,
+            "options": parser.options,
+            "requires": parser.requires,
+        },
         "jobs": [
             {
                 "job": job.job,
