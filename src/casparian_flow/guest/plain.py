@@ -1,0 +1,87 @@
+"""Which Arrow types travel between guest and host, and how the others become one of them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from pyarrow import types
+
+from casparian_flow.guest.problems import BadYield
+
+_PLAIN = (
+    types.is_null,
+    types.is_boolean,
+    types.is_integer,
+    types.is_floating,
+    types.is_decimal,
+    types.is_temporal,
+    types.is_string,
+    types.is_large_string,
+    types.is_binary,
+    types.is_large_binary,
+    types.is_fixed_size_binary,
+)
+
+
+def is_plain(kind: pa.DataType) -> bool:
+    """Whether a column of this type may travel: no dictionaries, views, unions, run-ends or extensions."""
+    if isinstance(kind, pa.BaseExtensionType) or types.is_interval(kind):
+        return False
+    if types.is_nested(kind):
+        listed = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+        if not (listed or types.is_struct(kind) or types.is_map(kind)):
+            return False
+        return all(is_plain(kind.field(at).type) for at in range(kind.num_fields))
+    return any(test(kind) for test in _PLAIN)
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type that travels in place of this one; raises BadYield if there is none."""
+    if is_plain(kind):
+        return kind
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain_type(kind.storage_type)
+    if types.is_dictionary(kind) or types.is_run_end_encoded(kind):
+        return plain_type(kind.value_type)
+    if types.is_string_view(kind):
+        return pa.large_string()
+    if types.is_binary_view(kind):
+        return pa.large_binary()
+    if types.is_list(kind):
+        return pa.list_(_plain_field(kind.value_field))
+    if types.is_large_list(kind):
+        return pa.large_list(_plain_field(kind.value_field))
+    if types.is_fixed_size_list(kind):
+        return pa.list_(_plain_field(kind.value_field), kind.list_size)
+    if types.is_struct(kind):
+        return pa.struct([_plain_field(kind.field(at)) for at in range(kind.num_fields)])
+    raise BadYield(f"columns of Arrow type {kind} cannot be sent; cast them first")
+
+
+def _plain_field(field: pa.Field) -> pa.Field:
+    return pa.field(field.name, plain_type(field.type), field.nullable)
+
+
+def plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch in types that travel, keeping only the metadata that the sdk defines."""
+    columns = []
+    fields = []
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        kind = plain_type(field.type)
+        fields.append(pa.field(field.name, kind, metadata=_known(field.metadata)))
+        columns.append(column if kind == field.type else _cast(field.name, column, kind))
+    schema = pa.schema(fields, metadata=_known(batch.schema.metadata))
+    return pa.RecordBatch.from_arrays(columns, schema=schema) if columns else batch
+
+
+def _known(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes] | None:
+    kept = {key: value for key, value in (metadata or {}).items() if key.startswith(b"cf.")}
+    return kept or None
+
+
+def _cast(name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if isinstance(column, pa.ExtensionArray):
+        return _cast(name, column.storage, kind) if column.type.storage_type != kind else column.storage
+    try:
+        return column.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:
+        raise BadYield(f"column {name!r} of Arrow type {column.type} cannot be sent as {kind}: {exc}") from exc

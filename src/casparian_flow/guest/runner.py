@@ -1,0 +1,81 @@
+"""Runs the jobs of one order, one section each."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from casparian_flow.guest.loader import Entry, load
+from casparian_flow.guest.pandas_import import spare_pandas
+from casparian_flow.guest.problems import BadYield, NotAParser, ReservedColumn
+from casparian_flow.guest.section import Section
+from casparian_flow.guest.wire import Kind, Wire
+from casparian_flow.sdk import Context, PermanentError, TransientError
+
+TRACE_LINES = 12
+
+
+def run(wire: Wire, order: Any) -> None:
+    """Parse every file of the order; a failure closes its own section only."""
+    parser = order["parser"]
+    entry: Entry | BaseException | None = None
+    for job in order["jobs"]:
+        section = Section(wire, job["job"], order["frame_bytes"])
+        context = Context(job["source_hash"], job["file_version"], parser["options"])
+        try:
+            if entry is None:
+                entry = _load(parser)
+            if isinstance(entry, BaseException):
+                raise entry
+            entry(Path(job["path"]), context, section.emit)
+            section.finish()
+        except (Exception, SystemExit) as exc:
+            _flush_streams()
+            section.fail(_kind(exc), _message(exc), _trace(exc))
+        else:
+            _flush_streams()
+            section.close()
+        wire.await_go()
+    wire.send(Kind.BYE, {})
+    wire.flush()
+
+
+def _load(parser: Any) -> Entry | BaseException:
+    try:
+        spare_pandas(Path(parser["path"]), parser["requires"])
+        return load(Path(parser["path"]), parser["name"], parser["options"])
+    except (Exception, SystemExit) as exc:
+        return exc
+
+
+def _flush_streams() -> None:
+    """What the parser printed is in the pipes before its section closes."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            continue  # the parser closed or replaced it: then there is nothing of ours to flush
+
+
+def _kind(exc: BaseException) -> str:
+    if isinstance(exc, PermanentError):
+        return "permanent"
+    if isinstance(exc, TransientError):
+        return "transient"
+    if isinstance(exc, ReservedColumn):
+        return "reserved-column"
+    if isinstance(exc, BadYield):
+        return "bad-yield"
+    return "invalid" if isinstance(exc, NotAParser) else "raised"
+
+
+def _message(exc: BaseException) -> str:
+    if isinstance(exc, (PermanentError, TransientError, ReservedColumn, BadYield, NotAParser)):
+        return str(exc) or type(exc).__name__
+    return "".join(traceback.format_exception_only(exc)).strip()
+
+
+def _trace(exc: BaseException) -> str:
+    return "\n".join("".join(traceback.format_exception(exc)).splitlines()[-TRACE_LINES:])

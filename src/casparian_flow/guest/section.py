@@ -1,0 +1,167 @@
+"""One job's section of the stream: what the parser emits, checked, gathered and sent."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from casparian_flow.guest.gather import Gatherer
+from casparian_flow.guest.pieces import Piece, presence
+from casparian_flow.guest.problems import BadYield, ReservedColumn
+from casparian_flow.guest.wire import MAX_COLUMNS, MAX_HEAD, MAX_RAW, MAX_SCHEMAS, PLACES, Kind, Wire
+from casparian_flow.sdk.emit import Rejected, Rows, Verdict
+
+LINGER_SECONDS = 0.25
+"""Longest that rows stay here while the parser goes on yielding."""
+MAX_WAITING = 64
+"""Most outputs that hold rows back at once."""
+RESERVED_PREFIX = "_cf_"
+MAX_TEXT = 4_096
+
+
+class Section:
+    """Takes what a parser emits. Memory is bounded by a few batches, whatever the parser emits in all."""
+
+    def __init__(self, wire: Wire, job: int, frame_bytes: int) -> None:
+        self._wire = wire
+        self._job = job
+        self._frame_bytes = frame_bytes
+        self._gatherers: dict[str, Gatherer] = {}
+        self._waiting: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._schemas: dict[str, list[tuple[int, pa.Schema]]] = {}
+        self._declared = 0
+        self._flushed = time.monotonic()
+        wire.send(Kind.BEGIN, {"job": job})
+        wire.flush()
+
+    def emit(self, item: Any) -> None:
+        """Take one item that a parser yielded or published; raises BadYield or ReservedColumn."""
+        if isinstance(item, Rejected):
+            self._reject(item)
+        elif isinstance(item, Verdict):
+            self._note(item)
+        elif isinstance(item, Rows):
+            self._add(item)
+        elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+            self._add(Rows(item[0], item[1]))
+        else:
+            raise BadYield(
+                f"a parser yields (output, data), Rows, Rejected or Verdict, not a {type(item).__name__}"
+                + (f" of {len(item)}" if isinstance(item, tuple) else "")
+            )
+        if time.monotonic() - self._flushed >= LINGER_SECONDS or len(self._waiting) > MAX_WAITING:
+            self._flush()
+
+    def finish(self) -> None:
+        """Send everything that waits; raises BadYield if it cannot be sent."""
+        self._flush()
+
+    def close(self) -> None:
+        """Close the section with its counts."""
+        self._wire.send(Kind.END, {"job": self._job, "counts": self._counts})
+        self._wire.flush()
+
+    def fail(self, kind: str, message: str, trace: str = "") -> None:
+        """Close the section as failed; what waits is dropped."""
+        head = {"job": self._job, "kind": kind, "message": clean(message), "trace": clean(trace, 4 * MAX_TEXT)}
+        self._wire.send(Kind.FAILED, head)
+        self._wire.flush()
+
+    def _flush(self) -> None:
+        for output in sorted(self._waiting):
+            self._gatherers[output].flush()
+        self._waiting.clear()
+        self._wire.flush()
+        self._flushed = time.monotonic()
+
+    def _count(self, output: Any, rows: int) -> None:
+        if not isinstance(output, str):
+            raise BadYield(f"an output's name is text, not a {type(output).__name__}")
+        if output.casefold().startswith(RESERVED_PREFIX):
+            raise ReservedColumn(f"the output {output!r} lies in the reserved namespace {RESERVED_PREFIX}")
+        self._counts[output] = self._counts.get(output, 0) + rows
+
+    def _add(self, rows: Rows) -> None:
+        self._count(rows.output, 0)
+        if rows.output not in self._gatherers:
+            self._gatherers[rows.output] = Gatherer(partial(self._send, rows.output))
+        self._waiting.add(rows.output)
+        self._gatherers[rows.output].add(rows)
+
+    def _reject(self, item: Rejected) -> None:
+        self._count(item.output, 1)
+        raw = b"" if item.raw is None else bytes(item.raw[:MAX_RAW])
+        head = {
+            "output": item.output,
+            "code": clean(item.code),
+            "message": clean(item.message),
+            "start": item.start,
+            "end": item.end,
+            "locator": None if item.locator is None else clean(item.locator),
+            "source_row": item.source_row,
+            "has_raw": item.raw is not None,
+        }
+        self._wire.send(Kind.REJECTED, head, [raw])
+
+    def _note(self, item: Verdict) -> None:
+        head = {
+            "name": clean(item.name),
+            "value": clean(item.value),
+            "confidence": float(item.confidence),
+            "runner_up": None if item.runner_up is None else clean(item.runner_up),
+        }
+        self._wire.send(Kind.VERDICT, head)
+
+    def _send(self, output: str, piece: Piece) -> None:
+        schema = self._schema_number(output, piece.batch.schema)
+        body = piece.batch.serialize()
+        rows = piece.batch.num_rows
+        places = [place for place in piece.places if place is not None]
+        if body.size + 8 * rows * len(places) > self._frame_bytes:
+            if rows < 2:
+                raise BadYield(f"one row of {output!r} takes {body.size} bytes; {self._frame_bytes} is the most")
+            self._send(output, piece.slice(0, rows // 2))
+            self._send(output, piece.slice(rows // 2, rows - rows // 2))
+            return
+        self._count(output, rows)
+        head = {"schema": schema, "rows": rows, **dict(zip(PLACES, presence(piece.places), strict=True))}
+        self._wire.send(Kind.BATCH, head, [body, *map(_values, places)])
+
+    def _schema_number(self, output: str, schema: pa.Schema) -> int:
+        for number, known in self._schemas.setdefault(output, []):
+            if known is schema or known.equals(schema, check_metadata=True):
+                return number
+        _check_names(output, schema.names)
+        if self._declared == MAX_SCHEMAS:
+            raise BadYield(f"the columns change too often: {MAX_SCHEMAS} different sets of columns in one file")
+        body = schema.serialize()
+        if body.size > MAX_HEAD:
+            raise BadYield(f"the names of {output!r}'s columns take {body.size} bytes; {MAX_HEAD} is the most")
+        self._wire.send(Kind.SCHEMA, {"output": output}, [body])
+        self._schemas[output].append((self._declared, schema))
+        self._declared += 1
+        return self._declared - 1
+
+
+def _check_names(output: str, names: list[str]) -> None:
+    if reserved := [name for name in names if name.casefold().startswith(RESERVED_PREFIX)]:
+        raise ReservedColumn(f"output {output!r} has columns of the reserved namespace: {', '.join(reserved)}")
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise BadYield(f"output {output!r} has several columns of one name: {', '.join(twice)}")
+    if len(names) > MAX_COLUMNS:
+        raise BadYield(f"output {output!r} has {len(names)} columns; {MAX_COLUMNS} is the most")
+
+
+def _values(place: pa.Array) -> memoryview:
+    start = 8 * place.offset
+    return memoryview(place.buffers()[1])[start : start + 8 * len(place)]
+
+
+def clean(text: object, most: int = MAX_TEXT) -> str:
+    """The end of a text of any origin, as valid Unicode."""
+    return str(text).encode("utf-8", "backslashreplace").decode()[-most:]

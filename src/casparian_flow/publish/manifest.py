@@ -1,0 +1,230 @@
+"""What a parser says about itself, read from its syntax tree and never by running it."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import io
+import re
+import tokenize
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from casparian_flow.core.contracts import ContractColumn
+from casparian_flow.core.errors import UsageError
+from casparian_flow.core.lineage import RESERVED_PREFIX, reserved_names
+from casparian_flow.core.types import parse_type
+from casparian_flow.publish.syntax import EntryForm, Source, entry_form, main_file, read_source
+from casparian_flow.sdk.columns import SENSITIVITIES, Column
+from casparian_flow.sdk.manifest import PluginMetadata
+
+CONTENT = ("delimited", "jsonl", "json", "sqlite", "evtx", "log", "text")
+TABLES = ("topic", "file")
+_COMMENT = re.compile(r"#\s*(PATTERN|TOPIC):\s*(.+?)\s*$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A parser's metadata. The fields mean what they mean in `sdk.PluginMetadata`."""
+
+    name: str
+    entry: EntryForm
+    pattern: tuple[str, ...] = ()
+    topic: str | None = None
+    priority: int = 50
+    subscriptions: tuple[str, ...] = ()
+    outputs: Mapping[str, tuple[ContractColumn, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    version: str = "0"
+    content: tuple[str, ...] = ()
+    tables: str = "topic"
+    requires: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a parser file, or of a folder with `parser.py`.
+
+    It is the literal call `MANIFEST = PluginMetadata(...)`, else the comments `# PATTERN:` and `# TOPIC:`, else
+    empty. Raises ParserInvalid with the line of what cannot be read.
+    """
+    return manifest_of(read_source(main_file(path)), path.name if path.is_dir() else path.stem)
+
+
+def manifest_of(source: Source, name: str) -> Manifest:
+    """The manifest in a source that was read already."""
+    entry = entry_form(source)
+    call = _manifest_call(source)
+    values = _from_comments(source) if call is None else _from_call(source, call)
+    return Manifest(name=name, entry=entry, **values)
+
+
+def _manifest_call(source: Source) -> ast.Call | None:
+    for node in source.tree.body:
+        if isinstance(node, ast.AnnAssign):
+            targets: list[ast.expr] = [node.target]
+        elif isinstance(node, ast.Assign):
+            targets = node.targets
+        else:
+            continue
+        if any(isinstance(target, ast.Name) and target.id == "MANIFEST" for target in targets):
+            if isinstance(node.value, ast.Call) and _called(node.value) == "PluginMetadata":
+                return node.value
+            raise source.invalid("MANIFEST is not a literal call", node, fix="write MANIFEST = PluginMetadata(...)")
+    return None
+
+
+def _from_comments(source: Source) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    try:
+        for token in tokenize.tokenize(io.BytesIO(source.data).readline):
+            if token.type == tokenize.COMMENT and (match := _COMMENT.match(token.string)):
+                key, value = match[1].lower(), match[2]
+                found.setdefault(key, tuple(filter(None, re.split(r"[,\s]+", value))) if key == "pattern" else value)
+    except (tokenize.TokenError, SyntaxError) as exc:
+        raise source.invalid(f"not valid Python: {exc}") from exc
+    return found
+
+
+def _from_call(source: Source, call: ast.Call) -> dict[str, Any]:
+    arguments = _arguments(source, call, [item.name for item in fields(PluginMetadata)])
+    tables = _literal(source, arguments["tables"]) if "tables" in arguments else "topic"
+    values = {}
+    for key, node in arguments.items():
+        if key == "outputs":
+            values[key] = _outputs(source, node, tables)
+            continue
+        value = _literal(source, node)
+        check, expected = _FIELDS[key]
+        if not check(value):
+            raise source.invalid(f"`{key}` must be {expected}, not {ast.unparse(node)[:80]}", node)
+        values[key] = _frozen(key, value)
+    return values
+
+
+def _arguments(source: Source, call: ast.Call, names: list[str]) -> dict[str, ast.expr]:
+    """The arguments of a call by name; raises ParserInvalid for one that does not exist."""
+    if len(call.args) > len(names):
+        raise source.invalid(f"{_called(call)} takes at most {len(names)} arguments", call)
+    found: dict[str, ast.expr] = {}
+    for name, node in zip(names, call.args, strict=False):
+        if isinstance(node, ast.Starred):
+            raise source.invalid("`*` cannot be read without running the parser; write the values out", node)
+        found[name] = node
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            raise source.invalid("`**` cannot be read without running the parser; write the values out", keyword)
+        if keyword.arg not in names:
+            near = difflib.get_close_matches(keyword.arg, names, 1)
+            fix = f"did you mean `{near[0]}`?" if near else f"one of: {', '.join(names)}"
+            raise source.invalid(f"{_called(call)} has no `{keyword.arg}`", keyword, fix=fix)
+        if keyword.arg in found:
+            raise source.invalid(f"`{keyword.arg}` is given twice", keyword)
+        found[keyword.arg] = keyword.value
+    return found
+
+
+def _outputs(source: Source, node: ast.expr, tables: Any) -> Mapping[str, tuple[ContractColumn, ...]]:
+    if not isinstance(node, ast.Dict):
+        raise source.invalid("`outputs` must be a dict of output names and lists of Column(...)", node)
+    outputs: dict[str, tuple[ContractColumn, ...]] = {}
+    for key, value in zip(node.keys, node.values, strict=True):
+        name = None if key is None else _literal(source, key)
+        if not isinstance(name, str):
+            raise source.invalid("an output's name must be text written out", key or node)
+        if not name and tables != "file":
+            raise source.invalid('only with tables="file" may an output have an empty name', key)
+        if reserved_names([name]):
+            raise source.invalid(f"the output {name!r} lies in the reserved namespace {RESERVED_PREFIX}", key)
+        if name in outputs:
+            raise source.invalid(f"the output {name!r} is declared twice", key)
+        if not isinstance(value, (ast.List, ast.Tuple)):
+            raise source.invalid(f"the columns of {name!r} must be a list of Column(...)", value)
+        outputs[name] = _columns(source, value.elts)
+    return MappingProxyType(outputs)
+
+
+def _columns(source: Source, nodes: list[ast.expr]) -> tuple[ContractColumn, ...]:
+    columns: dict[str, ContractColumn] = {}
+    for node in nodes:
+        column = _column(source, node)
+        if column.name in columns:
+            raise source.invalid(f"column {column.name!r} is declared twice", node)
+        columns[column.name] = column
+    return tuple(columns.values())
+
+
+def _column(source: Source, node: ast.expr) -> ContractColumn:
+    if not (isinstance(node, ast.Call) and _called(node) == "Column"):
+        raise source.invalid(f"expected Column(...), not {ast.unparse(node)[:80]}", node)
+    arguments = _arguments(source, node, [item.name for item in fields(Column)])
+    values = {key: _literal(source, value) for key, value in arguments.items()}
+    if not isinstance(values.get("name"), str) or not values["name"]:
+        raise source.invalid("a Column needs a name", node)
+    name = values["name"]
+    if reserved_names([name]):
+        raise source.invalid(f"column {name!r} lies in the reserved namespace {RESERVED_PREFIX}", arguments["name"])
+    for key, value in values.items():
+        check, expected = _COLUMN_FIELDS[key]
+        if not check(value):
+            raise source.invalid(f"column {name!r}: `{key}` must be {expected}", arguments[key])
+    try:
+        values["type"] = str(parse_type(values.get("type", "string")))
+    except UsageError as exc:
+        raise source.invalid(f"column {name!r}: {exc.message}", arguments["type"], fix=exc.fix) from exc
+    return ContractColumn(**values)
+
+
+def _literal(source: Source, node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as exc:
+        shown = ast.unparse(node)[:80]
+        raise source.invalid(
+            f"{shown} cannot be read without running the parser", node, fix="write the value out as a literal"
+        ) from exc
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _frozen(key: str, value: Any) -> Any:
+    if key == "pattern":
+        return (value,) if isinstance(value, str) else tuple(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    return MappingProxyType(value) if isinstance(value, dict) else value
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+_Check = tuple[Callable[[Any], bool], str]
+_FIELDS: dict[str, _Check] = {
+    "pattern": (lambda v: isinstance(v, str) or _is_texts(v), "a glob or a list of globs"),
+    "topic": (_is_text_or_none, "text"),
+    "priority": (lambda v: type(v) is int, "a whole number"),
+    "subscriptions": (_is_texts, "a list of tags"),
+    "version": (lambda v: isinstance(v, str), "text"),
+    "content": (lambda v: _is_texts(v) and set(v) <= set(CONTENT), f"a list of {', '.join(CONTENT)}"),
+    "tables": (lambda v: v in TABLES, " or ".join(map(repr, TABLES))),
+    "requires": (_is_texts, "a list of distributions"),
+    "options": (lambda v: isinstance(v, dict) and all(isinstance(key, str) for key in v), "a dict with text keys"),
+}
+_COLUMN_FIELDS: dict[str, _Check] = {
+    "name": (lambda v: isinstance(v, str), "text"),
+    "type": (lambda v: isinstance(v, str), "the name of a type"),
+    "nullable": (lambda v: isinstance(v, bool), "True or False"),
+    "format": (_is_text_or_none, "text"),
+    "description": (lambda v: isinstance(v, str), "text"),
+    "sensitivity": (lambda v: v in SENSITIVITIES, f"one of {', '.join(SENSITIVITIES)}"),
+}

@@ -1,0 +1,89 @@
+"""What a guest reports about the jobs of its group, in order, after every check that needs no contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from casparian_flow.core.errors import CasparianError
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The parser starts with this job; every event up to its Ended or Raised is about it."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one output, fully validated; `source_row`, `start` and `end` are int64 without nulls, or None.
+
+    A batch without rows tells the columns of an output that may stay empty.
+    """
+
+    job: int
+    output: str
+    batch: pa.RecordBatch
+    source_row: pa.Int64Array | None
+    start: pa.Int64Array | None
+    end: pa.Int64Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A record that the parser could not read; it counts as one row of its output."""
+
+    job: int
+    output: str
+    code: str
+    message: str
+    start: int | None
+    end: int | None
+    locator: str | None
+    raw: bytes | None
+    source_row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something that the parser detected about the file."""
+
+    job: int
+    name: str
+    value: str
+    confidence: float
+    runner_up: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """One line that the parser wrote; `stream` is stdout, stderr or log. `job` is None outside of any section."""
+
+    job: int | None
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The parser read the file to its end. `emitted` counts rows and rejected records per output.
+
+    `log_dropped` are the bytes it printed beyond the limit.
+    """
+
+    job: int
+    emitted: dict[str, int]
+    log_dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The job failed; nothing more comes for it."""
+
+    job: int
+    error: CasparianError
+
+
+Event = Began | Batch | RejectedRecord | Noted | Printed | Ended | Raised

@@ -1,0 +1,153 @@
+"""Starts a guest process and ends it: its descriptors, its folder, its group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from casparian_flow import guest
+from casparian_flow.core.errors import ParserCrashed
+from casparian_flow.guest.wire import GO, Kind, frame
+from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
+from casparian_flow.worker.environment import site_paths
+from casparian_flow.worker.shield import shield_host
+
+ISOLATION = "process"
+"""The level that holds for every guest: own session, empty environment, no inherited descriptors, resource limits."""
+
+STREAMS = ("stdout", "stderr", "log")
+_SHIM = str(Path(guest.__file__).with_name("__main__.py"))
+_REAP_SECONDS = 10.0
+_POLL_SECONDS = 0.002
+
+
+class Guest:
+    """A running guest: its socket and its pipes, all non-blocking. `kill` may be called from any thread."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], line: socket.socket, pipes: dict[str, int], life: int, scratch: str
+    ) -> None:
+        self._process = process
+        self._life = life
+        self._scratch = scratch
+        self._lock = threading.Lock()
+        self.line = line
+        self.pipes = pipes
+        for fd in (line.fileno(), *self.pipes.values()):
+            os.set_blocking(fd, False)
+
+    @property
+    def has_exited(self) -> bool:
+        """Whether the process is gone by itself or was killed."""
+        with self._lock:
+            return self._process.poll() is not None
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit code, negative for a signal; None if it still runs after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while not self.has_exited:
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(_POLL_SECONDS)
+        return self._process.returncode
+
+    def go_on(self) -> None:
+        """Let it begin with its next job."""
+        with contextlib.suppress(OSError):  # if it has gone, reading from it will say so
+            self.line.send(GO)
+
+    def kill(self) -> None:
+        """SIGKILL to the whole process group; nothing happens if it has gone."""
+        # The leader may be reaped already: its group keeps the number as long as a member lives, and without members
+        # the call fails, for the kernel does not hand the number out again that soon.
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill what still runs, wait for it, close every descriptor and remove the scratch folder."""
+        self.kill()
+        self._process.wait(_REAP_SECONDS)
+        self.line.close()
+        _close(self._life, *self.pipes.values())
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def start_guest(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -> Guest:
+    """A fresh interpreter that has its order and begins with the first job.
+
+    A forked copy of a warm interpreter (a zygote per artifact and environment) would be made here instead of a
+    fresh one; everything after the order stays the same.
+    """
+    shield_host()
+    scratch = tempfile.mkdtemp(prefix="casparian-guest-")
+    line, theirs = socket.socketpair()
+    their_life, life = os.pipe()
+    reading, writing = zip(*(os.pipe() for _ in STREAMS), strict=True)
+    passed = (theirs.fileno(), their_life, writing[2])
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
+            [sys.executable, "-I", "-S", "-X", "utf8", _SHIM, *map(str, passed)],
+            stdin=subprocess.DEVNULL,
+            stdout=writing[0],
+            stderr=writing[1],
+            env={},
+            cwd=scratch,
+            pass_fds=passed,
+            start_new_session=True,
+        )
+    except OSError as exc:
+        line.close()
+        _close(life, *reading)
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise ParserCrashed(f"{parser.name}: its process could not be started", why=str(exc)) from exc
+    finally:
+        theirs.close()
+        _close(their_life, *writing)
+    with contextlib.suppress(OSError):  # it died at once; whoever waits for its answer will see that
+        line.sendall(_order(parser, jobs, limits))
+    return Guest(process, line, dict(zip(STREAMS, reading, strict=True)), life, scratch)
+
+
+def _close(*fds: int) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def _order(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -> bytes:
+    order: dict[str, Any] = {
+        "parser": {
+            "name": parser.name,
+            "path": parser.path,
+            "options": parser.options,
+            "requires": parser.requires,
+        },
+        "jobs": [
+            {
+                "job": job.job,
+                "path": os.fsdecode(job.path),
+                "source_hash": job.source_hash,
+                "file_version": job.file_version,
+            }
+            for job in jobs
+        ],
+        "limits": {
+            "memory_bytes": limits.memory_bytes,
+            "cpu_seconds": limits.cpu_seconds,
+            "open_files": limits.open_files,
+            "scratch_bytes": limits.scratch_bytes,
+        },
+        "frame_bytes": limits.frame_bytes,
+        "site": site_paths(),
+    }
+    return frame(Kind.ORDER, order)
