@@ -270,6 +270,8 @@ def _parsed(name: str) -> ColumnType:
 
 def _zones(cells: Cells) -> list[str]:
     """The distinct UTC offsets of cells that all end in one, as `UTC` or `+02:00`."""
+    if (cells.byte(-1) == ord("Z")).all():
+        return ["UTC"]
     tails = pc.unique(pc.utf8_slice_codeunits(cells.array, -6, None)).to_pylist()
     return sorted({_zone(tail) for tail in tails})
 
