@@ -1,0 +1,289 @@
+"""Inference by elimination: which candidate types the values of one column have ruled out, and by which values.
+
+The state of a column is a sum over its cells: merging states in any order, from any split of the rows, gives the
+same state. For each candidate the smallest counter-examples by (source, row) are kept; once a candidate has all of
+them, only earlier positions could change anything, so later cells are no longer looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from casparian_flow.core.types import ColumnType, parse_type
+from casparian_flow.schema.cells import Cells, Ints, Mask, as_mask
+from casparian_flow.schema.layouts import DATES, ISO_DATE, ISO_TIMES
+from casparian_flow.schema.numbers import beyond_int64, measure_decimal, read_float64, read_int64
+from casparian_flow.schema.readers import read_text
+from casparian_flow.schema.tagged import are_strings, payload
+
+EXAMPLES = 3
+LONGEST_EXAMPLE = 80
+NULL_WORDS = ("NULL", "NA", "\\N", "-", "N/A", "")
+"""Texts that often stand for null: they rule types out, but are told apart so that the note can name them."""
+_PROBE = 64
+_EXACT_FLOATS = 1 << 53
+_NUMERIC = ("int64", "float64", "decimal", "whole")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to read a column. `key` names it in states and reasons."""
+
+    type: str
+    format: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The type, with its format where it has one."""
+        return f"{self.type} {self.format}" if self.format else self.type
+
+
+_ISO = tuple(Candidate(name) for name in ("date", "time", "timestamp", "timestamp_tz"))
+_OTHER_DATES = tuple(form for form in DATES if form != ISO_DATE)
+_FORMATTED = tuple(Candidate("date", form) for form in _OTHER_DATES) + tuple(
+    Candidate("timestamp", f"{form} {time}") for form in _OTHER_DATES for time in ISO_TIMES
+)
+TEXT_CANDIDATES = (Candidate("boolean"), *_ISO, *_FORMATTED)
+TAGGED_CANDIDATES = (Candidate("boolean"), *_ISO, Candidate("string"))
+ALL_KEYS = {
+    False: (*_NUMERIC[:3], *(candidate.key for candidate in TEXT_CANDIDATES)),
+    True: (*_NUMERIC[:3], *(candidate.key for candidate in TAGGED_CANDIDATES)),
+}
+
+
+class Example(msgspec.Struct, frozen=True, order=True, array_like=True):
+    """A value that ruled something out, and where it stands."""
+
+    source: str
+    row: int
+    value: str
+
+
+class Word(msgspec.Struct, frozen=True, array_like=True):
+    """How often a word for null was met, and where first."""
+
+    count: int
+    first: Example
+
+
+class Elimination(msgspec.Struct):
+    """What is known of one column's text. `tagged` cells are JSON values.
+
+    `ruled` holds the counter-examples by candidate; `whole` and `scale` the most digits before and after the point
+    while `decimal` is open; `zones` the two smallest UTC offsets while `timestamp_tz` is open.
+    """
+
+    tagged: bool = False
+    cells: int = 0
+    ruled: dict[str, list[Example]] = {}
+    whole: int = 0
+    scale: int = 0
+    zones: list[str] = []
+    words: dict[str, Word] = {}
+
+    def is_open(self, key: str) -> bool:
+        """Whether no value has ruled the candidate out."""
+        return key not in self.ruled
+
+    def add(self, column: pa.Array, rows: Ints, source: str) -> None:
+        """Take in string cells; `rows` are their positions in ascending order."""
+        if column.null_count:
+            rows = rows[as_mask(column.is_valid())]
+            column = column.drop_null()
+        self.cells += len(column)
+        for part in (slice(0, _PROBE), slice(_PROBE, None)):
+            if len(rows[part]) and self._may_learn(source, int(rows[part][0])):
+                self._learn(Cells(column[part]), rows[part], source)
+        self._settle()
+
+    def merge(self, other: Elimination) -> Elimination:
+        """The state of both columns' cells together."""
+        keys = sorted({*self.ruled, *other.ruled})
+        words = {**self.words, **other.words}
+        for word in self.words.keys() & other.words.keys():
+            mine, theirs = self.words[word], other.words[word]
+            words[word] = Word(mine.count + theirs.count, min(mine.first, theirs.first))
+        merged = Elimination(
+            tagged=self.tagged,
+            cells=self.cells + other.cells,
+            ruled={key: _smallest(self.ruled.get(key, []), other.ruled.get(key, [])) for key in keys},
+            whole=max(self.whole, other.whole),
+            scale=max(self.scale, other.scale),
+            zones=sorted({*self.zones, *other.zones})[:2],
+            words=words,
+        )
+        merged._settle()
+        return merged
+
+    def _settle(self) -> None:
+        """Forget what only open candidates need, so that equal sets of cells leave equal states."""
+        if not self.is_open("decimal"):
+            self.whole = self.scale = 0
+            if not self.is_open("float64"):
+                self.ruled.pop("whole", None)
+        if not self.is_open("timestamp_tz"):
+            self.zones = []
+        if not any(map(self.is_open, ALL_KEYS[self.tagged])):
+            self.words = {}
+        self.ruled = dict(sorted(self.ruled.items()))
+        self.words = dict(sorted(self.words.items()))
+
+    def _may_learn(self, source: str, first: int) -> bool:
+        return bool(self._wanted(source, first))
+
+    def _wanted(self, source: str, first: int) -> set[str]:
+        wanted = {key for key in ALL_KEYS[self.tagged] if self._is_wanted(key, source, first)}
+        if (self.is_open("float64") or self.is_open("decimal")) and self._is_wanted("whole", source, first):
+            wanted.add("whole")
+        return wanted
+
+    def _is_wanted(self, key: str, source: str, first: int) -> bool:
+        """Whether cells from that position on could change what is known of a candidate."""
+        known = self.ruled.get(key, ())
+        return len(known) < EXAMPLES or (known[-1].source, known[-1].row) > (source, first)
+
+    def _learn(self, cells: Cells, rows: Ints, source: str) -> None:
+        if not self.tagged:
+            cells, rows = self._set_words_aside(cells, rows, source)
+        if not len(cells):
+            return
+        wanted = self._wanted(source, int(rows[0]))
+        failures = self._failures_tagged(cells, wanted) if self.tagged else self._failures(cells, wanted)
+        for key, failed in failures:
+            if failed is not None:
+                self._rule_out(key, failed, cells, rows, source)
+
+    def _rule_out(self, key: str, failed: Mask, cells: Cells, rows: Ints, source: str) -> None:
+        at = np.flatnonzero(failed)
+        if not len(at):
+            return
+        limit = rows[at[min(EXAMPLES, len(at)) - 1]]  # rows may repeat: all cells of the last row compete
+        at = at[rows[at] <= limit]
+        found = [
+            Example(source, int(rows[row]), str(cells.array[int(row)].as_py())[:LONGEST_EXAMPLE]) for row in at.tolist()
+        ]
+        self.ruled[key] = _smallest(self.ruled.get(key, []), found)
+
+    def _set_words_aside(self, cells: Cells, rows: Ints, source: str) -> tuple[Cells, Ints]:
+        first, lengths = cells.byte(0), cells.lengths
+        suspects = (lengths == 0) | (lengths <= 4) & (
+            (first == ord("N")) | (first == ord("\\")) | ((first == ord("-")) & (lengths == 1))
+        )
+        if not suspects.any():
+            return cells, rows
+        at = np.flatnonzero(suspects)
+        texts = cells.array.take(pa.array(at))
+        known = as_mask(pc.is_in(texts, value_set=pa.array(NULL_WORDS)))
+        for word in pc.unique(texts.filter(pa.array(known))).to_pylist():
+            places = at[as_mask(pc.equal(texts, word))]
+            found = Word(len(places), Example(source, int(rows[places[0]]), word))
+            old = self.words.get(word)
+            self.words[word] = Word(old.count + found.count, min(old.first, found.first)) if old else found
+        keep = np.ones(len(cells), np.bool_)
+        keep[at[known]] = False
+        return (cells, rows) if keep.all() else (cells.where(keep), rows[keep])
+
+    def _failures(self, cells: Cells, wanted: set[str]) -> Iterator[tuple[str, Mask | None]]:
+        """For each wanted candidate, which plain cells rule it out."""
+        yield from self._number_failures(cells, wanted)
+        for candidate in TEXT_CANDIDATES:
+            if candidate.key in wanted:
+                yield candidate.key, self._temporal_or_boolean(cells, candidate)
+
+    def _temporal_or_boolean(self, cells: Cells, candidate: Candidate) -> Mask | None:
+        failed = read_text(cells, _parsed(candidate.type), candidate.format).failed
+        if failed is None and candidate.type == "timestamp_tz" and self.is_open("timestamp_tz"):
+            self.zones = sorted({*self.zones, *_zones(cells)})[:2]
+        return failed
+
+    def _number_failures(self, cells: Cells, wanted: set[str]) -> Iterator[tuple[str, Mask | None]]:
+        if not wanted.intersection(_NUMERIC):
+            return
+        if "int64" in wanted:
+            found = read_int64(cells)
+            if found.failed is None:
+                yield from self._whole_numbers(cells, found.values, wanted)
+                return
+            yield "int64", found.failed
+        is_number = False
+        if "float64" in wanted:
+            floats = read_float64(cells)
+            is_number = floats.failed is None
+            yield "float64", floats.failed
+        if "decimal" in wanted:
+            failed, whole, scale = measure_decimal(cells, are_numbers=is_number)
+            self.whole, self.scale = max(self.whole, whole), max(self.scale, scale)
+            yield "decimal", failed
+        if "whole" in wanted:
+            yield "whole", beyond_int64(cells)
+
+    def _whole_numbers(self, cells: Cells, values: pa.Array, wanted: set[str]) -> Iterator[tuple[str, Mask | None]]:
+        """What columns of whole numbers within int64 mean to the wider types."""
+        extremes = pc.min_max(values).as_py()
+        low, high = extremes["min"], extremes["max"]
+        if "float64" in wanted and not -_EXACT_FLOATS <= low <= high <= _EXACT_FLOATS:
+            yield "float64", read_float64(cells).failed
+        self.whole = max(self.whole, len(str(abs(low))), len(str(abs(high))))
+
+    def _failures_tagged(self, cells: Cells, wanted: set[str]) -> Iterator[tuple[str, Mask | None]]:
+        """The same for JSON values: texts rule out numbers and booleans, and the other way round."""
+        strings = are_strings(cells)
+        if strings.all():
+            yield from self._one_kind(payload(cells), wanted, strings=True)
+        elif not strings.any():
+            yield from self._one_kind(cells, wanted, strings=False)
+        else:
+            for mask, are_texts in ((strings, True), (~strings, False)):
+                part = payload(cells.where(mask)) if are_texts else cells.where(mask)
+                for key, failed in self._one_kind(part, wanted, strings=are_texts):
+                    if failed is not None:
+                        spread = np.zeros(len(cells), np.bool_)
+                        spread[mask] = failed
+                        yield key, spread
+
+    def _one_kind(self, cells: Cells, wanted: set[str], *, strings: bool) -> Iterator[tuple[str, Mask | None]]:
+        everything = np.ones(len(cells), np.bool_)
+        if strings:
+            for key in wanted.intersection((*_NUMERIC[:3], "boolean")):
+                yield key, everything
+            for candidate in _ISO:
+                if candidate.key in wanted:
+                    yield candidate.key, self._temporal_or_boolean(cells, candidate)
+            return
+        yield from self._number_failures(cells, wanted)
+        for candidate in TAGGED_CANDIDATES:
+            if candidate.key in wanted:
+                yield candidate.key, read_text(cells, _parsed("boolean")).failed if candidate.type == "boolean" else everything
+
+
+@cache
+def _parsed(name: str) -> ColumnType:
+    return parse_type("timestamp_tz(UTC)" if name == "timestamp_tz" else name)
+
+
+def _zones(cells: Cells) -> list[str]:
+    """The distinct UTC offsets of cells that all end in one, as `UTC` or `+02:00`."""
+    if (cells.byte(-1) == ord("Z")).all():
+        return ["UTC"]
+    tails = pc.unique(pc.utf8_slice_codeunits(cells.array, -6, None)).to_pylist()
+    return sorted({_zone(tail) for tail in tails})
+
+
+def _zone(tail: str) -> str:
+    if tail.endswith("Z"):
+        return "UTC"
+    sign = max(tail.rfind("+"), tail.rfind("-"))
+    digits = tail[sign + 1 :].replace(":", "").ljust(4, "0")
+    zone = f"{tail[sign]}{digits[:2]}:{digits[2:]}"
+    return "UTC" if digits == "0000" else zone
+
+
+def _smallest(mine: list[Example], theirs: list[Example]) -> list[Example]:
+    return sorted({*mine, *theirs})[:EXAMPLES]

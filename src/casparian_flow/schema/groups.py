@@ -1,0 +1,70 @@
+"""Rejections counted by cause, within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+
+from casparian_flow.core.quarantine import QuarantineGroup
+
+MOST_GROUPS = 1000
+OVERFLOW = "cf.other"
+"""The code of the one group per table that takes the causes beyond the limit."""
+_LONGEST = 200
+
+
+class GroupCounter:
+    """Counts rejections by (code, column, shape) for one table; each group keeps its first sample and message."""
+
+    def __init__(self, table: str, limit: int = MOST_GROUPS) -> None:
+        self._table = table
+        self._limit = limit
+        self._groups: dict[tuple[str, str, str], QuarantineGroup] = {}
+
+    def add(self, rejected: pa.RecordBatch) -> None:
+        """Count a batch of rejections."""
+        if not rejected.num_rows:
+            return
+        keys = pa.table(
+            {
+                "code": rejected["code"],
+                "column": rejected["column"],
+                "shape": rejected["shape"],
+                "row": pa.array(range(rejected.num_rows), pa.int64()),
+            }
+        )
+        counted = keys.group_by(["code", "column", "shape"], use_threads=False).aggregate(
+            [("row", "count"), ("row", "min")]
+        )
+        for found in sorted(counted.to_pylist(), key=lambda group: int(group["row_min"])):
+            self._count(found["code"], found["column"], found["shape"], found["row_count"], rejected, found["row_min"])
+
+    def _count(self, code: str, column: str, shape: str, rows: int, rejected: pa.RecordBatch, first: int) -> None:
+        key = (code, column, shape)
+        if key not in self._groups and len(self._groups) >= self._limit:
+            key = (OVERFLOW, "", "")
+        known = self._groups.get(key)
+        if known is not None:
+            self._groups[key] = replace(known, rows=known.rows + rows)
+            return
+        errors = rejected["errors"][first].as_py()
+        sample = (errors[0]["observed"] if errors else None) or ""
+        message = rejected["message"][first].as_py() or ""
+        if key[0] == OVERFLOW:
+            message = f"causes beyond the first {self._limit}"
+        self._groups[key] = QuarantineGroup(
+            table=self._table,
+            code=key[0],
+            column=key[1],
+            shape=key[2],
+            rows=rows,
+            sample=sample[:_LONGEST],
+            message=message[:_LONGEST],
+        )
+
+    def groups(self) -> tuple[QuarantineGroup, ...]:
+        """All groups, largest first, ties by code, column and shape."""
+        return tuple(
+            sorted(self._groups.values(), key=lambda group: (-group.rows, group.code, group.column, group.shape))
+        )

@@ -1,0 +1,42 @@
+"""Any column as text, for columns that stay text and for the eyes of a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from casparian_flow.schema.tagged import json_text
+
+_TRAILING_ZEROS = r"(\.[0-9]*?)0+(Z?)$"
+_BARE_POINT = r"\.(Z?)$"
+
+
+def as_text(array: pa.Array, *, tagged: bool = False) -> pa.Array:
+    """One text per value, null where null: ISO dates and times, shortest floats, hex bytes, JSON for nested values.
+
+    Tagged cells become ordinary JSON. Everything but a float's or time's trailing zeros can be read back.
+    """
+    kind = array.type
+    if tagged:
+        return json_text(array)
+    if pt.is_string(kind):
+        return array
+    if pt.is_timestamp(kind) or pt.is_time(kind):
+        instants = array.cast(pa.timestamp("ns", tz="UTC")) if pt.is_timestamp(kind) and kind.tz else array
+        trimmed = pc.replace_substring_regex(instants.cast(pa.string()), _TRAILING_ZEROS, r"\1\2")
+        return pc.replace_substring_regex(trimmed, _BARE_POINT, r"\1")
+    if pt.is_duration(kind):
+        return array.cast(pa.int64()).cast(pa.string())
+    if pt.is_binary(kind):
+        return pa.array([None if value is None else value.hex() for value in array.to_pylist()], pa.string())
+    if pt.is_nested(kind):
+        return pa.array([_nested(value) for value in array.to_pylist()], pa.string())
+    return array.cast(pa.string())
+
+
+def _nested(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value, enc_hook=str).decode()

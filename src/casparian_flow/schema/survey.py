@@ -1,0 +1,174 @@
+"""What all rows of an output say about its columns: the mergeable state from which a contract is drafted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from casparian_flow.core.errors import InvariantBroken
+from casparian_flow.schema.arrow import normalise, type_name
+from casparian_flow.schema.cells import Ints
+from casparian_flow.schema.eliminate import Elimination
+from casparian_flow.schema.verdict import ColumnVerdict, decide
+from casparian_flow.sdk.emit import FIELD_ENCODING, FIELD_ORIGINAL, FIELD_TYPE
+
+_EXACT_FLOATS = 1 << 53
+
+
+class ColumnSurvey(msgspec.Struct):
+    """What is known of one column.
+
+    `places` is the sum of its position over all rows of the batches that have it, `rows` their number, `first` its
+    smallest position. `fixed` are types that the parser set, `native` Arrow types of values that came typed; both
+    count rows. `rounded` counts whole numbers that no float holds for sure.
+    """
+
+    first: int
+    rows: int = 0
+    places: int = 0
+    original: str | None = None
+    fixed: dict[str, int] = {}
+    native: dict[str, int] = {}
+    rounded: int = 0
+    plain: Elimination = msgspec.field(default_factory=Elimination)
+    tagged: Elimination = msgspec.field(default_factory=lambda: Elimination(tagged=True))
+
+    def merge(self, other: ColumnSurvey) -> ColumnSurvey:
+        """The same column over both sets of rows."""
+        originals = sorted(filter(None, {self.original, other.original}))
+        return ColumnSurvey(
+            first=min(self.first, other.first),
+            rows=self.rows + other.rows,
+            places=self.places + other.places,
+            original=originals[0] if originals else None,
+            fixed=_added(self.fixed, other.fixed),
+            native=_added(self.native, other.native),
+            rounded=self.rounded + other.rounded,
+            plain=self.plain.merge(other.plain),
+            tagged=self.tagged.merge(other.tagged),
+        )
+
+    def order(self, name: str) -> tuple[Fraction, int, str]:
+        """Where the column stands: by its mean position over all rows, then its smallest one, then its name."""
+        return Fraction(self.places, self.rows) if self.rows else Fraction(self.first), self.first, name
+
+
+def _added(mine: dict[str, int], theirs: dict[str, int]) -> dict[str, int]:
+    return {key: mine.get(key, 0) + theirs.get(key, 0) for key in sorted({*mine, *theirs})}
+
+
+@dataclass(slots=True)
+class Survey:
+    """The columns of one output over all rows taken in so far.
+
+    Taking in rows and merging surveys commute: order of rows, files and merges, and how rows are cut into batches,
+    never change the state, provided that rows bring their source and their number.
+    """
+
+    columns: dict[str, ColumnSurvey]
+    rows: int = 0
+
+    @classmethod
+    def empty(cls) -> Survey:
+        """The survey of no rows."""
+        return cls({})
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch, source_row: pa.Array | None = None, source: str = "") -> Survey:
+        """The survey of one batch; `source` is the hash of the bytes it came from."""
+        survey = cls.empty()
+        survey.add(batch, source_row, source)
+        return survey
+
+    def add(self, batch: pa.RecordBatch, source_row: pa.Array | None = None, source: str = "") -> None:
+        """Take in a batch. Without `source_row`, rows are numbered on from those taken in before."""
+        batch = normalise(batch)
+        if source_row is None:
+            rows: Ints = np.arange(self.rows + 1, self.rows + 1 + batch.num_rows, dtype=np.int64)
+        else:
+            rows = np.asarray(source_row, dtype=np.int64)
+        if len(rows) > 1 and (np.diff(rows) < 0).any():
+            order = np.argsort(rows, kind="stable")
+            batch, rows = batch.take(pa.array(order)), rows[order]
+        for at, field in enumerate(batch.schema):
+            state = self.columns.setdefault(field.name, ColumnSurvey(first=at))
+            _take_in(state, at, field, batch.column(at), rows, source)
+        self.rows += batch.num_rows
+
+    def merge(self, other: Survey) -> Survey:
+        """The survey of both sets of rows; commutative and associative."""
+        merged = {}
+        for name in {**self.columns, **other.columns}:
+            mine, theirs = self.columns.get(name), other.columns.get(name)
+            known = mine or theirs
+            assert known is not None  # noqa: S101 - the name comes from one of the two
+            blank = ColumnSurvey(first=known.first)
+            merged[name] = (mine or blank).merge(theirs or blank)
+        return Survey(merged, self.rows + other.rows)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns by their mean position over all rows."""
+        return sorted(self.columns, key=lambda name: self.columns[name].order(name))
+
+    def verdicts(self) -> list[ColumnVerdict]:
+        """The type of each column and why, in the order of `names`."""
+        return [
+            decide(name, column.plain, column.tagged, column.fixed, column.native, column.rounded, column.original)
+            for name, column in ((name, self.columns[name]) for name in self.names)
+        ]
+
+    def to_bytes(self) -> bytes:
+        """The state as MessagePack; equal states give equal bytes."""
+        return msgspec.msgpack.encode(_Wire(self.rows, [(name, self.columns[name]) for name in sorted(self.columns)]))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Survey:
+        """The survey that `to_bytes` wrote; raises InvariantBroken if it is none."""
+        try:
+            wire = msgspec.msgpack.decode(data, type=_Wire)
+        except msgspec.DecodeError as exc:
+            raise InvariantBroken("a survey cannot be read back", why=str(exc)) from exc
+        return cls(dict(wire.columns), wire.rows)
+
+    @classmethod
+    def merged(cls, surveys: Iterable[Survey]) -> Survey:
+        """The survey of all rows of several."""
+        total = cls.empty()
+        for survey in surveys:
+            total = total.merge(survey)
+        return total
+
+
+class _Wire(msgspec.Struct, array_like=True):
+    rows: int
+    columns: list[tuple[str, ColumnSurvey]]
+
+
+def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, rows: Ints, source: str) -> None:
+    metadata = field.metadata or {}
+    state.first = min(state.first, at)
+    state.rows += len(column)
+    state.places += at * len(column)
+    original = metadata.get(FIELD_ORIGINAL)
+    if original is not None:
+        text = original.decode("utf-8", "replace")
+        state.original = text if state.original is None else min(text, state.original)
+    fixed = metadata.get(FIELD_TYPE)
+    if fixed is not None:
+        state.fixed = _added(state.fixed, {fixed.decode("utf-8", "replace"): len(column)})
+    elif not pt.is_string(column.type):
+        state.native = _added(state.native, {type_name(column.type): len(column)})
+        if pt.is_integer(column.type):
+            far = pc.greater(pc.abs(column), _EXACT_FLOATS)
+            state.rounded += pc.sum(far).as_py() or 0
+    else:
+        is_tagged = metadata.get(FIELD_ENCODING) == b"json"
+        (state.tagged if is_tagged else state.plain).add(column, rows, source)

@@ -1,0 +1,159 @@
+"""From what was ruled out to one type per column, with the reason in words and values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from casparian_flow.core.types import ColumnType, parse_type
+from casparian_flow.schema.eliminate import ALL_KEYS, TAGGED_CANDIDATES, TEXT_CANDIDATES, Elimination, Example
+
+MAX_DECIMAL = 38
+_INT64_DIGITS = 19
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnVerdict:
+    """What a column is. `ruled_out` holds, for each other candidate, the first values that speak against it."""
+
+    name: str
+    type: str
+    format: str | None = None
+    note: str = ""
+    original: str | None = None
+    ruled_out: tuple[tuple[str, tuple[Example, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opinion:
+    type: str
+    format: str | None = None
+    note: str = ""
+
+
+def decide(
+    name: str,
+    plain: Elimination,
+    tagged: Elimination,
+    fixed: Mapping[str, int],
+    native: Mapping[str, int],
+    rounded: int,
+    original: str | None,
+) -> ColumnVerdict:
+    """The verdict on a column: what the parser fixed, else what all its values can be read as.
+
+    A column without a single value is a string.
+    """
+    opinions = [_Opinion(type_name) for type_name in (fixed or native)]
+    if not fixed:
+        opinions += [_on_tagged(tagged)] if tagged.cells else []
+    if plain.cells and not fixed:
+        opinions.append(_on_text(plain))
+    found = _unify(opinions, rounded) if opinions else _Opinion("string", note="no values" if plain.cells == 0 else "")
+    return ColumnVerdict(
+        name, found.type, found.format, found.note, original, _ruled_out(plain) + _ruled_out(tagged)
+    )
+
+
+def _ruled_out(state: Elimination) -> tuple[tuple[str, tuple[Example, ...]], ...]:
+    """Per candidate the counter-examples; words for null speak against every type."""
+    words = sorted(word.first for word in state.words.values())
+    if not state.cells:
+        return ()
+    against = {key: sorted([*state.ruled.get(key, ()), *words])[:3] for key in ALL_KEYS[state.tagged]}
+    return tuple((key, tuple(found)) for key, found in against.items() if found)
+
+
+def _on_text(state: Elimination) -> _Opinion:
+    if sum(word.count for word in state.words.values()) == state.cells:
+        listed = ", ".join(repr(word) for word in state.words)
+        return _Opinion("string", note=f"holds nothing but {listed}")
+    found = _first_open(state)
+    if state.words and found.type != "string":
+        listed = ", ".join(f"{word!r} ({known.count})" for word, known in state.words.items())
+        return _Opinion("string", note=f"would be {_described(found)} if {listed} were null")
+    return found
+
+
+def _described(found: _Opinion) -> str:
+    return f"{found.type} {found.format}" if found.format else found.type
+
+
+def _first_open(state: Elimination) -> _Opinion:
+    if state.is_open("boolean"):
+        return _Opinion("boolean")
+    if number := _number(state):
+        return number
+    temporal = [one for one in TEXT_CANDIDATES if one.type != "boolean" and state.is_open(one.key)]
+    if not temporal:
+        return _Opinion("string")
+    if len(temporal) > 1:
+        readings = " or ".join(f"{one.type} {one.format}" for one in temporal)
+        return _Opinion("string", note=f"ambiguous: every value reads as {readings}")
+    return _temporal(state, temporal[0].type, temporal[0].format)
+
+
+def _temporal(state: Elimination, type_name: str, pattern: str | None) -> _Opinion:
+    if type_name != "timestamp_tz":
+        return _Opinion(type_name, pattern)
+    if len(state.zones) == 1:
+        return _Opinion(f"timestamp_tz({state.zones[0]})")
+    return _Opinion("timestamp_tz(UTC)", note="values carry different UTC offsets")
+
+
+def _number(state: Elimination) -> _Opinion | None:
+    if state.is_open("int64"):
+        return _Opinion("int64")
+    if not (state.is_open("float64") or state.is_open("decimal")):
+        return None
+    if not state.is_open("whole"):
+        example = state.ruled["whole"][0].value
+        return _Opinion("string", note=f"holds whole numbers beyond int64, such as {example}")
+    if state.is_open("float64"):
+        return _Opinion("float64")
+    precision = max(state.whole + state.scale, 1)
+    if precision > MAX_DECIMAL:
+        return _Opinion("string", note=f"numbers need {precision} digits, a decimal has {MAX_DECIMAL}")
+    return _Opinion(
+        f"decimal({precision},{state.scale})", note=f"a float would change {state.ruled['float64'][0].value}"
+    )
+
+
+def _on_tagged(state: Elimination) -> _Opinion:
+    if state.is_open("boolean"):
+        return _Opinion("boolean")
+    if number := _number(state):
+        return replace(number, type="json") if number.type == "string" else number
+    for candidate in TAGGED_CANDIDATES:
+        if state.is_open(candidate.key):
+            return _temporal(state, candidate.type, None)
+    return _Opinion("json")
+
+
+def _unify(opinions: list[_Opinion], rounded: int) -> _Opinion:
+    """One type for rows that came in several: a wider number where nothing is lost, else string."""
+    types = sorted({one.type for one in opinions})
+    formats = {one.format for one in opinions}
+    note = "; ".join(sorted({one.note for one in opinions if one.note}))
+    if len(types) == 1 and len(formats) == 1:
+        return _Opinion(types[0], opinions[0].format, note)
+    came = "came as " + " and ".join(sorted({_described(one) for one in opinions}))
+    note = f"{came}; {note}" if note else came
+    kinds = [parse_type(known) for known in types]
+    if {kind.name for kind in kinds} == {"int64", "float64"} and not rounded:
+        return _Opinion("float64", note=note)
+    if {kind.name for kind in kinds} <= {"int64", "decimal"}:
+        whole, scale = max(map(_whole, kinds)), max(map(_scale, kinds))
+        if whole + scale <= MAX_DECIMAL:
+            return _Opinion(f"decimal({whole + scale},{scale})", note=note)
+    if {kind.name for kind in kinds} == {"timestamp_tz"}:
+        return _Opinion("timestamp_tz(UTC)", note=note)
+    return _Opinion("string", note=note)
+
+
+def _whole(kind: ColumnType) -> int:
+    return int(kind.args[0]) - int(kind.args[1]) if kind.args else _INT64_DIGITS
+
+
+def _scale(kind: ColumnType) -> int:
+    return int(kind.args[1]) if kind.args else 0
