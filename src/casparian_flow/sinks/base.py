@@ -39,15 +39,19 @@ class Staged(Protocol):
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows, lineage columns included; every batch has the schema given to `stage`."""
 
-    def seal(self) -> SealedOutput:
-        """Flush everything to disk and tell what was written; no write may follow."""
+    def seal(self, row_digest: str, schema_hash: str) -> SealedOutput:
+        """Flush everything to disk and tell what was written; no write may follow.
+
+        Both digests are the caller's, who saw the rows before they were encoded; the sink only reports them. An
+        output without rows still has a file, so that its columns can be read.
+        """
 
     def discard(self) -> None:
         """Remove what was written; allowed at any time before promotion, and twice."""
 
 
 class Sink(Protocol):
-    """A place where tables land. `uri` is absolute."""
+    """A place where tables land. `uri` is absolute and names no table."""
 
     uri: str
 
@@ -55,7 +59,7 @@ class Sink(Protocol):
         """Raises SinkUnavailable, saying why and what to do, unless the target can be written to."""
 
     def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> Staged:
-        """Open a hidden place for one table of one attempt."""
+        """Open a hidden place for one table of one attempt. Raises UsageError if the table cannot be named so."""
 
     def promote(self, entries: Sequence[PermittedEntry]) -> None:
         """Make the permitted entries visible, durably. Doing it again changes nothing.
@@ -64,10 +68,13 @@ class Sink(Protocol):
         """
 
     def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
-        """Remove the sealed but never promoted files of an attempt."""
+        """Remove the sealed but never promoted files of an attempt; allowed twice."""
 
     def sweep(self, keep: Sequence[Attempt]) -> int:
-        """Remove data files that no log entry names and that belong to none of `keep`; how many went."""
+        """Remove data files that no log entry names and that belong to none of `keep`; how many went.
+
+        What the sink did not write stays, whatever it is.
+        """
 
     def snapshot(self, table: str, role: Role, as_of: int | None = None) -> Snapshot:
         """What is visible now, or was when the entry `as_of` was the last."""

@@ -1,0 +1,41 @@
+"""The README in a table's folder, for whoever finds the folder without the program that wrote it."""
+
+from __future__ import annotations
+
+from casparian_flow.sinks.durable import make_folder
+from casparian_flow.sinks.layout import TableFolder
+
+_TEXT = """\
+This folder holds one table, written by Casparian Flow. No server and no other file is needed to read it.
+
+Do not read it with a pattern such as **/*.parquet: that also finds rows that were superseded, undone, or never
+committed. The log says which files count:
+
+  _cf/log/00000000000000000001.json      one file per commit, numbered from 1
+  _cf/checkpoint/                        summaries of the log; they may be ignored or deleted
+  v1/ v2/ ...                            the rows, one folder per version of the table's contract
+
+To find the current rows:
+  1. Read the log files in order: 1, 2, 3 ... Stop before the first number that is missing.
+  2. In each, take "body". First forget the rows of every job in removes.jobs and the files in removes.files.
+     Then remember the files in "adds" (paths relative to this folder).
+  3. Read the remembered files, by column name. In a file that lists several jobs, leave out the rows whose _cf_job_id
+     was forgotten. A file all of whose jobs were forgotten can be left out as a whole.
+Stopping after an earlier number gives the table as it was then.
+
+Each added file comes with its size and its BLAKE3 digest. Each log file ends with the digest of its own body.
+With the program: casparian tables, casparian sql. With its library: casparian_flow.sinks.read.scan(folder).
+Columns that start with _cf_ say where each row comes from.
+"""
+
+
+def write_readme(folder: TableFolder) -> None:
+    """Explain the folder, which is created if need be, unless there is an explanation."""
+    if folder.readme.exists():
+        return
+    make_folder(folder.log)
+    try:
+        with folder.readme.open("x", encoding="utf-8") as file:
+            file.write(_TEXT)
+    except FileExistsError:  # another job of the table came first
+        return

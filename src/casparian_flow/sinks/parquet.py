@@ -1,0 +1,146 @@
+"""The Parquet sink: a folder of immutable files and one log per table that says which of them count.
+
+Data files are written once, in their final place, and nobody sees them until a log entry names them. The file names
+carry job and attempt, so writers never meet; the log's names are given out by the permit, so they do not meet there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from casparian_flow.core.errors import InvariantBroken, LogConflict, VerificationFailed
+from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
+from casparian_flow.sinks.base import Attempt, Snapshot
+from casparian_flow.sinks.checkpoint import write_checkpoint, CHECKPOINT_EVERY
+from casparian_flow.sinks.durable import put_if_absent, sync_folder
+from casparian_flow.sinks.explain import write_readme
+from casparian_flow.sinks.layout import ROLE_FOLDERS, TableFolder, is_table_name, number_of, owner_of, table_folder
+from casparian_flow.sinks.log import Entry, parse_entry
+from casparian_flow.sinks.parquet_staging import StagedParquet
+from casparian_flow.sinks.probe import check_folder
+from casparian_flow.sinks.resolve import resolve, resolve_state
+from casparian_flow.sinks.sweep import remove_data_files, sweep_table
+from casparian_flow.sinks.trouble import translated
+
+
+class ParquetSink:
+    """Tables as Parquet files under one folder."""
+
+    def __init__(self, uri: str, root: Path) -> None:
+        self.uri = uri
+        self.root = root
+
+    def check(self) -> None:
+        """Raises SinkUnavailable, saying why and what to do, unless the target can be written to."""
+        with translated(self.uri):
+            check_folder(self.root)
+
+    def stage(
+        self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema
+    ) -> StagedParquet:
+        """Open a hidden place for one table of one attempt. Nothing is created before the first rows are flushed."""
+        folder = table_folder(self.root, role, table)
+        return StagedParquet(self.uri, folder, attempt, role, contract_version, schema)
+
+    def promote(self, entries: Sequence[PermittedEntry]) -> None:
+        """Write the permitted entries into their logs, durably. Doing it again changes nothing.
+
+        Raises LogConflict if a name exists with other bytes, VerificationFailed if a file that an entry names is not
+        there, InvariantBroken if an entry is not what its permit says.
+        """
+        written: dict[Path, tuple[TableFolder, Role]] = {}
+        with translated(self.uri):
+            for permitted in entries:
+                folder = table_folder(self.root, permitted.role, permitted.table)
+                self._promote_one(folder, permitted)
+                written[folder.log] = (folder, permitted.role)
+            for log in written:
+                sync_folder(log)
+            for folder, role in {
+                entry.table: written[table_folder(self.root, entry.role, entry.table).log]
+                for entry in entries
+                if entry.seq % CHECKPOINT_EVERY == 0
+            }.values():
+                write_checkpoint(folder, role, resolve_state(folder, role))
+
+    def _promote_one(self, folder: TableFolder, permitted: PermittedEntry) -> None:
+        path = folder.entry(permitted.seq)
+        entry = parse_entry(permitted.body, str(path))
+        if (entry.table, entry.role, entry.seq) != (permitted.table, permitted.role, permitted.seq):
+            raise InvariantBroken("a log entry does not fit its permit", where=str(path))
+        if not path.exists():
+            _check_files(folder, entry)
+            write_readme(folder)
+            if put_if_absent(path, permitted.body):
+                return
+        if path.read_bytes() != permitted.body:
+            raise LogConflict(
+                f"log entry {permitted.seq} of {permitted.table} exists with other content",
+                where=str(path),
+                why="another home writes to this target, or the home was restored from a backup",
+            )
+
+    def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
+        """Remove the sealed but never promoted files of an attempt; allowed twice."""
+        with translated(self.uri):
+            for output in outputs:
+                folder = table_folder(self.root, output.role, output.table)
+                names = [file.name for file in output.files]
+                if any(owner_of(output.table, Path(name).name) != attempt for name in names):
+                    raise InvariantBroken(
+                        f"a file of another attempt cannot be discarded with {attempt.job}.{attempt.attempt}"
+                    )
+                remove_data_files(folder, names)
+
+    def sweep(self, keep: Sequence[Attempt]) -> int:
+        """Remove data files that no log entry names and that belong to none of `keep`; how many went."""
+        kept = frozenset(keep)
+        with translated(self.uri):
+            return sum(
+                sweep_table(table_folder(self.root, role, table), role, kept)
+                for role in Role
+                for table in self._folders(role)
+            )
+
+    def snapshot(self, table: str, role: Role, as_of: int | None = None) -> Snapshot:
+        """What is visible now, or was when the entry `as_of` was the last."""
+        with translated(self.uri):
+            return resolve(table_folder(self.root, role, table), role, as_of)
+
+    def tables(self, role: Role) -> list[str]:
+        """The tables that have at least one log entry, by name."""
+        with translated(self.uri):
+            return [name for name in self._folders(role) if _has_entries(table_folder(self.root, role, name))]
+
+    def _folders(self, role: Role) -> list[str]:
+        try:
+            found = list((self.root / ROLE_FOLDERS[role]).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(path.name for path in found if is_table_name(path.name) and path.is_dir())
+
+
+def _has_entries(folder: TableFolder) -> bool:
+    try:
+        return any(number_of(path.name) is not None for path in folder.log.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _check_files(folder: TableFolder, entry: Entry) -> None:
+    """A commit that names a file that is gone must not become visible."""
+    for file in entry.adds:
+        path = folder.path / file.name
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            size = -1
+        if size != file.size:
+            raise VerificationFailed(
+                f"a data file of {entry.table} is not as it was sealed",
+                where=str(path),
+                why="it is missing" if size < 0 else f"it has {size} bytes, sealed were {file.size}",
+            )

@@ -1,0 +1,104 @@
+"""One Parquet file while it is written: hashed on the way, durable when finished, never overwriting."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.types as pt
+from blake3 import blake3
+
+from casparian_flow.core.hashing import PREFIX
+from casparian_flow.sinks.encoding import COMPRESSION, Encoding
+
+
+_ARROW_SCHEMA = b"ARROW:schema"
+"""Where Arrow readers look for what Parquet cannot say, such as durations; others pass over it."""
+
+
+class ParquetPart:
+    """A new file. Columns that arrive as dictionaries are declared by their values' type, as any reader expects."""
+
+    def __init__(self, path: Path, schema: pa.Schema, encoding: Encoding) -> None:
+        self._file = _HashedFile(path)
+        self._rows = 0
+        self._writer = pq.ParquetWriter(
+            pa.PythonFile(self._file, mode="w"),
+            schema.with_metadata({_ARROW_SCHEMA: base64.b64encode(_plain(schema).serialize())}),
+            compression=COMPRESSION,
+            use_dictionary=encoding.dictionary or False,
+            column_encoding=encoding.columns or None,
+            store_schema=False,
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._file.size
+
+    def write(self, rows: pa.Table) -> None:
+        """Add one row group."""
+        self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
+        self._rows += rows.num_rows
+
+    def finish(self) -> tuple[int, int, str]:
+        """Complete and flush the file: its bytes, rows and digest. Its name is durable once the folder is synced."""
+        self._writer.close()
+        return self._file.size, self._rows, self._file.finish()
+
+    def abandon(self) -> None:
+        """Let go of the file as it is."""
+        self._file.ignore_writes()
+        self._writer.close()
+        self._file.close()
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        [field.with_type(field.type.value_type) if pt.is_dictionary(field.type) else field for field in schema]
+    )
+
+
+class _HashedFile:
+    """The file object that the Parquet writer writes to."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        self._hasher = blake3()
+        self._ignores = False
+        self.size = 0
+        self.closed = False
+
+    def write(self, data: bytes | memoryview) -> int:
+        view = memoryview(data)
+        if not self._ignores:
+            self._hasher.update(view)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        self.size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def finish(self) -> str:
+        """Make the bytes durable; their digest."""
+        try:
+            os.fsync(self._descriptor)
+        finally:
+            self.close()
+        return PREFIX + self._hasher.hexdigest()
+
+    def ignore_writes(self) -> None:
+        self._ignores = True
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            os.close(self._descriptor)

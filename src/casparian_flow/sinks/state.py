@@ -1,0 +1,81 @@
+"""The state of a table while its log is read: which files are visible, and whose rows in them count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from casparian_flow.core.errors import VerificationFailed
+from casparian_flow.sinks.base import Snapshot
+from casparian_flow.sinks.log import AddedFile, Entry
+
+
+@dataclass(slots=True)
+class VisibleFile:
+    """A file, and those of its jobs whose rows count: never none."""
+
+    file: AddedFile
+    live: set[int]
+
+
+class TableState:
+    """The table after the entry `seq`. `files` are in the order in which they were added."""
+
+    def __init__(self, seq: int = 0, files: Iterable[VisibleFile] = ()) -> None:
+        self.seq = seq
+        self.files = {visible.file.name: visible for visible in files}
+        self._holders: dict[int, set[str]] = {}
+        for visible in self.files.values():
+            self._note(visible)
+
+    def apply(self, entry: Entry) -> None:
+        """Move on by one entry: first what it removes, then what it adds. Raises VerificationFailed out of order."""
+        if entry.seq != self.seq + 1:
+            raise VerificationFailed(f"log entry {entry.seq} of {entry.table} does not follow {self.seq}")
+        self.seq = entry.seq
+        for job in entry.removed_jobs:
+            for name in self._holders.pop(job, ()):
+                visible = self.files[name]
+                visible.live.discard(job)
+                if not visible.live:
+                    del self.files[name]
+        for name in entry.removed_files:
+            self._drop(name)
+        for file in entry.adds:
+            self._drop(file.name)
+            visible = VisibleFile(file, {part.job for part in file.jobs})
+            self.files[file.name] = visible
+            self._note(visible)
+
+    def snapshot(self, folder: Path) -> Snapshot:
+        """What readers need. Raises VerificationFailed if a job is removed from one visible file and not from another."""
+        removed: set[int] = set()
+        rows = 0
+        for visible in self.files.values():
+            for part in visible.file.jobs:
+                if part.job in visible.live:
+                    rows += part.rows
+                else:
+                    removed.add(part.job)
+        if both := removed & self._holders.keys():
+            raise VerificationFailed(f"rows of job {min(both)} are both removed and visible", where=str(folder))
+        return Snapshot(
+            files=tuple(str(folder / name) for name in self.files),
+            removed_jobs=tuple(sorted(removed)),
+            rows=rows,
+            seq=self.seq,
+        )
+
+    def _note(self, visible: VisibleFile) -> None:
+        for job in visible.live:
+            self._holders.setdefault(job, set()).add(visible.file.name)
+
+    def _drop(self, name: str) -> None:
+        if (visible := self.files.pop(name, None)) is None:
+            return
+        for job in visible.live:
+            names = self._holders[job]
+            names.discard(name)
+            if not names:
+                del self._holders[job]

@@ -1,0 +1,74 @@
+"""What is removed from a table's folder: only data files of ours that no commit names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from casparian_flow.core.errors import VerificationFailed
+from casparian_flow.core.outputs import Role
+from casparian_flow.sinks.base import Attempt
+from casparian_flow.sinks.durable import is_temporary
+from casparian_flow.sinks.layout import TableFolder, is_version_folder, number_of, owner_of
+from casparian_flow.sinks.resolve import read_entry
+
+
+def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt]) -> int:
+    """Remove the unnamed data files of attempts that are not kept; how many went.
+
+    Files are listed before the log is read, so a commit that happens meanwhile cannot lose its files. A damaged log
+    raises VerificationFailed before anything is removed.
+    """
+    candidates = {
+        f"{path.parent.name}/{path.name}"
+        for path in _data_files(folder)
+        if (owner := owner_of(folder.path.name, path.name)) is not None and owner not in keep
+    }
+    orphans = candidates - _named(folder, role) if candidates else set()
+    remove_data_files(folder, orphans)
+    for place in (folder.log, folder.checkpoints):
+        for path in _entries(place):
+            if is_temporary(path.name):
+                path.unlink(missing_ok=True)
+    return len(orphans)
+
+
+def remove_data_files(folder: TableFolder, names: Iterable[str]) -> None:
+    """Remove these files, and the folders that are empty then."""
+    emptied = set()
+    for name in names:
+        path = folder.path / name
+        path.unlink(missing_ok=True)
+        emptied.add(path.parent)
+    for place in emptied:
+        with suppress(OSError):  # not empty, or gone already
+            place.rmdir()
+    if emptied:
+        with suppress(OSError):
+            folder.path.rmdir()
+
+
+def _data_files(folder: TableFolder) -> Iterable[Path]:
+    for place in _entries(folder.path):
+        if is_version_folder(place.name):
+            yield from (path for path in _entries(place) if path.is_file() and not path.is_symlink())
+
+
+def _named(folder: TableFolder, role: Role) -> set[str]:
+    """Every file that any commit ever added: superseded ones answer questions about the past."""
+    names: set[str] = set()
+    for path in _entries(folder.log):
+        if (seq := number_of(path.name)) is not None:
+            entry = read_entry(folder, role, seq)
+            if entry is None:
+                raise VerificationFailed("a log entry went away while it was read", where=str(path))
+            names.update(file.name for file in entry.adds)
+    return names
+
+
+def _entries(place: Path) -> list[Path]:
+    try:
+        return list(place.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
