@@ -1,0 +1,168 @@
+"""The vectorised reader: whole blocks of records whose structure can be verified without looking at each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from delimited_dialect import Dialect
+from delimited_layout import Layout
+from delimited_records import RESYNC_LINES, RESYNC_LINES_PAIRS
+
+LF, CR = 10, 13
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Verified records: their columns, and where each starts and ends in the window."""
+
+    columns: pa.RecordBatch
+    starts: np.ndarray
+    ends: np.ndarray
+    end: int
+
+
+class BlockReader:
+    """Reads blocks of one table. A block it cannot vouch for is left to the exact reader."""
+
+    def __init__(self, layout: Layout) -> None:
+        dialect = layout.dialect
+        self._layout = layout
+        self._quote = ord(dialect.quote) if dialect.quote and ord(dialect.quote) < 128 else None
+        self._delimiter = dialect.delimiter
+        self.works = _is_simple(dialect)
+        if not self.works:
+            return
+        names = [f"f{i}" for i in range(layout.width)]
+        self._parse = pc.ParseOptions(
+            delimiter=dialect.delimiter or "\x1f",
+            quote_char=dialect.quote or False,
+            double_quote=True,
+            escape_char=False,
+            newlines_in_values=dialect.quote is not None,
+            ignore_empty_lines=True,
+        )
+        self._convert = pc.ConvertOptions(
+            column_types=pa.schema([(name, pa.string()) for name in names]),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            check_utf8=True,
+        )
+        self._names = names
+
+    def read(self, buf: bytes, pos: int, stop: int, eof: bool) -> Block | None:
+        """The records that start at `pos` and end by `stop`, or None where anything is out of the ordinary."""
+        view = memoryview(buf)[pos:stop]
+        codes = np.frombuffer(view, np.uint8)
+        at_end = eof and stop == len(buf)
+        if not self._is_ordinary(buf, pos, stop):
+            return None
+        line_ends = self._line_ends(buf, codes, pos, stop, at_end)
+        if line_ends is None:
+            return None
+        inside = False
+        if self._quote is not None and buf.find(self._quote, pos, stop) >= 0:
+            quotes = np.flatnonzero(codes == self._quote)
+            record_ends = line_ends[(np.searchsorted(quotes, line_ends) & 1) == 0]
+            if not len(record_ends):
+                return None
+            inside = len(record_ends) < len(line_ends)
+            quotes = quotes[: np.searchsorted(quotes, record_ends[-1])]
+            if not self._is_well_quoted(codes, quotes):
+                return None
+            if inside and self._has_long_fields(line_ends, record_ends):
+                return None
+        else:
+            record_ends = line_ends
+        if not len(record_ends):
+            return None
+        ends = np.minimum(record_ends + 1, len(codes))
+        starts = np.empty_like(ends)
+        starts[0] = 0
+        starts[1:] = ends[:-1]
+        if self._has_blank(codes, starts, record_ends):
+            return None
+        columns = self._columns(view[: int(ends[-1])], len(ends))
+        if columns is None:
+            return None
+        return Block(columns, starts + pos, ends + pos, pos + int(ends[-1]))
+
+    def _is_ordinary(self, buf: bytes, pos: int, stop: int) -> bool:
+        if buf.find(b"\x00", pos, stop) >= 0 or buf.startswith(_BOM, pos):
+            return False
+        return self._delimiter is not None or buf.find(b"\x1f", pos, stop) < 0
+
+    def _line_ends(self, buf: bytes, codes: np.ndarray, pos: int, stop: int, at_end: bool) -> np.ndarray | None:
+        """The last byte of every line end; at the end of the file a line may end without one."""
+        ends = np.flatnonzero(codes == LF)
+        if buf.find(b"\r", pos, stop) >= 0:
+            returns = np.flatnonzero(codes == CR)
+            if not at_end and len(returns) and returns[-1] == len(codes) - 1:
+                returns = returns[:-1]
+            after = np.minimum(returns + 1, len(codes) - 1)
+            alone = returns[(codes[after] != LF) | (after == returns)]
+            if len(alone):
+                if not self._layout.dialect.lone_cr:
+                    return None
+                ends = np.union1d(ends, alone)
+        if at_end and (not len(ends) or ends[-1] != len(codes) - 1):
+            ends = np.append(ends, len(codes))
+        return ends
+
+    def _is_well_quoted(self, codes: np.ndarray, quotes: np.ndarray) -> bool:
+        """Whether quotes stand only at the edges of fields, or doubled inside them."""
+        if not len(quotes):
+            return True
+        delimiter = ord(self._delimiter) if self._delimiter else LF
+        opening, closing = quotes[0::2], quotes[1::2]
+        if len(opening) != len(closing):
+            return False
+        before = codes[np.maximum(opening - 1, 0)]
+        opens = (before == delimiter) | (before == LF) | (before == CR) | (opening == 0)
+        opens[1:] |= opening[1:] == closing[:-1] + 1
+        if not opens.all():
+            return False
+        after = codes[np.minimum(closing + 1, len(codes) - 1)]
+        closes = (after == delimiter) | (after == LF) | (after == CR) | (closing == len(codes) - 1)
+        closes[:-1] |= closing[:-1] + 1 == opening[1:]
+        return bool(closes.all())
+
+    def _has_long_fields(self, line_ends: np.ndarray, record_ends: np.ndarray) -> bool:
+        lines = np.diff(np.searchsorted(line_ends, record_ends), prepend=-1)
+        limit = RESYNC_LINES if self._layout.width > 2 else RESYNC_LINES_PAIRS
+        return bool(lines.max() > limit)
+
+    def _has_blank(self, codes: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> bool:
+        short = starts[ends - starts < 2]
+        if not len(short):
+            return False
+        first = codes[np.minimum(short, len(codes) - 1)]
+        return bool(((first == LF) | (first == CR)).any()) or self._layout.width == 1
+
+    def _columns(self, view: memoryview, expected: int) -> pa.RecordBatch | None:
+        options = pc.ReadOptions(use_threads=False, block_size=len(view) + 1, column_names=self._names)
+        try:
+            table = pc.read_csv(
+                pa.py_buffer(view), read_options=options, parse_options=self._parse, convert_options=self._convert
+            )
+        except pa.ArrowInvalid:
+            return None
+        if table.num_rows != expected:
+            return None
+        columns = [column.combine_chunks() for column in table.columns]
+        columns = [c.chunk(0) if isinstance(c, pa.ChunkedArray) else c for c in columns]
+        if self._layout.trailing:
+            last = columns.pop()
+            if last.null_count != expected:
+                return None
+        return pa.RecordBatch.from_arrays(columns, schema=self._layout.schema)
+
+
+def _is_simple(dialect: Dialect) -> bool:
+    single = dialect.delimiter is None or (len(dialect.delimiter) == 1 and ord(dialect.delimiter) < 128)
+    return single and (dialect.quote is None or ord(dialect.quote) < 128) and dialect.escape is None

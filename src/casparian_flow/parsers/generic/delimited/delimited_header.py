@@ -1,0 +1,119 @@
+"""Which of the first records are a header, judged by how they differ from what stands below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from delimited_kinds import EMPTY, TEXT, column_kind, is_missing, kind_of
+
+Fields = Sequence[bytes | None]
+
+BELOW = 100
+"""Records that are looked at below a possible header."""
+
+_COLUMNS = 500
+_MOST_ROWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The number of header rows and how sure that is."""
+
+    rows: int
+    confidence: float
+
+
+def find_header(records: Sequence[Fields]) -> Header:
+    """The header of a table whose records all have the same number of fields."""
+    if not records:
+        return Header(0, 1.0)
+    first, below = records[0], records[1 : 1 + BELOW]
+    if not below:
+        return Header(1, 0.6) if _is_plain_header(first) else Header(0, 0.7)
+    kinds = [column_kind([row[i] for row in below]) for i in range(min(len(first), _COLUMNS))]
+    score = sum(_column_score(first[i], kinds[i], [row[i] for row in below]) for i in range(len(kinds)))
+    if _is_sequence(first, kinds):
+        score += len(kinds)
+    if _has_repeats(first):
+        score -= 1.0
+    score += 0.6 if _is_plain_header(first) else -0.3
+    if score <= 0:
+        return Header(0, _sureness(score))
+    return Header(1 + _more_rows(records, kinds), _sureness(score))
+
+
+def looks_like_header(fields: Fields, kinds: Sequence[str]) -> bool:
+    """Whether a record breaks every typed column of a table with text, as only a header does."""
+    typed = [i for i, kind in enumerate(kinds) if kind not in (TEXT, EMPTY) and i < len(fields)]
+    if not typed or any(not field for field in fields[:1]):
+        return False
+    return all(_is_name(fields[i]) for i in typed)
+
+
+def _column_score(top: bytes | None, kind: str, below: list[bytes | None]) -> float:
+    """Positive where the top cell is unlike the column below it, negative where it is one more of them."""
+    if kind == EMPTY:
+        return 0.1 if top else 0.0
+    if not top or top.isspace():
+        return -0.4 if kind != TEXT else -0.2
+    own = kind_of(top)
+    if kind != TEXT:
+        if own == TEXT:
+            return 1.0
+        return -1.0 if own == kind else 0.0
+    if top in below:
+        return -0.6
+    if own != TEXT:
+        return -0.4
+    filled = [cell for cell in below if cell]
+    lengths = {len(cell) for cell in filled}
+    if len(filled) >= 3 and len(lengths) == 1:
+        return 0.4 if len(top) not in lengths else -0.3
+    return 0.0
+
+
+def _is_plain_header(fields: Fields) -> bool:
+    """Text only, unique, nothing empty but perhaps the end."""
+    cells = list(fields)
+    while cells and not cells[-1]:
+        cells.pop()
+    return bool(cells) and all(_is_name(cell) for cell in cells) and len(set(cells)) == len(cells)
+
+
+def _is_name(cell: bytes | None) -> bool:
+    if not cell or len(cell) > 200 or is_missing(cell):
+        return False
+    return kind_of(cell) in (TEXT, "code")
+
+
+def _has_repeats(fields: Fields) -> bool:
+    filled = [cell for cell in fields if cell]
+    return len(set(filled)) < 0.7 * len(filled)
+
+
+def _is_sequence(fields: Fields, kinds: Sequence[str]) -> bool:
+    """Years or months as column names: numbers that count up, under a text column."""
+    numbers = [cell for cell in fields if cell and cell.isdigit()]
+    if len(numbers) < 2 or len(numbers) >= len(fields) or not fields[0] or fields[0].isdigit():
+        return False
+    values = [int(cell) for cell in numbers if len(cell) < 9]
+    steps = {b - a for a, b in zip(values, values[1:], strict=False)}
+    return steps == {1} and len(values) == len(numbers) and kinds[0] == TEXT
+
+
+def _more_rows(records: Sequence[Fields], kinds: Sequence[str]) -> int:
+    """Further records that break at least two typed columns, and all of them: a header of several rows."""
+    more = 0
+    for at in range(1, min(_MOST_ROWS, len(records) - 1)):
+        row, below = records[at], records[at + 1 : at + 1 + BELOW]
+        kinds = [column_kind([other[i] for other in below]) for i in range(len(kinds))]
+        typed = [i for i, kind in enumerate(kinds) if kind not in (TEXT, EMPTY)]
+        if len(typed) < 2 or not all(_is_name(row[i]) for i in typed):
+            break
+        more = at
+    return more
+
+
+def _sureness(score: float) -> float:
+    return round(min(0.99, 0.5 + abs(score) / 4), 3)

@@ -1,0 +1,57 @@
+"""What a cell looks like: a number, a date, a code, or just text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+EMPTY, TEXT = "empty", "text"
+
+_KINDS = re.compile(
+    rb"""\s*(?:
+    (?P<number>[-+]?(?:\d{1,3}(?:[.,'\ ]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d+)?)
+    |(?P<date>\d{4}([-/.])\d{1,2}\3\d{1,2}|\d{1,2}([-/.])\d{1,2}\4\d{2,4}|\d{1,2}[-\ ][A-Za-z]{3}[-\ ]\d{2,4})
+    |(?P<time>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\ ?[AaPp]\.?[Mm]\.?)?)
+    |(?P<datetime>(?:\d{4}[-/.]?\d{1,2}[-/.]?\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})[T\ ]\d{1,2}:?\d{2}
+        (?::?\d{2}(?:[.,]\d+)?)?(?:\ ?(?:Z|UTC|[AaPp][Mm]|[-+]\d{2}:?\d{2}))?)
+    |(?P<money>[-+]?(?:\$|\xc2\xa3|\xe2\x82\xac)\ ?\d[\d.,]*|\d[\d.,]*\ ?(?:\$|\xc2\xa3|\xe2\x82\xac))
+    |(?P<percent>[-+]?\d+(?:[.,]\d+)?\ ?%)
+    |(?P<address>\d{1,3}(?:\.\d{1,3}){3}(?::\d+|/\d+)?|(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2})
+    |(?P<uuid>\{?[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})
+    |(?P<url>[a-z][a-z0-9+.-]{1,9}://\S+)
+    |(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
+    |(?P<bool>[Tt]rue|TRUE|[Ff]alse|FALSE)
+    |(?P<code>[A-Z]{1,6}[-_]?\d[\dA-Z-]*)
+    )\s*""",
+    re.VERBOSE,
+)
+_MISSING = frozenset(b"na n/a nan null none nil - -- ? . \\n #n/a missing unknown".split())
+
+
+def kind_of(cell: bytes | None) -> str:
+    """The kind of one cell."""
+    if not cell or cell.isspace():
+        return EMPTY
+    if len(cell) > 400:
+        return TEXT
+    match = _KINDS.fullmatch(cell)
+    if match is None or match.lastgroup is None:
+        return EMPTY if is_missing(cell) else TEXT
+    return match.lastgroup
+
+
+def is_missing(cell: bytes) -> bool:
+    """Whether the cell is one of the usual words for nothing."""
+    return len(cell) <= 8 and cell.strip().lower() in _MISSING
+
+
+def column_kind(cells: Iterable[bytes | None]) -> str:
+    """The one kind that nearly all filled cells of a column share, `text` if there is none."""
+    counts = Counter(kind_of(cell) for cell in cells)
+    counts.pop(EMPTY, None)
+    total = sum(counts.values())
+    if not total:
+        return EMPTY
+    kind, most = counts.most_common(1)[0]
+    return kind if most >= 0.8 * total else TEXT

@@ -1,0 +1,43 @@
+"""The column names of a table, made from its header."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from casparian_flow.sdk.emit import FIELD_ORIGINAL, SCHEMA_HEADERLESS
+
+_RESERVED = "_cf_"
+
+
+def schema_of(header: Sequence[Sequence[bytes | None]], arity: int) -> pa.Schema:
+    """The schema: all text, each name unique; `cf.original` keeps a header that had to be changed."""
+    if not header:
+        fields = [pa.field(f"column_{i}", pa.string()) for i in range(1, arity + 1)]
+        return pa.schema(fields, metadata={SCHEMA_HEADERLESS: b"1"})
+    fields, seen = [], set()
+    for i in range(arity):
+        parts = [cell.decode("utf-8", "replace") for row in header if i < len(row) and (cell := row[i])]
+        original = " ".join(part for part in parts if part)
+        name = _unique(_legal(original, i + 1), seen)
+        seen.add(name)
+        metadata = None if name == original else {FIELD_ORIGINAL: original.encode()}
+        fields.append(pa.field(name, pa.string(), metadata=metadata))
+    return pa.schema(fields)
+
+
+def _legal(original: str, number: int) -> str:
+    name = original.replace("\x00", "")
+    if not name.strip():
+        return f"column_{number}"
+    return "x" + name if name.lower().startswith(_RESERVED) else name
+
+
+def _unique(name: str, seen: set[str]) -> str:
+    if name not in seen:
+        return name
+    number = 2
+    while f"{name}_{number}" in seen:
+        number += 1
+    return f"{name}_{number}"

@@ -1,0 +1,182 @@
+"""The exact reader: one record at a time, by the grammar of a dialect."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from delimited_dialect import Dialect
+
+RESYNC_LINES = 4
+"""So many lines after an open quote that are records of their own prove that the quote is stray."""
+
+RESYNC_LINES_PAIRS = 12
+"""The same for two columns, where prose can look like records by chance."""
+
+
+class NeedMore(Exception):
+    """The record does not end in the bytes at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record that ends before `end`; without `fields` its quoting is damaged, and `end` ends the damaged line."""
+
+    end: int
+    fields: list[bytes | None] | None
+
+
+class Grammar:
+    """Reads records of one dialect out of UTF-8 bytes."""
+
+    def __init__(self, dialect: Dialect, resync: bool = True) -> None:
+        self.dialect = dialect
+        self.delimiter = dialect.delimiter.encode() if dialect.delimiter else None
+        self.quote = dialect.quote.encode() if dialect.quote else None
+        self.escape = dialect.escape.encode() if dialect.escape else None
+        self.line_end = re.compile(rb"\r\n|\n|\r" if dialect.lone_cr else rb"\r?\n")
+        self._resync = resync
+        self._compile()
+
+    def _compile(self) -> None:
+        newline = rb"\r\n" if self.dialect.lone_cr else rb"\n"
+        stop = rb"[\r\n]" if self.dialect.lone_cr else rb"\r?\n"
+        delimiter = re.escape(self.delimiter) if self.delimiter else b""
+        escape = re.escape(self.escape) if self.escape else b""
+        after = rb"(?=" + (delimiter + rb"|" if delimiter else b"") + stop + rb"|\Z)"
+        if self.delimiter and len(self.delimiter) > 1:
+            plain = rb"(?:(?!" + delimiter + rb")[^" + newline + escape + rb"])"
+        else:
+            plain = rb"[^" + delimiter + newline + escape + rb"]"
+        if not self.dialect.lone_cr:
+            plain = rb"(?:(?!\r\n)" + plain + rb")"
+        bare = rb"(?:" + plain + rb"++"
+        if escape:
+            bare += rb"|" + escape + rb"(?:\r\n|[\s\S]|\Z)"
+        self._bare = re.compile(bare + rb")*+")
+        if self.quote:
+            quote = re.escape(self.quote)
+            lead = rb"[ \t]*+" if self.dialect.lead and self.delimiter not in (b" ", b"\t") else b""
+            body = rb"(?:[^" + quote + escape + rb"]++|" + quote + quote
+            body += (rb"|" + escape + rb"[\s\S]") if escape else b""
+            self._open = re.compile(lead + quote)
+            self._body = re.compile(body + rb")*+")
+            self._quoted = re.compile(lead + quote + rb"(" + body + rb")*+)" + quote + after)
+        if escape:
+            special = b"".join(re.escape(c) for c in (self.quote, self.escape, b"\r", b"\n") if c)
+            special = rb"\r\n|[" + special + rb"]" + (rb"|" + delimiter if delimiter else b"")
+            doubled = rb"|" + quote + rb"(" + quote + rb")" if self.quote else rb"|(?!)()"
+            self._unescape = re.compile(escape + rb"(" + special + rb")" + doubled)
+
+    def line(self, buf: bytes, pos: int, eof: bool) -> tuple[int, int]:
+        """Where the text of the line at `pos` ends, and where the next begins."""
+        found = self.line_end.search(buf, pos)
+        if found is None:
+            if not eof:
+                raise NeedMore
+            return len(buf), len(buf)
+        if found.end() == len(buf) and not eof and found.group() == b"\r":
+            raise NeedMore
+        return found.span()
+
+    def read(self, buf: bytes, pos: int, eof: bool, arity: int = 0) -> Record:
+        """The record at `pos`; raises NeedMore where `buf` may end too early. `arity` helps to see damage."""
+        text_end, end = self.line(buf, pos, eof)
+        line = buf[pos:text_end]
+        if (self.quote is None or self.quote not in line) and (self.escape is None or self.escape not in line):
+            fields = line.split(self.delimiter) if self.delimiter else [line]
+            return Record(end, [field or None for field in fields])
+        return self._tokenise(buf, pos, eof, arity)
+
+    def count(self, line: bytes) -> int:
+        """The number of fields in a line that is a whole record, 0 if it is not."""
+        record = self._tokenise(line, 0, True, 0)
+        return len(record.fields) if record.fields is not None and record.end == len(line) else 0
+
+    def lines_fit(self, buf: bytes, pos: int, eof: bool, arity: int, wanted: int) -> bool:
+        """Whether the next `wanted` lines (fewer at the end of the file, but one) are records of `arity`."""
+        seen = 0
+        while seen < wanted and pos < len(buf):
+            text_end, end = self.line(buf, pos, eof)
+            if self.count(buf[pos:text_end]) != arity:
+                return False
+            seen, pos = seen + 1, end
+        if seen < wanted and not eof:
+            raise NeedMore
+        return seen > 0
+
+    def _tokenise(self, buf: bytes, pos: int, eof: bool, arity: int) -> Record:
+        fields: list[bytes | None] = []
+        first_quoted_line = -1
+        at = pos
+        while True:
+            if self.quote and self._open.match(buf, at):
+                match = self._quoted.match(buf, at)
+                if match is None:
+                    return self._broken(buf, at, eof, arity)
+                if match.end() == len(buf) and not eof:
+                    raise NeedMore
+                body = match[1]
+                if b"\n" in body or b"\r" in body:
+                    if self._is_stray(buf, at, match.end(), eof, arity):
+                        return Record(self.line(buf, at, eof)[1], None)
+                    first_quoted_line = at if first_quoted_line < 0 else first_quoted_line
+                fields.append(self._plain(body, quoted=True))
+                at = match.end()
+            else:
+                match = self._bare.match(buf, at)
+                assert match is not None
+                fields.append(self._plain(match[0], quoted=False) or None)
+                at = match.end()
+            if self.delimiter and buf.startswith(self.delimiter, at):
+                at += len(self.delimiter)
+                continue
+            _, end = self.line(buf, at, eof)
+            if first_quoted_line >= 0 and arity > 1 and len(fields) != arity and self._resync:
+                _, next_line = self.line(buf, first_quoted_line, eof)
+                if self.lines_fit(buf, next_line, eof, arity, 1):
+                    return Record(next_line, None)
+            return Record(end, fields)
+
+    def _broken(self, buf: bytes, at: int, eof: bool, arity: int) -> Record:
+        """A quoted field that does not close, or closes in the middle of text."""
+        opened = self._open.match(buf, at)
+        assert opened is not None
+        unclosed = self._body.match(buf, opened.end())
+        edge = len(buf) - 1 - len(self.delimiter or b" ")
+        at_edge = unclosed is not None and unclosed.end() >= edge
+        if at_edge and not eof and not self._stray_run(buf, at, eof, arity):
+            raise NeedMore
+        return Record(self.line(buf, at, eof)[1], None)
+
+    def _is_stray(self, buf: bytes, at: int, close: int, eof: bool, arity: int) -> bool:
+        """Whether the lines inside a field that closes well are records of their own."""
+        _, start = self.line(buf, at, eof)
+        wanted = RESYNC_LINES if arity > 2 else RESYNC_LINES_PAIRS
+        inside = self.line_end.findall(buf, at, close)
+        return len(inside) > wanted and self._stray_run(buf, at, eof, arity) and start < close
+
+    def _stray_run(self, buf: bytes, at: int, eof: bool, arity: int) -> bool:
+        if not self._resync or arity < 2:
+            return False
+        wanted = RESYNC_LINES if arity > 2 else RESYNC_LINES_PAIRS
+        try:
+            _, start = self.line(buf, at, eof)
+            return self.lines_fit(buf, start, eof, arity, wanted)
+        except NeedMore:
+            return False
+
+    def _plain(self, field: bytes, quoted: bool) -> bytes:
+        if self.escape and self.escape in field:
+            return self._unescape.sub(_keep if quoted else _keep_escaped, field)
+        if quoted and self.quote and self.quote in field:
+            return field.replace(self.quote * 2, self.quote)
+        return field
+
+
+def _keep(match: re.Match[bytes]) -> bytes:
+    return match[1] if match[1] is not None else match[2]
+
+
+def _keep_escaped(match: re.Match[bytes]) -> bytes:
+    return match[1] if match[1] is not None else match[0]

@@ -1,0 +1,210 @@
+"""Which dialect the text of a sample is written in."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from delimited_dialect import Dialect
+from delimited_kinds import EMPTY, TEXT, kind_of
+from delimited_records import Grammar, NeedMore
+
+SAMPLE = 64 << 10
+SAMPLE_RECORDS = 300
+_CELLS = 4000
+
+_PRIORS = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, "\x01": 1.0, "\x1f": 1.0, "~": 0.9, "^": 0.9, "\xa7": 0.9, "!": 0.7}
+_PRIORS |= {":": 0.6, "#": 0.6, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.55}
+_RUN = re.compile(r"""[^\w\s"'.\-+()\[\]{}/\\]{2,4}|\t{2,4}""")
+_PART_OF_WORDS = re.compile(r"[\w.\-/]")
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """One dialect with how well the sample reads in it."""
+
+    dialect: Dialect
+    score: float
+    arity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sniffed:
+    """The best dialect, and for each of its parts how sure that is and what came second."""
+
+    dialect: Dialect
+    arity: int
+    delimiter_confidence: float
+    delimiter_runner_up: str | None
+    quote_confidence: float
+    quote_runner_up: str | None
+
+
+def sniff(sample: bytes, eof: bool, fixed: dict[str, str | None] | None = None) -> Sniffed:
+    """The dialect that makes the most regular table of the sample; `fixed` parts are not questioned."""
+    fixed = fixed or {}
+    text = sample.decode("utf-8", "replace")
+    guesses = sorted(
+        (_rate(dialect, sample, eof) for dialect in _candidates(text, fixed)), key=lambda guess: -guess.score
+    )
+    best = guesses[0]
+    best = replace(best, dialect=_with_spaces(best.dialect, sample, eof, fixed))
+    other = next((g for g in guesses if g.dialect.delimiter != guesses[0].dialect.delimiter), None)
+    other_quote = next(
+        (
+            g
+            for g in guesses
+            if g.dialect.delimiter == guesses[0].dialect.delimiter and g.dialect.quote != best.dialect.quote
+        ),
+        None,
+    )
+    return Sniffed(
+        best.dialect,
+        best.arity,
+        _confidence(best, other),
+        None if other is None else other.dialect.delimiter or "none",
+        _confidence(best, other_quote) if other_quote else (0.95 if best.dialect.quote else 0.9),
+        None if other_quote is None else other_quote.dialect.quote or "none",
+    )
+
+
+def _confidence(best: Guess, other: Guess | None) -> float:
+    if other is None or best.score <= 0:
+        return 1.0 if best.score > 0 else 0.5
+    return round(max(0.5, 1 - 0.5 * other.score / best.score), 3)
+
+
+def _candidates(text: str, fixed: dict[str, str | None]) -> list[Dialect]:
+    lines = [line for line in islice(re.split(r"\r\n|\n|\r", text), SAMPLE_RECORDS) if line.strip()]
+    delimiters = [fixed["delimiter"]] if "delimiter" in fixed else [None, *_delimiters(lines)]
+    lone_cr = [True]
+    dialects = []
+    for delimiter in delimiters:
+        for quote in [fixed["quote"]] if "quote" in fixed else _quotes(text, delimiter):
+            for escape in [fixed["escape"]] if "escape" in fixed else _escapes(text, delimiter, quote):
+                for cr in lone_cr:
+                    dialects.append(Dialect(delimiter, quote, escape, _leads(text, delimiter, quote), cr))
+    return dialects
+
+
+def _delimiters(lines: list[str]) -> list[str]:
+    """What stands in a good part of the lines, and longer tokens where a single character never stands alone."""
+    needed = max(1, len(lines) // 4)
+    found = [d for d in _PRIORS if sum(d in line for line in lines) >= needed]
+    runs = Counter(run for line in lines for run in set(_RUN.findall(line)))
+    joined = "\n".join(lines)
+    for run, times in runs.most_common(6):
+        if times < max(2, len(lines) // 2) or '"' in run:
+            continue
+        alone = sum(joined.count(char) for char in set(run)) - joined.count(run) * len(run)
+        if alone <= 0:
+            found = [d for d in found if d not in run]
+            found.append(run)
+    return found
+
+
+def _quotes(text: str, delimiter: str | None) -> list[str | None]:
+    """The quote characters that stand at the edge of a field."""
+    edge = re.escape(delimiter) if delimiter else r"(?!)"
+    found: list[str | None] = []
+    for quote in ('"', "'", "`", "\u201c"):
+        if quote in text and re.search(rf"(?:^|[\r\n]|{edge})[ \t]*{quote}", text):
+            found.append(quote)
+    found = [quote for quote in found if quote != "\u201c"]
+    if '"' in found:
+        return [*found, None]
+    return ['"', *found]
+
+
+def _escapes(text: str, delimiter: str | None, quote: str | None) -> list[str | None]:
+    if "\\" not in text:
+        return [None]
+    if (quote and "\\" + quote in text) or (delimiter and "\\" + delimiter in text):
+        return [None, "\\"]
+    return [None]
+
+
+def _leads(text: str, delimiter: str | None, quote: str | None) -> bool:
+    return bool(delimiter and quote and re.search(f"{re.escape(delimiter)}[ \t]+{re.escape(quote)}", text))
+
+
+def records_of(grammar: Grammar, sample: bytes, eof: bool, limit: int = SAMPLE_RECORDS) -> list[list[bytes | None] | None]:
+    """The fields of the sample's records, None for a damaged line; blank lines are left out."""
+    records: list[list[bytes | None] | None] = []
+    pos = 0
+    try:
+        while pos < len(sample) and len(records) < limit:
+            record = grammar.read(sample, pos, eof)
+            fields = record.fields
+            if fields is None or len(fields) > 1 or fields[0]:
+                records.append(fields)
+            pos = record.end
+    except NeedMore:
+        if not records:
+            records.append(None)
+    return records
+
+
+def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
+    grammar = Grammar(dialect)
+    records = records_of(grammar, sample, eof)
+    if not records:
+        return Guess(dialect, 0.0, 1)
+    counts = Counter(len(fields) for fields in records if fields is not None)
+    if not counts:
+        return Guess(dialect, 0.0, 1)
+    arity, most = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or dialect.delimiter is None), item[0]))
+    if dialect.delimiter is not None and arity < 2:
+        return Guess(dialect, 0.0, 1)
+    share = most / len(records)
+    width = 0.375 if dialect.delimiter is None else 1 - 1 / (arity + 0.6)
+    cells = [c for f in records if f is not None and len(f) == arity for c in f[:200]][:_CELLS]
+    cleanness = sum(_clean(cell, dialect) for cell in cells) / max(1, len(cells))
+    damage = sum(fields is None for fields in records) / len(records)
+    score = share * width * (0.1 + 0.9 * cleanness) * (1 - 0.5 * damage)
+    score *= 1.0 if dialect.delimiter is None else _PRIORS.get(dialect.delimiter, 1.0)
+    score *= 0.999 if dialect.escape else 1.0
+    return Guess(dialect, score, arity)
+
+
+def _clean(cell: bytes | None, dialect: Dialect) -> float:
+    """How much a cell looks like one value."""
+    kind = kind_of(cell)
+    if kind == EMPTY:
+        return 0.9
+    assert cell is not None
+    if kind != TEXT:
+        return 1.0
+    edge = cell.strip()
+    if edge[:1] in (b'"', b"'") or edge[-1:] in (b'"',):
+        paired = len(edge) > 1 and edge[:1] == edge[-1:]
+        return 0.15 if paired else 0.5
+    if dialect.delimiter is None and any(mark in edge for mark in (b",", b";", b"\t", b"|")):
+        return 0.5
+    if dialect.delimiter not in (";", "\t", "|") and (b";" in edge or b"\t" in edge or b"|" in edge):
+        return 0.5
+    if edge != cell:
+        return 0.75
+    return 0.9
+
+
+def _with_spaces(dialect: Dialect, sample: bytes, eof: bool, fixed: dict[str, str | None]) -> Dialect:
+    """The dialect with the spaces that stand around every delimiter as part of it."""
+    if "delimiter" in fixed or dialect.delimiter in (None, " ", "\t"):
+        return dialect
+    assert dialect.delimiter is not None
+    bare = Grammar(replace(dialect, lead=False))
+    after = before = total = 0
+    for fields in records_of(bare, sample, eof):
+        if fields is None:
+            continue
+        total += len(fields) - 1
+        after += sum(field is not None and field[:1] == b" " and field[1:2] != b" " for field in fields[1:])
+        before += sum(field is not None and field[-1:] == b" " and field[-2:-1] != b" " for field in fields[:-1])
+    if total < 2:
+        return dialect
+    token = dialect.delimiter + (" " if after == total else "")
+    token = (" " if before == total else "") + token
+    return dialect if token == dialect.delimiter else replace(dialect, delimiter=token, lead=False)
