@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from evtx_event import HEAD, TAIL, attributes, count_names, head_of, integer, loads_with_repeats, tail_of, text_of
-from evtx_maps import MAPPED, FieldMaps, pick
+from evtx_maps import MAPPED, NOTHING, FieldMaps, pick
 
 TIME_START = '"TimeCreated":{"#attributes":{"SystemTime":"'
 TIME_END = '"}},"EventRecordID":'
@@ -92,10 +92,14 @@ class Events:
             kept, repeats = loads_with_repeats(payload)
             payload = orjson.dumps(kept).decode() if repeats else payload
         fields = self._maps.get((self._tails[tail_code][4], self._heads[head_code][2]))
-        if fields and body:
+        if fields and type(body) is dict:
             row = len(self._payloads)
-            for name, paths in fields:
-                self._mapped[name][row] = pick(body, paths)
+            for column, name, paths in fields:
+                value = body.get(name)
+                if type(value) is not str or value in NOTHING:
+                    value = pick(body, paths)
+                if value is not None:
+                    self._mapped[column][row] = value
         self._codes_of_heads.append(head_code)
         self._codes_of_tails.append(tail_code)
         self._times.append(text[time_at + len(TIME_START) : time_end])
@@ -134,8 +138,8 @@ class Events:
         if isinstance(rendering, dict):
             self._messages[row] = text_of(rendering.get("Message"))
         body = next((bodies[name] for name in BODIES if isinstance(bodies.get(name), dict)), {})
-        for name, paths in self._maps.get((tail[4], head[2]), ()):
-            self._mapped[name][row] = pick(body, paths)
+        for column, _, paths in self._maps.get((tail[4], head[2]), ()):
+            self._mapped[column][row] = pick(body, paths)
         self._codes_of_heads.append(len(self._heads))
         self._codes_of_tails.append(len(self._tails))
         self._heads.append(head)
@@ -174,7 +178,7 @@ def _sparse(values: dict[int, Any], length: int, kind: pa.DataType) -> pa.Array:
         return pa.nulls(length, kind)
     places = np.full(length, -1, np.int32)
     places[list(values)] = np.arange(len(values), dtype=np.int32)
-    return pa.array(list(values.values()), kind).take(from_numpy(places, places < 0))
+    return pa.array(list(values.values()), kind).take(pa.array(places, mask=places < 0))
 
 
 def exact_times(texts: list[str | None], filetimes: np.ndarray) -> pa.Array:
@@ -190,17 +194,7 @@ def exact_times(texts: list[str | None], filetimes: np.ndarray) -> pa.Array:
     nanos = np.where(is_null, 0, micros) * 1000
     agrees = since_1970 // 10 == micros
     nanos[agrees] += since_1970[agrees] % 10 * 100
-    return from_numpy(nanos, is_null).cast(pa.timestamp("ns", "UTC"))
-
-
-def from_numpy(values: np.ndarray, is_null: np.ndarray | None = None) -> pa.Array:
-    """Whole numbers as an Arrow array over the same memory.
-
-    `pa.array` would do, but given a numpy array it imports pandas wherever that is installed: 0.3 s per process.
-    """
-    kind = pa.int64() if values.dtype == np.int64 else pa.int32()
-    validity = pa.py_buffer(np.packbits(~is_null, bitorder="little")) if is_null is not None else None
-    return pa.Array.from_buffers(kind, len(values), [validity, pa.py_buffer(np.ascontiguousarray(values))])
+    return pa.array(nanos, mask=is_null).cast(pa.timestamp("ns", "UTC"))
 
 
 def _parse_times(texts: list[str | None]) -> pa.Array:

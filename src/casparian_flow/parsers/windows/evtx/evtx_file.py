@@ -11,7 +11,7 @@ import pyarrow as pa
 from casparian_flow.sdk import PermanentError, Rejected, Rows, Verdict
 from evtx_account import Account, slots_in
 from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, read_file_header
-from evtx_columns import UNIX_EPOCH, Events, Unreadable, from_numpy
+from evtx_columns import UNIX_EPOCH, Events, Unreadable
 from evtx_maps import load_maps
 from evtx_reader import Found, read_chunks
 from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject, reject_record, reject_slot, scan_chunk
@@ -133,14 +133,13 @@ class EventLog:
         times = np.concatenate([_pick(chunk.records.times, at) for chunk, at in places])
         counts = [len(chunk.records) if at is None else len(at) for chunk, at in places]
         columns = self._events.columns(times)
-        offsets = from_numpy(starts)
         columns["record_state"] = pa.array([chunk.state.value for chunk, _ in places]).take(_repeat(counts))
         columns["chunk_no"] = pa.array([chunk.number for chunk, _ in places], pa.int64()).take(_repeat(counts))
-        columns["record_offset"] = offsets
+        columns["record_offset"] = pa.array(starts)
         self._account.add_rows(ids, times)
         self._events, self._places = Events(self._maps), []
         table = pa.RecordBatch.from_arrays([columns[name] for name in order], names=list(order))
-        yield Rows(OUTPUT, table, source_row=from_numpy(ids), start=offsets, end=from_numpy(starts + sizes))
+        yield Rows(OUTPUT, table, source_row=ids, start=starts, end=starts + sizes)
 
     def _file_row(self) -> dict[str, pa.Array]:
         row = {name: pa.array([value]) for name, value in self._account.row().items()}
@@ -156,7 +155,7 @@ def _pick(values: np.ndarray, positions: np.ndarray | None) -> np.ndarray:
 
 
 def _repeat(counts: Sequence[int]) -> pa.Array:
-    return from_numpy(np.repeat(np.arange(len(counts), dtype=np.int32), counts))
+    return pa.array(np.repeat(np.arange(len(counts), dtype=np.int32), counts))
 
 
 def _nanos(filetime: int | None) -> int | None:
