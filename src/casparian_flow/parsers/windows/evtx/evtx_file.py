@@ -1,0 +1,163 @@
+"""One event log from its first byte to its last, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+from casparian_flow.sdk import PermanentError, Rejected, Rows, Verdict
+from evtx_account import Account, slots_in
+from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, read_file_header
+from evtx_columns import UNIX_EPOCH, Events, Unreadable
+from evtx_maps import load_maps
+from evtx_reader import Found, read_chunks
+from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject, reject_record, reject_slot, scan_chunk
+
+CHUNKS_AT_ONCE = 16
+ROWS_AT_ONCE = 16_384
+TEXT_AT_ONCE = 32 << 20
+
+
+class EventLog:
+    """Reads one file once; what it yields goes out as it is found."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = os.fstat(file.fileno()).st_size
+        block = file.read(HEADER_BLOCK)
+        self._header = read_file_header(block)
+        self._block = block
+        self._first_chunk = 0 if block[:8] == CHUNK_MAGIC else HEADER_BLOCK
+        self._account = Account(self._header, self._size)
+        self._maps = load_maps()
+        self._events = Events(self._maps)
+        self._places: list[tuple[Chunk, np.ndarray | None]] = []
+
+    def read(self, order: Sequence[str]) -> Iterator[Rows | Rejected | Verdict]:
+        """Rows, entries and the row about the file; PermanentError if there is nothing of an event log in it."""
+        if not self._size:
+            raise PermanentError("the file is empty")
+        if not self._header.is_sound and not self._has_chunks():
+            raise PermanentError("not an event log: neither its header nor any chunk can be recognised")
+        if not self._header.is_sound:
+            wiped = self._block[: self._first_chunk]
+            yield Rejected(
+                OUTPUT, Code.HEADER.value, self._header.problem, 0, len(wiped), locator="file header", raw=wiped
+            )
+        waiting: list[Chunk] = []
+        for item in self._scan():
+            if isinstance(item, Rejected):
+                yield item
+                continue
+            yield from item.damage
+            waiting.append(item)
+            if len(waiting) == CHUNKS_AT_ONCE:
+                yield from self._take(waiting, order)
+                waiting = []
+        if waiting:
+            yield from self._take(waiting, order)
+        yield from self._flush(order)
+        yield from self._account.close()
+        yield Rows("evtx_files", self._file_row())
+        yield Verdict("completeness", self._account.verdict())
+
+    def _has_chunks(self) -> bool:
+        slots = range(self._first_chunk, self._size, CHUNK_SIZE)
+        return any(os.pread(self._file.fileno(), 8, start) == CHUNK_MAGIC for start in slots)
+
+    def _scan(self) -> Iterator[Chunk | Rejected]:
+        """The chunks in the order of the file, and an entry for each slot that should be one."""
+        doubtful: list[tuple[int, int]] = []
+        self._account.slots = slots_in(self._size, self._first_chunk)
+        for number in range(self._account.slots):
+            start = self._first_chunk + number * CHUNK_SIZE
+            data = self._read_slot(start)
+            chunk = scan_chunk(number, start, data)
+            if chunk is None:
+                doubtful.append((number, start))
+                continue
+            yield from map(self._reject_slot, doubtful)
+            doubtful = []
+            self._account.add_chunk(chunk)
+            yield chunk
+        for number, start in doubtful:
+            is_declared = number < (self._header.chunks or 0)
+            if not is_declared and is_unused(self._read_slot(start)):
+                self._account.chunks_unused += 1
+            else:
+                yield self._reject_slot((number, start))
+
+    def _read_slot(self, start: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(CHUNK_SIZE)
+
+    def _reject_slot(self, slot: tuple[int, int]) -> Rejected:
+        self._account.add_bad_slot(slot[0])
+        return reject_slot(*slot, self._read_slot(slot[1]))
+
+    def _take(self, chunks: Sequence[Chunk], order: Sequence[str]) -> Iterator[Rows | Rejected]:
+        with_records = [chunk for chunk in chunks if len(chunk.records)]
+        if not with_records:
+            return
+        for found in read_chunks(with_records):
+            yield from found.rejected
+            yield from self._add(found)
+            if len(self._events) >= ROWS_AT_ONCE or self._events.text_size >= TEXT_AT_ONCE:
+                yield from self._flush(order)
+
+    def _add(self, found: Found) -> Iterator[Rejected]:
+        add, positions = self._events.add, found.positions
+        unreadable: list[int] = []
+        for at, text in enumerate(found.texts):
+            try:
+                add(text)
+            except Unreadable as error:
+                unreadable.append(at)
+                position = at if positions is None else int(positions[at])
+                yield reject_record(found.chunk, position, str(error))
+        if unreadable:
+            positions = np.arange(len(found.texts)) if positions is None else positions
+            positions = np.delete(positions, unreadable)
+        self._places.append((found.chunk, positions))
+
+    def _flush(self, order: Sequence[str]) -> Iterator[Rows]:
+        if not len(self._events):
+            return
+        places = self._places
+        starts = np.concatenate([chunk.start + _pick(chunk.records.offsets, at) for chunk, at in places])
+        sizes = np.concatenate([_pick(chunk.records.sizes, at) for chunk, at in places])
+        ids = np.concatenate([_pick(chunk.records.ids, at) for chunk, at in places])
+        times = np.concatenate([_pick(chunk.records.times, at) for chunk, at in places])
+        counts = [len(chunk.records) if at is None else len(at) for chunk, at in places]
+        columns = self._events.columns(times)
+        columns["record_state"] = pa.array([chunk.state.value for chunk, _ in places]).take(_repeat(counts))
+        columns["chunk_no"] = pa.array([chunk.number for chunk, _ in places], pa.int64()).take(_repeat(counts))
+        columns["record_offset"] = pa.array(starts)
+        self._account.add_rows(ids, times)
+        self._events, self._places = Events(self._maps), []
+        table = pa.RecordBatch.from_arrays([columns[name] for name in order], names=list(order))
+        yield Rows(OUTPUT, table, source_row=ids, start=starts, end=starts + sizes)
+
+    def _file_row(self) -> dict[str, pa.Array]:
+        row = {name: pa.array([value]) for name, value in self._account.row().items()}
+        for name in ("chunks_declared", "first_id", "last_id"):
+            row[name] = row[name].cast(pa.int64())
+        for name in ("first_time", "last_time"):
+            row[name] = pa.array([_nanos(row[name][0].as_py())], pa.int64()).cast(pa.timestamp("ns", "UTC"))
+        return pa.RecordBatch.from_pydict(row)
+
+
+def _pick(values: np.ndarray, positions: np.ndarray | None) -> np.ndarray:
+    return values if positions is None else values[positions]
+
+
+def _repeat(counts: Sequence[int]) -> pa.Array:
+    return pa.array(np.repeat(np.arange(len(counts), dtype=np.int32), counts))
+
+
+def _nanos(filetime: int | None) -> int | None:
+    nanos = (filetime - UNIX_EPOCH) * 100 if filetime is not None else None
+    return nanos if nanos is not None and -(1 << 63) <= nanos < 1 << 63 else None
