@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+from casparian_flow.core.errors import ConfigError, UsageError
+
+HOME_VARIABLE = "CASPARIAN_HOME"
+CASE_FOLDER = ".casparian"
+VARIABLE_PREFIX = "CASPARIAN__"
+DEFAULT = "default"
+FLAG = "--set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,11 @@ class Home:
         return self.path / "plugins"
 
     @property
+    def crashes(self) -> Path:
+        """What is kept about errors that nobody foresaw."""
+        return self.path / "crashes"
+
+    @property
     def default_sink(self) -> str:
         """Parquet in the home itself: its `outputs/` and `quarantine/`."""
         return f"parquet://{self.path}"
@@ -48,21 +66,30 @@ class Home:
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How jobs run."""
 
-    workers: int = 0
+    workers: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
     """Parser processes at once; 0 means one per core."""
-    job_seconds: float = 3600.0
+    job_seconds: Annotated[float, msgspec.Meta(gt=0)] = 3600.0
     """After this long a job is stopped."""
-    memory_mb: int = 2048
+    memory_mb: Annotated[int, msgspec.Meta(ge=64)] = 2048
     """Address space of one parser process."""
 
 
 class GovernanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What needs a person."""
 
-    first_contract: str = "adopt"
+    first_contract: Literal["adopt", "hold"] = "adopt"
     """`adopt` takes the drafted contract of a new table at once, `hold` waits for `contract approve`."""
-    tolerance: float = 1.0
+    tolerance: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     """The share of a file's rows that may be quarantined before the file is held; 1.0 never holds."""
+
+
+class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How answers are shown."""
+
+    accessible: bool = False
+    """Progress as plain appended lines, never redrawn."""
+    limit: Annotated[int, msgspec.Meta(ge=1)] = 50
+    """Rows of a list on a terminal unless `--limit` or `--all` is given."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -70,3 +97,113 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     run: RunSettings = RunSettings()
     governance: GovernanceSettings = GovernanceSettings()
+    ui: UiSettings = UiSettings()
+
+
+def known_keys() -> dict[str, Any]:
+    """Every `section.key` with its type, in the order in which they are shown."""
+    return {
+        f"{section.name}.{field.name}": field.type
+        for section in msgspec.structs.fields(Settings)
+        for field in msgspec.structs.fields(section.type)
+    }
+
+
+def find_home(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Home:
+    """`explicit`, else CASPARIAN_HOME, else the nearest case folder above `cwd`, else `~/.casparian_flow`."""
+    if explicit is not None:
+        return Home(cwd / explicit)
+    if named := env.get(HOME_VARIABLE):
+        return Home(cwd / Path(named).expanduser())
+    if case := find_case(cwd):
+        return Home(case)
+    return Home(Path("~/.casparian_flow").expanduser())
+
+
+def find_case(cwd: Path) -> Path | None:
+    """The nearest `.casparian` folder in `cwd` or above it.
+
+    One that belongs to somebody else is an error: it would decide which parsers are trusted.
+    """
+    for parent in (cwd, *cwd.parents):
+        case = parent / CASE_FOLDER
+        if case.is_dir():
+            if case.stat().st_uid not in (os.geteuid(), 0):
+                raise UsageError(
+                    "the case folder belongs to another user", where=str(case), fix="name the home with --home DIR"
+                )
+            return case
+    return None
+
+
+def load(
+    home: Home, env: Mapping[str, str], overrides: Mapping[str, str], *, case: Path | None = None
+) -> tuple[Settings, dict[str, str]]:
+    """The settings in force, and for every `section.key` where its value comes from.
+
+    Later wins: default, the home's `config.toml`, the case folder's, `CASPARIAN__SECTION__KEY`, `--set`.
+    """
+    keys = known_keys()
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(keys, DEFAULT)
+    for key, value, origin in _given(home, env, overrides, case):
+        if key not in keys:
+            raise unknown_key(key, origin)
+        values[key] = convert_value(key, value, origin)
+        origins[key] = origin
+    sections: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        sections.setdefault(section, {})[name] = value
+    return msgspec.convert(sections, Settings), origins
+
+
+def convert_value(key: str, value: object, origin: str) -> Any:
+    """The value as the setting's type; text as it stands in a variable or an option is understood too."""
+    try:
+        return msgspec.convert(value, known_keys()[key], strict=not isinstance(value, str))
+    except msgspec.ValidationError as exc:
+        raise ConfigError(f"{key} cannot be {value!r}", where=origin, why=str(exc)) from exc
+
+
+def unknown_key(key: str, origin: str) -> ConfigError:
+    """The error about a setting that does not exist, with the name that was probably meant."""
+    close = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
+    return ConfigError(
+        f"there is no setting {key}",
+        where=origin,
+        why=f"did you mean {close[0]}?" if close else "",
+        fix=ConfigError.hint,
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The sections of one config file, empty when there is no such file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError("the config file is not valid TOML", where=str(path), why=str(exc)) from exc
+    except OSError as exc:
+        raise ConfigError("the config file cannot be read", where=str(path), why=exc.strerror or str(exc)) from exc
+
+
+def _given(
+    home: Home, env: Mapping[str, str], overrides: Mapping[str, str], case: Path | None
+) -> Iterator[tuple[str, object, str]]:
+    files = [home.config]
+    if case is not None and case / "config.toml" != home.config:
+        files.append(case / "config.toml")
+    for path in files:
+        for section, entries in read_config(path).items():
+            if not isinstance(entries, dict):
+                raise unknown_key(section, str(path))
+            for name, value in entries.items():
+                yield f"{section}.{name}", value, str(path)
+    for variable in sorted(env):
+        if variable.startswith(VARIABLE_PREFIX):
+            key = variable.removeprefix(VARIABLE_PREFIX).lower().replace("__", ".")
+            yield key, env[variable], variable
+    for key, text in overrides.items():
+        yield key, text, FLAG

@@ -36,7 +36,8 @@ class Operation(Generic[Asked, Answered]):
     """One verb of the product.
 
     A `read` function gets an `operations.context.Reading`; every other gets an `operations.context.Acting`, which
-    holds the home's lock.
+    holds the home's lock. One that `is_local` gets an `operations.local.Local` instead: it works on the home's folder
+    even while its database or its settings are broken.
     """
 
     name: str
@@ -45,3 +46,4 @@ class Operation(Generic[Asked, Answered]):
     effect: Effect
     function: Callable[[Any, Asked], Answered]
     summary: str
+    is_local: bool = False

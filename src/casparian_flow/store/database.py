@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection
 
 from casparian_flow.core.errors import VerificationFailed
 from casparian_flow.store import migrate
+from casparian_flow.store.engine import make_engine, open_read_only
+
+__all__ = ["FILE_NAME", "Database", "open_read_only"]
 
 FILE_NAME = "state.sqlite3"
 
@@ -22,7 +24,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open or create the database and bring its schema up to date."""
         self.path = path
-        self._engine = _engine(path, read_only=False)
+        self._engine = make_engine(path, read_only=False)
         try:
             self.connection = self._engine.connect()
             migrate.upgrade(self.connection)
@@ -52,43 +54,3 @@ class Database:
         """Give the file back; the write-ahead log is folded in."""
         self.connection.close()
         self._engine.dispose()
-
-
-@contextmanager
-def open_read_only(path: Path) -> Iterator[Connection]:
-    """A connection that cannot write, beside whoever does; a snapshot lasts as long as its transaction."""
-    engine = _engine(path, read_only=True)
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def _engine(path: Path, *, read_only: bool) -> Engine:
-    mode = "ro" if read_only else "rwc"
-    uri = f"file:{_uri_path(path)}?mode={mode}"
-    engine = create_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10),
-        poolclass=StaticPool,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: object) -> None:
-        if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA cache_size = -65536")
-
-    # The driver's own transaction control starts transactions too late for reads inside them to be stable.
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _uri_path(path: Path) -> str:
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,74 @@
+"""`casparian config`: settings, and where each value comes from."""
+
+from __future__ import annotations
+
+import click
+
+from casparian_flow.clients.cli.face import Face, pass_face
+from casparian_flow.clients.cli.nouns import Noun
+from casparian_flow.clients.cli.options import shared_options
+from casparian_flow.clients.cli.render import Column, plain
+
+COLUMNS = (Column("key"), Column("value"))
+WITH_ORIGIN = (*COLUMNS, Column("origin"))
+
+
+@click.group("config", cls=Noun, default_verb="show")
+@shared_options
+def command() -> None:
+    """Settings, and where each value comes from."""
+
+
+@command.command("show")
+@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@pass_face
+def show(face: Face, origin: bool) -> None:
+    """Every setting and its value."""
+    from casparian_flow.operations.config import Setting, ShowConfig
+
+    reply = face.ask("config.show", ShowConfig())
+    face.show_list("casparian.config/1", "settings", reply.settings, WITH_ORIGIN if origin else COLUMNS, Setting)
+
+
+@command.command("get")
+@click.argument("key")
+@pass_face
+def get(face: Face, key: str) -> None:
+    """The value of one setting."""
+    from casparian_flow.operations.config import GetSetting
+
+    reply = face.ask("config.get", GetSetting(key=key))
+    face.show("casparian.setting/1", reply, [plain(reply.value)])
+
+
+@command.command("set")
+@click.argument("key")
+@click.argument("value")
+@pass_face
+def set_(face: Face, key: str, value: str) -> None:
+    """Write one setting into the home's config file."""
+    from casparian_flow.operations.config import SetSetting
+
+    reply = face.ask("config.set", SetSetting(key=key, value=value))
+    face.show("casparian.setting/1", reply, [f"{reply.key} = {plain(reply.value)} in {plain(reply.origin)}"])
+
+
+@command.command("unset")
+@click.argument("key")
+@pass_face
+def unset(face: Face, key: str) -> None:
+    """Take one setting out of the home's config file."""
+    from casparian_flow.operations.config import UnsetSetting
+
+    reply = face.ask("config.unset", UnsetSetting(key=key))
+    face.show("casparian.setting/1", reply, [f"{reply.key} is now {plain(reply.value)} ({plain(reply.origin)})"])
+
+
+@command.command("path")
+@pass_face
+def path(face: Face) -> None:
+    """Where the home and its config file are."""
+    from casparian_flow.operations.config import LocateConfig
+
+    reply = face.ask("config.path", LocateConfig())
+    face.show("casparian.config.path/1", reply, [plain(reply.config)])

@@ -1,0 +1,65 @@
+"""`casparian status`: one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from casparian_flow.clients.cli.face import Face, pass_face
+from casparian_flow.clients.cli.render import Column, Kind, readable, table_lines
+from casparian_flow.core.text import safe_text
+
+if TYPE_CHECKING:
+    from casparian_flow.operations.status import Status
+
+SOURCES = (Column("root"), Column("entries", Kind.COUNT), Column("scanned", Kind.TIME))
+TABLES = (
+    Column("table"),
+    Column("rows", Kind.COUNT),
+    Column("quarantined", Kind.COUNT),
+    Column("files", Kind.COUNT),
+    Column("contract"),
+    Column("origin"),
+    Column("sink"),
+)
+
+
+@click.command("status")
+@pass_face
+def command(face: Face) -> None:
+    """One screen: sources, files, tables, quarantine, what to do next."""
+    from casparian_flow.operations.status import AskStatus
+
+    reply = face.ask("status", AskStatus())
+    face.show("casparian.status/1", reply, _lines(face, reply))
+
+
+def _lines(face: Face, status: Status) -> Iterator[str]:
+    from msgspec import to_builtins
+
+    yield f"home        {safe_text(status.home)}"
+    yield f"files       {_counts(status.files)}"
+    yield f"jobs        {_counts(status.jobs)}"
+    yield f"quarantine  {status.quarantine.rows:,} rows of {status.quarantine.files:,} files"
+    if status.gave_up:
+        yield f"gave up     {status.gave_up:,} files, until they or their parser change"
+    if status.contracts_without_review or status.contracts_proposed:
+        yield (
+            f"contracts   {status.contracts_without_review:,} adopted without review, "
+            f"{status.contracts_proposed:,} waiting for approval"
+        )
+    for items, columns in ((status.sources, SOURCES), (status.tables, TABLES)):
+        if items:
+            yield ""
+            yield from table_lines(map(to_builtins, items), columns, face.paper)
+    yield ""
+    yield f"next        {status.next[0]}"
+    for other in status.next[1:]:
+        yield f"            {other}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    shown = [f"{readable(count, Kind.COUNT)} {state}" for state, count in counts.items() if count]
+    return ", ".join(shown) or "none"

@@ -1,0 +1,120 @@
+"""Says what went wrong in four lines or one object, and turns it into an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from casparian_flow import __version__
+from casparian_flow.clients.cli.nouns import UnknownWord
+from casparian_flow.core.errors import CasparianError
+from casparian_flow.core.text import safe_text
+
+USAGE = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""What a shell reports for a program that wrote to a pipe nobody reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error as it is shown."""
+
+    code: str
+    message: str
+    where: str = ""
+    why: str = ""
+    fix: str = ""
+    exit_code: int = 1
+    retryable: bool = False
+
+
+def failure_of(error: BaseException, crashes: Path) -> Failure:
+    """The error as shown; one that nobody foresaw is written to a report in `crashes` and named."""
+    if isinstance(error, CasparianError):
+        return Failure(
+            code=error.code,
+            message=error.message,
+            where=error.where,
+            why=error.why,
+            fix=error.fix,
+            exit_code=error.exit_code,
+            retryable=error.transient,
+        )
+    if isinstance(error, UnknownWord):
+        return Failure(code="usage", message=error.message, fix=error.suggestion, exit_code=USAGE)
+    if isinstance(error, click.ClickException):
+        return _usage(error)
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return Failure(code="interrupted", message="stopped by the keyboard", exit_code=INTERRUPTED, retryable=True)
+    report = write_report(error, crashes)
+    return Failure(
+        code="crash",
+        message="something that should not happen happened",
+        where=str(report) if report else "",
+        why=f"{type(error).__name__}: {error}",
+        fix="run it again with --debug, and send the report file to the maintainers",
+    )
+
+
+def _usage(error: click.ClickException) -> Failure:
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx else "casparian"
+    message = error.format_message().rstrip(".")
+    return Failure(
+        code="usage",
+        message=message[:1].lower() + message[1:],
+        where=path,
+        fix=f"{path} --help",
+        exit_code=USAGE,
+    )
+
+
+def show(failure: Failure, stream: TextIO, *, as_json: bool) -> None:
+    """Write the failure: one JSON object, or a line each for what, where, why and fix."""
+    if as_json:
+        stream.write(json.dumps({"schema": "casparian.error/1", **asdict(failure)}) + "\n")
+    else:
+        stream.write(f"error[{failure.code}]: {safe_text(failure.message)}\n")
+        for name in ("where", "why", "fix"):
+            if text := getattr(failure, name):
+                stream.write(f"  {name:<5} {safe_text(text)}\n")
+    stream.flush()
+
+
+def write_report(error: BaseException, folder: Path) -> Path | None:
+    """A file with the traceback and the versions, in the home or else the temporary folder; None if neither works."""
+    text = "\n".join(
+        [
+            f"casparian {__version__}",
+            f"python {platform.python_version()} {platform.platform()}",
+            f"time {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}",
+            f"arguments {sys.argv[1:]!r}",
+            "",
+            "".join(traceback.format_exception(error)),
+        ]
+    )
+    name = f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
+    # A home is not made for the sake of a report.
+    places = [folder] if folder.parent.is_dir() else []
+    for place in (*places, Path(tempfile.gettempdir())):
+        path = place / name
+        try:
+            place.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError:
+            continue
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        return path
+    return None

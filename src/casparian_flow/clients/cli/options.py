@@ -1,0 +1,99 @@
+"""The options that every command takes, before its name or after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+FORMATS = ("auto", "table", "plain", "json", "jsonl", "csv")
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Options:
+    """What was asked for on the whole command line; the later of two wins."""
+
+    home: Path | None = None
+    set: dict[str, str] = field(default_factory=dict)
+    format: str = "auto"
+    fields: tuple[str, ...] = ()
+    limit: int | None = None
+    all: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    debug: bool = False
+    color: str = "auto"
+    progress: bool = True
+    yes: bool = False
+
+
+@dataclass(slots=True)
+class Session:
+    """What one command line carries from its first word to its exit code."""
+
+    options: Options = field(default_factory=Options)
+    open_control: Callable[..., Any] | None = None
+    """Opens the door to a home; None takes the product's own."""
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is None or value == () or ctx.resilient_parsing:
+        return
+    session = ctx.find_object(Session)
+    assert session is not None
+    options = session.options
+    match param.name:
+        case "set":
+            options.set.update(_pair(text) for text in value)
+        case "json":
+            options.format = "json"
+        case "fields":
+            options.fields = tuple(name.strip() for name in value.split(",") if name.strip())
+        case "verbose":
+            options.verbose = max(options.verbose, value)
+        case "no_progress":
+            options.progress = False
+        case name:
+            setattr(options, str(name), value)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        raise click.BadParameter(f"{text!r} is not section.key=value", param_hint="--set")
+    return key.strip(), value
+
+
+def _option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
+    return click.option(*names, expose_value=False, callback=_remember, default=None, **settings)
+
+
+SHARED = (
+    _option(
+        "--home", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Where everything is kept."
+    ),
+    _option("--set", multiple=True, metavar="KEY=VALUE", help="A setting for this command: section.key=value."),
+    _option("-f", "--format", type=click.Choice(FORMATS), help="How the answer is written."),
+    _option("--json", is_flag=True, flag_value=True, help="Short for --format json."),
+    _option("--fields", metavar="A,B", help="Only these fields, in this order."),
+    _option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows."),
+    _option("--all", is_flag=True, flag_value=True, help="All rows, also on a terminal."),
+    _option("-q", "--quiet", is_flag=True, flag_value=True, help="No notes, no progress."),
+    _option("-v", "--verbose", count=True, help="Say what happens, as JSON lines; -vv says more."),
+    _option("--debug", is_flag=True, flag_value=True, help="Show the traceback of an error."),
+    _option("--color", type=click.Choice(("auto", "always", "never")), help="Colour words; they are always words too."),
+    _option("--no-progress", is_flag=True, flag_value=True, help="No progress."),
+    _option("--yes", is_flag=True, flag_value=True, help="Do not ask before something is taken away."),
+)
+
+
+def shared_options(function: Decorated) -> Decorated:
+    """Give a command the options of every command."""
+    for decorate in reversed(SHARED):
+        function = decorate(function)
+    return function

@@ -1,0 +1,96 @@
+"""The command `casparian`: its list of commands, and the way from arguments to an exit code."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from casparian_flow import __version__
+from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, show
+from casparian_flow.clients.cli.nouns import Entry, LazyGroup
+from casparian_flow.clients.cli.options import Session, shared_options
+
+COMMANDS = (
+    Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
+    Entry("version", "Start here", "The version of the product."),
+    Entry("files", "Discover", "Every file found, its state and the reason.", also=("file",)),
+    Entry("config", "Settings", "Settings, and where each value comes from."),
+)
+
+
+@click.group(
+    "casparian",
+    cls=LazyGroup,
+    entries=COMMANDS,
+    package=f"{__package__}.commands",
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, message="casparian %(version)s")
+@shared_options
+@click.pass_context
+def root(ctx: click.Context) -> None:
+    """Turn a directory of files into tables you can trust, and prove how you got them."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run(arguments: Sequence[str], open_control: Callable[..., Any] | None = None) -> int:
+    """Run one command line and return its exit code; every error is shown, none escapes."""
+    session = Session(open_control=open_control)
+    try:
+        code = _invoke(arguments, session)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (Exception, KeyboardInterrupt) as exc:
+        if session.options.debug or "--debug" in arguments:
+            traceback.print_exc()
+        failure = failure_of(exc, _crashes(session))
+        show(failure, sys.stderr, as_json=session.options.format == "json" or _asks_for_json(arguments))
+        return failure.exit_code
+    return code
+
+
+def main() -> NoReturn:
+    """The entry point of the installed commands."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def _invoke(arguments: Sequence[str], session: Session) -> int:
+    try:
+        with root.make_context("casparian", list(arguments), obj=session) as ctx:
+            result = root.invoke(ctx)
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether an error should be JSON although the arguments could not be read to their end."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(
+        word in ("--json", "--format=json", "-fjson") or (word in ("-f", "--format") and value == "json")
+        for word, value in pairs
+    )
+
+
+def _crashes(session: Session) -> Path:
+    from casparian_flow.settings import find_home
+
+    try:
+        return find_home(session.options.home, os.environ, Path.cwd()).crashes
+    except (Exception, KeyboardInterrupt):
+        return Path(os.devnull) / "nowhere"

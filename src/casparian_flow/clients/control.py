@@ -1,0 +1,36 @@
+"""The one door of every front end: a name and a request in, a reply out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from casparian_flow.operations.context import Report
+from casparian_flow.operations.index import find
+from casparian_flow.operations.registry import Effect, Reply, Request
+
+OpenReading = Callable[[], AbstractContextManager[Any]]
+"""Gives the `Reading` that a `read` operation looks at."""
+OpenActing = Callable[[Report], AbstractContextManager[Any]]
+"""Gives the `Acting` under which any other operation works; its progress goes to the report."""
+
+
+def unheard(_event: str, _values: dict[str, object]) -> None:
+    """The report of an asker who does not watch."""
+
+
+class Control:
+    """Asks the operations of one home, here in this process."""
+
+    def __init__(self, reading: OpenReading, acting: OpenActing) -> None:
+        self._reading = reading
+        self._acting = acting
+
+    def ask(self, name: str, request: Request, report: Report = unheard) -> Reply:
+        """The operation's reply, or its error; whatever it needed is closed again by then."""
+        operation = find(name)
+        opened = self._reading() if operation.effect is Effect.READ else self._acting(report)
+        with opened as context:
+            reply: Reply = operation.function(context, request)
+        return reply

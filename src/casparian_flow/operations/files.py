@@ -1,0 +1,259 @@
+"""Files: every location that was found, with its state and the reason for it."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import RowMapping
+
+from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.files import EntryKind
+from casparian_flow.core.jobs import JobState
+from casparian_flow.core.reasons import RunReason, SkipReason
+from casparian_flow.core.times import parse_since, rfc3339
+from casparian_flow.operations.context import Reading
+from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.store.views import files as view
+from casparian_flow.store.views import history
+from casparian_flow.store.views.files import FileState as FileState
+
+KINDS = {
+    "symlink_loop": "a symbolic link that leads back to itself",
+    "symlink_broken": "a symbolic link to nothing",
+    "symlink": "a symbolic link",
+    "fifo": "a pipe",
+    "socket": "a socket",
+    "device": "a device",
+    "unreadable": "cannot be read",
+    "ignored": "ignored by a pattern of its source",
+    "special": "not an ordinary file",
+}
+
+
+class ListFiles(Request):
+    """Which files; what is not given does not restrict. `after` is the cursor of the page before."""
+
+    source: str | None = None
+    tag: str | None = None
+    untagged: bool = False
+    states: tuple[FileState, ...] = ()
+    extension: str | None = None
+    since: str | None = None
+    limit: int = 100
+    after: str | None = None
+
+
+class FileEntry(Reply):
+    """One location. `reason` is a code, `detail` says it in words; `job` is the last one that read these bytes."""
+
+    path: str
+    source: str
+    state: FileState
+    reason: str
+    detail: str
+    size: int
+    mtime: str
+    content: str | None
+    parser: str | None
+    job: str | None
+    tables: list[str]
+
+
+class FileList(Reply):
+    """One page of files."""
+
+    files: list[FileEntry]
+    next_cursor: str | None
+
+
+class ShowFile(Request):
+    """One file: an absolute path, one relative to the asker's folder, or a path inside a source."""
+
+    file: str
+
+
+class FileVersionEntry(Reply):
+    """The bytes that a location held at one time."""
+
+    source_hash: str
+    sha256: str | None
+    size: int
+    content: str
+    content_reason: str
+    detected: str
+    is_current: bool
+
+
+class FileJob(Reply):
+    """A job that read bytes of this file."""
+
+    job: str
+    state: str
+    reason: str
+    parser: str
+    error: str | None
+    message: str | None
+    queued: str
+
+
+class FileDetail(Reply):
+    """Everything known about one location."""
+
+    file: FileEntry
+    tags: list[str]
+    also_at: list[str]
+    versions: list[FileVersionEntry]
+    jobs: list[FileJob]
+
+
+def list_(reading: Reading, request: ListFiles) -> FileList:
+    """The files that the request selects, in the order of source and path."""
+    if not 1 <= request.limit <= 10_000:
+        raise UsageError("a page holds 1 to 10000 files")
+    where = view.FileFilter(
+        source=request.source,
+        tag=request.tag,
+        untagged=request.untagged,
+        states=request.states,
+        extension=request.extension,
+        since_ns=None if request.since is None else parse_since(request.since, reading.now_ns),
+    )
+    after = None if request.after is None else _decode(request.after)
+    rows = view.list_files(reading.connection, where, after=after, limit=request.limit + 1)
+    page = rows[: request.limit]
+    has_more = len(rows) > len(page)
+    return FileList(
+        files=_entries(reading, page),
+        next_cursor=_encode(page[-1]) if has_more else None,
+    )
+
+
+def show(reading: Reading, request: ShowFile) -> FileDetail:
+    """One file with its versions, tags and jobs; raises NotFound, or UsageError if several are meant."""
+    rows = view.find_files(reading.connection, _places(reading, request.file), request.file)
+    if not rows:
+        raise NotFound(f"no file {request.file!r} was found by a scan", fix="casparian files")
+    if len(rows) > 1:
+        raise UsageError(
+            f"{request.file!r} names {len(rows)} files",
+            why=", ".join(f"{row['source']}/{row['path']}" for row in rows[:3]),
+            fix="give the whole path",
+        )
+    row = rows[0]
+    return FileDetail(
+        file=_entries(reading, rows)[0],
+        tags=history.tags_of(reading.connection, row["id"]),
+        also_at=history.paths_with(reading.connection, row["source_hash"], row["id"]),
+        versions=[
+            FileVersionEntry(
+                source_hash=each["source_hash"],
+                sha256=each["sha256"],
+                size=each["size"],
+                content=each["content"],
+                content_reason=each["content_reason"],
+                detected=rfc3339(each["detected_at_ns"]),
+                is_current=each["id"] == row["version_id"],
+            )
+            for each in history.versions_of(reading.connection, row["id"])
+        ],
+        jobs=[
+            FileJob(
+                job=str(each["id"]),
+                state=each["state"],
+                reason=each["reason"],
+                parser=each["parser"],
+                error=each["error_code"],
+                message=each["error_message"],
+                queued=rfc3339(each["queued_at_ns"]),
+            )
+            for each in history.jobs_of(reading.connection, row["id"])
+        ],
+    )
+
+
+def _entries(reading: Reading, rows: Sequence[RowMapping]) -> list[FileEntry]:
+    tables = view.tables_of(reading.connection, [row["source_hash"] for row in rows if row["source_hash"]])
+    return [_entry(row, tables.get(row["source_hash"], [])) for row in rows]
+
+
+def _entry(row: RowMapping, tables: list[str]) -> FileEntry:
+    reason, detail = _explain(row)
+    return FileEntry(
+        path=row["path"],
+        source=row["source"],
+        state=FileState(row["state"]),
+        reason=reason,
+        detail=detail,
+        size=row["size"],
+        mtime=rfc3339(row["mtime_ns"]),
+        content=row["content"],
+        parser=row["parser"],
+        job=None if row["job_id"] is None else str(row["job_id"]),
+        tables=tables,
+    )
+
+
+def _explain(row: RowMapping) -> tuple[str, str]:
+    """The code and the words for why a file is in its state."""
+    is_current = row["decided_version_id"] in (None, row["version_id"])
+    decided, detail = (row["decided"], row["decided_detail"]) if is_current and row["decided"] else (None, "")
+    is_skip = decided is not None and row["action"] == "skip"
+    match FileState(row["state"]):
+        case FileState.MISSING:
+            return SkipReason.SOURCE_MISSING, "the last scan did not find it"
+        case FileState.SKIPPED if row["kind"] != EntryKind.FILE:
+            return SkipReason.NOT_SELECTED, row["problem"] or KINDS[row["kind"]]
+        case FileState.SKIPPED if row["part_of"] is not None:
+            return SkipReason.NOT_SELECTED, f"part of {row['part_of']}"
+        case FileState.SKIPPED if row["job_state"] == JobState.ABORTED:
+            return SkipReason.CANCELLED, row["error_message"] or detail
+        case FileState.SKIPPED if row["job_state"] == JobState.REJECTED and not is_skip:
+            return row["error_code"] or SkipReason.AWAITING_APPROVAL, row["error_message"] or ""
+        case FileState.FAILED:
+            return (decided if is_skip else row["error_code"]) or "failed", row["error_message"] or detail
+        case FileState.CHANGED:
+            return RunReason.BYTES_CHANGED, row["problem"] or "changed since it was read"
+        case FileState.ACTIVE:
+            return decided or RunReason.NEW, f"its job is {row['job_state']}"
+        case FileState.NEW if row["version_id"] is None:
+            return RunReason.NEW, row["problem"] or "not hashed yet"
+        case FileState.NEW:
+            return decided or RunReason.NEW, detail or "not planned yet"
+        case _:
+            return decided or SkipReason.UP_TO_DATE, detail
+
+
+def _places(reading: Reading, named: str) -> list[tuple[int, bytes]]:
+    """The (source, relative path) pairs that a path as typed may mean."""
+    absolute = os.fsencode(os.path.normpath(reading.cwd / named))
+    spellings = {absolute, os.path.realpath(absolute)}
+    return [
+        (source_id, path)
+        for source_id, root in history.roots(reading.connection)
+        for path in (
+            *(each[len(root) :].lstrip(b"/") for each in spellings if each.startswith(root.rstrip(b"/") + b"/")),
+            os.fsencode(named),
+        )
+    ]
+
+
+def _encode(row: RowMapping) -> str:
+    place = [row["source_id"], row["rel_path"].hex()]
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode()
+
+
+def _decode(cursor: str) -> view.FileCursor:
+    try:
+        source_id, path = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[int, str])
+        return view.FileCursor(source_id, bytes.fromhex(path))
+    except ValueError as exc:
+        raise UsageError("the cursor is not one that a list gave out") from exc
+
+
+OPERATIONS = (
+    Operation("files.list", ListFiles, FileList, Effect.READ, list_, "Files with their state and its reason."),
+    Operation("files.show", ShowFile, FileDetail, Effect.READ, show, "Everything known about one file."),
+)

@@ -1,0 +1,38 @@
+"""Where each operation is found, so that asking for one imports only its area."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from casparian_flow.core.errors import NotFound
+from casparian_flow.operations.registry import Operation
+
+AREAS: dict[str, str] = {
+    "config.get": "config",
+    "config.path": "config",
+    "config.set": "config",
+    "config.show": "config",
+    "config.unset": "config",
+    "files.list": "files",
+    "files.show": "files",
+    "status": "status",
+}
+"""Operation name to the module of this package that holds it in its `OPERATIONS`."""
+
+
+def find(name: str) -> Operation[Any, Any]:
+    """The operation of that name; raises NotFound, with the name that was probably meant."""
+    if name not in AREAS:
+        close = difflib.get_close_matches(name, AREAS, n=1)
+        raise NotFound(f"there is no operation {name}", why=f"did you mean {close[0]}?" if close else "")
+    module = import_module(f"{__package__}.{AREAS[name]}")
+    found: Operation[Any, Any] = next(each for each in module.OPERATIONS if each.name == name)
+    return found
+
+
+def every() -> Iterator[Operation[Any, Any]]:
+    """All operations, sorted by name; imports every area."""
+    return map(find, sorted(AREAS))

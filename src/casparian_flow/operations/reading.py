@@ -1,0 +1,52 @@
+"""Opens a read-only view of a home, also of one where nothing has happened yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import DatabaseError
+
+from casparian_flow.core.errors import CasparianError, VerificationFailed
+from casparian_flow.operations.context import Reading
+from casparian_flow.settings import Home, Settings
+from casparian_flow.store.engine import REVISION, live_revision, open_empty, open_read_only
+
+
+@contextmanager
+def open_reading(home: Home, settings: Settings, cwd: Path) -> Iterator[Reading]:
+    """One consistent snapshot of the home; it never creates or changes a file.
+
+    Raises VerificationFailed when the database is damaged or of another version.
+    """
+    is_new = not home.state.exists()
+    try:
+        with open_empty() if is_new else open_read_only(home.state) as connection:
+            if not is_new:
+                _check_revision(live_revision(connection), home)
+            yield Reading(home=home, settings=settings, connection=connection, cwd=cwd, now_ns=time.time_ns())
+    except DatabaseError as exc:
+        raise _unreadable(home, str(exc.orig)) from exc
+
+
+def _check_revision(found: str | None, home: Home) -> None:
+    if found is not None and found > REVISION:
+        raise VerificationFailed(
+            f"the home was written by a newer version (schema {found})",
+            where=str(home.path),
+            fix="upgrade casparian-flow",
+        )
+    if found != REVISION:
+        raise VerificationFailed(
+            f"the home was written by an older version (schema {found})",
+            where=str(home.path),
+            fix="casparian scan, or any other command that writes, brings it up to date",
+        )
+
+
+def _unreadable(home: Home, why: str) -> CasparianError:
+    return VerificationFailed(
+        "the control database cannot be read", where=str(home.state), why=why, fix="casparian doctor"
+    )

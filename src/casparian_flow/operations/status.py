@@ -1,0 +1,99 @@
+"""Status: a home on one screen, and what to do next."""
+
+from __future__ import annotations
+
+from casparian_flow.core.times import rfc3339
+from casparian_flow.operations.context import Reading
+from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.store.views import totals
+from casparian_flow.store.views.files import FileState, count_by_state
+
+
+class AskStatus(Request):
+    """The whole home."""
+
+
+class SourceStatus(Reply):
+    """One source; `scanned` is null until a scan has finished."""
+
+    id: int
+    root: str
+    entries: int
+    scanned: str | None
+
+
+class TableStatus(Reply):
+    """One table in one sink: its current rows, and the contract in force."""
+
+    table: str
+    rows: int
+    quarantined: int
+    files: int
+    contract: int | None
+    origin: str | None
+    sink: str
+
+
+class OpenQuarantine(Reply):
+    """What waits in quarantine."""
+
+    rows: int
+    files: int
+
+
+class Status(Reply):
+    """One home. `next` are commands that make sense now, the first one most."""
+
+    home: str
+    sources: list[SourceStatus]
+    files: dict[str, int]
+    jobs: dict[str, int]
+    tables: list[TableStatus]
+    quarantine: OpenQuarantine
+    gave_up: int
+    contracts_without_review: int
+    contracts_proposed: int
+    next: list[str]
+
+
+def status(reading: Reading, _request: AskStatus) -> Status:
+    """The home as it is now."""
+    connection = reading.connection
+    files = count_by_state(connection)
+    rows, jobs = totals.open_quarantine(connection)
+    proposed = totals.count_proposed(connection)
+    return Status(
+        home=str(reading.home.path),
+        sources=[
+            SourceStatus(
+                id=row["id"],
+                root=row["root"],
+                entries=row["entries"],
+                scanned=None if row["scanned_at_ns"] is None else rfc3339(row["scanned_at_ns"]),
+            )
+            for row in totals.list_sources(connection)
+        ],
+        files={state.value: count for state, count in files.items()},
+        jobs={state.value: count for state, count in totals.count_jobs(connection).items()},
+        tables=[TableStatus(**row) for row in totals.list_tables(connection)],
+        quarantine=OpenQuarantine(rows=rows, files=jobs),
+        gave_up=totals.count_gave_up(connection),
+        contracts_without_review=totals.count_without_review(connection),
+        contracts_proposed=proposed,
+        next=_next(files, quarantined=rows, proposed=proposed),
+    )
+
+
+def _next(files: dict[FileState, int], *, quarantined: int, proposed: int) -> list[str]:
+    if not any(files.values()):
+        return ["casparian run DIR", "casparian demo"]
+    useful = {
+        "casparian contract list --state proposed": proposed,
+        "casparian run": files[FileState.NEW] + files[FileState.CHANGED],
+        "casparian files --state failed": files[FileState.FAILED],
+        "casparian quarantine list": quarantined,
+    }
+    return [command for command, count in useful.items() if count] or ["casparian tables"]
+
+
+OPERATIONS = (Operation("status", AskStatus, Status, Effect.READ, status, "The whole home on one screen."),)

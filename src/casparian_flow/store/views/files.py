@@ -1,0 +1,231 @@
+"""Every file location with its state: the one place that says what state a file is in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+
+from casparian_flow.core.files import EntryKind
+from casparian_flow.core.jobs import FINAL_STATES, JobState
+from casparian_flow.core.quarantine import EntryState
+from casparian_flow.store.tables import (
+    decisions,
+    jobs,
+    locations,
+    materializations,
+    quarantine,
+    sources,
+    tags,
+    versions,
+)
+
+
+class FileState(StrEnum):
+    """Where a file stands, from its own signs, the last plan and its last job."""
+
+    NEW = "new"
+    """Found, and no job has read these or earlier bytes."""
+    CHANGED = "changed"
+    """Its bytes or signs changed since a job read it."""
+    ACTIVE = "active"
+    """A job that reads it is waiting or running."""
+    DONE = "done"
+    QUARANTINED = "quarantined"
+    """Read to its end, and some of its rows wait for a person."""
+    FAILED = "failed"
+    MISSING = "missing"
+    SKIPPED = "skipped"
+
+
+OPEN_STATES = (EntryState.OPEN, EntryState.TRIAGED, EntryState.FIX_READY)
+"""Quarantine that somebody still has to deal with."""
+
+_latest = jobs.alias("latest")
+_older = versions.alias("older")
+_main = locations.alias("main")
+
+# The newest job that read these bytes, at whichever path: the same bytes are parsed once.
+_latest_job = (
+    select(func.max(jobs.c.id))
+    .where(jobs.c.source_hash == versions.c.source_hash)
+    .correlate(versions)
+    .scalar_subquery()
+)
+_was_read = exists(
+    select(literal(1))
+    .select_from(_older.join(jobs, jobs.c.source_hash == _older.c.source_hash))
+    .where(_older.c.location_id == locations.c.id, jobs.c.state == JobState.COMPLETED)
+).correlate(locations)
+_has_open_quarantine = exists(
+    select(literal(1)).where(
+        quarantine.c.job_id == _latest.c.id, quarantine.c.is_current, quarantine.c.state.in_(OPEN_STATES)
+    )
+).correlate(_latest)
+
+_is_fresh = or_(decisions.c.version_id.is_(None), decisions.c.version_id == locations.c.current_version_id)
+
+STATE: ColumnElement[str] = case(
+    (locations.c.is_missing, literal(FileState.MISSING.value)),
+    (locations.c.kind != EntryKind.FILE, literal(FileState.SKIPPED.value)),
+    (locations.c.part_of.is_not(None), literal(FileState.SKIPPED.value)),
+    (
+        or_(locations.c.is_dirty, locations.c.current_version_id.is_(None)),
+        case((_was_read, literal(FileState.CHANGED.value)), else_=literal(FileState.NEW.value)),
+    ),
+    (_latest.c.state == JobState.FAILED, literal(FileState.FAILED.value)),
+    (_latest.c.state.in_((JobState.ABORTED, JobState.REJECTED)), literal(FileState.SKIPPED.value)),
+    (
+        _latest.c.state == JobState.COMPLETED,
+        case((_has_open_quarantine, literal(FileState.QUARANTINED.value)), else_=literal(FileState.DONE.value)),
+    ),
+    (_latest.c.state.not_in(tuple(FINAL_STATES)), literal(FileState.ACTIVE.value)),
+    (and_(decisions.c.action == "skip", _is_fresh), literal(FileState.SKIPPED.value)),
+    (_was_read, literal(FileState.CHANGED.value)),
+    else_=literal(FileState.NEW.value),
+).label("state")
+
+_FROM = (
+    locations.join(sources, sources.c.id == locations.c.source_id)
+    .outerjoin(versions, versions.c.id == locations.c.current_version_id)
+    .outerjoin(decisions, decisions.c.location_id == locations.c.id)
+    .outerjoin(_latest, _latest.c.id == _latest_job)
+    .outerjoin(_main, _main.c.id == locations.c.part_of)
+)
+FILES: Select[tuple[object, ...]] = select(
+    locations.c.id,
+    locations.c.source_id,
+    locations.c.rel_path,
+    locations.c.display.label("path"),
+    sources.c.display.label("source"),
+    locations.c.kind,
+    locations.c.problem,
+    locations.c.size,
+    locations.c.mtime_ns,
+    locations.c.is_dirty,
+    locations.c.current_version_id.label("version_id"),
+    _main.c.display.label("part_of"),
+    versions.c.source_hash,
+    versions.c.sha256,
+    versions.c.content,
+    versions.c.content_reason,
+    decisions.c.action,
+    decisions.c.reason.label("decided"),
+    decisions.c.detail.label("decided_detail"),
+    decisions.c.parser,
+    decisions.c.version_id.label("decided_version_id"),
+    _latest.c.id.label("job_id"),
+    _latest.c.state.label("job_state"),
+    _latest.c.error_code,
+    _latest.c.error_message,
+    STATE,
+).select_from(_FROM)
+COUNT_BY_STATE = select(STATE, func.count()).select_from(_FROM).group_by(STATE)
+TABLES_OF_HASHES = (
+    select(materializations.c.source_hash, materializations.c.table_name)
+    .where(materializations.c.is_current, materializations.c.table_name != "")
+    .distinct()
+    .order_by(materializations.c.table_name)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFilter:
+    """Which files are meant; what is not given does not restrict."""
+
+    source: str | None = None
+    tag: str | None = None
+    untagged: bool = False
+    states: tuple[FileState, ...] = ()
+    extension: str | None = None
+    since_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileCursor:
+    """The place in the list after which the next page begins."""
+
+    source_id: int
+    rel_path: bytes
+
+
+def list_files(
+    connection: Connection, where: FileFilter, *, after: FileCursor | None, limit: int
+) -> Sequence[RowMapping]:
+    """At most so many files in the order of source and path, from after the cursor."""
+    statement = FILES.order_by(locations.c.source_id, locations.c.rel_path).limit(limit)
+    for condition in _conditions(where):
+        statement = statement.where(condition)
+    if after is not None:
+        place = tuple_(literal(after.source_id), literal(after.rel_path, LargeBinary))
+        statement = statement.where(tuple_(locations.c.source_id, locations.c.rel_path) > place)
+    return connection.execute(statement).mappings().all()
+
+
+def find_files(connection: Connection, places: Sequence[tuple[int, bytes]], shown: str) -> Sequence[RowMapping]:
+    """The files at these (source, relative path), else those whose whole path is shown so, else whose end is."""
+    exact = [
+        and_(locations.c.source_id == source, locations.c.rel_path == cast(literal(path, LargeBinary), LargeBinary))
+        for source, path in places
+    ]
+    ending = locations.c.display.endswith("/" + shown, autoescape=True)
+    for condition in ([or_(*exact)] if exact else []) + [locations.c.display == shown, ending]:
+        found = connection.execute(FILES.where(condition).limit(20)).mappings().all()
+        if found:
+            return found
+    return []
+
+
+def count_by_state(connection: Connection) -> dict[FileState, int]:
+    """How many files are in each state; the numbers add up to all files."""
+    counts = {FileState(state): count for state, count in connection.execute(COUNT_BY_STATE)}
+    return {state: counts.get(state, 0) for state in FileState}
+
+
+def tables_of(connection: Connection, hashes: Sequence[str]) -> dict[str, list[str]]:
+    """For each of the source hashes the tables that its rows are in now."""
+    found: dict[str, list[str]] = {}
+    unique = sorted(set(hashes))
+    for start in range(0, len(unique), 500):
+        chunk = unique[start : start + 500]
+        for source_hash, table in connection.execute(TABLES_OF_HASHES.where(materializations.c.source_hash.in_(chunk))):
+            found.setdefault(source_hash, []).append(table)
+    return found
+
+
+def _conditions(where: FileFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if where.source is not None:
+        conditions.append(
+            or_(sources.c.display == where.source, cast(sources.c.id, sources.c.display.type) == where.source)
+        )
+    tagged = select(tags.c.location_id)
+    if where.tag is not None:
+        conditions.append(locations.c.id.in_(tagged.where(tags.c.tag == where.tag)))
+    if where.untagged:
+        conditions.append(locations.c.id.not_in(tagged))
+    if where.states:
+        conditions.append(STATE.in_([state.value for state in where.states]))
+    if where.extension is not None:
+        ending = "." + where.extension.lstrip(".").lower()
+        conditions.append(func.lower(locations.c.display).endswith(ending, autoescape=True))
+    if where.since_ns is not None:
+        conditions.append(locations.c.mtime_ns >= where.since_ns)
+    return conditions

@@ -1,0 +1,97 @@
+"""The numbers of a home at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping, and_, func, select
+
+from casparian_flow.core.contracts import ContractState, Origin
+from casparian_flow.core.jobs import JobState
+from casparian_flow.core.reasons import SkipReason
+from casparian_flow.store.tables import (
+    contracts,
+    decisions,
+    jobs,
+    locations,
+    materializations,
+    quarantine,
+    scans,
+    sources,
+)
+from casparian_flow.store.views.files import OPEN_STATES
+
+SOURCES = select(
+    sources.c.id,
+    sources.c.display.label("root"),
+    select(func.count())
+    .where(locations.c.source_id == sources.c.id, locations.c.is_missing.is_(False))
+    .scalar_subquery()
+    .label("entries"),
+    select(func.max(scans.c.finished_at_ns))
+    .where(scans.c.source_id == sources.c.id)
+    .scalar_subquery()
+    .label("scanned_at_ns"),
+).order_by(sources.c.id)
+JOBS_BY_STATE = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+_in_force = and_(contracts.c.table_name == materializations.c.table_name, contracts.c.state == ContractState.APPLIED)
+TABLES = (
+    select(
+        materializations.c.table_name.label("table"),
+        materializations.c.sink_uri.label("sink"),
+        func.sum(materializations.c.accepted).label("rows"),
+        func.sum(materializations.c.quarantined).label("quarantined"),
+        func.count(func.distinct(materializations.c.source_hash)).label("files"),
+        func.max(contracts.c.version).label("contract"),
+        func.max(contracts.c.origin).label("origin"),
+    )
+    .select_from(materializations.outerjoin(contracts, _in_force))
+    .where(materializations.c.is_current, materializations.c.table_name != "")
+    .group_by(materializations.c.table_name, materializations.c.sink_uri)
+    .order_by(materializations.c.table_name, materializations.c.sink_uri)
+)
+OPEN_QUARANTINE = select(
+    func.coalesce(func.sum(quarantine.c.rows), 0), func.count(func.distinct(quarantine.c.job_id))
+).where(quarantine.c.is_current, quarantine.c.state.in_(OPEN_STATES))
+GAVE_UP = select(func.count()).where(decisions.c.reason == SkipReason.GAVE_UP)
+WITHOUT_REVIEW = select(func.count()).where(
+    contracts.c.state == ContractState.APPLIED, contracts.c.origin == Origin.ADOPTED
+)
+PROPOSED = select(func.count()).where(contracts.c.state == ContractState.PROPOSED)
+
+
+def list_sources(connection: Connection) -> Sequence[RowMapping]:
+    """Every source with its present entries and its last finished scan."""
+    return connection.execute(SOURCES).mappings().all()
+
+
+def count_jobs(connection: Connection) -> dict[JobState, int]:
+    """How many jobs are in each state."""
+    counts = {JobState(state): count for state, count in connection.execute(JOBS_BY_STATE)}
+    return {state: counts.get(state, 0) for state in JobState}
+
+
+def list_tables(connection: Connection) -> Sequence[RowMapping]:
+    """Every table in every sink: its current rows and the contract in force."""
+    return connection.execute(TABLES).mappings().all()
+
+
+def open_quarantine(connection: Connection) -> tuple[int, int]:
+    """Rows that wait in quarantine, and the jobs that put them there."""
+    rows, files = connection.execute(OPEN_QUARANTINE).one()
+    return int(rows), int(files)
+
+
+def count_gave_up(connection: Connection) -> int:
+    """Files that are not tried again until something about them changes."""
+    return int(connection.execute(GAVE_UP).scalar_one())
+
+
+def count_without_review(connection: Connection) -> int:
+    """Contracts in force that no person looked at."""
+    return int(connection.execute(WITHOUT_REVIEW).scalar_one())
+
+
+def count_proposed(connection: Connection) -> int:
+    """Contracts that wait for a person."""
+    return int(connection.execute(PROPOSED).scalar_one())

@@ -1,0 +1,242 @@
+"""Homes with a past, built row by row, for tests that ask about them."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table, insert
+
+from casparian_flow.clients.control import Control
+from casparian_flow.core.contracts import Contract, ContractColumn
+from casparian_flow.core.hashing import digest_of
+from casparian_flow.operations.reading import open_reading
+from casparian_flow.settings import Home, Settings
+from casparian_flow.store import tables
+from casparian_flow.store.database import Database
+
+NOW_NS = 1_772_445_600_000_000_000
+"""2026-03-02T10:00:00Z"""
+HOSTILE = "a\x1b[31m\u202ec\x00\n\t[bold]=cmd().csv"
+"""A file name that tries to colour, reverse, end the string and become a formula."""
+
+
+def open_control(home: Home, settings: Settings, cwd: Path, database: Database | None = None) -> Control:
+    """A door that reads like the product's, and acts on the given database."""
+    return Control(partial(open_reading, home, settings, cwd), partial(_Acting.open, home, settings, cwd, database))
+
+
+class _Acting:
+    """The least that a changing operation needs."""
+
+    def __init__(self, home: Home, settings: Settings, cwd: Path, database: Database | None) -> None:
+        self.home, self.settings, self.cwd, self.now_ns = home, settings, cwd, NOW_NS
+        self._given = database
+
+    @classmethod
+    def open(cls, home: Home, settings: Settings, cwd: Path, database: Database | None, _report: object) -> _Acting:
+        return cls(home, settings, cwd, database)
+
+    def __enter__(self) -> _Acting:
+        self.database = self._given or Database(self.home.state)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._given is None:
+            self.database.close()
+
+
+class HomeBuilder:
+    """Fills the control database of one home; every method inserts one row and returns its id."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.home = Home(folder)
+        self.database = Database(self.home.state)
+        self._ids = count(1)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> HomeBuilder:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def source(self, root: bytes = b"/evidence") -> int:
+        return self._add(tables.sources, root=root, display=root.decode(), added_at_ns=NOW_NS)
+
+    def location(self, source: int, path: str | bytes = "a.csv", **changes: Any) -> int:
+        raw = path if isinstance(path, bytes) else path.encode()
+        values: dict[str, Any] = {
+            "source_id": source,
+            "rel_path": raw,
+            "display": raw.decode("utf-8", "backslashreplace"),
+            "kind": "file",
+            "size": 1500,
+            "mtime_ns": NOW_NS,
+            "ctime_ns": NOW_NS,
+            "inode": 1,
+            "is_dirty": True,
+            "last_scan_id": 1,
+        }
+        return self._add(tables.locations, **(values | changes))
+
+    def version(self, location: int, data: bytes = b"a,b\n1,2\n", content: str = "delimited") -> int:
+        source_hash = digest_of(data)
+        with self.database.transaction() as connection:
+            connection.execute(
+                insert(tables.hashes).prefix_with("OR IGNORE"),
+                {"source_hash": source_hash, "size": len(data), "first_seen_at_ns": NOW_NS},
+            )
+        version = self._add(
+            tables.versions,
+            location_id=location,
+            source_hash=source_hash,
+            size=len(data),
+            mtime_ns=NOW_NS,
+            content=content,
+            content_reason="two fields on every line",
+            detected_at_ns=NOW_NS,
+        )
+        with self.database.transaction() as connection:
+            connection.execute(
+                tables.locations.update()
+                .where(tables.locations.c.id == location)
+                .values(current_version_id=version, is_dirty=False)
+            )
+        return version
+
+    def parser(self, name: str = "csv", status: str = "active", **changes: Any) -> int:
+        values = {
+            "name": name,
+            "version": "1.0.0",
+            "artifact_hash": digest_of(name.encode()),
+            "env_hash": digest_of(b"env"),
+            "path": f"/parsers/{name}",
+            "origin": "shipped",
+            "status": status,
+            "manifest": "{}",
+            "registered_at_ns": NOW_NS,
+        }
+        return self._add(tables.parsers, **(values | changes))
+
+    def job(self, location: int, version: int, parser: int, state: str = "completed", **changes: Any) -> int:
+        row = self.database.connection.execute(tables.versions.select().where(tables.versions.c.id == version)).one()
+        self.database.connection.commit()
+        values = {
+            "id": 3_700_000_000_000_000_000 + next(self._ids),
+            "plan_id": 1,
+            "location_id": location,
+            "version_id": version,
+            "source_hash": row.source_hash,
+            "parser_id": parser,
+            "reason": "new",
+            "config": "{}",
+            "config_hash": digest_of(b"{}"),
+            "sink_uri": "parquet:///out",
+            "sink_mode": "append",
+            "base_table": "a",
+            "state": state,
+            "attempt": 1,
+            "priority": 10,
+            "queued_at_ns": NOW_NS,
+        }
+        return self._add(tables.jobs, **(values | changes))
+
+    def rows(self, job: int, table: str = "sales", accepted: int = 10, quarantined: int = 0, **changes: Any) -> int:
+        row = self.database.connection.execute(tables.jobs.select().where(tables.jobs.c.id == job)).one()
+        self.database.connection.commit()
+        values = {
+            "key": digest_of(f"{job}{table}".encode()),
+            "job_id": job,
+            "target_key": digest_of(table.encode()),
+            "source_hash": row.source_hash,
+            "parser_name": "csv",
+            "artifact_hash": digest_of(b"csv"),
+            "env_hash": digest_of(b"env"),
+            "config_hash": row.config_hash,
+            "sink_uri": row.sink_uri,
+            "sink_mode": row.sink_mode,
+            "table_name": table,
+            "contract_hash": digest_of(b"contract"),
+            "contract_version": 1,
+            "accepted": accepted,
+            "quarantined": quarantined,
+            "row_digest": digest_of(b"rows"),
+            "is_current": True,
+            "recorded_at_ns": NOW_NS,
+        }
+        return self._add(tables.materializations, **(values | changes))
+
+    def quarantine(self, job: int, rows: int = 2, **changes: Any) -> int:
+        values = {
+            "job_id": job,
+            "table_name": "sales",
+            "level": "field",
+            "code": "cf.cast",
+            "column_name": "amount",
+            "shape": "A/A",
+            "rows": rows,
+            "message": "not an int64",
+            "sample": "n/a",
+            "state": "open",
+            "is_current": True,
+        }
+        return self._add(tables.quarantine, **(values | changes))
+
+    def decision(self, location: int, action: str, reason: str, detail: str = "", **changes: Any) -> None:
+        values = {"plan_id": 1, "location_id": location, "action": action, "reason": reason, "detail": detail}
+        with self.database.transaction() as connection:
+            connection.execute(insert(tables.decisions), values | changes)
+
+    def rule(self, pattern: str = "*.csv", tag: str = "sales", priority: int = 50) -> int:
+        return self._add(tables.rules, pattern=pattern, tag=tag, priority=priority, added_at_ns=NOW_NS)
+
+    def tag(self, location: int, tag: str, rule: int | None = None) -> None:
+        with self.database.transaction() as connection:
+            connection.execute(insert(tables.tags), {"location_id": location, "tag": tag, "rule_id": rule})
+
+    def log(self, job: int, line: int, text: str, stream: str = "stderr") -> None:
+        with self.database.transaction() as connection:
+            connection.execute(
+                insert(tables.job_logs), {"job_id": job, "attempt": 1, "line": line, "stream": stream, "text": text}
+            )
+
+    def contract(self, table: str = "sales", version: int = 1, state: str = "applied", **changes: Any) -> int:
+        columns = (
+            ContractColumn("id", "int64", nullable=False),
+            ContractColumn("amount", "decimal(9,2)", note="1 gap"),
+        )
+        contract = Contract(table, version, columns)
+        values = {
+            "table_name": table,
+            "version": version,
+            "state": state,
+            "origin": "adopted",
+            "hash": contract.hash,
+            "digest": digest_of(b"digest"),
+            "body": json.dumps(
+                {
+                    "table": table,
+                    "version": version,
+                    "columns": [
+                        {"name": c.name, "type": c.type, "nullable": c.nullable, "note": c.note} for c in columns
+                    ],
+                }
+            ),
+            "evidence": "{}",
+            "proposed_at_ns": NOW_NS,
+            "proposed_by": "first contact",
+        }
+        return self._add(tables.contracts, **(values | changes))
+
+    def _add(self, table: Table, **values: Any) -> int:
+        with self.database.transaction() as connection:
+            key = connection.execute(insert(table), values).inserted_primary_key
+        assert key is not None
+        return int(key[0])
