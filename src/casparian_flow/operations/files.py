@@ -33,7 +33,7 @@ KINDS = {
 }
 
 
-class ListFiles(Request):
+class ListFiles(Request, frozen=True, kw_only=True):
     """Which files; what is not given does not restrict. `after` is the cursor of the page before."""
 
     source: str | None = None
@@ -46,7 +46,7 @@ class ListFiles(Request):
     after: str | None = None
 
 
-class FileEntry(Reply):
+class FileEntry(Reply, frozen=True, kw_only=True):
     """One location. `reason` is a code, `detail` says it in words; `job` is the last one that read these bytes."""
 
     path: str
@@ -62,20 +62,20 @@ class FileEntry(Reply):
     tables: list[str]
 
 
-class FileList(Reply):
+class FileList(Reply, frozen=True, kw_only=True):
     """One page of files."""
 
     files: list[FileEntry]
     next_cursor: str | None
 
 
-class ShowFile(Request):
+class ShowFile(Request, frozen=True, kw_only=True):
     """One file: an absolute path, one relative to the asker's folder, or a path inside a source."""
 
     file: str
 
 
-class FileVersionEntry(Reply):
+class FileVersionEntry(Reply, frozen=True, kw_only=True):
     """The bytes that a location held at one time."""
 
     source_hash: str
@@ -87,7 +87,7 @@ class FileVersionEntry(Reply):
     is_current: bool
 
 
-class FileJob(Reply):
+class FileJob(Reply, frozen=True, kw_only=True):
     """A job that read bytes of this file."""
 
     job: str
@@ -99,7 +99,7 @@ class FileJob(Reply):
     queued: str
 
 
-class FileDetail(Reply):
+class FileDetail(Reply, frozen=True, kw_only=True):
     """Everything known about one location."""
 
     file: FileEntry

@@ -18,6 +18,8 @@ AREAS: dict[str, str] = {
     "config.unset": "config",
     "files.list": "files",
     "files.show": "files",
+    "plan.make": "plan",
+    "run": "run",
     "status": "status",
 }
 """Operation name to the module of this package that holds it in its `OPERATIONS`."""

@@ -14,14 +14,14 @@ from casparian_flow.core.outputs import SinkMode, SinkTarget
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.operations.selection import Discovered, discover
-from casparian_flow.sentinel.catalog import Catalog, load_catalog
+from casparian_flow.sentinel.catalog import Catalog, load_catalog, name_of
 from casparian_flow.sentinel.planner import Plan, make_plan
 from casparian_flow.sentinel.world import gather_files, gather_world
 from casparian_flow.sinks.uri import absolute_uri
 from casparian_flow.store import plans as plan_store
 
 
-class MakePlan(Request):
+class MakePlan(Request, frozen=True, kw_only=True):
     """Which files, and how they would be run. Paths may be folders or files; none means every known source."""
 
     paths: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class MakePlan(Request):
     force: bool = False
 
 
-class PlanEntry(Reply):
+class PlanEntry(Reply, frozen=True, kw_only=True):
     """One file: what happens with it, the reason code and the reason in words."""
 
     path: str
@@ -47,7 +47,7 @@ class PlanEntry(Reply):
     size: int
 
 
-class PlanReply(Reply):
+class PlanReply(Reply, frozen=True, kw_only=True):
     """A saved plan. `counts` are files by `action reason`."""
 
     plan: str
@@ -75,7 +75,7 @@ def prepare(acting: Acting, request: MakePlan) -> Prepared:
     discovered = discover(acting, request.paths, tag=request.tag, since=request.since)
     now = acting.clock()
     catalog = load_catalog(acting.database, acting.home.plugins, request.parser, acting.cwd, now)
-    explicit = _name_of(catalog, request.parser)
+    explicit = None if request.parser is None else name_of(request.parser)
     options = _checked_options(catalog, explicit, request.options)
     target = SinkTarget(absolute_uri(request.sink or acting.home.default_sink, acting.cwd), request.mode)
     with acting.database.transaction() as connection:
@@ -168,12 +168,6 @@ def counts_of(plan: Plan) -> dict[str, int]:
     """Selected files by `action reason`, most first."""
     counts = Counter(f"{d.action} {d.reason}" for d in plan.decisions if d.file.is_selected)
     return dict(counts.most_common())
-
-
-def _name_of(catalog: Catalog, asked: str | None) -> str | None:
-    if asked is None or asked in catalog.candidates:
-        return asked
-    raise UsageError(f"there is no parser {asked}", fix="casparian parser list")
 
 
 def _checked_options(catalog: Catalog, explicit: str | None, options: dict[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ DAY_NS = 86_400 * 1_000_000_000
 FIRST_CONTRACTS = ("adopt", "hold")
 
 
-class RunFiles(Request):
+class RunFiles(Request, frozen=True, kw_only=True):
     """What to run: a selection with its options, or a saved plan as it is."""
 
     selection: MakePlan = MakePlan()
@@ -40,7 +40,7 @@ class RunFiles(Request):
     first_contract: str | None = None
 
 
-class TableResult(Reply):
+class TableResult(Reply, frozen=True, kw_only=True):
     """What this run brought to one table."""
 
     table: str
@@ -51,7 +51,7 @@ class TableResult(Reply):
     is_new: bool
 
 
-class FailedFile(Reply):
+class FailedFile(Reply, frozen=True, kw_only=True):
     """A file whose job did not land, and why."""
 
     path: str
@@ -62,14 +62,14 @@ class FailedFile(Reply):
     why: str
 
 
-class Waiting(Reply):
+class Waiting(Reply, frozen=True, kw_only=True):
     """A proposed contract that a person must decide."""
 
     table: str
     contract: int
 
 
-class RunReply(Reply):
+class RunReply(Reply, frozen=True, kw_only=True):
     """What the run did. `outcome` is completed, quarantined, failed_files, or approval."""
 
     plan: str

@@ -9,11 +9,11 @@ from casparian_flow.store.views import totals
 from casparian_flow.store.views.files import FileState, count_by_state
 
 
-class AskStatus(Request):
+class AskStatus(Request, frozen=True, kw_only=True):
     """The whole home."""
 
 
-class SourceStatus(Reply):
+class SourceStatus(Reply, frozen=True, kw_only=True):
     """One source; `scanned` is null until a scan has finished."""
 
     id: int
@@ -22,7 +22,7 @@ class SourceStatus(Reply):
     scanned: str | None
 
 
-class TableStatus(Reply):
+class TableStatus(Reply, frozen=True, kw_only=True):
     """One table in one sink: its current rows, and the contract in force."""
 
     table: str
@@ -34,14 +34,14 @@ class TableStatus(Reply):
     sink: str
 
 
-class OpenQuarantine(Reply):
+class OpenQuarantine(Reply, frozen=True, kw_only=True):
     """What waits in quarantine."""
 
     rows: int
     files: int
 
 
-class Status(Reply):
+class Status(Reply, frozen=True, kw_only=True):
     """One home. `next` are commands that make sense now, the first one most."""
 
     home: str

@@ -16,7 +16,7 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """The base: immutable, unknown fields refused, tagged by class name."""
 
 
-class ParserOrder(Message):
+class ParserOrder(Message, frozen=True, kw_only=True):
     """Which parser to run and how. `shipped` parsers may read several files in one process."""
 
     name: str
@@ -31,7 +31,7 @@ class ParserOrder(Message):
     options: dict[str, Any]
 
 
-class JobOrder(Message):
+class JobOrder(Message, frozen=True, kw_only=True):
     """One file version to parse. `path` is bytes, since names need not be text."""
 
     job: int
@@ -45,7 +45,7 @@ class JobOrder(Message):
     processed_at_ns: int
 
 
-class Limits(Message):
+class Limits(Message, frozen=True, kw_only=True):
     """What one guest may use. Times in seconds, sizes in bytes."""
 
     job_seconds: float = 3600.0
@@ -57,7 +57,7 @@ class Limits(Message):
     log_bytes: int = 64 << 10
 
 
-class Dispatch(Message):
+class Dispatch(Message, frozen=True, kw_only=True):
     """Sentinel to worker: parse these files, in this order, with one parser into one sink.
 
     `contracts` are the contracts in force of every table that these files may belong to, by table.
@@ -72,7 +72,7 @@ class Dispatch(Message):
     limits: Limits = Limits()
 
 
-class OutputSurvey(Message):
+class OutputSurvey(Message, frozen=True, kw_only=True):
     """What a job found in one output for which no contract exists yet.
 
     `survey` is the mergeable elimination state of its columns (`schema.survey`). `base_table` is the name that the
@@ -87,7 +87,7 @@ class OutputSurvey(Message):
     survey: bytes
 
 
-class Surveyed(Message):
+class Surveyed(Message, frozen=True, kw_only=True):
     """Worker to sentinel: parsed, but at least one output waits for its contract."""
 
     job: int
@@ -95,7 +95,7 @@ class Surveyed(Message):
     outputs: list[OutputSurvey]
 
 
-class Settle(Message):
+class Settle(Message, frozen=True, kw_only=True):
     """Sentinel to worker: the tables and contracts of a surveyed job's outputs; cast its staged rows and seal.
 
     `tables` maps each surveyed output to its table, `contracts` each table to its contract.
@@ -109,7 +109,7 @@ class Settle(Message):
     contracts: dict[str, Contract]
 
 
-class Sealed(Message):
+class Sealed(Message, frozen=True, kw_only=True):
     """Worker to sentinel: staged and sealed; may it be promoted?"""
 
     job: int
@@ -117,7 +117,7 @@ class Sealed(Message):
     receipt: Receipt
 
 
-class Permit(Message):
+class Permit(Message, frozen=True, kw_only=True):
     """Sentinel to worker: promote exactly these entries."""
 
     job: int
@@ -125,14 +125,14 @@ class Permit(Message):
     entries: list[PermittedEntry]
 
 
-class Held(Message):
+class Held(Message, frozen=True, kw_only=True):
     """Sentinel to worker: kept sealed; the sentinel promotes it together with others at the end of the run."""
 
     job: int
     attempt: int
 
 
-class Fenced(Message):
+class Fenced(Message, frozen=True, kw_only=True):
     """Sentinel to worker: this attempt may not commit; discard what it staged."""
 
     job: int
@@ -140,21 +140,21 @@ class Fenced(Message):
     why: str
 
 
-class Conclude(Message):
+class Conclude(Message, frozen=True, kw_only=True):
     """Worker to sentinel: promoted."""
 
     job: int
     attempt: int
 
 
-class Started(Message):
+class Started(Message, frozen=True, kw_only=True):
     """Worker to sentinel: the guest has begun with this job."""
 
     job: int
     attempt: int
 
 
-class Failed(Message):
+class Failed(Message, frozen=True, kw_only=True):
     """Worker to sentinel: the attempt ended without a seal; nothing of it remains."""
 
     job: int
@@ -165,7 +165,7 @@ class Failed(Message):
     transient: bool
 
 
-class Logged(Message):
+class Logged(Message, frozen=True, kw_only=True):
     """Worker to sentinel: lines the parser wrote during this job; `dropped` counts what was cut."""
 
     job: int
@@ -174,7 +174,7 @@ class Logged(Message):
     dropped: int
 
 
-class Idle(Message):
+class Idle(Message, frozen=True, kw_only=True):
     """Worker to sentinel: give me an order."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -112,6 +112,10 @@ class Survey:
             blank = ColumnSurvey(first=known.first)
             merged[name] = (mine or blank).merge(theirs or blank)
         return Survey(merged, self.rows + other.rows)
+
+    def renamed(self, names: Mapping[str, str]) -> Survey:
+        """The same survey under other column names; those not mentioned keep theirs."""
+        return Survey({names.get(name, name): column for name, column in self.columns.items()}, self.rows)
 
     @property
     def names(self) -> list[str]:

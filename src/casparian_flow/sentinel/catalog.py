@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from casparian_flow.core.contracts import Contract, Origin
 from casparian_flow.core.errors import NotFound
-from casparian_flow.publish.discover import Found, local_parser, plugin_parsers, shipped_parsers
+from casparian_flow.publish.discover import FoundParser, local_parser, plugin_parsers, shipped_parsers
+from casparian_flow.publish.manifest import Manifest
 from casparian_flow.sentinel.orders import Registered
 from casparian_flow.sentinel.routing import Candidate
 from casparian_flow.store import contracts as contract_store
@@ -32,28 +34,42 @@ def load_catalog(database: Database, plugins: Path, explicit: str | None, cwd: P
 
     A plugin may not take a shipped parser's name from it. Raises NotFound or ParserInvalid for the one asked for.
     """
-    found = {each.name: each for each in (*plugin_parsers(plugins), *shipped_parsers()) if each.error is None}
-    if explicit is not None and explicit not in found:
-        path = (cwd / explicit).resolve()
-        if not path.exists():
-            raise NotFound(f"there is no parser {explicit}", why="neither a known name nor a file", fix="casparian parser list")
-        asked = local_parser(path)
-        found[explicit] = asked
+    found = [*plugin_parsers(plugins), *shipped_parsers()]
+    if explicit is not None and explicit not in {each.manifest.name for each in found if each.manifest}:
+        found.append(_asked_for(explicit, cwd))
+    usable = {each.manifest.name: (each.manifest, each.artifact) for each in found if each.manifest and each.artifact}
     candidates: dict[str, Candidate] = {}
     registered: dict[int, Registered] = {}
     with database.transaction() as connection:
-        for name, each in found.items():
-            number = parser_store.register(connection, each.artifact, _manifest_text(each), now_ns)
+        for name, (manifest, artifact) in usable.items():
+            number = parser_store.register(connection, artifact, _manifest_text(manifest), now_ns)
             candidates[name] = Candidate(
                 id=number,
-                artifact=each.artifact,
-                content=tuple(each.manifest.content),
-                subscriptions=tuple(each.manifest.subscriptions),
-                tables=each.manifest.tables,
-                outputs=tuple(sorted(each.manifest.outputs)),
+                artifact=artifact,
+                content=manifest.content,
+                subscriptions=manifest.subscriptions,
+                tables=manifest.tables,
+                outputs=tuple(sorted(manifest.outputs)),
             )
-            registered[number] = Registered(each.artifact, each.manifest)
+            registered[number] = Registered(artifact, manifest)
     return Catalog(candidates, registered)
+
+
+def name_of(explicit: str) -> str:
+    """The name of a parser that was asked for by name or as a path."""
+    return Path(explicit).stem if explicit.endswith(".py") else Path(explicit).name
+
+
+def _asked_for(explicit: str, cwd: Path) -> FoundParser:
+    path = (cwd / explicit).resolve()
+    if not path.exists():
+        raise NotFound(
+            f"there is no parser {explicit}", why="neither a known name nor a file", fix="casparian parser list"
+        )
+    asked = local_parser(path)
+    if asked.error is not None:
+        raise asked.error
+    return asked
 
 
 def apply_declared(database: Database, parser: Registered, in_force: Mapping[str, Contract], now_ns: int) -> None:
@@ -67,5 +83,5 @@ def apply_declared(database: Database, parser: Registered, in_force: Mapping[str
                 )
 
 
-def _manifest_text(found: Found) -> str:
-    return json.dumps(asdict(found.manifest), sort_keys=True, default=str)
+def _manifest_text(manifest: Manifest) -> str:
+    return msgspec.json.encode(manifest, enc_hook=dict, order="sorted").decode()

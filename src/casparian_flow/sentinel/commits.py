@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, insert, select
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import InvariantBroken, OutputExists
@@ -19,6 +19,7 @@ from casparian_flow.core.receipts import OutputCounts, Receipt
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRecord, JobRows, entry_bytes, parse_entry
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import drift, jobs, materializations, parsers, quarantine, verdicts
 
 FACTS = (
@@ -39,13 +40,13 @@ FACTS = (
 )
 
 
-def facts_of(connection: Connection, job: int) -> Row[Any]:
+def facts_of(connection: Connection, job: int) -> AnyRow:
     """What a commit needs to know of a job."""
     return connection.execute(FACTS.where(jobs.c.id == job)).one()
 
 
 def permit(
-    connection: Connection, facts: Row[Any], receipt: Receipt, contracts: Mapping[str, Contract], now_ns: int
+    connection: Connection, facts: AnyRow, receipt: Receipt, contracts: Mapping[str, Contract], now_ns: int
 ) -> list[PermittedEntry] | None:
     """The commit point of one appended job, inside the caller's transaction.
 
@@ -70,7 +71,7 @@ def permit(
 
 def permit_replacement(
     connection: Connection,
-    sealed: Sequence[tuple[Row[Any], Receipt]],
+    sealed: Sequence[tuple[AnyRow, Receipt]],
     kept_hashes: Iterable[str],
     contracts: Mapping[str, Contract],
     now_ns: int,
@@ -103,7 +104,7 @@ def permit_replacement(
 
 def retire(connection: Connection, now_ns: int) -> list[tuple[str, int, PermittedEntry]]:
     """Fix entries that take out rows of bytes which no location carries any more: (sink, commit, entry) each."""
-    by_sink: dict[str, list[Row[Any]]] = defaultdict(list)
+    by_sink: dict[str, list[AnyRow]] = defaultdict(list)
     for row in output_store.stale(connection):
         by_sink[row.sink_uri].append(row)
     fixed = []
@@ -114,7 +115,7 @@ def retire(connection: Connection, now_ns: int) -> list[tuple[str, int, Permitte
     return fixed
 
 
-def record(connection: Connection, facts: Row[Any], contracts: Mapping[str, Contract], now_ns: int) -> Receipt:
+def record(connection: Connection, facts: AnyRow, contracts: Mapping[str, Contract], now_ns: int) -> Receipt:
     """Record that a permitted job is visible: materializations, quarantine, verdicts, drift and its final state."""
     receipt = msgspec.json.decode(facts.receipt, type=Receipt)
     if not job_store.complete(connection, facts.id, now_ns):
@@ -131,7 +132,6 @@ def record(connection: Connection, facts: Row[Any], contracts: Mapping[str, Cont
                 {
                     "job_id": facts.id,
                     "table_name": group.table,
-                    "level": group.level,
                     "code": group.code,
                     "column_name": group.column,
                     "shape": group.shape,
@@ -184,7 +184,7 @@ def record_retirement(connection: Connection, sink: str, commit: int, entry: Per
     connection.execute(output_store.RECORD_RETIREMENT, {"commit": commit})
 
 
-def _refuse_foreign_rows(connection: Connection, facts: Row[Any], table: str) -> None:
+def _refuse_foreign_rows(connection: Connection, facts: AnyRow, table: str) -> None:
     for row in output_store.current_in_table(connection, facts.sink_uri, table):
         plan = connection.execute(select(jobs.c.plan_id).where(jobs.c.id == row.job_id)).scalar_one()
         if plan != facts.plan_id:
@@ -193,8 +193,8 @@ def _refuse_foreign_rows(connection: Connection, facts: Row[Any], table: str) ->
 
 def _entries(
     connection: Connection,
-    permitted: Sequence[tuple[Row[Any], Receipt]],
-    removed: Sequence[Row[Any]],
+    permitted: Sequence[tuple[AnyRow, Receipt]],
+    removed: Sequence[AnyRow],
     contracts: Mapping[str, Contract],
     *,
     action: EntryAction,
@@ -202,7 +202,7 @@ def _entries(
 ) -> list[PermittedEntry]:
     """One entry for every log that gains or loses rows, its bytes fixed, in a deterministic order."""
     sink = sink or permitted[0][0].sink_uri
-    adds: dict[tuple[str, Role], list[tuple[Row[Any], Receipt, SealedOutput]]] = defaultdict(list)
+    adds: dict[tuple[str, Role], list[tuple[AnyRow, Receipt, SealedOutput]]] = defaultdict(list)
     for facts, receipt in permitted:
         for output in receipt.outputs:
             if output.rows:
@@ -243,7 +243,7 @@ def _entries(
 
 
 def _job_record(
-    facts: Row[Any], receipt: Receipt, output: SealedOutput, contracts: Mapping[str, Contract]
+    facts: AnyRow, receipt: Receipt, output: SealedOutput, contracts: Mapping[str, Contract]
 ) -> JobRecord:
     count = next(count for count in receipt.counts if count.table == output.table)
     return JobRecord(
@@ -257,7 +257,7 @@ def _job_record(
     )
 
 
-def _key(facts: Row[Any], table: str, contracts: Mapping[str, Contract]) -> MaterializationKey:
+def _key(facts: AnyRow, table: str, contracts: Mapping[str, Contract]) -> MaterializationKey:
     contract = contracts.get(table)
     contract_hash = contract.hash if contract else ContractHash("")
     return materialization_key(
@@ -271,7 +271,7 @@ def _key(facts: Row[Any], table: str, contracts: Mapping[str, Contract]) -> Mate
 
 
 def _materializations(
-    facts: Row[Any], receipt: Receipt, contracts: Mapping[str, Contract], now_ns: int
+    facts: AnyRow, receipt: Receipt, contracts: Mapping[str, Contract], now_ns: int
 ) -> list[dict[str, Any]]:
     """One proof per table; a file without any rows still leaves one, so that it is not read again."""
     counts = receipt.counts or (OutputCounts(table="", emitted=0, accepted=0, quarantined=0),)

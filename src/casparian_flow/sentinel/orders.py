@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin
 from casparian_flow.core.contracts import Contract
@@ -16,6 +16,7 @@ from casparian_flow.protocol.messages import Dispatch, JobOrder, Limits, ParserO
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import locations, sources, versions
 
 GROUP_FILES = 50
@@ -73,12 +74,12 @@ class Dispatcher:
             return self._word(first, parser, group, sizes, contracts, now_ns)
 
     def _fit(
-        self, connection: Connection, more: Sequence[Row[Any]], places: dict[int, Row[Any]]
-    ) -> list[Row[Any]]:
+        self, connection: Connection, more: Sequence[AnyRow], places: dict[int, AnyRow]
+    ) -> list[AnyRow]:
         """Those of the claimed jobs that fit into one group; the rest go back to the queue."""
         places |= _places(connection, [row.version_id for row in more])
         room = GROUP_BYTES - sum(place.size for place in places.values() if place.id not in {r.version_id for r in more})
-        fitting: list[Row[Any]] = []
+        fitting: list[AnyRow] = []
         for row in sorted(more, key=lambda row: row.id):
             if (size := places[row.version_id].size) <= room:
                 fitting.append(row)
@@ -89,10 +90,10 @@ class Dispatcher:
 
     def _word(
         self,
-        first: Row[Any],
+        first: AnyRow,
         parser: Registered,
-        group: Iterable[Row[Any]],
-        places: Mapping[int, Row[Any]],
+        group: Iterable[AnyRow],
+        places: Mapping[int, AnyRow],
         contracts: Mapping[str, Contract],
         now_ns: int,
     ) -> Dispatch:
@@ -136,5 +137,5 @@ def parser_order(parser: Registered, options: dict[str, Any]) -> ParserOrder:
     )
 
 
-def _places(connection: Connection, ids: Sequence[int]) -> dict[int, Row[Any]]:
+def _places(connection: Connection, ids: Sequence[int]) -> dict[int, AnyRow]:
     return {row.id: row for row in connection.execute(PLACES.where(versions.c.id.in_(ids)))}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sentinel import commits
-from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.sinks.base import Sink
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
@@ -28,17 +30,24 @@ class Recovered:
     swept_files: int
 
 
-def recover(database: Database, open_sink: Callable[[str], Sink], sinks: list[str], now_ns: int) -> Recovered:
+def recover(
+    database: Database, open_sink: Callable[[str], Sink], default_sink: str, staging: Path, now_ns: int
+) -> Recovered:
     """Bring state and sinks together at start; needs no person and can be interrupted and repeated at any point.
 
-    `sinks` are the targets whose unfinished files are swept, besides those that have unfinished commits.
+    After a clean end there is nothing to do, and no folder is looked at.
     """
     with database.transaction() as connection:
         incarnation = next_incarnation(connection)
+        unpermitted = job_store.sinks_of_unpermitted(connection)
         abandoned = job_store.abandon_unpermitted(connection, now_ns, INTERRUPTED)
         open_entries = output_store.unrecorded(connection)
         committing = connection.execute(job_store.COMMITTING).all()
         in_force = contract_store.in_force(connection)
+    if staging.exists():
+        shutil.rmtree(staging)
+    if not (abandoned or open_entries or committing):
+        return Recovered(incarnation, 0, 0, 0)
     by_sink: dict[str, list[PermittedEntry]] = defaultdict(list)
     for row in open_entries:
         by_sink[row.sink_uri].append(
@@ -55,6 +64,5 @@ def recover(database: Database, open_sink: Callable[[str], Sink], sinks: list[st
             entry = PermittedEntry(table=row.table_name, role=Role(row.role), seq=row.seq, body=row.body)
             with database.transaction() as connection:
                 commits.record_retirement(connection, row.sink_uri, row.id, entry)
-    keep: list[Attempt] = []
-    swept = sum(open_sink(uri).sweep(keep) for uri in dict.fromkeys([*sinks, *by_sink]))
+    swept = sum(open_sink(uri).sweep([]) for uri in dict.fromkeys([default_sink, *unpermitted, *by_sink]))
     return Recovered(incarnation, len(committing), abandoned, swept)

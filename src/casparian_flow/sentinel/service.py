@@ -38,6 +38,7 @@ from casparian_flow.sinks.base import Sink
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
+from casparian_flow.store.engine import AnyRow
 
 BACK_OFF_NS = tuple(seconds * 1_000_000_000 for seconds in (4, 16, 64))
 AUTOMATIC = "casparian"
@@ -90,7 +91,7 @@ class Sentinel:
         self._open: set[int] = set()
         self._orders: dict[int, tuple[JobOrder, Dispatch]] = {}
         self._settling: list[Settle] = []
-        self._held: list[tuple[Row[Any], Receipt]] = []
+        self._held: list[tuple[AnyRow, Receipt]] = []
         self._attempt_failures: dict[int, int] = {}
         self._log_lines: dict[tuple[int, int], int] = {}
         self.totals = Totals()
@@ -238,8 +239,10 @@ class Sentinel:
     def _end(self, job: int, attempt: int, to: JobState, now_ns: int, **error: Any) -> None:
         with self._database.transaction() as connection:
             changed = job_store.end(connection, job, attempt, to, now_ns, **error)
-        if not changed:
-            return
+            if not changed and not job_store.is_committing(connection, job):
+                return
+        # A permitted job whose rows could not be made visible stays `committing`: the next start rolls it forward.
+        to = to if changed else JobState.COMMITTING
         self._leave(job)
         match to:
             case JobState.REJECTED:

@@ -55,10 +55,10 @@ def claim_alike_on_sqlite(limit: int) -> ReturningUpdate[tuple[object, ...]]:
     """More jobs of small files that can share a process with one already claimed."""
     chosen = _next(
         limit,
-        jobs.c.parser_id == bindparam("parser"),
-        jobs.c.config_hash == bindparam("config"),
-        jobs.c.sink_uri == bindparam("sink"),
-        jobs.c.plan_id == bindparam("plan"),
+        jobs.c.parser_id == bindparam("same_parser"),
+        jobs.c.config_hash == bindparam("same_config"),
+        jobs.c.sink_uri == bindparam("same_sink"),
+        jobs.c.plan_id == bindparam("same_plan"),
         text("(SELECT size FROM scout_versions v WHERE v.id = cf_jobs.version_id) <= :largest"),
     ).scalar_subquery()
     return _taking(update(jobs).where(_QUEUED, jobs.c.id.in_(chosen))).returning(*CLAIMED)

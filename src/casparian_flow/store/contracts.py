@@ -6,11 +6,12 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 
 from casparian_flow.core.contracts import Contract, ContractColumn, ContractState, Origin
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.hashing import digest_of_json
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import contracts
 
 IN_FORCE = select(contracts.c.body).where(contracts.c.state == literal_column("'applied'"))
@@ -132,7 +133,7 @@ def _add(
     )
 
 
-def describe(connection: Connection, contract_id: int) -> Row[Any]:
+def describe(connection: Connection, contract_id: int) -> AnyRow:
     """One contract's row; raises NotFound."""
     row = connection.execute(BY_ID, {"contract": contract_id}).first()
     if row is None:

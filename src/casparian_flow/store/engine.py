@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Row, create_engine, event, text
 from sqlalchemy.pool import StaticPool
 
 from casparian_flow.store.tables import metadata
@@ -15,6 +16,8 @@ from casparian_flow.store.tables import metadata
 REVISION = "0001"
 """The newest migration: what a database must be at for this code to read it."""
 
+AnyRow = Row[*tuple[Any, ...]]
+"""A row of a statement whose columns are named where it is written."""
 
 LIVE_REVISION = text("SELECT version_num FROM alembic_version")
 

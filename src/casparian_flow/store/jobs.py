@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, case, insert, literal_column, select, update
 
 from casparian_flow.core.jobs import JobState, LogLine
 from casparian_flow.store import claims
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import job_logs, jobs
 
 LARGEST_GROUPED = 1 << 20
@@ -70,6 +71,11 @@ ABANDON_UNPERMITTED = (
         lease_until_ns=None,
     )
 )
+SINKS_OF_UNPERMITTED = (
+    select(jobs.c.sink_uri)
+    .where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING)))
+    .distinct()
+)
 REQUEST_CANCEL = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"))
@@ -91,7 +97,7 @@ def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 _CLAIM = {oldest: claims.claim_on_sqlite(1, oldest_first=oldest) for oldest in (False, True)}
 
 
-def claim(connection: Connection, worker: str, now_ns: int, lease_ns: int, *, oldest_first: bool) -> Row[Any] | None:
+def claim(connection: Connection, worker: str, now_ns: int, lease_ns: int, *, oldest_first: bool) -> AnyRow | None:
     """Take one job for a worker; None when none is due."""
     return connection.execute(
         _CLAIM[oldest_first], {"worker": worker, "now_ns": now_ns, "lease_until_ns": now_ns + lease_ns}
@@ -99,8 +105,8 @@ def claim(connection: Connection, worker: str, now_ns: int, lease_ns: int, *, ol
 
 
 def claim_alike(
-    connection: Connection, first: Row[Any], worker: str, now_ns: int, lease_ns: int, limit: int
-) -> Sequence[Row[Any]]:
+    connection: Connection, first: AnyRow, worker: str, now_ns: int, lease_ns: int, limit: int
+) -> Sequence[AnyRow]:
     """Take up to `limit` more jobs of small files for the process that reads the first."""
     return connection.execute(
         claims.claim_alike_on_sqlite(limit),
@@ -108,10 +114,10 @@ def claim_alike(
             "worker": worker,
             "now_ns": now_ns,
             "lease_until_ns": now_ns + lease_ns,
-            "parser": first.parser_id,
-            "config": first.config_hash,
-            "sink": first.sink_uri,
-            "plan": first.plan_id,
+            "same_parser": first.parser_id,
+            "same_config": first.config_hash,
+            "same_sink": first.sink_uri,
+            "same_plan": first.plan_id,
             "largest": LARGEST_GROUPED,
         },
     ).all()
@@ -186,9 +192,20 @@ def abandon_unpermitted(connection: Connection, now_ns: int, message: str) -> in
     return connection.execute(ABANDON_UNPERMITTED, {"now_ns": now_ns, "message": message}).rowcount
 
 
-def of_plan(connection: Connection, plan: int) -> Sequence[Row[Any]]:
+def is_committing(connection: Connection, job: int) -> bool:
+    """Whether a job has its permit and is not recorded yet."""
+    found = connection.execute(select(jobs.c.state).where(jobs.c.id == job)).scalar()
+    return found == JobState.COMMITTING
+
+
+def of_plan(connection: Connection, plan: int) -> Sequence[AnyRow]:
     """How the jobs of a plan stand."""
     return connection.execute(OF_PLAN, {"plan": plan}).all()
+
+
+def sinks_of_unpermitted(connection: Connection) -> list[str]:
+    """The sinks in which jobs without a permit may have left files."""
+    return list(connection.execute(SINKS_OF_UNPERMITTED).scalars())
 
 
 def request_cancel(connection: Connection, job: int) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
 
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.core.quarantine import EntryState
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import commits, jobs, locations, materializations, quarantine, versions
 
 LAST_SEQ = select(func.max(commits.c.seq)).where(
@@ -140,12 +141,12 @@ def add_commit(
     )
 
 
-def unrecorded(connection: Connection) -> Sequence[Row[Any]]:
+def unrecorded(connection: Connection) -> Sequence[AnyRow]:
     """Entries that were permitted and may or may not have been written, oldest first."""
     return connection.execute(UNRECORDED).all()
 
 
-def superseded_by(connection: Connection, sink: str, job: int, source_hash: str, parser: str) -> Sequence[Row[Any]]:
+def superseded_by(connection: Connection, sink: str, job: int, source_hash: str, parser: str) -> Sequence[AnyRow]:
     """Current materializations that a job replaces.
 
     Those of the same bytes by the same parser, and those of older versions of its locations whose bytes no
@@ -154,7 +155,7 @@ def superseded_by(connection: Connection, sink: str, job: int, source_hash: str,
     return connection.execute(SUPERSEDED_BY, {"sink": sink, "job": job, "hash": source_hash, "parser": parser}).all()
 
 
-def stale(connection: Connection) -> Sequence[Row[Any]]:
+def stale(connection: Connection) -> Sequence[AnyRow]:
     """Current materializations of bytes that no location carries any more."""
     return connection.execute(STALE).all()
 
@@ -166,12 +167,12 @@ def supersede(connection: Connection, sink: str, table: str, removed: Sequence[i
         connection.execute(SUPERSEDE_QUARANTINE, {"jobs": list(removed), "table": table})
 
 
-def current_in_table(connection: Connection, sink: str, table: str) -> Sequence[Row[Any]]:
+def current_in_table(connection: Connection, sink: str, table: str) -> Sequence[AnyRow]:
     """What is visible of a table now."""
     return connection.execute(CURRENT_IN_TABLE, {"sink": sink, "table": table}).all()
 
 
-def brought_by_plan(connection: Connection, plan: int) -> Sequence[Row[Any]]:
+def brought_by_plan(connection: Connection, plan: int) -> Sequence[AnyRow]:
     """What a plan's jobs brought to each table."""
     return connection.execute(BROUGHT_BY_PLAN, {"plan": plan}).all()
 

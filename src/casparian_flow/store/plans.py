@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, literal_column, select
+from sqlalchemy import Connection, bindparam, insert, literal_column, select
 
 from casparian_flow.store.database import Database
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import jobs, locations, materializations, parsers, plans, versions
 
 DONE = (
@@ -66,12 +67,12 @@ WHERE (version_id, action, reason, detail, parser)
 """
 
 
-def done(connection: Connection) -> Sequence[Row[Any]]:
+def done(connection: Connection) -> Sequence[AnyRow]:
     """What is materialized and current, by bytes and parser, oldest first."""
     return connection.execute(DONE).all()
 
 
-def unfinished(connection: Connection) -> Sequence[Row[Any]]:
+def unfinished(connection: Connection) -> Sequence[AnyRow]:
     """Jobs that ended without landing, oldest first."""
     return connection.execute(UNFINISHED).all()
 
@@ -92,7 +93,7 @@ def save(connection: Connection, plan: int, now_ns: int, request: str, fingerpri
     )
 
 
-def saved(connection: Connection, plan: int) -> Row[Any] | None:
+def saved(connection: Connection, plan: int) -> AnyRow | None:
     """A saved plan, or None."""
     return connection.execute(SAVED, {"plan": plan}).first()
 

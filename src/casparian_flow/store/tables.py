@@ -289,7 +289,6 @@ quarantine = Table(
     Column("id", ID, primary_key=True),
     Column("job_id", ForeignKey("cf_jobs.id"), nullable=False, index=True),
     Column("table_name", Text, nullable=False),
-    Column("level", String(10), nullable=False),
     Column("code", Text, nullable=False),
     Column("column_name", Text, nullable=False),
     Column("shape", Text, nullable=False),

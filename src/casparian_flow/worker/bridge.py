@@ -33,7 +33,7 @@ _ADVICE = {
 }
 
 
-def parse(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits, stop: CancelToken) -> Iterator[Event]:
+def parse(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits, stop: CancelToken) -> Generator[Event]:
     """Parse the files in order, in one guest, and yield what comes of them.
 
     A job that fails by an answer of its parser yields Raised, and the next one follows. If the guest itself dies,

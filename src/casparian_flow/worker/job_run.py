@@ -15,7 +15,6 @@ from casparian_flow.core.errors import SourceChanged, SourceUnreadable
 from casparian_flow.core.quarantine import Code
 from casparian_flow.core.receipts import VerdictNote
 from casparian_flow.protocol.messages import JobOrder, OutputSurvey, ParserOrder, Sealed, Surveyed
-from casparian_flow.schema.arrow import normalise
 from casparian_flow.schema.rejections import rejections_of_records
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sdk.emit import Rejected
@@ -72,7 +71,7 @@ class JobRun:
         elif place.contract is not None:
             self._channel(place).accept(under_contract(batch, place.contract), source_row, event.start, event.end)
         else:
-            output.survey(normalise(batch), source_row, event.start, event.end, self.order.source_hash)
+            output.survey(batch, source_row, event.start, event.end, self.order.source_hash)
 
     def reject(self, event: RejectedRecord) -> None:
         """Take in a record that the parser could not read."""
@@ -228,6 +227,8 @@ class _Output:
         """Learn from rows without a contract, and keep them as they came."""
         self.headerless = is_headerless(batch)
         self.surveyed.add(batch, source_row, source_hash)
+        if batch.num_rows == 0:
+            return
         if self._rows is None:
             self._rows = Spill(self._path.with_suffix(".rows"))
         self._rows.write(batch, source_row, start, end)

@@ -34,6 +34,7 @@ def job_folder(staging: Path, order: JobOrder) -> Path:
 
 def write_pending(folder: Path, pending: Pending) -> None:
     """Leave word of what waits."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / NAME).write_bytes(msgspec.json.encode(pending))
 
 

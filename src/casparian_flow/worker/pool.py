@@ -75,13 +75,13 @@ class _Member:
         while not self._stop.is_cancelled:
             self.send(Idle())
             order = self.inbox.get()
+            if not isinstance(order, Dispatch | Settle):
+                return
             try:
                 if isinstance(order, Dispatch):
                     parse_group(order, self, self._tools, self._stop)
-                elif isinstance(order, Settle):
-                    settle_job(order, self, self._tools)
                 else:
-                    return
+                    settle_job(order, self, self._tools)
             except _Ended:
                 return
             except Exception as exc:  # a fault of the host: every job of the order is told, the worker lives on

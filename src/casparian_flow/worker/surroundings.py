@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from functools import cache
 
@@ -21,8 +22,6 @@ def user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        import os
-
         return str(os.getuid())
 
 

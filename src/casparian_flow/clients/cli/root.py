@@ -21,6 +21,8 @@ COMMANDS = (
     Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
     Entry("version", "Start here", "The version of the product."),
     Entry("files", "Discover", "Every file found, its state and the reason.", also=("file",)),
+    Entry("run", "Run", "Turn files into tables."),
+    Entry("plan", "Run", "What a run would do with every file, and why."),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )
 

@@ -72,8 +72,7 @@ def upgrade() -> None:
     sa.Column('decision_reason', sa.Text(), nullable=True),
     sa.CheckConstraint("origin IN ('adopted', 'approved', 'declared')", name=op.f('ck_schema_contracts_origin_known')),
     sa.CheckConstraint("state IN ('draft', 'proposed', 'approved', 'applied', 'superseded', 'rejected', 'withdrawn', 'void')", name=op.f('ck_schema_contracts_state_known')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_schema_contracts')),
-    sa.UniqueConstraint('table_name', 'version', 'hash', name=op.f('uq_schema_contracts_table_name_version_hash'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_schema_contracts'))
     )
     op.create_index('uq_schema_contracts_in_force', 'schema_contracts', ['table_name'], unique=True, sqlite_where=sa.text("state = 'applied'"), postgresql_where=sa.text("state = 'applied'"))
     op.create_table('scout_hashes',
@@ -256,7 +255,6 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('job_id', sa.BigInteger(), nullable=False),
     sa.Column('table_name', sa.Text(), nullable=False),
-    sa.Column('level', sa.String(length=10), nullable=False),
     sa.Column('code', sa.Text(), nullable=False),
     sa.Column('column_name', sa.Text(), nullable=False),
     sa.Column('shape', sa.Text(), nullable=False),

@@ -1,0 +1,125 @@
+"""`casparian run`: a directory becomes tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from casparian_flow.clients.cli.face import Face, pass_face
+from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
+
+if TYPE_CHECKING:
+    from casparian_flow.operations.plan import MakePlan
+    from casparian_flow.operations.run import RunReply
+
+TABLES = (
+    Column("table"),
+    Column("contract"),
+    Column("files", Kind.COUNT),
+    Column("accepted", Kind.COUNT),
+    Column("quarantined", Kind.COUNT),
+)
+FAILURES = (Column("path"), Column("code"), Column("message"))
+EXIT_CODES = {"completed": 0, "quarantined": 3, "failed_files": 3, "approval": 4, "aborted": 8}
+
+
+def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options by which `run` and `plan` select files and say how they are read."""
+    for option in reversed(
+        (
+            click.argument("paths", nargs=-1, metavar="[DIR|FILE]..."),
+            click.option("--parser", metavar="P", help="Read with this parser: its name, or a .py file or folder."),
+            click.option(
+                "--option", "options", multiple=True, metavar="K=V", help="An option of the parser, such as delimiter=;"
+            ),
+            click.option("--table", metavar="T", help="The table of the files, instead of one named after each file."),
+            click.option("--tag", metavar="T", help="Only files with this tag."),
+            click.option("--since", metavar="T", help="Only files modified since 24h, 7d, 2026-03-02, …"),
+            click.option("--sink", metavar="URI", help="Where tables land: parquet://FOLDER. Default: in the home."),
+            click.option(
+                "--mode",
+                type=click.Choice(("append", "replace", "error")),
+                default="append",
+                help="What happens to rows that are there: kept beside (append), replaced, or an error.",
+            ),
+            click.option("--force", is_flag=True, help="Read files again that are up to date or were given up."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def selection_of(given: dict[str, Any]) -> MakePlan:
+    """The request that the selection options stand for; takes them out of `given`."""
+    from casparian_flow.core.errors import UsageError
+    from casparian_flow.core.outputs import SinkMode
+    from casparian_flow.operations.plan import MakePlan
+
+    options = {}
+    for text in given.pop("options"):
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"{text!r} is not key=value", fix="--option delimiter=;")
+        options[key.strip()] = value
+    names = ("paths", "parser", "table", "tag", "since", "sink", "force")
+    return MakePlan(**{name: given.pop(name) for name in names}, options=options, mode=SinkMode(given.pop("mode")))
+
+
+@click.command("run")
+@selection_options
+@click.option("--plan", metavar="ID", help="Do exactly what this saved plan says, or refuse.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Parser processes at once.")
+@click.option("--job-timeout", "job_seconds", type=click.FloatRange(min=0.01), metavar="S", help="Stop a job after S seconds.")
+@click.option("--tolerance", type=click.FloatRange(0, 1), metavar="R", help="Hold a file when more of its rows are rejected.")
+@click.option("--first-contract", type=click.Choice(("adopt", "hold")), help="What happens with a table seen first.")
+@click.option("--accept", type=click.Choice(("quarantine",)), help="End with 0 although rows were quarantined.")
+@pass_face
+def command(face: Face, /, **given: Any) -> int:
+    """Turn files into tables you can trust; without a path, every known source."""
+    from casparian_flow.operations.run import RunFiles
+
+    accept = given.pop("accept")
+    selection = selection_of(given)
+    reply = face.watch("run", RunFiles(selection=selection, **given))
+    face.show("casparian.run/1", reply, _lines(face, reply))
+    if reply.outcome == "quarantined" and accept == "quarantine":
+        return 0
+    return EXIT_CODES[reply.outcome]
+
+
+def _lines(face: Face, reply: RunReply) -> Iterator[str]:
+    from msgspec import to_builtins
+
+    skipped = ", ".join(f"{count} {reason}" for reason, count in reply.skipped.items())
+    yield f"files     {reply.files}: {reply.run} run" + (f", {skipped}" if skipped else "")
+    if reply.run:
+        yield f"jobs      {reply.completed} completed, {reply.failed} failed, {reply.aborted} aborted"
+        yield f"rows      {reply.accepted} accepted, {reply.quarantined} quarantined, {reply.rescued} values rescued"
+    if reply.tables:
+        yield ""
+        yield from table_lines(map(to_builtins, reply.tables), TABLES, face.paper)
+    if reply.failures:
+        yield ""
+        yield from table_lines(map(to_builtins, reply.failures), FAILURES, face.paper)
+    for path in reply.unreadable:
+        yield f"could not be read: {plain(path)}"
+    for waiting in reply.waiting:
+        yield f"table {plain(waiting.table)} waits for: casparian contract approve {waiting.contract}"
+    if reply.open_quarantine or reply.gave_up:
+        yield f"open      {reply.open_quarantine} rows in quarantine, {reply.gave_up} files given up"
+    yield ""
+    yield f"next      {_next(reply)}"
+
+
+def _next(reply: RunReply) -> str:
+    if reply.waiting:
+        return f"casparian contract show {reply.waiting[0].contract}"
+    if reply.failures:
+        return "casparian files --state failed"
+    if reply.open_quarantine:
+        return "casparian quarantine"
+    if reply.tables:
+        return f'casparian sql "SELECT * FROM {reply.tables[0].table} LIMIT 10"'
+    return "casparian tables"

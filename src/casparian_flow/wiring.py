@@ -1,0 +1,56 @@
+"""The one place that chooses the real parts and joins them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from casparian_flow.operations.context import Acting, Report
+from casparian_flow.sentinel.home_lock import hold
+from casparian_flow.sentinel.recovery import recover
+from casparian_flow.settings import Home, Settings
+from casparian_flow.sinks.base import Sink
+from casparian_flow.sinks.uri import open_sink
+from casparian_flow.store.database import Database
+from casparian_flow.worker.execute import Tools
+from casparian_flow.worker.pool import LocalPool
+from casparian_flow.worker.surroundings import user_name
+
+
+@contextmanager
+def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> Iterator[Acting]:
+    """The right to change a home, with what a crash left put right first.
+
+    The home is made if there is none. Raises HomeBusy, naming the holder, while another process has it.
+    """
+    home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sinks = cache(open_sink)
+    with hold(home.lock):
+        database = Database(home.state)
+        try:
+            recovered = recover(database, sinks, home.default_sink, home.staging, time.time_ns())
+            if recovered.rolled_forward or recovered.abandoned:
+                report("home.recovered", {"landed": recovered.rolled_forward, "abandoned": recovered.abandoned})
+            yield Acting(
+                home=home,
+                settings=settings,
+                database=database,
+                cwd=cwd,
+                clock=time.time_ns,
+                actor=user_name(),
+                report=report,
+                recovered=recovered,
+                open_sink=sinks,
+                workers=lambda count: local_workers(count, sinks),
+            )
+        finally:
+            database.close()
+
+
+def local_workers(count: int, sinks: Callable[[str], Sink]) -> LocalPool:
+    """So many workers in this process; 0 means one per core."""
+    return LocalPool(count or len(os.sched_getaffinity(0)), Tools(open_sink=sinks))
