@@ -1,0 +1,142 @@
+"""One file through one parser: what its rows, types and rejections would be, nothing kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from casparian_flow.core.contracts import Contract
+from casparian_flow.core.errors import CasparianError, SourceUnreadable
+from casparian_flow.core.hashing import digest_of
+from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
+from casparian_flow.schema.draft import draft_contract
+from casparian_flow.schema.rejections import rejections_of_records
+from casparian_flow.schema.survey import Survey
+from casparian_flow.schema.validate import Validator
+from casparian_flow.sdk.emit import Rejected
+from casparian_flow.worker.bridge import parse
+from casparian_flow.worker.cancel import CancelToken
+from casparian_flow.worker.events import Batch, Noted, Printed, Raised, RejectedRecord
+from casparian_flow.worker.tables import base_table, is_headerless
+
+JOB = 1
+ROWS_KEPT = 100_000
+
+
+@dataclass(slots=True)
+class Trial:
+    """What one file gave. `is_cut` says that reading stopped before its end."""
+
+    outputs: dict[str, TrialOutput] = field(default_factory=dict)
+    verdicts: list[Noted] = field(default_factory=list)
+    printed: list[Printed] = field(default_factory=list)
+    error: CasparianError | None = None
+    is_cut: bool = False
+
+
+@dataclass(slots=True)
+class TrialOutput:
+    """One output: the contract that its rows would get, and the rows under it."""
+
+    table: str
+    contract: Contract | None = None
+    survey: Survey = field(default_factory=Survey.empty)
+    rows: int = 0
+    headerless: bool = False
+    records: list[Rejected] = field(default_factory=list)
+    batches: list[tuple[pa.RecordBatch, pa.Array]] = field(default_factory=list)
+
+    def settle(self, declared: Sequence[Contract]) -> tuple[pa.Table, pa.Array, pa.Table]:
+        """Accepted rows with their source rows, and the rejections, under the declared or the drafted contract."""
+        known = {contract.table: contract for contract in declared}
+        self.contract = known.get(self.table) or draft_contract(self.table, self.survey, headerless=self.headerless)
+        validator = Validator(self.contract)
+        validated = [validator.validate(batch, source_row) for batch, source_row in self.batches]
+        accepted = pa.Table.from_batches([each.accepted for each in validated], schema=validator.schema)
+        rows = pa.chunked_array([each.accepted_row for each in validated], pa.int64())
+        rejected = [each.rejected for each in validated] + [rejections_of_records(self.records)]
+        return accepted, rows, pa.Table.from_batches(rejected)
+
+
+def try_parser(parser: ParserOrder, path: bytes, *, limits: Limits | None = None, rows: int | None = None) -> Trial:
+    """Read a file with a parser in a guest; with `rows`, only until so many rows came.
+
+    Types are inferred over every row that was read. At most 100,000 rows per output are kept for showing.
+    Raises SourceUnreadable; what goes wrong in the parser is in the trial.
+    """
+    try:
+        stat = os.stat(path)
+    except OSError as exc:
+        raise SourceUnreadable("the file cannot be read", why=exc.strerror or str(exc)) from exc
+    order = JobOrder(
+        job=JOB,
+        attempt=1,
+        path=path,
+        size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        source_hash=digest_of(b""),
+        file_version=0,
+        base_table="rows",
+        processed_at_ns=0,
+    )
+    trial = Trial()
+    with closing(parse(parser, [order], limits or Limits(), CancelToken())) as events:
+        for event in events:
+            match event:
+                case Batch():
+                    _take(trial, parser, order, event)
+                case RejectedRecord():
+                    _reject(trial, parser, order, event)
+                case Noted():
+                    trial.verdicts.append(event)
+                case Printed():
+                    trial.printed.append(event)
+                case Raised():
+                    trial.error = event.error
+                case _:
+                    pass
+            if rows is not None and sum(output.rows for output in trial.outputs.values()) >= rows:
+                trial.is_cut = True
+                break
+    return trial
+
+
+def _output(trial: Trial, parser: ParserOrder, order: JobOrder, name: str) -> TrialOutput:
+    if name not in trial.outputs:
+        trial.outputs[name] = TrialOutput(base_table(parser, order, name))
+    return trial.outputs[name]
+
+
+def _take(trial: Trial, parser: ParserOrder, order: JobOrder, event: Batch) -> None:
+    output = _output(trial, parser, order, event.output)
+    batch = event.batch
+    source_row = event.source_row
+    if source_row is None:
+        source_row = pa.array(range(output.rows + 1, output.rows + 1 + batch.num_rows), pa.int64())
+    output.headerless = is_headerless(batch)
+    output.survey.add(batch, source_row)
+    if output.rows < ROWS_KEPT:
+        output.batches.append((batch, source_row))
+    output.rows += batch.num_rows
+
+
+def _reject(trial: Trial, parser: ParserOrder, order: JobOrder, event: RejectedRecord) -> None:
+    output = _output(trial, parser, order, event.output)
+    output.rows += 1
+    if len(output.records) < ROWS_KEPT:
+        output.records.append(
+            Rejected(
+                output=event.output,
+                code=event.code,
+                message=event.message,
+                start=event.start,
+                end=event.end,
+                locator=event.locator,
+                raw=event.raw,
+                source_row=event.source_row,
+            )
+        )

@@ -1,0 +1,93 @@
+"""The product as a person uses it: its command in a process of its own, over a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from casparian_flow.core.outputs import Role
+from casparian_flow.sinks.uri import open_sink
+
+SOURCE = Path(__file__).parent.parent / "src"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command did: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Product:
+    """One home, and the command `casparian` over it."""
+
+    home: Path
+
+    def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+        """The command in a session of its own, its output captured."""
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home.parent), "PYTHONPATH": str(SOURCE)}
+        return subprocess.Popen(
+            [sys.executable, "-m", "casparian_flow", "--home", str(self.home), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="surrogateescape",
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+        )
+
+    def __call__(self, *arguments: str, cwd: Path | None = None, expect: Sequence[int] | None = None) -> Answer:
+        """The command, to its end. With `expect`, any other exit code fails the test and shows what was said."""
+        process = self.start(*arguments, cwd=cwd)
+        out, err = process.communicate(timeout=200)
+        answer = Answer(process.returncode, out, err)
+        if expect is not None:
+            assert answer.code in expect, f"{arguments} ended with {answer.code}\n{out}\n{err}"
+        return answer
+
+    def run(self, *arguments: str, expect: Sequence[int] = (0, 3)) -> Any:
+        """`casparian run … --json`, its reply."""
+        return self("run", *arguments, "--json", expect=expect).json
+
+    def table(self, name: str, role: Role = Role.ACCEPTED, sink: str | None = None) -> pa.Table:
+        """The visible rows of a table, read from the target alone, without the control database."""
+        snapshot = open_sink(sink or f"parquet://{self.home}").snapshot(name, role)
+        parts = [pq.read_table(file) for file in snapshot.files]
+        table = pa.concat_tables(parts, promote_options="permissive") if parts else pa.table({})
+        if snapshot.removed_jobs and table.num_rows:
+            table = table.filter(~ds.field("_cf_job_id").isin(list(snapshot.removed_jobs)))
+        return table
+
+    def tables(self, role: Role = Role.ACCEPTED) -> list[str]:
+        """The tables that were ever committed to."""
+        return open_sink(f"parquet://{self.home}").tables(role)
+
+    def content(self) -> dict[str, list[str]]:
+        """Every visible row of every table in both roles, without what differs from run to run, sorted."""
+        found = {}
+        for role in Role:
+            for name in self.tables(role):
+                table = self.table(name, role)
+                kept = [c for c in table.column_names if c not in ("_cf_job_id", "_cf_processed_at", "_cf_file_version_id")]
+                found[f"{role} {name}"] = sorted(map(repr, table.select(sorted(kept)).to_pylist()))
+        return found
