@@ -1,0 +1,167 @@
+"""Runs a parser in this process and collects what it yields, for parser authors and their tests; needs pyarrow."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+
+from casparian_flow.sdk.emit import Rejected, Rows, Verdict
+from casparian_flow.sdk.parser import BasePlugin, Context, FileEvent
+
+ROW, START, END = "_row", "_start", "_end"
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """Everything one file became. `rows` holds one list of `Rows` per output, their data as Arrow tables."""
+
+    rows: Mapping[str, list[Rows]] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """One Arrow table per output; a column that some batches lack is null there."""
+        return {
+            output: pa.concat_tables([rows.data for rows in many], promote_options="permissive")
+            for output, many in self.rows.items()
+        }
+
+    def records(self) -> list[dict[str, Any]]:
+        """Rows and rejections as `expected.jsonl` of a case holds them, ordered by output and place in the source."""
+        found = [record for output, many in self.rows.items() for rows in many for record in _records(output, rows)]
+        found += [
+            {"_rejected": one.code, "_output": one.output, "_start": one.start, "_end": one.end}
+            for one in self.rejected
+        ]
+        return sorted(found, key=_place)
+
+
+def collect(parser_path: Path, input_path: Path, options: Mapping[str, Any] | None = None) -> Collected:
+    """Load the parser (a file, or a folder with `parser.py`) and run it over one file, as a guest would."""
+    collected = Collected({}, [], [])
+    file = parser_path / "parser.py" if parser_path.is_dir() else parser_path
+    with _Imports(file.parent):
+        module = _load(file)
+        context = Context("", 0, {**_default_options(module), **(options or {})})
+        for item in _run(module, Path(input_path), context):
+            _sort_in(item, collected)
+    return collected
+
+
+def manifest_call(parser_path: Path) -> ast.Call | None:
+    """The literal `PluginMetadata(...)` of a parser's source, or None where it has none."""
+    file = parser_path / "parser.py" if parser_path.is_dir() else parser_path
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            function = node.value.func
+            if isinstance(function, ast.Name) and function.id == "PluginMetadata":
+                return node.value
+    return None
+
+
+class _Imports:
+    """The parser's folder is first on the path while it runs; its modules are forgotten afterwards."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def __enter__(self) -> None:
+        sys.path.insert(0, str(self._folder))
+
+    def __exit__(self, *exc: object) -> None:
+        sys.path.remove(str(self._folder))
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and Path(file).resolve().is_relative_to(self._folder):
+                del sys.modules[name]
+
+
+def _load(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"parser_under_test_{file.parent.name}", file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _default_options(module: ModuleType) -> Mapping[str, Any]:
+    manifest = getattr(module, "MANIFEST", None)
+    return manifest.options if manifest is not None else {}
+
+
+def _run(module: ModuleType, path: Path, context: Context) -> Iterator[Any]:
+    handler_class = getattr(module, "Handler", None)
+    if handler_class is None:
+        takes_context = module.parse.__code__.co_argcount > 1
+        yield from _items(module.parse(path, context) if takes_context else module.parse(path))
+        return
+    handler = handler_class()
+    if type(handler).configure is not BasePlugin.configure:
+        handler.configure(context, context.options)
+    if hasattr(handler, "execute"):
+        returned = handler.execute(path)
+    else:
+        returned = handler.consume(FileEvent(path, context))
+    for item in _items(returned):
+        yield from handler.drain_published()
+        yield item
+    yield from handler.drain_published()
+
+
+def _items(returned: Any) -> Iterable[Any]:
+    if returned is None:
+        return ()
+    return [returned] if isinstance(returned, (tuple, Rows, Rejected, Verdict)) else returned
+
+
+def _sort_in(item: Any, collected: Collected) -> None:
+    match item:
+        case Rejected():
+            collected.rejected.append(item)
+        case Verdict():
+            collected.verdicts.append(item)
+        case Rows(output=output):
+            table = _as_table(item.data)
+            rows: dict[str, list[Rows]] = collected.rows  # type: ignore[assignment]
+            rows.setdefault(output, []).append(Rows(output, table, item.source_row, item.start, item.end))
+        case (str(output), data):
+            _sort_in(Rows(output, data), collected)
+        case _:
+            raise TypeError(f"a parser yields (output, data), Rows, Rejected or Verdict, not {type(item).__name__}")
+
+
+def _as_table(data: Any) -> Any:
+    if isinstance(data, pa.Table):
+        return data
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    if isinstance(data, Mapping):
+        return pa.table(dict(data))
+    if isinstance(data, list):
+        return pa.Table.from_pylist(data)
+    return pa.table(data)
+
+
+def _records(output: str, rows: Rows) -> Iterator[dict[str, Any]]:
+    ordinals = rows.source_row if rows.source_row is not None else [None] * rows.data.num_rows
+    for ordinal, record in zip(ordinals, rows.data.to_pylist(), strict=True):
+        yield {"_output": output, "_row": None if ordinal is None else int(ordinal)} | {
+            name: value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+            for name, value in record.items()
+            if value is not None
+        }
+
+
+def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (record["_output"], "_rejected" in record, record.get("_row") or 0, record.get("_start") or 0)
