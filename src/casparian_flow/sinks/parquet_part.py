@@ -27,12 +27,13 @@ class ParquetPart:
         self._rows = 0
         self._writer = pq.ParquetWriter(
             pa.PythonFile(self._file, mode="w"),
-            schema.with_metadata({_ARROW_SCHEMA: base64.b64encode(_plain(schema).serialize())}),
+            schema.remove_metadata(),
             compression=COMPRESSION,
             use_dictionary=encoding.dictionary or False,
             column_encoding=encoding.columns or None,
             store_schema=False,
         )
+        self._writer.add_key_value_metadata({_ARROW_SCHEMA: base64.b64encode(_plain(schema).serialize())})
 
     @property
     def size(self) -> int:

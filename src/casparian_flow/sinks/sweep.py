@@ -27,7 +27,7 @@ def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt]) -> in
     }
     orphans = candidates - _named(folder, role) if candidates else set()
     remove_data_files(folder, orphans)
-    for place in (folder.log, folder.checkpoints):
+    for place in (folder.readme.parent, folder.log, folder.checkpoints):
         for path in _entries(place):
             if is_temporary(path.name):
                 path.unlink(missing_ok=True)
