@@ -14,7 +14,7 @@ import pyarrow as pa
 from casparian_flow.core.errors import InvariantBroken, LogConflict, VerificationFailed
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
 from casparian_flow.sinks.base import Attempt, Snapshot
-from casparian_flow.sinks.checkpoint import write_checkpoint, CHECKPOINT_EVERY
+from casparian_flow.sinks.checkpoint import CHECKPOINT_EVERY, write_checkpoint
 from casparian_flow.sinks.durable import put_if_absent, sync_folder
 from casparian_flow.sinks.explain import write_readme
 from casparian_flow.sinks.layout import ROLE_FOLDERS, TableFolder, is_table_name, number_of, owner_of, table_folder
