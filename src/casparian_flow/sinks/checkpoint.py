@@ -41,9 +41,12 @@ def checkpoint_numbers(folder: TableFolder) -> list[int]:
 
 
 def write_checkpoint(folder: TableFolder, role: Role, state: TableState) -> bool:
-    """Write the state down if it is far enough from the checkpoint before; whether it was written."""
+    """Write the state down if it is far enough from the checkpoint before; whether it was written.
+
+    Half the usual distance is enough: jobs that are still promoting may hold the state back a little.
+    """
     last = max((seq for seq in checkpoint_numbers(folder) if seq <= state.seq), default=0)
-    if state.seq - last < max(CHECKPOINT_EVERY, len(state.files) // FILES_PER_ENTRY):
+    if state.seq - last < max(CHECKPOINT_EVERY // 2, len(state.files) // FILES_PER_ENTRY):
         return False
     make_folder(folder.checkpoints)
     put_if_absent(folder.checkpoint(state.seq), _bytes(folder, role, state))

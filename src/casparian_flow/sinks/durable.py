@@ -7,7 +7,7 @@ import re
 import secrets
 from pathlib import Path
 
-_TEMPORARY = re.compile(r"\.\d{20}\.json\.[0-9a-f]{16}\.tmp")
+_TEMPORARY = re.compile(r"\.(\d{20}\.json|README)\.[0-9a-f]{16}\.tmp")
 _TRIES = 3
 
 
@@ -57,7 +57,7 @@ def put_if_absent(path: Path, data: bytes) -> bool:
 
 
 def is_temporary(file_name: str) -> bool:
-    """Whether `put_if_absent` uses such a name while it works on an entry or a checkpoint."""
+    """Whether `put_if_absent` uses such a name while it works on a file beside the data."""
     return _TEMPORARY.fullmatch(file_name) is not None
 
 

@@ -32,6 +32,8 @@ def choose_encoding(rows: pa.Table) -> Encoding:
     """Dictionaries for text that repeats, differences for whole numbers and times, else plain."""
     dictionary, columns = [], {}
     for field in rows.schema:
+        if "." in field.name:  # the writer would take it for a path into a struct
+            continue
         kind = field.type.value_type if pt.is_dictionary(field.type) else field.type
         if _is_text(kind):
             if pt.is_dictionary(field.type) or _repeats(rows.column(field.name)):
@@ -42,14 +44,15 @@ def choose_encoding(rows: pa.Table) -> Encoding:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_binary(kind) or pt.is_large_binary(kind)
+    return any(test(kind) for test in (pt.is_string, pt.is_large_string, pt.is_binary, pt.is_large_binary))
 
 
 def _is_whole(kind: pa.DataType) -> bool:
-    return pt.is_integer(kind) or pt.is_date(kind) or pt.is_time(kind) or pt.is_timestamp(kind) or pt.is_duration(kind)
+    return any(test(kind) for test in (pt.is_integer, pt.is_date, pt.is_time, pt.is_timestamp, pt.is_duration))
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:
     sample = column.slice(0, SAMPLE_ROWS)
     present = len(sample) - sample.null_count
-    return present >= REPEATS_FOR_DICTIONARY * max(1, pc.count_distinct(sample, mode="only_valid").as_py())
+    distinct: int = pc.count_distinct(sample, mode="only_valid").as_py()
+    return bool(present >= REPEATS_FOR_DICTIONARY * max(1, distinct))

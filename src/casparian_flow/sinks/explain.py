@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casparian_flow.sinks.durable import make_folder
+from casparian_flow.sinks.durable import make_folder, put_if_absent
 from casparian_flow.sinks.layout import TableFolder
 
 _TEXT = """\
@@ -34,8 +34,4 @@ def write_readme(folder: TableFolder) -> None:
     if folder.readme.exists():
         return
     make_folder(folder.log)
-    try:
-        with folder.readme.open("x", encoding="utf-8") as file:
-            file.write(_TEXT)
-    except FileExistsError:  # another job of the table came first
-        return
+    put_if_absent(folder.readme, _TEXT.encode())

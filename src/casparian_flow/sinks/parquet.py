@@ -14,7 +14,7 @@ import pyarrow as pa
 from casparian_flow.core.errors import InvariantBroken, LogConflict, VerificationFailed
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
 from casparian_flow.sinks.base import Attempt, Snapshot
-from casparian_flow.sinks.checkpoint import write_checkpoint, CHECKPOINT_EVERY
+from casparian_flow.sinks.checkpoint import CHECKPOINT_EVERY, write_checkpoint
 from casparian_flow.sinks.durable import put_if_absent, sync_folder
 from casparian_flow.sinks.explain import write_readme
 from casparian_flow.sinks.layout import ROLE_FOLDERS, TableFolder, is_table_name, number_of, owner_of, table_folder
@@ -51,19 +51,18 @@ class ParquetSink:
         Raises LogConflict if a name exists with other bytes, VerificationFailed if a file that an entry names is not
         there, InvariantBroken if an entry is not what its permit says.
         """
-        written: dict[Path, tuple[TableFolder, Role]] = {}
+        touched: dict[TableFolder, Role] = {}
+        due: dict[TableFolder, Role] = {}
         with translated(self.uri):
             for permitted in entries:
                 folder = table_folder(self.root, permitted.role, permitted.table)
                 self._promote_one(folder, permitted)
-                written[folder.log] = (folder, permitted.role)
-            for log in written:
-                sync_folder(log)
-            for folder, role in {
-                entry.table: written[table_folder(self.root, entry.role, entry.table).log]
-                for entry in entries
-                if entry.seq % CHECKPOINT_EVERY == 0
-            }.values():
+                touched[folder] = permitted.role
+                if permitted.seq % CHECKPOINT_EVERY == 0:
+                    due[folder] = permitted.role
+            for folder in touched:
+                sync_folder(folder.log)
+            for folder, role in due.items():
                 write_checkpoint(folder, role, resolve_state(folder, role))
 
     def _promote_one(self, folder: TableFolder, permitted: PermittedEntry) -> None:

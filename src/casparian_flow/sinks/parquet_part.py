@@ -14,7 +14,6 @@ from blake3 import blake3
 from casparian_flow.core.hashing import PREFIX
 from casparian_flow.sinks.encoding import COMPRESSION, Encoding
 
-
 _ARROW_SCHEMA = b"ARROW:schema"
 """Where Arrow readers look for what Parquet cannot say, such as durations; others pass over it."""
 
@@ -25,14 +24,24 @@ class ParquetPart:
     def __init__(self, path: Path, schema: pa.Schema, encoding: Encoding) -> None:
         self._file = _HashedFile(path)
         self._rows = 0
-        self._writer = pq.ParquetWriter(
+        try:
+            self._writer = self._open_writer(schema, encoding)
+        except BaseException:
+            self._file.close()
+            path.unlink()
+            raise
+
+    def _open_writer(self, schema: pa.Schema, encoding: Encoding) -> pq.ParquetWriter:
+        writer = pq.ParquetWriter(
             pa.PythonFile(self._file, mode="w"),
-            schema.with_metadata({_ARROW_SCHEMA: base64.b64encode(_plain(schema).serialize())}),
+            schema.remove_metadata(),
             compression=COMPRESSION,
             use_dictionary=encoding.dictionary or False,
             column_encoding=encoding.columns or None,
             store_schema=False,
         )
+        writer.add_key_value_metadata({_ARROW_SCHEMA: base64.b64encode(_plain(schema).serialize())})
+        return writer
 
     @property
     def size(self) -> int:

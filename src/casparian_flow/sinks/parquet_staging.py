@@ -112,9 +112,13 @@ class StagedParquet:
                 self._finish_part()
 
     def _open_part(self, encoding: Encoding) -> ParquetPart:
-        make_folder(self._version_folder)
         name = data_file(self._folder.path.name, self._attempt, len(self._created))
-        part = ParquetPart(self._version_folder / name, self._schema, encoding)
+        make_folder(self._version_folder)
+        try:
+            part = ParquetPart(self._version_folder / name, self._schema, encoding)
+        except FileNotFoundError:  # another job discarded the last file of the folder and tidied up
+            make_folder(self._version_folder)
+            part = ParquetPart(self._version_folder / name, self._schema, encoding)
         self._created.append(f"{self._version_folder.name}/{name}")
         return part
 

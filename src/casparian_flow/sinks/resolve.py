@@ -7,8 +7,6 @@ same answer for ever. If the writer of 6 died, 7 stays unseen until recovery, wh
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from casparian_flow.core.errors import NotFound, VerificationFailed
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.base import Snapshot
@@ -45,7 +43,7 @@ def resolve_state(folder: TableFolder, role: Role, as_of: int | None = None) -> 
 
 
 def read_entry(folder: TableFolder, role: Role, seq: int) -> Entry | None:
-    """One entry of this table's log, None if it is not there; raises VerificationFailed if it is not what it should be."""
+    """One entry of this table's log, None if it is not there; raises VerificationFailed if it is not this entry."""
     path = folder.entry(seq)
     try:
         data = path.read_bytes()

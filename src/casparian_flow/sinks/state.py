@@ -49,7 +49,7 @@ class TableState:
             self._note(visible)
 
     def snapshot(self, folder: Path) -> Snapshot:
-        """What readers need. Raises VerificationFailed if a job is removed from one visible file and not from another."""
+        """What readers need. Raises VerificationFailed if a job's rows are removed in one visible file only."""
         removed: set[int] = set()
         rows = 0
         for visible in self.files.values():

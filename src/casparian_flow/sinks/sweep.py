@@ -27,7 +27,7 @@ def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt]) -> in
     }
     orphans = candidates - _named(folder, role) if candidates else set()
     remove_data_files(folder, orphans)
-    for place in (folder.log, folder.checkpoints):
+    for place in (folder.readme.parent, folder.log, folder.checkpoints):
         for path in _entries(place):
             if is_temporary(path.name):
                 path.unlink(missing_ok=True)
@@ -36,17 +36,17 @@ def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt]) -> in
 
 def remove_data_files(folder: TableFolder, names: Iterable[str]) -> None:
     """Remove these files, and the folders that are empty then."""
-    emptied = set()
     for name in names:
-        path = folder.path / name
-        path.unlink(missing_ok=True)
-        emptied.add(path.parent)
-    for place in emptied:
-        with suppress(OSError):  # not empty, or gone already
+        (folder.path / name).unlink(missing_ok=True)
+    _tidy(folder)
+
+
+def _tidy(folder: TableFolder) -> None:
+    """Remove folders of ours that are empty."""
+    places = [place for place in _entries(folder.path) if is_version_folder(place.name)]
+    for place in [*places, folder.path]:
+        with suppress(OSError):  # not empty, not a folder, or gone already
             place.rmdir()
-    if emptied:
-        with suppress(OSError):
-            folder.path.rmdir()
 
 
 def _data_files(folder: TableFolder) -> Iterable[Path]:

@@ -1,0 +1,485 @@
+"""The promises of `sinks.base.Sink`, for every sink. A new sink joins with one line in `SINKS`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from casparian_flow.core.errors import InvariantBroken, LogConflict, NotFound, SinkUnavailable, UsageError
+from casparian_flow.core.hashing import digest_of_file
+from casparian_flow.core.outputs import PermittedEntry, Role
+from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.sinks.lineage import stamped_schema
+from casparian_flow.sinks.log import EntryAction
+from casparian_flow.sinks.read import scan
+from casparian_flow.sinks.uri import open_sink
+from sink_builders import DIGEST, a_batch, commit, permitted, sealed, stamped
+
+SINKS: dict[str, Callable[[Path], str]] = {
+    "parquet": lambda folder: f"parquet://{folder}/out",
+}
+
+
+@pytest.fixture(params=SINKS)
+def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Sink:
+    return open_sink(SINKS[request.param](tmp_path))
+
+
+def rows_of(sink: Sink, table: str = "events", role: Role = Role.ACCEPTED, as_of: int | None = None) -> pa.Table:
+    return scan(Path(sink.uri.removeprefix("parquet://")), table, role, as_of).read_all()
+
+
+def numbers(sink: Sink, as_of: int | None = None) -> list[int]:
+    return rows_of(sink, as_of=as_of).column("n").to_pylist()
+
+
+def everything_under(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nothing_is_visible_before_it_is_promoted(sink: Sink) -> None:
+    output = sealed(sink, 1, [a_batch()])
+
+    assert sink.snapshot("events", Role.ACCEPTED).files == ()
+    assert sink.tables(Role.ACCEPTED) == []
+
+    sink.promote([permitted(output, 1, 1)])
+
+    assert sink.tables(Role.ACCEPTED) == ["events"]
+    assert sink.snapshot("events", Role.ACCEPTED).rows == 3
+    assert numbers(sink) == [1, 2, 3]
+
+
+def test_promoting_twice_changes_nothing(sink: Sink, tmp_path: Path) -> None:
+    entry = permitted(sealed(sink, 1, [a_batch()]), 1, 1)
+    sink.promote([entry])
+    before = (everything_under(tmp_path), sink.snapshot("events", Role.ACCEPTED))
+
+    sink.promote([entry])
+    open_sink(sink.uri).promote([entry])
+
+    assert (everything_under(tmp_path), sink.snapshot("events", Role.ACCEPTED)) == before
+    assert numbers(sink) == [1, 2, 3]
+
+
+def test_outputs_and_quarantine_of_a_job_stand_beside_each_other(sink: Sink) -> None:
+    first = sealed(sink, 1, [a_batch([1])], table="logins")
+    second = sealed(sink, 1, [a_batch([2])], table="files")
+    rejected = sealed(sink, 1, [a_batch([3])], table="logins", role=Role.QUARANTINE)
+
+    sink.promote([permitted(output, 1, 1) for output in (first, second, rejected)])
+
+    assert sink.tables(Role.ACCEPTED) == ["files", "logins"]
+    assert sink.tables(Role.QUARANTINE) == ["logins"]
+    assert rows_of(sink, "logins").column("n").to_pylist() == [1]
+    assert rows_of(sink, "files").column("n").to_pylist() == [2]
+    assert rows_of(sink, "logins", Role.QUARANTINE).column("n").to_pylist() == [3]
+
+
+NANOSECOND = 1_700_000_000_123_456_789
+COLUMNS: dict[str, pa.Array] = {
+    "boolean": pa.array([True, False, None]),
+    "int64": pa.array([-(2**63), 2**63 - 1, None]),
+    "float64": pa.array([1.5, float("inf"), None]),
+    "decimal": pa.array([Decimal("-1.25"), Decimal("9" * 36 + ".99"), None], pa.decimal128(38, 2)),
+    "date": pa.array([dt.date(1, 1, 1), dt.date(9999, 12, 31), None], pa.date32()),
+    "time": pa.array([0, 86_399_999_999_999, None], pa.time64("ns")),
+    "timestamp": pa.array([NANOSECOND, -1, None], pa.timestamp("ns")),
+    "timestamp_tz": pa.array([NANOSECOND, -1, None], pa.timestamp("ns", "Europe/Berlin")),
+    "duration": pa.array([NANOSECOND, -1, None], pa.duration("ns")),
+    "string": pa.array(["", "naïve \U0001f600\x00\n", None]),
+    "binary": pa.array([b"", bytes(range(256)), None], pa.binary()),
+    "json": pa.array(["{}", '{"a":[1,null]}', None]),
+    "list": pa.array([[], ["a", None], None], pa.list_(pa.string())),
+    "struct": pa.array(
+        [{"a": 1, "b": [1.0]}, {"a": None, "b": None}, None],
+        pa.struct([("a", pa.int64()), ("b", pa.list_(pa.float64()))]),
+    ),
+    "rescued": pa.array(
+        [[{"column": "x", "raw": "1", "code": "c"}], [], None],
+        pa.list_(pa.struct([("column", pa.string()), ("raw", pa.string()), ("code", pa.string())])),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("rows", [slice(0, 3), slice(2, 3), slice(0, 0)], ids=["values", "only-null", "no-rows"])
+def test_every_type_comes_back_as_it_was(sink: Sink, name: str, rows: slice) -> None:
+    batch = pa.record_batch({name: COLUMNS[name]})[rows]
+    sink.promote([permitted(sealed(sink, 1, [batch]), 1, 1)])
+
+    found = rows_of(sink).select([name])
+
+    assert found.schema == batch.schema
+    assert found == pa.Table.from_batches([batch])
+
+
+def test_an_output_without_rows_still_shows_its_columns(sink: Sink) -> None:
+    output = sealed(sink, 1, [], schema=a_batch().schema)
+    sink.promote([permitted(output, 1, 1)])
+
+    found = rows_of(sink)
+
+    assert (output.rows, found.num_rows) == (0, 0)
+    assert found.schema.names[:2] == ["n", "text"]
+
+
+def test_batches_of_any_size_give_the_same_rows_in_order(sink: Sink) -> None:
+    whole = a_batch(range(1000))
+    cuts = [0, 0, 1, 2, 500, 500, 999, 1000]
+    pieces = [whole.slice(start, end - start) for start, end in pairwise(cuts)]
+
+    output = sealed(sink, 1, pieces)
+    sink.promote([permitted(output, 1, 1)])
+
+    assert output.rows == 1000
+    assert numbers(sink) == list(range(1000))
+
+
+@pytest.mark.invariant(2)
+def test_lineage_leads_from_each_row_to_its_job_and_place(sink: Sink) -> None:
+    commit(sink, 1, 41, [10, 20])
+
+    found = rows_of(sink).slice(1).to_pylist()[0]
+
+    assert (found["_cf_job_id"], found["_cf_file_version_id"], found["_cf_source_row"]) == (41, 7, 2)
+    assert (found["_cf_source_hash"], found["_cf_parser_version"]) == (DIGEST, "csv@1.0+abcdef01")
+    assert found["_cf_processed_at"] == dt.datetime(2023, 11, 14, 22, 13, 20, tzinfo=dt.UTC)
+
+
+def test_a_superseded_job_leaves_the_current_rows_and_stays_in_the_past(sink: Sink) -> None:
+    commit(sink, 1, 1, [1, 2])
+    commit(sink, 2, 2, [3])
+    commit(sink, 3, 3, [4], removed_jobs=[1])
+
+    assert numbers(sink) == [3, 4]
+    assert numbers(sink, as_of=2) == [1, 2, 3]
+    assert numbers(sink, as_of=1) == [1, 2]
+    assert sink.snapshot("events", Role.ACCEPTED, as_of=0).rows == 0
+    assert sink.snapshot("events", Role.ACCEPTED).seq == 3
+
+
+def test_a_state_that_was_not_reached_cannot_be_asked_for(sink: Sink) -> None:
+    commit(sink, 1, 1)
+
+    with pytest.raises(NotFound, match="reaches entry 1, not 2"):
+        sink.snapshot("events", Role.ACCEPTED, as_of=2)
+
+
+def test_replace_takes_all_older_rows_away_in_one_step(sink: Sink) -> None:
+    commit(sink, 1, 1, [1])
+    commit(sink, 2, 2, [2])
+    commit(sink, 3, 3, [3], removed_jobs=[1, 2], action=EntryAction.REPLACE)
+
+    assert numbers(sink) == [3]
+    assert numbers(sink, as_of=2) == [1, 2]
+
+
+def test_a_commit_waits_until_the_one_before_it_is_there(sink: Sink) -> None:
+    late = permitted(sealed(sink, 2, [a_batch([2])]), 2, 2)
+    commit(sink, 1, 1, [1])
+    commit(sink, 3, 3, [3])
+
+    assert (numbers(sink), sink.snapshot("events", Role.ACCEPTED).seq) == ([1], 1)
+
+    sink.promote([late])
+
+    assert (numbers(sink), sink.snapshot("events", Role.ACCEPTED).seq) == ([1, 2, 3], 3)
+
+
+def test_another_entry_under_the_same_number_is_a_conflict(sink: Sink) -> None:
+    commit(sink, 1, 1, [1])
+    other = permitted(sealed(sink, 2, [a_batch([2])]), 1, 2)
+
+    with pytest.raises(LogConflict, match="other content"):
+        sink.promote([other])
+
+    assert numbers(sink) == [1]
+
+
+def test_an_entry_that_does_not_fit_its_permit_is_refused(sink: Sink) -> None:
+    entry = permitted(sealed(sink, 1, [a_batch()]), 1, 1)
+
+    with pytest.raises(InvariantBroken, match="does not fit its permit"):
+        sink.promote([PermittedEntry(table="events", role=Role.ACCEPTED, seq=2, body=entry.body)])
+
+    assert sink.tables(Role.ACCEPTED) == []
+
+
+def test_readers_see_whole_commits_while_writers_work(sink: Sink) -> None:
+    jobs = 60
+    seen: list[tuple[int, int]] = []
+    is_done = threading.Event()
+
+    def read() -> None:
+        while not is_done.is_set():
+            snapshot = sink.snapshot("events", Role.ACCEPTED)
+            seen.append((snapshot.seq, snapshot.rows))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for job in range(1, jobs + 1):
+            output = sealed(sink, job, [a_batch(range(5))])
+            sink.promote([permitted(output, job, job, removed_jobs=[job - 2] if job > 2 else [])])
+    finally:
+        is_done.set()
+        reader.join()
+
+    assert all(rows == 5 * min(seq, 2) for seq, rows in seen)
+    assert [seq for seq, _ in seen] == sorted(seq for seq, _ in seen)
+    assert sink.snapshot("events", Role.ACCEPTED).seq == jobs
+
+
+def test_discarding_removes_the_rows_and_may_be_repeated(sink: Sink, tmp_path: Path) -> None:
+    half = sink.stage(Attempt(job=1, attempt=1), "events", Role.ACCEPTED, 1, stamped_schema(a_batch().schema))
+    half.write(stamped(a_batch(), 1))
+    half.discard()
+    half.discard()
+    output = sealed(sink, 2, [a_batch()])
+    sink.discard(Attempt(job=2, attempt=1), [output])
+    sink.discard(Attempt(job=2, attempt=1), [output])
+
+    assert everything_under(tmp_path) == set()
+
+
+def test_a_sealed_output_that_is_discarded_by_its_stage_is_gone(sink: Sink, tmp_path: Path) -> None:
+    staged = sink.stage(Attempt(job=1, attempt=1), "events", Role.ACCEPTED, 1, stamped_schema(a_batch().schema))
+    staged.write(stamped(a_batch(), 1))
+    staged.seal(DIGEST, DIGEST)
+
+    staged.discard()
+
+    assert everything_under(tmp_path) == set()
+
+
+def test_the_files_of_another_attempt_are_not_discarded(sink: Sink) -> None:
+    output = sealed(sink, 1, [a_batch()])
+
+    with pytest.raises(InvariantBroken, match="another attempt"):
+        sink.discard(Attempt(job=1, attempt=2), [output])
+
+    sink.promote([permitted(output, 1, 1)])
+    assert numbers(sink) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_no_row_is_written_after_the_end(sink: Sink, is_sealed: bool) -> None:
+    staged = sink.stage(Attempt(job=1, attempt=1), "events", Role.ACCEPTED, 1, stamped_schema(a_batch().schema))
+    if is_sealed:
+        staged.seal(DIGEST, DIGEST)
+    else:
+        staged.discard()
+
+    with pytest.raises(InvariantBroken):
+        staged.write(stamped(a_batch(), 1))
+    with pytest.raises(InvariantBroken):
+        staged.seal(DIGEST, DIGEST)
+
+
+def test_a_batch_with_other_columns_is_refused(sink: Sink) -> None:
+    staged = sink.stage(Attempt(job=1, attempt=1), "events", Role.ACCEPTED, 1, stamped_schema(a_batch().schema))
+
+    with pytest.raises(InvariantBroken, match="another schema"):
+        staged.write(a_batch())
+    staged.discard()
+
+
+def test_an_attempt_never_overwrites_what_it_wrote(sink: Sink) -> None:
+    output = sealed(sink, 1, [a_batch([1])])
+
+    with pytest.raises(SinkUnavailable):
+        sealed(sink, 1, [a_batch([2])])
+
+    sink.promote([permitted(output, 1, 1)])
+    assert numbers(sink) == [1]
+
+
+def test_sweeping_removes_what_nobody_committed_or_keeps(sink: Sink) -> None:
+    commit(sink, 1, 1, [1])
+    commit(sink, 2, 2, [2], removed_jobs=[1])
+    kept = sealed(sink, 3, [a_batch([3])])
+    sealed(sink, 4, [a_batch([4])])
+    sealed(sink, 4, [a_batch([4])], attempt=2)
+    sealed(sink, 5, [a_batch([5])], table="never_committed", role=Role.QUARANTINE)
+
+    assert sink.sweep([Attempt(job=3, attempt=1)]) == 3
+    assert sink.sweep([Attempt(job=3, attempt=1)]) == 0
+
+    sink.promote([permitted(kept, 3, 3)])
+    assert numbers(sink) == [2, 3]
+    assert numbers(sink, as_of=1) == [1]
+
+
+HOSTILE = [
+    "",
+    ".",
+    "..",
+    "../up",
+    "a/b",
+    "/etc",
+    "A",
+    "ünï",
+    "a b",
+    "a\x00b",
+    "a\n",
+    "_cf",
+    "_cf_log",
+    "x" * 161,
+    "a.b",
+]
+
+
+@pytest.mark.parametrize("table", HOSTILE)
+def test_a_table_name_from_outside_never_reaches_the_file_system(sink: Sink, table: str, tmp_path: Path) -> None:
+    before = everything_under(tmp_path)
+    with pytest.raises(UsageError, match="cannot name a table"):
+        sink.stage(Attempt(job=1, attempt=1), table, Role.ACCEPTED, 1, stamped_schema(a_batch().schema))
+    with pytest.raises(UsageError):
+        sink.snapshot(table, Role.ACCEPTED)
+    with pytest.raises(UsageError):
+        sink.promote([PermittedEntry(table=table, role=Role.ACCEPTED, seq=1, body=b"{}")])
+    assert everything_under(tmp_path) == before
+
+
+def test_the_longest_table_name_works(sink: Sink) -> None:
+    commit(sink, 1, 2**62, table="x" * 160)
+
+    assert sink.tables(Role.ACCEPTED) == ["x" * 160]
+
+
+def test_a_good_target_passes_the_check_and_is_left_as_it_was(sink: Sink, tmp_path: Path) -> None:
+    sink.check()
+    assert list(tmp_path.iterdir()) == []
+
+    commit(sink, 1, 1)
+    before = everything_under(tmp_path)
+    sink.check()
+    assert everything_under(tmp_path) == before
+
+
+@pytest.mark.parametrize("place", ["{}/a_file", "{}/a_file/below", "/proc/nowhere", "{}/leads_nowhere/below"])
+@pytest.mark.parametrize("name", SINKS)
+def test_a_target_that_cannot_be_written_says_why(name: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / "a_file").write_text("not a folder")
+    (tmp_path / "leads_nowhere").symlink_to(tmp_path / "nothing")
+    sink = open_sink(f"{name}://{place.format(tmp_path)}")
+
+    with pytest.raises(SinkUnavailable) as caught:
+        sink.check()
+
+    assert caught.value.why
+    assert caught.value.fix
+    with pytest.raises(SinkUnavailable):
+        commit(sink, 1, 1)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not stop root")
+def test_a_read_only_folder_says_so(sink: Sink, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(SinkUnavailable) as caught:
+        sink.check()
+
+    assert "permission" in caught.value.why
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+import pyarrow as pa
+from sink_builders import a_batch, sealed
+from casparian_flow.core.errors import SinkUnavailable
+from casparian_flow.sinks.base import Attempt
+from casparian_flow.core.hashing import digest_of_file
+from casparian_flow.core.outputs import Role
+from casparian_flow.sinks.uri import open_sink
+from casparian_flow.sinks.lineage import stamped_schema
+from sink_builders import stamped
+sink = open_sink(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+batch = a_batch(range(100_000))
+staged = sink.stage(Attempt(job=1, attempt=1), "events", Role.ACCEPTED, 1, stamped_schema(batch.schema))
+try:
+    for _ in range(4):
+        staged.write(stamped(batch, 1))
+    staged.seal("blake3:", "blake3:")
+except SinkUnavailable as error:
+    print(error.why)
+    staged.discard()
+    staged.discard()
+"""
+
+
+@pytest.mark.parametrize("limit", [0, 3, 5_000, 1_000_000])
+def test_a_target_that_fills_up_says_so_and_keeps_no_debris(sink: Sink, limit: int, tmp_path: Path) -> None:
+    path = os.pathsep.join(str(Path(entry).resolve()) for entry in ("src", "tests"))
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FULL, sink.uri, str(limit)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "may not grow" in done.stdout
+    assert everything_under(tmp_path) == set()
+
+
+def test_what_is_in_the_folder_already_stays(sink: Sink, tmp_path: Path) -> None:
+    commit(sink, 1, 1)
+    table = tmp_path / "out" / "outputs" / "events"
+    strangers = [
+        tmp_path / "out" / "report.parquet",
+        table / "v1" / "notes.txt",
+        table / "v1" / "events_1.1.0.parquet.bak",
+        table / "v1" / "events_01.1.0.parquet",
+        table / "v1" / "other_9.1.0.parquet",
+        table / "events_9.1.0.parquet",
+        table / "v1" / "deeper" / "events_9.1.0.parquet",
+        table / "versions" / "events_9.1.0.parquet",
+        table / "_cf" / "log" / "notes.json",
+        tmp_path / "out" / "outputs" / "Mine" / "v1" / "Mine_1.1.0.parquet",
+    ]
+    for path in strangers:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    (table / "v1" / "events_8.1.0.parquet").symlink_to(strangers[0])
+
+    assert sink.sweep([]) == 0
+
+    assert all(path.read_text() == "mine" for path in strangers)
+    assert (table / "v1" / "events_8.1.0.parquet").is_symlink()
+    assert sink.tables(Role.ACCEPTED) == ["events"]
+    assert numbers(sink) == [1, 2, 3]
+
+
+def test_a_sealed_file_is_what_its_digest_says(sink: Sink, tmp_path: Path) -> None:
+    [file] = sealed(sink, 1, [a_batch()]).files
+    path = tmp_path / "out" / "outputs" / "events" / file.name
+
+    assert (path.stat().st_size, digest_of_file(path)) == (file.size, file.digest)
+    assert pq.read_metadata(path).num_rows == file.rows
+
+
+def test_many_jobs_can_be_promoted_at_once(sink: Sink) -> None:
+    outputs: Sequence[PermittedEntry] = [
+        permitted(sealed(sink, job, [a_batch([job])]), job, job) for job in range(1, 6)
+    ]
+
+    sink.promote(outputs)
+
+    assert numbers(sink) == [1, 2, 3, 4, 5]
