@@ -41,6 +41,7 @@ def main() -> None:
         os.set_inheritable(fd, False)
     faulthandler.enable()
     shield.die_with_host(life)
+    shield.adopt_orphans()
     line = wire.Wire(socket)
     order = line.receive_order()
     shield.limit(order["limits"])

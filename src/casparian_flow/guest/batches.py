@@ -76,6 +76,8 @@ def _is_pandas(data: Any) -> bool:
 
 def _pandas_batch(frame: Any) -> pa.RecordBatch:
     """A pandas frame; a named index is data and becomes columns, an unnamed one is dropped."""
+    if not pa.lib._pandas_api.have_pandas:
+        raise BadYield('pandas came in by a back door; name it in the manifest: requires=["pandas"]')
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
     made = [_pandas_column(str(name), frame.iloc[:, at]) for at, name in enumerate(frame.columns)]

@@ -8,22 +8,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 _WORD = b"pandas"
 
 
+class _Absent(MetaPathFinder):
+    """Answers that there is no pandas."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Raises ModuleNotFoundError for pandas, leaves everything else to the others."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
+
+
 def spare_pandas(path: Path, requires: Sequence[str]) -> bool:
-    """Let pyarrow believe that there is no pandas, unless the parser mentions it or requires anything; whether it does."""
+    """Let pyarrow believe that there is no pandas; not if the parser mentions it or requires anything. Says which."""
     if requires or "pandas" in sys.modules or _mentions_pandas(path):
         return False
-    blocked: Any = None
-    sys.modules["pandas"] = blocked  # to the import system: there is none
-    pa.array([None])
-    del sys.modules["pandas"]
+    absent = _Absent()
+    sys.meta_path.insert(0, absent)
+    try:
+        pa.array([None])
+    finally:
+        sys.meta_path.remove(absent)
     return True
 
 

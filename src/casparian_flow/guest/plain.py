@@ -81,6 +81,8 @@ def _known(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes] | None:
 def _cast(name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
     if isinstance(column, pa.ExtensionArray):
         return _cast(name, column.storage, kind) if column.type.storage_type != kind else column.storage
+    if isinstance(column, pa.DictionaryArray):
+        return _cast(name, column.dictionary, kind).take(column.indices)
     try:
         return column.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:

@@ -33,7 +33,7 @@ def run(wire: Wire, order: Any) -> None:
             section.finish()
         except (Exception, SystemExit) as exc:
             _flush_streams()
-            section.fail(_kind(exc), _message(exc), _trace(exc))
+            section.fail(_kind(exc), _message(exc), _where(exc, parser["path"]), _trace(exc))
         else:
             _flush_streams()
             section.close()
@@ -75,6 +75,12 @@ def _message(exc: BaseException) -> str:
     if isinstance(exc, (PermanentError, TransientError, ReservedColumn, BadYield, NotAParser)):
         return str(exc) or type(exc).__name__
     return "".join(traceback.format_exception_only(exc)).strip()
+
+
+def _where(exc: BaseException, parser: str) -> str:
+    """The last line of the parser's own code that the exception passed."""
+    own = [frame for frame in traceback.extract_tb(exc.__traceback__) if frame.filename.startswith(parser)]
+    return f"{own[-1].filename}:{own[-1].lineno} in {own[-1].name}" if own else ""
 
 
 def _trace(exc: BaseException) -> str:

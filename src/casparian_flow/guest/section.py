@@ -65,9 +65,15 @@ class Section:
         self._wire.send(Kind.END, {"job": self._job, "counts": self._counts})
         self._wire.flush()
 
-    def fail(self, kind: str, message: str, trace: str = "") -> None:
+    def fail(self, kind: str, message: str, where: str, trace: str) -> None:
         """Close the section as failed; what waits is dropped."""
-        head = {"job": self._job, "kind": kind, "message": clean(message), "trace": clean(trace, 4 * MAX_TEXT)}
+        head = {
+            "job": self._job,
+            "kind": kind,
+            "message": clean(message),
+            "where": clean(where),
+            "trace": clean(trace, 4 * MAX_TEXT),
+        }
         self._wire.send(Kind.FAILED, head)
         self._wire.flush()
 

@@ -5,18 +5,21 @@ The kernel cage (no new privileges, Landlock, seccomp) belongs here as one more 
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import logging
 import os
 import resource
 import select
 import signal
+import sys
 import threading
 from typing import Any
 
 from casparian_flow.guest.wire import HOST_GONE
 
 CPU_GRACE_SECONDS = 5
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def limit(limits: Any) -> None:
@@ -48,6 +51,12 @@ def die_with_host(life: int) -> None:
             os._exit(HOST_GONE)
     else:
         threading.Thread(target=_wait_for_host, args=(life,), daemon=True).start()
+
+
+def adopt_orphans() -> None:
+    """On Linux, keep processes that the parser starts and abandons below this one, where the host finds them."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _has_hung_up(life: int) -> bool:

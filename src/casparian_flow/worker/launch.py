@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from casparian_flow.core.errors import ParserCrashed
 from casparian_flow.guest.wire import GO, Kind, frame
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.environment import site_paths
+from casparian_flow.worker.process_tree import kill_group, kill_tree
 from casparian_flow.worker.shield import shield_host
 
 ISOLATION = "process"
@@ -68,11 +68,12 @@ class Guest:
             self.line.send(GO)
 
     def kill(self) -> None:
-        """SIGKILL to the whole process group; nothing happens if it has gone."""
-        # The leader may be reaped already: its group keeps the number as long as a member lives, and without members
-        # the call fails, for the kernel does not hand the number out again that soon.
-        with self._lock, contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """SIGKILL to the guest with all of its descendants, or to what is left of its group if it has gone itself."""
+        with self._lock:
+            if self._process.poll() is None:
+                kill_tree(self._process.pid)
+            else:
+                kill_group(self._process.pid)
 
     def end(self) -> None:
         """Kill what still runs, wait for it, close every descriptor and remove the scratch folder."""

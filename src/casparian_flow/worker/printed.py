@@ -9,8 +9,8 @@ from casparian_flow.worker.events import Printed
 
 _CHUNK = 1 << 16
 _MAX_LINE = 4_096
-_TAIL = 2_048
-_LAST_LINES = 8
+_TAIL = 4_096
+_LAST_LINES = 20
 _MAX_CHUNKS = 64
 """Most chunks taken in one go: a parser that prints without end must not keep its host from the clock."""
 

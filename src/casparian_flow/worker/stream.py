@@ -85,6 +85,7 @@ class _Failed(_Head, frozen=True):
     job: int
     kind: Literal["permanent", "transient", "raised", "reserved-column", "bad-yield", "invalid"]
     message: Text
+    where: Text
     trace: Text
 
 
@@ -209,7 +210,8 @@ class Stream:
         if head.job != section.job:
             raise BrokenFrame(f"FAILED of job {head.job} in the section of {section.job}")
         self._section = None
-        error = _ERRORS[head.kind](f"{self._parser}: {head.message}", why=head.trace)
+        trace = " | ".join(line.strip() for line in head.trace.splitlines() if line.strip())
+        error = _ERRORS[head.kind](f"{self._parser}: {head.message}", where=head.where, why=trace)
         return Raised(section.job, error)
 
 
