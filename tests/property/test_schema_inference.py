@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from casparian_flow.core.contracts import ContractColumn
 from casparian_flow.schema.cast import cast_column
 from casparian_flow.schema.draft import draft_contract
-from casparian_flow.schema.eliminate import ALL_KEYS, NULL_WORDS
+from casparian_flow.schema.candidates import KEYS
+from casparian_flow.schema.eliminate import NULL_WORDS
 from casparian_flow.schema.survey import Survey
 from casparian_flow.schema.validate import Validator
 from casparian_flow.sdk.emit import FIELD_ENCODING
@@ -140,7 +141,7 @@ def test_a_type_survives_exactly_when_every_value_casts(plain: list[str | None],
             keep = [value not in NULL_WORDS for value in column.to_pylist()]
             column = column.filter(pa.array(keep, pa.bool_()))
         state = survey.columns[name].tagged if is_tagged else survey.columns[name].plain
-        for key in ALL_KEYS[is_tagged]:
+        for key in KEYS[is_tagged]:
             type_name, _, pattern = key.partition(" ")
             if type_name == "decimal":
                 precision = state.whole + state.scale

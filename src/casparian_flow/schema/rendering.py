@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from casparian_flow.schema.tagged import json_text
+from casparian_flow.schema.cells import as_mask
 
 _TRAILING_ZEROS = r"(\.[0-9]*?)0+(Z?)$"
+_ESCAPED = r'["\\\x00-\x1f]'
 _BARE_POINT = r"\.(Z?)$"
 
 
@@ -36,6 +37,18 @@ def as_text(array: pa.Array, *, tagged: bool = False) -> pa.Array:
     if pt.is_nested(kind):
         return pa.array([_nested(value) for value in array.to_pylist()], pa.string())
     return array.cast(pa.string())
+
+
+def json_text(array: pa.Array) -> pa.Array:
+    """Tagged cells, nulls included, as ordinary JSON text."""
+    strings = pc.fill_null(pc.starts_with(array, '"'), False)
+    inner = pc.utf8_slice_codeunits(array, 1)
+    quoted = pc.binary_join_element_wise('"', inner, '"', "")
+    special = as_mask(pc.and_(strings, pc.fill_null(pc.match_substring_regex(inner, _ESCAPED), False)))
+    if special.any():
+        encoded = [msgspec.json.encode(text).decode() for text in inner.filter(pa.array(special)).to_pylist()]
+        quoted = pc.replace_with_mask(quoted, pa.array(special), pa.array(encoded, pa.string()))
+    return pc.if_else(strings, quoted, array)
 
 
 def _nested(value: Any) -> str | None:

@@ -4,64 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.schema.arrow import normalise, type_name
 from casparian_flow.schema.cells import Ints
-from casparian_flow.schema.eliminate import Elimination
+from casparian_flow.schema.column_survey import ColumnSurvey, added
+from casparian_flow.schema.survey_wire import decode, encode
 from casparian_flow.schema.verdict import ColumnVerdict, decide
 from casparian_flow.sdk.emit import FIELD_ENCODING, FIELD_ORIGINAL, FIELD_TYPE
 
 _EXACT_FLOATS = 1 << 53
-
-
-class ColumnSurvey(msgspec.Struct):
-    """What is known of one column.
-
-    `places` is the sum of its position over all rows of the batches that have it, `rows` their number, `first` its
-    smallest position. `fixed` are types that the parser set, `native` Arrow types of values that came typed; both
-    count rows. `rounded` counts whole numbers that no float holds for sure.
-    """
-
-    first: int
-    rows: int = 0
-    places: int = 0
-    original: str | None = None
-    fixed: dict[str, int] = {}
-    native: dict[str, int] = {}
-    rounded: int = 0
-    plain: Elimination = msgspec.field(default_factory=Elimination)
-    tagged: Elimination = msgspec.field(default_factory=lambda: Elimination(tagged=True))
-
-    def merge(self, other: ColumnSurvey) -> ColumnSurvey:
-        """The same column over both sets of rows."""
-        originals = sorted(filter(None, {self.original, other.original}))
-        return ColumnSurvey(
-            first=min(self.first, other.first),
-            rows=self.rows + other.rows,
-            places=self.places + other.places,
-            original=originals[0] if originals else None,
-            fixed=_added(self.fixed, other.fixed),
-            native=_added(self.native, other.native),
-            rounded=self.rounded + other.rounded,
-            plain=self.plain.merge(other.plain),
-            tagged=self.tagged.merge(other.tagged),
-        )
-
-    def order(self, name: str) -> tuple[Fraction, int, str]:
-        """Where the column stands: by its mean position over all rows, then its smallest one, then its name."""
-        return Fraction(self.places, self.rows) if self.rows else Fraction(self.first), self.first, name
-
-
-def _added(mine: dict[str, int], theirs: dict[str, int]) -> dict[str, int]:
-    return {key: mine.get(key, 0) + theirs.get(key, 0) for key in sorted({*mine, *theirs})}
 
 
 @dataclass(slots=True)
@@ -127,16 +83,13 @@ class Survey:
 
     def to_bytes(self) -> bytes:
         """The state as MessagePack; equal states give equal bytes."""
-        return msgspec.msgpack.encode(_Wire(self.rows, [(name, self.columns[name]) for name in sorted(self.columns)]))
+        return encode(self.rows, self.columns)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Survey:
         """The survey that `to_bytes` wrote; raises InvariantBroken if it is none."""
-        try:
-            wire = msgspec.msgpack.decode(data, type=_Wire)
-        except msgspec.DecodeError as exc:
-            raise InvariantBroken("a survey cannot be read back", why=str(exc)) from exc
-        return cls(dict(wire.columns), wire.rows)
+        rows, columns = decode(data)
+        return cls(columns, rows)
 
     @classmethod
     def merged(cls, surveys: Iterable[Survey]) -> Survey:
@@ -145,11 +98,6 @@ class Survey:
         for survey in surveys:
             total = total.merge(survey)
         return total
-
-
-class _Wire(msgspec.Struct, array_like=True):
-    rows: int
-    columns: list[tuple[str, ColumnSurvey]]
 
 
 def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, rows: Ints, source: str) -> None:
@@ -163,9 +111,9 @@ def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, ro
         state.original = text if state.original is None else min(text, state.original)
     fixed = metadata.get(FIELD_TYPE)
     if fixed is not None:
-        state.fixed = _added(state.fixed, {fixed.decode("utf-8", "replace"): len(column)})
+        state.fixed = added(state.fixed, {fixed.decode("utf-8", "replace"): len(column)})
     elif not pt.is_string(column.type):
-        state.native = _added(state.native, {type_name(column.type): len(column)})
+        state.native = added(state.native, {type_name(column.type): len(column)})
         if pt.is_integer(column.type):
             far = pc.greater(pc.abs(column), _EXACT_FLOATS)
             state.rounded += pc.sum(far).as_py() or 0
