@@ -15,6 +15,7 @@ from casparian_flow.schema.readers import read_text
 from casparian_flow.schema.rendering import as_text
 from casparian_flow.schema.tagged import read_tagged
 
+_EXACT_FLOATS = 1 << 53
 _NUMBERS = frozenset({"int64", "float64", "decimal"})
 
 
@@ -35,9 +36,7 @@ def cast_column(array: pa.Array, column: ContractColumn, *, tagged: bool = False
     return found.values, found.failed
 
 
-def _cast_text(
-    array: pa.Array, kind: ColumnType, pattern: str | None, *, tagged: bool
-) -> tuple[pa.Array, Mask | None]:
+def _cast_text(array: pa.Array, kind: ColumnType, pattern: str | None, *, tagged: bool) -> tuple[pa.Array, Mask | None]:
     if kind.name == "string" and not tagged:
         return array, None
     dense = Cells(array.drop_null() if array.null_count else array)
@@ -91,7 +90,8 @@ def _is_number(kind: pa.DataType) -> bool:
 def _fits_float(array: pa.Array) -> bool:
     """Whether every whole number is one that a float can hold, together with its neighbours."""
     extremes = pc.min_max(array)
-    return -(1 << 53) <= extremes["min"].as_py() and extremes["max"].as_py() <= 1 << 53
+    low, high = extremes["min"].as_py(), extremes["max"].as_py()
+    return bool(-_EXACT_FLOATS <= low <= high <= _EXACT_FLOATS)
 
 
 def _plain(texts: pa.Array, source: pa.DataType, kind: ColumnType) -> pa.Array:

@@ -48,4 +48,5 @@ class ColumnSurvey(msgspec.Struct):
 
 
 def added(mine: dict[str, int], theirs: dict[str, int]) -> dict[str, int]:
+    """Two counts by name as one."""
     return {key: mine.get(key, 0) + theirs.get(key, 0) for key in sorted({*mine, *theirs})}

@@ -97,7 +97,7 @@ def read_float64(cells: Cells) -> Reading:
 
 
 def _are_exact(cells: Cells, values: pa.Array) -> Mask | None:
-    """Which floats give their text back; None if all do. Every cell matches the pattern of numbers or is `inf`, `nan`."""
+    """Which floats give their text back; None if all do. Every cell is a number, `inf` or `nan`."""
     floats = values.to_numpy()
     with np.errstate(invalid="ignore"):
         size = np.abs(floats)

@@ -27,12 +27,13 @@ def as_text(array: pa.Array, *, tagged: bool = False) -> pa.Array:
     if pt.is_string(kind):
         return array
     if pt.is_timestamp(kind) or pt.is_time(kind):
-        instants = array.cast(pa.timestamp("ns", tz="UTC")) if pt.is_timestamp(kind) and kind.tz else array
+        zoned = pt.is_timestamp(kind) and kind.tz is not None
+        instants = array.cast(pa.timestamp(kind.unit, tz="UTC")) if zoned else array
         trimmed = pc.replace_substring_regex(instants.cast(pa.string()), _TRAILING_ZEROS, r"\1\2")
         return pc.replace_substring_regex(trimmed, _BARE_POINT, r"\1")
     if pt.is_duration(kind):
         return array.cast(pa.int64()).cast(pa.string())
-    if pt.is_binary(kind):
+    if pt.is_binary(kind) or pt.is_large_binary(kind):
         return pa.array([None if value is None else value.hex() for value in array.to_pylist()], pa.string())
     if pt.is_nested(kind):
         return pa.array([_nested(value) for value in array.to_pylist()], pa.string())

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from casparian_flow.core.errors import ParserFailed, UsageError
+from casparian_flow.core.types import parse_type
 from casparian_flow.schema.arrow import normalise, type_name
 from casparian_flow.schema.cells import Ints
 from casparian_flow.schema.column_survey import ColumnSurvey, added
@@ -17,6 +19,8 @@ from casparian_flow.schema.survey_wire import decode, encode
 from casparian_flow.schema.verdict import ColumnVerdict, decide
 from casparian_flow.sdk.emit import FIELD_ENCODING, FIELD_ORIGINAL, FIELD_TYPE
 
+MAX_COLUMNS = 10_000
+"""More columns in one output are refused: names that are really values would grow the state without bound."""
 _EXACT_FLOATS = 1 << 53
 
 
@@ -46,6 +50,8 @@ class Survey:
     def add(self, batch: pa.RecordBatch, source_row: pa.Array | None = None, source: str = "") -> None:
         """Take in a batch. Without `source_row`, rows are numbered on from those taken in before."""
         batch = normalise(batch)
+        if len(self.columns.keys() | set(batch.schema.names)) > MAX_COLUMNS:
+            raise ParserFailed(f"an output has more than {MAX_COLUMNS} columns")
         if source_row is None:
             rows: Ints = np.arange(self.rows + 1, self.rows + 1 + batch.num_rows, dtype=np.int64)
         else:
@@ -64,7 +70,7 @@ class Survey:
         for name in {**self.columns, **other.columns}:
             mine, theirs = self.columns.get(name), other.columns.get(name)
             known = mine or theirs
-            assert known is not None  # noqa: S101 - the name comes from one of the two
+            assert known is not None
             blank = ColumnSurvey(first=known.first)
             merged[name] = (mine or blank).merge(theirs or blank)
         return Survey(merged, self.rows + other.rows)
@@ -111,7 +117,7 @@ def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, ro
         state.original = text if state.original is None else min(text, state.original)
     fixed = metadata.get(FIELD_TYPE)
     if fixed is not None:
-        state.fixed = added(state.fixed, {fixed.decode("utf-8", "replace"): len(column)})
+        state.fixed = added(state.fixed, {_fixed_type(fixed, field.name): len(column)})
     elif not pt.is_string(column.type):
         state.native = added(state.native, {type_name(column.type): len(column)})
         if pt.is_integer(column.type):
@@ -120,3 +126,10 @@ def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, ro
     else:
         is_tagged = metadata.get(FIELD_ENCODING) == b"json"
         (state.tagged if is_tagged else state.plain).add(column, rows, source)
+
+
+def _fixed_type(name: bytes, column: str) -> str:
+    try:
+        return str(parse_type(name.decode("utf-8", "replace")))
+    except UsageError as exc:
+        raise ParserFailed(f"the parser gives column {column!r} a type that does not exist", why=exc.message) from exc

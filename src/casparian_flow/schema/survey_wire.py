@@ -84,9 +84,7 @@ def decode(data: bytes) -> tuple[int, dict[str, ColumnSurvey]]:
 def _wired(state: Elimination) -> _Elimination | None:
     if not state.cells:
         return None
-    return _Elimination(
-        state.cells, state.shared(), state.whole, state.scale, state.zones, sorted(state.words.items())
-    )
+    return _Elimination(state.cells, state.shared(), state.whole, state.scale, state.zones, sorted(state.words.items()))
 
 
 def _unwired(wired: _Elimination | None, *, tagged: bool) -> Elimination:

@@ -19,7 +19,8 @@ _FROM_NUMBERS = frozenset({"boolean", "int64", "float64", "decimal"})
 
 def are_strings(cells: Cells) -> Mask:
     """Which cells are JSON strings."""
-    return cells.byte(0) == _QUOTE
+    strings: Mask = cells.byte(0) == _QUOTE
+    return strings
 
 
 def payload(cells: Cells) -> Cells:

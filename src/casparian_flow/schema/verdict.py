@@ -51,9 +51,7 @@ def decide(
     if plain.cells and not fixed:
         opinions.append(_on_text(plain))
     found = _unify(opinions, rounded) if opinions else _Opinion("string", note="no values" if plain.cells == 0 else "")
-    return ColumnVerdict(
-        name, found.type, found.format, found.note, original, _ruled_out(plain) + _ruled_out(tagged)
-    )
+    return ColumnVerdict(name, found.type, found.format, found.note, original, _ruled_out(plain) + _ruled_out(tagged))
 
 
 def _ruled_out(state: Elimination) -> tuple[tuple[str, tuple[Example, ...]], ...]:
@@ -67,11 +65,11 @@ def _ruled_out(state: Elimination) -> tuple[tuple[str, tuple[Example, ...]], ...
 
 def _on_text(state: Elimination) -> _Opinion:
     if sum(word.count for word in state.words.values()) == state.cells:
-        listed = ", ".join(repr(word) for word in state.words)
+        listed = ", ".join(repr(word) for word in sorted(state.words))
         return _Opinion("string", note=f"holds nothing but {listed}")
     found = _first_open(state)
     if state.words and found.type != "string":
-        listed = ", ".join(f"{word!r} ({known.count})" for word, known in state.words.items())
+        listed = ", ".join(f"{word!r} ({known.count})" for word, known in sorted(state.words.items()))
         return _Opinion("string", note=f"would be {_described(found)} if {listed} were null")
     return found
 
