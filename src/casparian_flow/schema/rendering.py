@@ -37,7 +37,17 @@ def as_text(array: pa.Array, *, tagged: bool = False) -> pa.Array:
         return pa.array([None if value is None else value.hex() for value in array.to_pylist()], pa.string())
     if pt.is_nested(kind):
         return pa.array([_nested(value) for value in array.to_pylist()], pa.string())
+    if pt.is_decimal(kind):
+        return _plain_decimals(array)
     return array.cast(pa.string())
+
+
+def _plain_decimals(array: pa.Array) -> pa.Array:
+    """Decimals without an exponent, which Arrow writes for very small ones."""
+    texts = array.cast(pa.string())
+    if not pc.any(pc.match_substring(texts, "E")).as_py():
+        return texts
+    return pa.array([None if value is None else f"{value:f}" for value in array.to_pylist()], pa.string())
 
 
 def json_text(array: pa.Array) -> pa.Array:

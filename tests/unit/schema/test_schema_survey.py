@@ -161,7 +161,11 @@ def test_a_fixed_type_that_does_not_exist_is_the_parsers_fault() -> None:
         (pa.array([1]), pa.array(["x"]), "string"),
         (pa.array([1]), pa.array([None], pa.string()), "int64"),
         (pa.array([1]), pa.nulls(3), "int64"),
-        (pa.array([1], pa.timestamp("us", "UTC")), pa.array([1], pa.timestamp("s", "Europe/Rome")), "timestamp_tz(UTC)"),
+        (
+            pa.array([1], pa.timestamp("us", "UTC")),
+            pa.array([1], pa.timestamp("s", "Europe/Rome")),
+            "timestamp_tz(UTC)",
+        ),
         (pa.array([[1]]), pa.array([[2]]), "list<int64>"),
     ],
 )
@@ -187,11 +191,13 @@ def test_a_file_with_a_header_only_still_has_columns() -> None:
 
 def test_a_draft_carries_formats_notes_and_original_headers() -> None:
     fields = [
-        pa.field("sold_on", pa.string(), metadata={FIELD_ORIGINAL: "Sold on".encode()}),
+        pa.field("sold_on", pa.string(), metadata={FIELD_ORIGINAL: b"Sold on"}),
         pa.field("amount", pa.string()),
     ]
     arrays = [pa.array(["31/12/2024"]), pa.array(["N/A"])]
-    contract = draft_contract("sales", Survey.of(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))), version=4)
+    contract = draft_contract(
+        "sales", Survey.of(pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))), version=4
+    )
     sold_on, amount = contract.columns
     assert (contract.table, contract.version) == ("sales", 4)
     assert (sold_on.type, sold_on.format, sold_on.original) == ("date", "%d/%m/%Y", "Sold on")
