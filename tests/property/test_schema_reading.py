@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pyarrow as pa
 from hypothesis import example, given, settings
@@ -22,9 +22,44 @@ NUMBERS = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str),
     st.integers(0, 10**6).map(lambda number: f"{number:012d}"),
     st.sampled_from(
-        "0 -0 -0.0 +5 5. .5 -.5 . - -. 1e5 1E+5 1e 1e400 1e-400 0e9 0.00000000 007 00 0x1F 1_0 nan inf Infinity 0.1 "
-        "9007199254740993 9007199254740992 9007199254740993.0 1.50000000000000000000 0.10000000000000001 4e-324 "
-        "2.5e-324 1.7976931348623157e308 123456789012345678 0.30000000000000004 1٣".split()
+        [
+            "0",
+            "-0",
+            "-0.0",
+            "+5",
+            "5.",
+            ".5",
+            "-.5",
+            ".",
+            "-",
+            "-.",
+            "1e5",
+            "1E+5",
+            "1e",
+            "1e400",
+            "1e-400",
+            "0e9",
+            "0.00000000",
+            "007",
+            "00",
+            "0x1F",
+            "1_0",
+            "nan",
+            "inf",
+            "Infinity",
+            "0.1",
+            "9007199254740993",
+            "9007199254740992",
+            "9007199254740993.0",
+            "1.50000000000000000000",
+            "0.10000000000000001",
+            "4e-324",
+            "2.5e-324",
+            "1.7976931348623157e308",
+            "123456789012345678",
+            "0.30000000000000004",
+            "1٣",
+        ]
     ),
     st.just(""),
     SOUP,
@@ -81,15 +116,19 @@ def test_decimal_takes_exactly_the_numbers_it_holds_without_rounding(
 
 
 def _fits_decimal(number: Decimal, precision: int, scale: int) -> bool:
-    scaled = number.scaleb(scale) if number else Decimal(0)
+    scaled = Decimal(number).scaleb(scale) if number else Decimal(0)
     return scaled == int(scaled) and abs(int(scaled)) < 10**precision
 
 
 DAYS = st.one_of(
     st.dates().map(date.isoformat),
     st.dates().map(lambda day: f"{day:%d/%m/}{day.year:04d}"),
-    st.tuples(st.integers(0, 2500), st.integers(0, 14), st.integers(0, 33)).map("{0[0]:04d}-{0[1]:02d}-{0[2]:02d}".format),
-    st.sampled_from(["2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2024-2-9", "20240229", "2024-02-29 ", ""]),
+    st.tuples(st.integers(0, 2500), st.integers(0, 14), st.integers(0, 33)).map(
+        "{0[0]:04d}-{0[1]:02d}-{0[2]:02d}".format
+    ),
+    st.sampled_from(
+        ["2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2024-2-9", "20240229", "2024-02-29 ", ""]
+    ),
     SOUP,
 )
 
@@ -121,9 +160,7 @@ MOMENTS = st.builds(
     st.sampled_from(["", ":00", ":59", ":60", ":07.5", ":07.123456789", ":07.1234567890", ":07.", ":7"]),
     st.sampled_from(["", "", "", "Z", "+02:00", "-0530", "+14", "+2", "+24:00", "-00:00", "z"]),
 )
-MOMENT = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
-)
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 EPOCH = datetime(1970, 1, 1)
 
 
@@ -170,3 +207,45 @@ def test_a_cell_is_read_alike_in_a_slice_and_alone(texts: list[str | None], data
         values, _ = cast_column(whole, column)
         parts = [cast_column(whole.slice(0, cut), column)[0], cast_column(whole.slice(cut), column)[0]]
         assert pa.concat_arrays(parts).equals(values)
+
+
+COLUMNS = st.one_of(
+    st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=20).map(
+        lambda values: pa.array(values, pa.int64())
+    ),
+    st.lists(st.none() | st.floats() | st.integers(-(2**54), 2**54).map(float), min_size=1, max_size=20).map(
+        lambda values: pa.array(values, pa.float64())
+    ),
+    st.lists(st.none() | st.decimals(-(10**20), 10**20, places=3), min_size=1, max_size=20).map(
+        lambda values: pa.array(values, pa.decimal128(38, 3))
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(COLUMNS, st.sampled_from(["int64", "float64", "decimal(25,5)", "decimal(6,1)"]))
+def test_a_typed_number_is_cast_only_if_it_stays_the_same_number(column: pa.Array, type_name: str) -> None:
+    values, failed = cast_column(column, ContractColumn("c", type_name))
+    values.validate(full=True)
+    for at, (before, after) in enumerate(zip(column.to_pylist(), values.to_pylist(), strict=True)):
+        bad = failed is not None and bool(failed[at])
+        number = None if before is None else Decimal(repr(before) if isinstance(before, float) else before)
+        if number is None or bad or not number.is_finite():
+            assert after is None or column.type == values.type
+            assert bad == (number is not None and _cannot_hold(number, type_name, before))
+        else:
+            assert Decimal(repr(after) if isinstance(after, float) else after) == number
+            assert not _cannot_hold(number, type_name, before)
+
+
+def _cannot_hold(number: Decimal, type_name: str, before: object) -> bool:
+    if type_name == "float64":
+        return not isinstance(before, float) and Decimal(repr(float(number))) != number
+    if not number.is_finite():
+        return True
+    if type_name == "int64":
+        return not (number == int(number) and -(2**63) <= number < 2**63)
+    precision, scale = (25, 5) if type_name == "decimal(25,5)" else (6, 1)
+    with localcontext() as context:
+        context.prec = 1000
+        return not _fits_decimal(number, precision, scale)

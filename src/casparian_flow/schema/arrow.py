@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from functools import lru_cache
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.errors import ParserFailed
+from casparian_flow.core.errors import ParserFailed, UsageError
 from casparian_flow.core.types import ColumnType, parse_type
+from casparian_flow.schema.rendering import as_text
 from casparian_flow.sdk.emit import FIELD_TYPE
 
 JSON = b"json"
@@ -52,7 +54,8 @@ def _build(kind: ColumnType) -> pa.DataType:
 def type_name(kind: pa.DataType) -> str:
     """The contract type for an Arrow type, the widest of its kind; raises ParserFailed if there is none.
 
-    uint64 is answered as `int64`: whether its values fit is for `normalise` to see.
+    uint64 is answered as `int64`: whether its values fit is for `normalise` to see, and so is whether the names
+    inside a struct can be written in a type name.
     """
     target = _target(kind)
     if name := _NAMES.get(str(target)):
@@ -67,7 +70,7 @@ def type_name(kind: pa.DataType) -> str:
     return f"struct<{fields}>"
 
 
-def _target(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911 - one line per family of Arrow types
+def _target(kind: pa.DataType) -> pa.DataType:
     if isinstance(kind, pa.BaseExtensionType):
         return _target(kind.storage_type)
     if pt.is_dictionary(kind) or pt.is_run_end_encoded(kind):
@@ -116,59 +119,71 @@ def arrow_field(name: str, type_name: str, *, nullable: bool = True) -> pa.Field
 
 def arrow_schema(contract: Contract) -> pa.Schema:
     """The contract's columns as Arrow fields, in the contract's order."""
-    return pa.schema(
-        [arrow_field(column.name, column.type, nullable=column.nullable) for column in contract.columns]
-    )
+    return pa.schema([arrow_field(column.name, column.type, nullable=column.nullable) for column in contract.columns])
 
 
 def normalise(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The same rows in types of the contract language, nothing lost; metadata is kept.
 
     A column with values that its contract type cannot hold (a uint64 beyond int64, a time beyond the nanosecond
-    range) becomes a decimal or its text.
+    range) becomes a decimal or its text; nested types that no type name can say become `json`. Raises ParserFailed
+    for types that nothing can hold, and when two columns have one name.
     """
-    if all(field.type == _target(field.type) for field in batch.schema):
+    names = batch.schema.names
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ParserFailed(f"the parser yields two columns of one name: {', '.join(twice)}")
+    if all(_is_spoken(field.type) for field in batch.schema):
         return batch
     columns, fields = [], []
     for field, column in zip(batch.schema, batch.columns, strict=True):
-        changed = _normalise(column, field.name)
+        try:
+            changed = _normalise(column)
+        except (pa.ArrowNotImplementedError, pa.ArrowTypeError, ValueError) as exc:
+            raise ParserFailed(f"column {field.name!r} of Arrow's {field.type} cannot be read", why=str(exc)) from exc
+        is_json = pt.is_string(changed.type) and _becomes_json(field.type)
+        metadata = cast("dict[bytes, bytes] | None", field.metadata)
         columns.append(changed)
-        fields.append(field.with_type(changed.type).with_metadata(_metadata(field)))
+        fields.append(
+            pa.field(field.name, changed.type, True, {**(metadata or {}), FIELD_TYPE: JSON} if is_json else metadata)
+        )
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, batch.schema.metadata))
 
 
-def _metadata(field: pa.Field) -> dict[bytes, bytes] | None:
-    metadata = cast("dict[bytes, bytes] | None", field.metadata)
-    if getattr(field.type, "extension_name", "") == "arrow.json":
-        return {**(metadata or {}), FIELD_TYPE: JSON}
-    return metadata
+@lru_cache(maxsize=1024)
+def _is_spoken(kind: pa.DataType) -> bool:
+    """Whether the type is one of the contract language as it stands."""
+    if kind != _target(kind):
+        return False
+    return not pt.is_nested(kind) or _can_be_named(kind)
 
 
-def _normalise(column: pa.Array, name: str) -> pa.Array:
+def _can_be_named(kind: pa.DataType) -> bool:
+    try:
+        return bool(arrow_type(type_name(kind)) == kind)
+    except UsageError:
+        return False
+
+
+def _becomes_json(kind: pa.DataType) -> bool:
+    return getattr(kind, "extension_name", "") == "arrow.json" or bool(pt.is_nested(kind))
+
+
+def _normalise(column: pa.Array) -> pa.Array:
+    if isinstance(column.type, pa.BaseExtensionType):
+        return _normalise(column.storage)
+    if pt.is_dictionary(column.type):
+        return _normalise(column.dictionary_decode())
+    if pt.is_run_end_encoded(column.type):
+        return _normalise(pc.run_end_decode(column))
     target = _target(column.type)
+    if pt.is_nested(target) and not _can_be_named(target):
+        return as_text(column)
     if column.type == target:
         return column
-    if isinstance(column.type, pa.BaseExtensionType):
-        return _normalise(column.storage, name)
-    if pt.is_dictionary(column.type):
-        return _normalise(column.dictionary_decode(), name)
-    if pt.is_run_end_encoded(column.type):
-        return _normalise(pc.run_end_decode(column), name)
     try:
         return column.cast(target)
-    except pa.ArrowInvalid:
-        return _beyond(column)
-    except (pa.ArrowNotImplementedError, pa.ArrowTypeError) as exc:
-        raise ParserFailed(f"column {name!r} of Arrow's {column.type} cannot be read", why=str(exc)) from exc
-
-
-def _beyond(column: pa.Array) -> pa.Array:
-    """What holds values that the contract type of their column cannot."""
-    if pt.is_unsigned_integer(column.type):
-        return column.cast(pa.decimal128(20, 0))
-    if pt.is_timestamp(column.type):
-        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%S%Ez" if column.type.tz else "%Y-%m-%dT%H:%M:%S")
-    if pt.is_nested(column.type):
-        values: list[Any] = column.to_pylist()
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
-    return column.cast(pa.string())
+    except pa.ArrowInvalid:  # a value that the type cannot hold
+        if pt.is_unsigned_integer(column.type):
+            return column.cast(pa.decimal128(20, 0))
+        return as_text(column)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Context, Decimal
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +17,8 @@ from casparian_flow.schema.readers import read_text
 from casparian_flow.schema.rendering import as_text
 from casparian_flow.schema.tagged import read_tagged
 
+_EXACT_FLOATS = 1 << 53
+_WIDE = Context(prec=80)
 _NUMBERS = frozenset({"int64", "float64", "decimal"})
 
 
@@ -35,9 +39,7 @@ def cast_column(array: pa.Array, column: ContractColumn, *, tagged: bool = False
     return found.values, found.failed
 
 
-def _cast_text(
-    array: pa.Array, kind: ColumnType, pattern: str | None, *, tagged: bool
-) -> tuple[pa.Array, Mask | None]:
+def _cast_text(array: pa.Array, kind: ColumnType, pattern: str | None, *, tagged: bool) -> tuple[pa.Array, Mask | None]:
     if kind.name == "string" and not tagged:
         return array, None
     dense = Cells(array.drop_null() if array.null_count else array)
@@ -71,16 +73,7 @@ def _cast_native(array: pa.Array, kind: ColumnType, target: pa.DataType) -> Read
     if pt.is_timestamp(array.type) and array.type.tz and kind.name == "timestamp_tz":
         return Reading(array.cast(target))
     if kind.name in _NUMBERS and _is_number(array.type):
-        try:
-            exact = array.cast(target)
-            if pt.is_integer(array.type) and pt.is_floating(target) and not _fits_float(array):
-                raise pa.ArrowInvalid("rounded")
-        except pa.ArrowInvalid:
-            exact = None  # some value would change: number by number below
-        if exact is not None and not (pt.is_floating(array.type) or pt.is_decimal(array.type)):
-            return Reading(exact)
-        values, failed = _cast_text(_plain(as_text(array), array.type, kind), kind, None, tagged=False)
-        return Reading(values, failed)
+        return _cast_number(array, kind, target)
     return _fail_all(array, target)
 
 
@@ -88,17 +81,44 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind))
 
 
+def _cast_number(array: pa.Array, kind: ColumnType, target: pa.DataType) -> Reading:
+    """Arrow's own cast where it is known to be exact, else number by number."""
+    is_exact = pt.is_integer(target) or (pt.is_decimal(target) and not pt.is_floating(array.type))
+    if is_exact or (pt.is_integer(array.type) and _fits_float(array)):
+        try:
+            return Reading(array.cast(target))
+        except pa.ArrowInvalid:
+            pass  # at least one number would change; which ones is found below
+    numbers = [_exact(value, kind) for value in array.to_pylist()]
+    values = pa.array(numbers, target)
+    failed = as_mask(pc.and_(array.is_valid(), values.is_null()))
+    return Reading(values, failed) if failed.any() else Reading(values)
+
+
+def _exact(value: float | Decimal | None, kind: ColumnType) -> int | float | Decimal | None:
+    """The number in another type, None if it would change. A float is the number that its shortest text says."""
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value or 0)
+    if value is None or not number.is_finite():
+        return None
+    if kind.name == "float64":
+        return float(number) if Decimal(repr(float(number))) == number else None
+    precision, scale = (19, 0) if kind.name == "int64" else (int(kind.args[0]), int(kind.args[1]))
+    digits = number.as_tuple()
+    exponent = int(digits.exponent)
+    if number and number.adjusted() >= precision - scale:
+        return None
+    if -exponent > scale and any(digits.digits[exponent + scale :]):
+        return None
+    if kind.name == "int64":
+        return int(number) if -(2**63) <= int(number) < 2**63 else None
+    return number.quantize(Decimal(1).scaleb(-scale), context=_WIDE)
+
+
 def _fits_float(array: pa.Array) -> bool:
     """Whether every whole number is one that a float can hold, together with its neighbours."""
     extremes = pc.min_max(array)
-    return -(1 << 53) <= extremes["min"].as_py() and extremes["max"].as_py() <= 1 << 53
-
-
-def _plain(texts: pa.Array, source: pa.DataType, kind: ColumnType) -> pa.Array:
-    """The text of numbers as the target's reader takes it: a whole number loses its point and zeros."""
-    if kind.name == "int64" and (pt.is_floating(source) or pt.is_decimal(source)):
-        return pc.replace_substring_regex(texts, r"\.0*$", "")
-    return texts
+    low, high = extremes["min"].as_py(), extremes["max"].as_py()
+    return bool(-_EXACT_FLOATS <= low <= high <= _EXACT_FLOATS)
 
 
 def _as_json(array: pa.Array) -> pa.Array:

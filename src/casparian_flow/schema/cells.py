@@ -45,7 +45,8 @@ class Cells:
     @cached_property
     def starts(self) -> npt.NDArray[np.int32]:
         """Where in `data` each cell begins."""
-        return self._offsets[:-1] - self._offsets[0]
+        starts: npt.NDArray[np.int32] = self._offsets[:-1] - self._offsets[0]
+        return starts
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int32]:
@@ -78,7 +79,8 @@ class Cells:
         if rows is None and self.shortest == self.longest == length:
             return np.ascontiguousarray(self.data.reshape(len(self), length).T)
         starts = self.starts if rows is None else self.starts[rows]
-        return self.data[np.arange(length)[:, None] + starts]
+        block: Bytes = self.data[np.arange(length)[:, None] + starts]
+        return block
 
     def where(self, mask: Mask) -> Cells:
         """Only the cells that the mask names."""

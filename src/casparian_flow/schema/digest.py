@@ -103,4 +103,4 @@ class RowDigest:
         self._hasher.update(data)
 
     def _bytes(self, values: np.ndarray[tuple[int], np.dtype[np.generic]]) -> None:
-        self._hasher.update(np.ascontiguousarray(values).view(np.uint8))
+        self._hasher.update(values.tobytes())

@@ -8,7 +8,6 @@ them, only earlier positions could change anything, so later cells are no longer
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 
 import msgspec
@@ -17,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from casparian_flow.core.types import ColumnType, parse_type
+from casparian_flow.schema.candidates import KEYS, NUMERIC, TAGGED_TEMPORAL, TEMPORAL, Candidate, glance
 from casparian_flow.schema.cells import Cells, Ints, Mask, as_mask
-from casparian_flow.schema.layouts import DATES, ISO_DATE, ISO_TIMES
 from casparian_flow.schema.numbers import beyond_int64, measure_decimal, read_float64, read_int64
-from casparian_flow.schema.readers import read_text
+from casparian_flow.schema.readers import read_boolean, read_text
 from casparian_flow.schema.tagged import are_strings, payload
 
 EXAMPLES = 3
@@ -29,33 +28,7 @@ NULL_WORDS = ("NULL", "NA", "\\N", "-", "N/A", "")
 """Texts that often stand for null: they rule types out, but are told apart so that the note can name them."""
 _PROBE = 64
 _EXACT_FLOATS = 1 << 53
-_NUMERIC = ("int64", "float64", "decimal", "whole")
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One way to read a column. `key` names it in states and reasons."""
-
-    type: str
-    format: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The type, with its format where it has one."""
-        return f"{self.type} {self.format}" if self.format else self.type
-
-
-_ISO = tuple(Candidate(name) for name in ("date", "time", "timestamp", "timestamp_tz"))
-_OTHER_DATES = tuple(form for form in DATES if form != ISO_DATE)
-_FORMATTED = tuple(Candidate("date", form) for form in _OTHER_DATES) + tuple(
-    Candidate("timestamp", f"{form} {time}") for form in _OTHER_DATES for time in ISO_TIMES
-)
-TEXT_CANDIDATES = (Candidate("boolean"), *_ISO, *_FORMATTED)
-TAGGED_CANDIDATES = (Candidate("boolean"), *_ISO, Candidate("string"))
-ALL_KEYS = {
-    False: (*_NUMERIC[:3], *(candidate.key for candidate in TEXT_CANDIDATES)),
-    True: (*_NUMERIC[:3], *(candidate.key for candidate in TAGGED_CANDIDATES)),
-}
+_WHOLE = "whole"
 
 
 class Example(msgspec.Struct, frozen=True, order=True, array_like=True):
@@ -64,6 +37,10 @@ class Example(msgspec.Struct, frozen=True, order=True, array_like=True):
     source: str
     row: int
     value: str
+
+
+Examples = tuple[Example, ...]
+SharedExamples = list[tuple[Examples, list[str]]]
 
 
 class Word(msgspec.Struct, frozen=True, array_like=True):
@@ -82,11 +59,18 @@ class Elimination(msgspec.Struct):
 
     tagged: bool = False
     cells: int = 0
-    ruled: dict[str, list[Example]] = {}
+    ruled: dict[str, Examples] = {}
     whole: int = 0
     scale: int = 0
     zones: list[str] = []
     words: dict[str, Word] = {}
+
+    def shared(self) -> SharedExamples:
+        """The counter-examples with the candidates that share them, in a fixed order."""
+        groups: dict[Examples, list[str]] = {}
+        for key, examples in self.ruled.items():
+            groups.setdefault(examples, []).append(key)
+        return sorted((examples, sorted(keys)) for examples, keys in groups.items())
 
     def is_open(self, key: str) -> bool:
         """Whether no value has ruled the candidate out."""
@@ -105,7 +89,9 @@ class Elimination(msgspec.Struct):
 
     def merge(self, other: Elimination) -> Elimination:
         """The state of both columns' cells together."""
-        keys = sorted({*self.ruled, *other.ruled})
+        if not (self.cells and other.cells):
+            known = self if self.cells else other
+            return msgspec.structs.replace(known, ruled=dict(known.ruled), words=dict(known.words))
         words = {**self.words, **other.words}
         for word in self.words.keys() & other.words.keys():
             mine, theirs = self.words[word], other.words[word]
@@ -113,7 +99,7 @@ class Elimination(msgspec.Struct):
         merged = Elimination(
             tagged=self.tagged,
             cells=self.cells + other.cells,
-            ruled={key: _smallest(self.ruled.get(key, []), other.ruled.get(key, [])) for key in keys},
+            ruled=_merged(self.ruled, other.ruled),
             whole=max(self.whole, other.whole),
             scale=max(self.scale, other.scale),
             zones=sorted({*self.zones, *other.zones})[:2],
@@ -127,21 +113,19 @@ class Elimination(msgspec.Struct):
         if not self.is_open("decimal"):
             self.whole = self.scale = 0
             if not self.is_open("float64"):
-                self.ruled.pop("whole", None)
+                self.ruled.pop(_WHOLE, None)
         if not self.is_open("timestamp_tz"):
             self.zones = []
-        if not any(map(self.is_open, ALL_KEYS[self.tagged])):
+        if not any(map(self.is_open, KEYS[self.tagged])):
             self.words = {}
-        self.ruled = dict(sorted(self.ruled.items()))
-        self.words = dict(sorted(self.words.items()))
 
     def _may_learn(self, source: str, first: int) -> bool:
         return bool(self._wanted(source, first))
 
     def _wanted(self, source: str, first: int) -> set[str]:
-        wanted = {key for key in ALL_KEYS[self.tagged] if self._is_wanted(key, source, first)}
-        if (self.is_open("float64") or self.is_open("decimal")) and self._is_wanted("whole", source, first):
-            wanted.add("whole")
+        wanted = {key for key in KEYS[self.tagged] if self._is_wanted(key, source, first)}
+        if (self.is_open("float64") or self.is_open("decimal")) and self._is_wanted(_WHOLE, source, first):
+            wanted.add(_WHOLE)
         return wanted
 
     def _is_wanted(self, key: str, source: str, first: int) -> bool:
@@ -155,10 +139,26 @@ class Elimination(msgspec.Struct):
         if not len(cells):
             return
         wanted = self._wanted(source, int(rows[0]))
+        wanted -= self._glance(cells, rows, source, wanted)
         failures = self._failures_tagged(cells, wanted) if self.tagged else self._failures(cells, wanted)
         for key, failed in failures:
             if failed is not None:
                 self._rule_out(key, failed, cells, rows, source)
+
+    def _glance(self, cells: Cells, rows: Ints, source: str, wanted: set[str]) -> set[str]:
+        """Let the first few cells alone rule out what none of them could be: most candidates never need more."""
+        few = rows[: EXAMPLES + 1].tolist()
+        if sorted(set(few)) != few:  # rows repeat: which cells come first is not known here
+            return set()
+        texts = cells.array[:EXAMPLES].to_pylist()
+        possible = frozenset().union(*(glance(text, tagged=self.tagged) for text in texts))
+        examples = tuple(
+            Example(source, row, text[:LONGEST_EXAMPLE]) for row, text in zip(few[:EXAMPLES], texts, strict=True)
+        )
+        ruled = wanted - possible - {_WHOLE}
+        for key in ruled:
+            self.ruled[key] = _smallest(self.ruled.get(key, ()), examples)
+        return ruled
 
     def _rule_out(self, key: str, failed: Mask, cells: Cells, rows: Ints, source: str) -> None:
         at = np.flatnonzero(failed)
@@ -166,10 +166,10 @@ class Elimination(msgspec.Struct):
             return
         limit = rows[at[min(EXAMPLES, len(at)) - 1]]  # rows may repeat: all cells of the last row compete
         at = at[rows[at] <= limit]
-        found = [
+        found = {
             Example(source, int(rows[row]), str(cells.array[int(row)].as_py())[:LONGEST_EXAMPLE]) for row in at.tolist()
-        ]
-        self.ruled[key] = _smallest(self.ruled.get(key, []), found)
+        }
+        self.ruled[key] = _smallest(self.ruled.get(key, ()), tuple(sorted(found)[:EXAMPLES]))
 
     def _set_words_aside(self, cells: Cells, rows: Ints, source: str) -> tuple[Cells, Ints]:
         first, lengths = cells.byte(0), cells.lengths
@@ -193,18 +193,20 @@ class Elimination(msgspec.Struct):
     def _failures(self, cells: Cells, wanted: set[str]) -> Iterator[tuple[str, Mask | None]]:
         """For each wanted candidate, which plain cells rule it out."""
         yield from self._number_failures(cells, wanted)
-        for candidate in TEXT_CANDIDATES:
+        if "boolean" in wanted:
+            yield "boolean", read_boolean(cells).failed
+        for candidate in TEMPORAL:
             if candidate.key in wanted:
-                yield candidate.key, self._temporal_or_boolean(cells, candidate)
+                yield candidate.key, self._temporal(cells, candidate)
 
-    def _temporal_or_boolean(self, cells: Cells, candidate: Candidate) -> Mask | None:
+    def _temporal(self, cells: Cells, candidate: Candidate) -> Mask | None:
         failed = read_text(cells, _parsed(candidate.type), candidate.format).failed
         if failed is None and candidate.type == "timestamp_tz" and self.is_open("timestamp_tz"):
             self.zones = sorted({*self.zones, *_zones(cells)})[:2]
         return failed
 
     def _number_failures(self, cells: Cells, wanted: set[str]) -> Iterator[tuple[str, Mask | None]]:
-        if not wanted.intersection(_NUMERIC):
+        if not wanted.intersection((*NUMERIC, _WHOLE)):
             return
         if "int64" in wanted:
             found = read_int64(cells)
@@ -221,8 +223,8 @@ class Elimination(msgspec.Struct):
             failed, whole, scale = measure_decimal(cells, are_numbers=is_number)
             self.whole, self.scale = max(self.whole, whole), max(self.scale, scale)
             yield "decimal", failed
-        if "whole" in wanted:
-            yield "whole", beyond_int64(cells)
+        if _WHOLE in wanted:
+            yield _WHOLE, beyond_int64(cells)
 
     def _whole_numbers(self, cells: Cells, values: pa.Array, wanted: set[str]) -> Iterator[tuple[str, Mask | None]]:
         """What columns of whole numbers within int64 mean to the wider types."""
@@ -251,16 +253,17 @@ class Elimination(msgspec.Struct):
     def _one_kind(self, cells: Cells, wanted: set[str], *, strings: bool) -> Iterator[tuple[str, Mask | None]]:
         everything = np.ones(len(cells), np.bool_)
         if strings:
-            for key in wanted.intersection((*_NUMERIC[:3], "boolean")):
+            for key in wanted.intersection((*NUMERIC, "boolean")):
                 yield key, everything
-            for candidate in _ISO:
+            for candidate in TAGGED_TEMPORAL:
                 if candidate.key in wanted:
-                    yield candidate.key, self._temporal_or_boolean(cells, candidate)
+                    yield candidate.key, self._temporal(cells, candidate)
             return
         yield from self._number_failures(cells, wanted)
-        for candidate in TAGGED_CANDIDATES:
-            if candidate.key in wanted:
-                yield candidate.key, read_text(cells, _parsed("boolean")).failed if candidate.type == "boolean" else everything
+        if "boolean" in wanted:
+            yield "boolean", read_boolean(cells).failed
+        for key in wanted.intersection(("string", *(candidate.key for candidate in TAGGED_TEMPORAL))):
+            yield key, everything
 
 
 @cache
@@ -285,5 +288,18 @@ def _zone(tail: str) -> str:
     return "UTC" if digits == "0000" else zone
 
 
-def _smallest(mine: list[Example], theirs: list[Example]) -> list[Example]:
-    return sorted({*mine, *theirs})[:EXAMPLES]
+def _smallest(mine: Examples, theirs: Examples) -> Examples:
+    return tuple(sorted({*mine, *theirs})[:EXAMPLES]) if mine else theirs
+
+
+def _merged(mine: dict[str, Examples], theirs: dict[str, Examples]) -> dict[str, Examples]:
+    """The smallest examples of each candidate; most candidates share theirs, so equal pairs are merged once."""
+    known: dict[tuple[int, int], Examples] = {}
+    merged = {}
+    for key in {**mine, **theirs}:
+        one, other = mine.get(key, ()), theirs.get(key, ())
+        pair = (id(one), id(other))
+        if pair not in known:
+            known[pair] = _smallest(one, other)
+        merged[key] = known[pair]
+    return merged

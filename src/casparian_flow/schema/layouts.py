@@ -46,7 +46,7 @@ def layout(pattern: str) -> Layout:
         elif directive in WIDTHS:
             places.append((directive, length))
             length += WIDTHS[directive]
-        elif pattern[at] == "%" and directive != "%" or not pattern[at].isascii():
+        elif (pattern[at] == "%" and directive != "%") or not pattern[at].isascii():
             raise UsageError(
                 f"format {pattern!r} cannot be read at {pattern[at : at + 2]!r}",
                 fix="use " + " ".join(f"%{known}" for known in (*WIDTHS, "z", "%")),
@@ -63,7 +63,7 @@ def layout(pattern: str) -> Layout:
 def layouts(type_name: str, pattern: str | None) -> tuple[Layout, ...]:
     """The layouts that a temporal type accepts: those of its ISO forms, or of the one pattern given."""
     if pattern is not None:
-        found = (layout(pattern),)
+        found: tuple[Layout, ...] = (layout(pattern),)
     elif type_name == "date":
         found = (layout(ISO_DATE),)
     elif type_name == "time":

@@ -97,7 +97,7 @@ def read_float64(cells: Cells) -> Reading:
 
 
 def _are_exact(cells: Cells, values: pa.Array) -> Mask | None:
-    """Which floats give their text back; None if all do. Every cell matches the pattern of numbers or is `inf`, `nan`."""
+    """Which floats give their text back; None if all do. Every cell is a number, `inf` or `nan`."""
     floats = values.to_numpy()
     with np.errstate(invalid="ignore"):
         size = np.abs(floats)
@@ -177,12 +177,10 @@ def beyond_int64(cells: Cells) -> Mask | None:
     """Which cells are whole numbers that int64 cannot hold; None if there are none."""
     if cells.longest < _WHOLE_LIMIT:
         return None
-    long = cells.lengths >= _WHOLE_LIMIT
-    wide = long & matching(cells, "^-?[1-9][0-9]{18,}$")
-    if not wide.any():
-        return None
-    at = np.flatnonzero(wide)
-    for row in at:
-        text = cells.array[int(row)].as_py()
-        wide[row] = len(text) > _WHOLE_LIMIT + 1 or not -(2**63) <= int(text) < 2**63
-    return wide if wide.any() else None
+    wide = cells.lengths >= _WHOLE_LIMIT
+    long = cells.where(wide)
+    whole = matching(long, "^-?[1-9][0-9]{18,}$")
+    for row in np.flatnonzero(whole & (long.lengths <= _WHOLE_LIMIT + 1)).tolist():
+        whole[row] = not -(2**63) <= int(long.array[row].as_py()) < 2**63
+    wide[wide] = whole
+    return wide if whole.any() else None

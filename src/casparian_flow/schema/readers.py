@@ -111,5 +111,3 @@ def _has_shape(value: object, kind: ColumnType) -> bool:
             return isinstance(value, float) or (isinstance(value, int) and int(float(value)) == value)
         case _:
             return False
-
-

@@ -20,7 +20,9 @@ LONGEST_RAW = 64 << 10
 LONGEST_OBSERVED = 200
 LONGEST_SHAPE = 40
 
-ERROR = pa.struct([("code", pa.string()), ("column", pa.string()), ("expected", pa.string()), ("observed", pa.string())])
+ERROR = pa.struct(
+    [("code", pa.string()), ("column", pa.string()), ("expected", pa.string()), ("observed", pa.string())]
+)
 REJECTION_SCHEMA = pa.schema(
     [
         ("level", pa.string()),
@@ -41,7 +43,10 @@ REJECTION_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class ColumnFault:
-    """Rows of one batch that fail for one reason in one column. `observed` is the column's text, None if absent."""
+    """Rows of one batch that fail for one reason in one column.
+
+    `observed` is the text of the failing values, one for each row that `failed` names; None where there is none.
+    """
 
     code: str
     column: str
@@ -128,7 +133,7 @@ def rejections_of_records(records: Sequence[Rejected], *, contract_version: int 
         code=pa.array(codes, pa.string()),
         column=pa.array([""] * len(records), pa.string()),
         message=pa.array(messages, pa.string()),
-        errors=_single_errors(codes, messages),
+        errors=_single_errors(codes, [_preview(record) for record in records]),
         raw=pa.array([None if record.raw is None else record.raw[:LONGEST_RAW] for record in records], pa.binary()),
         start=pa.array([record.start for record in records], pa.int64()),
         end=pa.array([record.end for record in records], pa.int64()),
@@ -136,6 +141,11 @@ def rejections_of_records(records: Sequence[Rejected], *, contract_version: int 
         shape=pa.array([""] * len(records), pa.string()),
         contract_version=pa.array([contract_version] * len(records), pa.int32()),
     )
+
+
+def _preview(record: Rejected) -> str:
+    """The beginning of what was there, or what is said about it."""
+    return record.message if record.raw is None else record.raw[:LONGEST_OBSERVED].decode("utf-8", "backslashreplace")
 
 
 def _assemble(count: int, **columns: pa.Array | None) -> pa.RecordBatch:
@@ -162,8 +172,10 @@ def _errors(faults: Sequence[ColumnFault], rows: Ints) -> pa.Array:
         if fault.observed is None:
             observed = pa.nulls(count, pa.string())
         else:
-            observed = pc.utf8_slice_codeunits(fault.observed.take(pa.array(at)), 0, LONGEST_OBSERVED)
-        constants = [pa.repeat(pa.scalar(text, pa.string()), count) for text in (fault.code, fault.column, fault.expected)]
+            observed = pc.utf8_slice_codeunits(fault.observed, 0, LONGEST_OBSERVED)
+        constants = [
+            pa.repeat(pa.scalar(text, pa.string()), count) for text in (fault.code, fault.column, fault.expected)
+        ]
         parts.append(pa.StructArray.from_arrays([*constants, observed], fields=list(ERROR)))
         owners.append(at)
     row_of = np.concatenate(owners)
@@ -173,10 +185,10 @@ def _errors(faults: Sequence[ColumnFault], rows: Ints) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), flat, type=REJECTION_SCHEMA.field("errors").type)
 
 
-def _single_errors(codes: Sequence[str], messages: Sequence[str]) -> pa.Array:
+def _single_errors(codes: Sequence[str], observed: Sequence[str]) -> pa.Array:
     rows = [
-        [{"code": code, "column": None, "expected": None, "observed": message[:LONGEST_OBSERVED]}]
-        for code, message in zip(codes, messages, strict=True)
+        [{"code": code, "column": None, "expected": None, "observed": text[:LONGEST_OBSERVED]}]
+        for code, text in zip(codes, observed, strict=True)
     ]
     return pa.array(rows, REJECTION_SCHEMA.field("errors").type)
 

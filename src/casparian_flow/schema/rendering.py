@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from casparian_flow.schema.tagged import json_text
+from casparian_flow.schema.cells import as_mask
 
 _TRAILING_ZEROS = r"(\.[0-9]*?)0+(Z?)$"
+_ESCAPED = r'["\\\x00-\x1f]'
 _BARE_POINT = r"\.(Z?)$"
 
 
@@ -26,16 +27,39 @@ def as_text(array: pa.Array, *, tagged: bool = False) -> pa.Array:
     if pt.is_string(kind):
         return array
     if pt.is_timestamp(kind) or pt.is_time(kind):
-        instants = array.cast(pa.timestamp("ns", tz="UTC")) if pt.is_timestamp(kind) and kind.tz else array
+        zoned = pt.is_timestamp(kind) and kind.tz is not None
+        instants = array.cast(pa.timestamp(kind.unit, tz="UTC")) if zoned else array
         trimmed = pc.replace_substring_regex(instants.cast(pa.string()), _TRAILING_ZEROS, r"\1\2")
         return pc.replace_substring_regex(trimmed, _BARE_POINT, r"\1")
     if pt.is_duration(kind):
         return array.cast(pa.int64()).cast(pa.string())
-    if pt.is_binary(kind):
+    if pt.is_binary(kind) or pt.is_large_binary(kind):
         return pa.array([None if value is None else value.hex() for value in array.to_pylist()], pa.string())
     if pt.is_nested(kind):
         return pa.array([_nested(value) for value in array.to_pylist()], pa.string())
+    if pt.is_decimal(kind):
+        return _plain_decimals(array)
     return array.cast(pa.string())
+
+
+def _plain_decimals(array: pa.Array) -> pa.Array:
+    """Decimals without an exponent, which Arrow writes for very small ones."""
+    texts = array.cast(pa.string())
+    if not pc.any(pc.match_substring(texts, "E")).as_py():
+        return texts
+    return pa.array([None if value is None else f"{value:f}" for value in array.to_pylist()], pa.string())
+
+
+def json_text(array: pa.Array) -> pa.Array:
+    """Tagged cells, nulls included, as ordinary JSON text."""
+    strings = pc.fill_null(pc.starts_with(array, '"'), False)
+    inner = pc.utf8_slice_codeunits(array, 1)
+    quoted = pc.binary_join_element_wise('"', inner, '"', "")
+    special = as_mask(pc.and_(strings, pc.fill_null(pc.match_substring_regex(inner, _ESCAPED), False)))
+    if special.any():
+        encoded = [msgspec.json.encode(text).decode() for text in inner.filter(pa.array(special)).to_pylist()]
+        quoted = pc.replace_with_mask(quoted, pa.array(special), pa.array(encoded, pa.string()))
+    return pc.if_else(strings, quoted, array)
 
 
 def _nested(value: Any) -> str | None:

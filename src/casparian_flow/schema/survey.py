@@ -4,64 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from casparian_flow.core.errors import InvariantBroken
+from casparian_flow.core.errors import ParserFailed, UsageError
+from casparian_flow.core.types import parse_type
 from casparian_flow.schema.arrow import normalise, type_name
 from casparian_flow.schema.cells import Ints
-from casparian_flow.schema.eliminate import Elimination
+from casparian_flow.schema.column_survey import ColumnSurvey, added
+from casparian_flow.schema.survey_wire import decode, encode
 from casparian_flow.schema.verdict import ColumnVerdict, decide
 from casparian_flow.sdk.emit import FIELD_ENCODING, FIELD_ORIGINAL, FIELD_TYPE
 
+MAX_COLUMNS = 10_000
+"""More columns in one output are refused: names that are really values would grow the state without bound."""
 _EXACT_FLOATS = 1 << 53
-
-
-class ColumnSurvey(msgspec.Struct):
-    """What is known of one column.
-
-    `places` is the sum of its position over all rows of the batches that have it, `rows` their number, `first` its
-    smallest position. `fixed` are types that the parser set, `native` Arrow types of values that came typed; both
-    count rows. `rounded` counts whole numbers that no float holds for sure.
-    """
-
-    first: int
-    rows: int = 0
-    places: int = 0
-    original: str | None = None
-    fixed: dict[str, int] = {}
-    native: dict[str, int] = {}
-    rounded: int = 0
-    plain: Elimination = msgspec.field(default_factory=Elimination)
-    tagged: Elimination = msgspec.field(default_factory=lambda: Elimination(tagged=True))
-
-    def merge(self, other: ColumnSurvey) -> ColumnSurvey:
-        """The same column over both sets of rows."""
-        originals = sorted(filter(None, {self.original, other.original}))
-        return ColumnSurvey(
-            first=min(self.first, other.first),
-            rows=self.rows + other.rows,
-            places=self.places + other.places,
-            original=originals[0] if originals else None,
-            fixed=_added(self.fixed, other.fixed),
-            native=_added(self.native, other.native),
-            rounded=self.rounded + other.rounded,
-            plain=self.plain.merge(other.plain),
-            tagged=self.tagged.merge(other.tagged),
-        )
-
-    def order(self, name: str) -> tuple[Fraction, int, str]:
-        """Where the column stands: by its mean position over all rows, then its smallest one, then its name."""
-        return Fraction(self.places, self.rows) if self.rows else Fraction(self.first), self.first, name
-
-
-def _added(mine: dict[str, int], theirs: dict[str, int]) -> dict[str, int]:
-    return {key: mine.get(key, 0) + theirs.get(key, 0) for key in sorted({*mine, *theirs})}
 
 
 @dataclass(slots=True)
@@ -90,6 +50,8 @@ class Survey:
     def add(self, batch: pa.RecordBatch, source_row: pa.Array | None = None, source: str = "") -> None:
         """Take in a batch. Without `source_row`, rows are numbered on from those taken in before."""
         batch = normalise(batch)
+        if len(self.columns.keys() | set(batch.schema.names)) > MAX_COLUMNS:
+            raise ParserFailed(f"an output has more than {MAX_COLUMNS} columns")
         if source_row is None:
             rows: Ints = np.arange(self.rows + 1, self.rows + 1 + batch.num_rows, dtype=np.int64)
         else:
@@ -108,7 +70,7 @@ class Survey:
         for name in {**self.columns, **other.columns}:
             mine, theirs = self.columns.get(name), other.columns.get(name)
             known = mine or theirs
-            assert known is not None  # noqa: S101 - the name comes from one of the two
+            assert known is not None
             blank = ColumnSurvey(first=known.first)
             merged[name] = (mine or blank).merge(theirs or blank)
         return Survey(merged, self.rows + other.rows)
@@ -131,16 +93,13 @@ class Survey:
 
     def to_bytes(self) -> bytes:
         """The state as MessagePack; equal states give equal bytes."""
-        return msgspec.msgpack.encode(_Wire(self.rows, [(name, self.columns[name]) for name in sorted(self.columns)]))
+        return encode(self.rows, self.columns)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Survey:
         """The survey that `to_bytes` wrote; raises InvariantBroken if it is none."""
-        try:
-            wire = msgspec.msgpack.decode(data, type=_Wire)
-        except msgspec.DecodeError as exc:
-            raise InvariantBroken("a survey cannot be read back", why=str(exc)) from exc
-        return cls(dict(wire.columns), wire.rows)
+        rows, columns = decode(data)
+        return cls(columns, rows)
 
     @classmethod
     def merged(cls, surveys: Iterable[Survey]) -> Survey:
@@ -149,11 +108,6 @@ class Survey:
         for survey in surveys:
             total = total.merge(survey)
         return total
-
-
-class _Wire(msgspec.Struct, array_like=True):
-    rows: int
-    columns: list[tuple[str, ColumnSurvey]]
 
 
 def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, rows: Ints, source: str) -> None:
@@ -167,12 +121,19 @@ def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, ro
         state.original = text if state.original is None else min(text, state.original)
     fixed = metadata.get(FIELD_TYPE)
     if fixed is not None:
-        state.fixed = _added(state.fixed, {fixed.decode("utf-8", "replace"): len(column)})
+        state.fixed = added(state.fixed, {_fixed_type(fixed, field.name): len(column)})
     elif not pt.is_string(column.type):
-        state.native = _added(state.native, {type_name(column.type): len(column)})
+        state.native = added(state.native, {type_name(column.type): len(column)})
         if pt.is_integer(column.type):
             far = pc.greater(pc.abs(column), _EXACT_FLOATS)
             state.rounded += pc.sum(far).as_py() or 0
     else:
         is_tagged = metadata.get(FIELD_ENCODING) == b"json"
         (state.tagged if is_tagged else state.plain).add(column, rows, source)
+
+
+def _fixed_type(name: bytes, column: str) -> str:
+    try:
+        return str(parse_type(name.decode("utf-8", "replace")))
+    except UsageError as exc:
+        raise ParserFailed(f"the parser gives column {column!r} a type that does not exist", why=exc.message) from exc

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from casparian_flow.core.types import ColumnType
 from casparian_flow.schema.arrow import arrow_type
-from casparian_flow.schema.cells import Cells, Mask, Reading, as_mask, nothing
+from casparian_flow.schema.cells import Cells, Mask, Reading, nothing
 from casparian_flow.schema.readers import read_nested, read_text
+from casparian_flow.schema.rendering import json_text
 
 _QUOTE = ord('"')
 _FROM_TEXT = frozenset({"string", "date", "time", "timestamp", "timestamp_tz", "binary"})
 _FROM_NUMBERS = frozenset({"boolean", "int64", "float64", "decimal"})
-_ESCAPED = r'["\\\x00-\x1f]'
 
 
 def are_strings(cells: Cells) -> Mask:
     """Which cells are JSON strings."""
-    return cells.byte(0) == _QUOTE
+    strings: Mask = cells.byte(0) == _QUOTE
+    return strings
 
 
 def payload(cells: Cells) -> Cells:
@@ -55,15 +55,3 @@ def read_tagged(cells: Cells, kind: ColumnType, pattern: str | None = None) -> R
         failed[wanted] = found.failed
     at = np.cumsum(wanted) - 1
     return Reading(found.values.take(pa.array(at, mask=~wanted)), failed)
-
-
-def json_text(array: pa.Array) -> pa.Array:
-    """Tagged cells, nulls included, as ordinary JSON text."""
-    strings = pc.fill_null(pc.starts_with(array, '"'), False)
-    inner = pc.utf8_slice_codeunits(array, 1)
-    quoted = pc.binary_join_element_wise('"', inner, '"', "")
-    special = as_mask(pc.and_(strings, pc.fill_null(pc.match_substring_regex(inner, _ESCAPED), False)))
-    if special.any():
-        encoded = [msgspec.json.encode(text).decode() for text in inner.filter(pa.array(special)).to_pylist()]
-        quoted = pc.replace_with_mask(quoted, pa.array(special), pa.array(encoded, pa.string()))
-    return pc.if_else(strings, quoted, array)

@@ -93,14 +93,16 @@ def _zone_lengths(cells: Cells) -> _Small:
 
 
 def _is_sign(bytes_: Bytes) -> Mask:
-    return (bytes_ == ord("+")) | (bytes_ == ord("-"))
+    signs: Mask = (bytes_ == ord("+")) | (bytes_ == ord("-"))
+    return signs
 
 
 def _two(block: Bytes, at: int, fits: Mask) -> Bytes:
     """Two digits at a place; where they are none, the row no longer fits."""
     tens, ones = block[at] - _ZERO, block[at + 1] - _ZERO
     fits &= (tens <= 9) & (ones <= 9)
-    return tens * 10 + ones
+    number: Bytes = tens * 10 + ones
+    return number
 
 
 def _read_block(block: Bytes, form: Layout, extra: int, zone: int, type_name: str) -> tuple[Ints, Mask]:
@@ -126,7 +128,7 @@ def _read_block(block: Bytes, form: Layout, extra: int, zone: int, type_name: st
             parts[directive] = _two(block, at, fits)
     days = _days(year, parts["m"], parts["d"], fits) if year is not None else None
     if type_name == "date":
-        assert days is not None  # noqa: S101 - a date's layout has a year, see layouts._check
+        assert days is not None
         return days, fits
     seconds = _seconds(parts, fits)
     if days is not None:
@@ -184,7 +186,8 @@ def _fraction(block: Bytes, fits: Mask) -> Ints:
     total = np.zeros(block.shape[1], np.int64)
     for digit in digits:
         total = total * 10 + digit
-    return total * 10 ** (_FRACTION - len(digits))
+    total *= 10 ** (_FRACTION - len(digits))
+    return total
 
 
 def _offset(block: Bytes, zone: int, fits: Mask) -> Ints:

@@ -21,9 +21,7 @@ from casparian_flow.schema.rendering import as_text
 from casparian_flow.schema.rescue import RESCUED_FIELD, rescue
 from casparian_flow.sdk.emit import FIELD_ENCODING
 
-_NOTHING_REJECTED = REJECTION_SCHEMA.empty_table().combine_chunks().to_batches() or [
-    pa.RecordBatch.from_arrays([pa.array([], field.type) for field in REJECTION_SCHEMA], schema=REJECTION_SCHEMA)
-]
+_NOTHING_REJECTED = pa.RecordBatch.from_pylist([], schema=REJECTION_SCHEMA)
 _TEMPORAL = frozenset({"date", "time", "timestamp", "timestamp_tz"})
 
 
@@ -81,13 +79,11 @@ class Validator:
             return Validated(
                 accepted=accepted,
                 accepted_row=source_row,
-                rejected=_NOTHING_REJECTED[0],
+                rejected=_NOTHING_REJECTED,
                 rejected_row=source_row.slice(0, 0),
                 rescued=values_rescued,
             )
-        rejected, rows = rejections_of_rows(
-            batch, faults, contract_version=self.contract.version, start=start, end=end
-        )
+        rejected, rows = rejections_of_rows(batch, faults, contract_version=self.contract.version, start=start, end=end)
         keep = np.ones(batch.num_rows, np.bool_)
         keep[rows] = False
         kept = pa.array(keep)
@@ -138,7 +134,7 @@ class Validator:
             code = f"{Code.CAST}.{parse_type(column.type).name}"
             expected = f"{column.type} {column.format}" if column.format else column.type
             self._note("type", column.name, f"expected {expected}", int(failed.sum()))
-            faults.append(ColumnFault(code, column.name, expected, as_text(source, tagged=tagged), failed))
+            faults.append(ColumnFault(code, column.name, expected, _observed(source, failed, tagged=tagged), failed))
         if not column.nullable and source.null_count:
             empty: Mask = as_mask(source.is_null())
             self._note("nullability", column.name, f"expected {column.type}, never null", int(empty.sum()))
@@ -153,7 +149,9 @@ class Validator:
         return rescue([(name, column, _is_tagged(field)) for name, column, field in extra], batch.num_rows)
 
 
+def _observed(source: pa.Array, failed: Mask, *, tagged: bool) -> pa.Array:
+    return as_text(source.filter(pa.array(failed)), tagged=tagged)
+
+
 def _is_tagged(field: pa.Field) -> bool:
     return bool((field.metadata or {}).get(FIELD_ENCODING) == b"json")
-
-

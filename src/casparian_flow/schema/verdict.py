@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from casparian_flow.core.types import ColumnType, parse_type
-from casparian_flow.schema.eliminate import ALL_KEYS, TAGGED_CANDIDATES, TEXT_CANDIDATES, Elimination, Example
+from casparian_flow.schema.candidates import KEYS, TAGGED_TEMPORAL, TEMPORAL
+from casparian_flow.schema.eliminate import Elimination, Example
 
 MAX_DECIMAL = 38
 _INT64_DIGITS = 19
@@ -50,9 +51,7 @@ def decide(
     if plain.cells and not fixed:
         opinions.append(_on_text(plain))
     found = _unify(opinions, rounded) if opinions else _Opinion("string", note="no values" if plain.cells == 0 else "")
-    return ColumnVerdict(
-        name, found.type, found.format, found.note, original, _ruled_out(plain) + _ruled_out(tagged)
-    )
+    return ColumnVerdict(name, found.type, found.format, found.note, original, _ruled_out(plain) + _ruled_out(tagged))
 
 
 def _ruled_out(state: Elimination) -> tuple[tuple[str, tuple[Example, ...]], ...]:
@@ -60,17 +59,17 @@ def _ruled_out(state: Elimination) -> tuple[tuple[str, tuple[Example, ...]], ...
     words = sorted(word.first for word in state.words.values())
     if not state.cells:
         return ()
-    against = {key: sorted([*state.ruled.get(key, ()), *words])[:3] for key in ALL_KEYS[state.tagged]}
+    against = {key: sorted([*state.ruled.get(key, ()), *words])[:3] for key in KEYS[state.tagged]}
     return tuple((key, tuple(found)) for key, found in against.items() if found)
 
 
 def _on_text(state: Elimination) -> _Opinion:
     if sum(word.count for word in state.words.values()) == state.cells:
-        listed = ", ".join(repr(word) for word in state.words)
+        listed = ", ".join(repr(word) for word in sorted(state.words))
         return _Opinion("string", note=f"holds nothing but {listed}")
     found = _first_open(state)
     if state.words and found.type != "string":
-        listed = ", ".join(f"{word!r} ({known.count})" for word, known in state.words.items())
+        listed = ", ".join(f"{word!r} ({known.count})" for word, known in sorted(state.words.items()))
         return _Opinion("string", note=f"would be {_described(found)} if {listed} were null")
     return found
 
@@ -84,7 +83,7 @@ def _first_open(state: Elimination) -> _Opinion:
         return _Opinion("boolean")
     if number := _number(state):
         return number
-    temporal = [one for one in TEXT_CANDIDATES if one.type != "boolean" and state.is_open(one.key)]
+    temporal = [one for one in TEMPORAL if state.is_open(one.key)]
     if not temporal:
         return _Opinion("string")
     if len(temporal) > 1:
@@ -124,10 +123,10 @@ def _on_tagged(state: Elimination) -> _Opinion:
         return _Opinion("boolean")
     if number := _number(state):
         return replace(number, type="json") if number.type == "string" else number
-    for candidate in TAGGED_CANDIDATES:
+    for candidate in TAGGED_TEMPORAL:
         if state.is_open(candidate.key):
             return _temporal(state, candidate.type, None)
-    return _Opinion("json")
+    return _Opinion("string" if state.is_open("string") else "json")
 
 
 def _unify(opinions: list[_Opinion], rounded: int) -> _Opinion:

@@ -1,0 +1,78 @@
+"""The digest of rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from casparian_flow.core.errors import InvariantBroken
+from casparian_flow.schema.digest import CHUNK, RowDigest
+
+
+def digest(*batches: pa.RecordBatch) -> str:
+    running = RowDigest()
+    for batch in batches:
+        running.update(batch)
+    return running.hex()
+
+
+ROWS = 2 * CHUNK + 4465
+BATCH = pa.record_batch(
+    {
+        "n": pa.array(np.arange(ROWS), mask=np.arange(ROWS) % 7 == 0),
+        "s": pa.array([None if at % 11 == 0 else f"text {at}" for at in range(ROWS)]),
+        "b": pa.array(np.arange(ROWS) % 2 == 0),
+    }
+)
+
+
+@pytest.mark.parametrize("size", [1000, CHUNK - 1, CHUNK, CHUNK + 1, ROWS])
+def test_batch_sizes_do_not_matter(size: int) -> None:
+    assert digest(*(BATCH.slice(at, size) for at in range(0, ROWS, size))) == digest(BATCH)
+
+
+def test_rows_survive_the_way_through_parquet(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_batches([BATCH]), tmp_path / "rows.parquet", row_group_size=9999)
+    assert digest(*pq.read_table(tmp_path / "rows.parquet").to_batches()) == digest(BATCH)
+
+
+def test_order_and_every_single_value_matter() -> None:
+    swapped = BATCH.take(pa.array([1, 0, *range(2, ROWS)]))
+    assert digest(swapped) != digest(BATCH)
+    missing = np.arange(ROWS) % 7 == 0
+    missing[99_999] = True
+    changed = BATCH.set_column(0, "n", pa.array(np.arange(ROWS), mask=missing))
+    assert digest(changed) != digest(BATCH)
+
+
+def test_the_digest_of_known_rows_never_changes() -> None:
+    batch = pa.record_batch({"a": pa.array([1, None]), "b": pa.array(["x", ""]), "c": pa.array([[0.5], []])})
+    assert digest(batch) == "blake3:d6b94fbfab94450fc2267bdd85fa209fbccc69dff7741fcc24af2f2db149c40c"
+
+
+def test_moving_a_byte_between_two_texts_matters() -> None:
+    assert digest(pa.record_batch({"c": ["ab", "c"]})) != digest(pa.record_batch({"c": ["a", "bc"]}))
+    assert digest(pa.record_batch({"c": ["", None]})) != digest(pa.record_batch({"c": [None, ""]}))
+
+
+def test_every_nan_is_one_value() -> None:
+    odd = np.array([0x7FF8000000000001], np.uint64).view(np.float64)
+    assert digest(pa.record_batch({"f": pa.array(odd, from_pandas=False)})) == digest(
+        pa.record_batch({"f": pa.array([float("nan")])})
+    )
+
+
+def test_no_rows_have_a_digest_of_their_schema() -> None:
+    assert digest(BATCH.slice(0, 0)) != digest(BATCH.slice(0, 0).select(["n"]))
+    assert digest(BATCH.slice(0, 0), BATCH) == digest(BATCH)
+
+
+def test_rows_of_another_schema_are_refused() -> None:
+    running = RowDigest()
+    running.update(BATCH)
+    with pytest.raises(InvariantBroken):
+        running.update(BATCH.select(["n"]))
