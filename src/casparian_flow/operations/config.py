@@ -12,34 +12,34 @@ from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.settings import Settings, convert_value, known_keys, load, unknown_key
 
 
-class ShowConfig(Request):
+class ShowConfig(Request, frozen=True):
     """Every setting."""
 
 
-class GetSetting(Request):
+class GetSetting(Request, frozen=True):
     """One setting, named `section.key`."""
 
     key: str
 
 
-class SetSetting(Request):
+class SetSetting(Request, frozen=True):
     """A value for one setting, as text or as what it is."""
 
     key: str
     value: str | int | float | bool
 
 
-class UnsetSetting(Request):
+class UnsetSetting(Request, frozen=True):
     """One setting that the home's file shall no longer hold."""
 
     key: str
 
 
-class LocateConfig(Request):
+class LocateConfig(Request, frozen=True):
     """Where things are."""
 
 
-class Setting(Reply):
+class Setting(Reply, frozen=True):
     """One setting in force. `origin` is `default`, a file, a variable or `--set`."""
 
     key: str
@@ -47,13 +47,13 @@ class Setting(Reply):
     origin: str
 
 
-class Config(Reply):
+class Config(Reply, frozen=True):
     """All settings in force."""
 
     settings: list[Setting]
 
 
-class Places(Reply):
+class Places(Reply, frozen=True):
     """The home, its config file and the case folder's, if that is another one."""
 
     home: str

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from casparian_flow.core.files import FileState
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.store.views import totals
-from casparian_flow.store.views.files import FileState, count_by_state
+from casparian_flow.store.views.files import count_by_state
 
 
-class AskStatus(Request):
+class AskStatus(Request, frozen=True):
     """The whole home."""
 
 
-class SourceStatus(Reply):
+class SourceStatus(Reply, frozen=True):
     """One source; `scanned` is null until a scan has finished."""
 
     id: int
@@ -22,7 +23,7 @@ class SourceStatus(Reply):
     scanned: str | None
 
 
-class TableStatus(Reply):
+class TableStatus(Reply, frozen=True):
     """One table in one sink: its current rows, and the contract in force."""
 
     table: str
@@ -34,14 +35,14 @@ class TableStatus(Reply):
     sink: str
 
 
-class OpenQuarantine(Reply):
+class OpenQuarantine(Reply, frozen=True):
     """What waits in quarantine."""
 
     rows: int
     files: int
 
 
-class Status(Reply):
+class Status(Reply, frozen=True):
     """One home. `next` are commands that make sense now, the first one most."""
 
     home: str
