@@ -33,7 +33,7 @@ class _Acting:
     """The least that a changing operation needs."""
 
     def __init__(self, home: Home, settings: Settings, cwd: Path, database: Database | None) -> None:
-        self.home, self.settings, self.cwd, self.now_ns = home, settings, cwd, NOW_NS
+        self.home, self.settings, self.cwd, self.clock = home, settings, cwd, lambda: NOW_NS
         self._given = database
 
     @classmethod

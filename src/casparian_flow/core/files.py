@@ -22,6 +22,23 @@ class EntryKind(StrEnum):
     SPECIAL = "special"
 
 
+class FileState(StrEnum):
+    """Where a file stands, from its own signs, the last plan and its last job."""
+
+    NEW = "new"
+    """Found, and no job has read these or earlier bytes."""
+    CHANGED = "changed"
+    """Its bytes or signs changed since a job read it."""
+    ACTIVE = "active"
+    """A job that reads it is waiting or running."""
+    DONE = "done"
+    QUARANTINED = "quarantined"
+    """Read to its end, and some of its rows wait for a person."""
+    FAILED = "failed"
+    MISSING = "missing"
+    SKIPPED = "skipped"
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """The cheap signs that a file may have changed; only its hash decides."""

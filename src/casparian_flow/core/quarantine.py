@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from casparian_flow.core.hashing import PREFIX, digest_of_json
+
 
 class Level(StrEnum):
     """How much of the file a rejection is about."""
@@ -46,3 +48,8 @@ class QuarantineGroup:
     rows: int
     sample: str
     message: str
+
+
+def group_reference(table: str, code: str, column: str, shape: str) -> str:
+    """The short name of a cause: the same in every run, so that a person can come back to it."""
+    return digest_of_json(["quarantine", table, code, column, shape]).removeprefix(PREFIX)[:8]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import RowMapping
 
-from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.files import EntryKind
+from casparian_flow.core.errors import UsageError
+from casparian_flow.core.files import EntryKind, FileState
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.core.times import parse_since, rfc3339
 from casparian_flow.operations.context import Reading
+from casparian_flow.operations.lookup import one_file
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.store.views import files as view
 from casparian_flow.store.views import history
-from casparian_flow.store.views.files import FileState as FileState
 
 KINDS = {
     "symlink_loop": "a symbolic link that leads back to itself",
@@ -31,6 +30,8 @@ KINDS = {
     "ignored": "ignored by a pattern of its source",
     "special": "not an ordinary file",
 }
+AWAITING_APPROVAL = "awaiting-approval"
+"""The code of a job that was rejected because a person has to approve a contract; its message names the tables."""
 
 
 class ListFiles(Request, frozen=True, kw_only=True):
@@ -133,18 +134,9 @@ def list_(reading: Reading, request: ListFiles) -> FileList:
 
 def show(reading: Reading, request: ShowFile) -> FileDetail:
     """One file with its versions, tags and jobs; raises NotFound, or UsageError if several are meant."""
-    rows = view.find_files(reading.connection, _places(reading, request.file), request.file)
-    if not rows:
-        raise NotFound(f"no file {request.file!r} was found by a scan", fix="casparian files")
-    if len(rows) > 1:
-        raise UsageError(
-            f"{request.file!r} names {len(rows)} files",
-            why=", ".join(f"{row['source']}/{row['path']}" for row in rows[:3]),
-            fix="give the whole path",
-        )
-    row = rows[0]
+    row = one_file(reading.connection, reading.cwd, request.file)
     return FileDetail(
-        file=_entries(reading, rows)[0],
+        file=_entries(reading, [row])[0],
         tags=history.tags_of(reading.connection, row["id"]),
         also_at=history.paths_with(reading.connection, row["source_hash"], row["id"]),
         versions=[
@@ -211,7 +203,7 @@ def _explain(row: RowMapping) -> tuple[str, str]:
         case FileState.SKIPPED if row["job_state"] == JobState.ABORTED:
             return SkipReason.CANCELLED, row["error_message"] or detail
         case FileState.SKIPPED if row["job_state"] == JobState.REJECTED and not is_skip:
-            return row["error_code"] or SkipReason.AWAITING_APPROVAL, row["error_message"] or ""
+            return _rejection(row["error_code"] or "", row["error_message"] or "")
         case FileState.FAILED:
             return (decided if is_skip else row["error_code"]) or "failed", row["error_message"] or detail
         case FileState.CHANGED:
@@ -226,18 +218,10 @@ def _explain(row: RowMapping) -> tuple[str, str]:
             return decided or SkipReason.UP_TO_DATE, detail
 
 
-def _places(reading: Reading, named: str) -> list[tuple[int, bytes]]:
-    """The (source, relative path) pairs that a path as typed may mean."""
-    absolute = os.fsencode(os.path.normpath(reading.cwd / named))
-    spellings = {absolute, os.path.realpath(absolute)}
-    return [
-        (source_id, path)
-        for source_id, root in history.roots(reading.connection)
-        for path in (
-            *(each[len(root) :].lstrip(b"/") for each in spellings if each.startswith(root.rstrip(b"/") + b"/")),
-            os.fsencode(named),
-        )
-    ]
+def _rejection(code: str, message: str) -> tuple[str, str]:
+    if code == AWAITING_APPROVAL:
+        return SkipReason.AWAITING_APPROVAL, f"the contract of {message} waits for a person"
+    return code, message
 
 
 def _encode(row: RowMapping) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from casparian_flow.core.files import FileState
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.store.views import totals
-from casparian_flow.store.views.files import FileState, count_by_state
+from casparian_flow.store.views.files import count_by_state
 
 
 class AskStatus(Request, frozen=True, kw_only=True):

@@ -90,7 +90,22 @@ class Face:
         operation = find(name)
         if operation.is_local:
             return operation.function(self.local, request)
-        return self.control.ask(name, request, report or unheard)
+        return self.control.ask(name, request, self._logged(report or unheard))
+
+    def _logged(self, report: Report) -> Report:
+        """The report, and with `-v` a log line for each of its events."""
+        if not self.options.verbose:
+            return report
+        from casparian_flow import logs
+
+        logs.set_up(sys.stderr, self.options.verbose)
+        log = logs.get_log(__name__)
+
+        def say(event: str, values: dict[str, object]) -> None:
+            (log.debug if event.endswith(".progressed") else log.info)(event, **values)
+            report(event, values)
+
+        return say
 
     def watch(self, name: str, request: Request) -> Any:
         """The reply of an operation that may take long, its progress shown on standard error."""
@@ -163,11 +178,11 @@ class Face:
             if reply.next_cursor is None or left == 0:
                 return
 
-    def show(self, schema: str, reply: Any, lines: Iterable[str]) -> None:
-        """Show one thing; `lines` are for a person and must be inert already."""
+    def show(self, schema: str, reply: Any, lines: Iterable[str], *, is_plain: bool = False) -> None:
+        """Show one thing; `lines` are for a person, or with `is_plain` for a pipe too, and must be inert already."""
         from msgspec import to_builtins
 
-        write_record(self.paper, schema, to_builtins(reply), lines)
+        write_record(self.paper, schema, to_builtins(reply), lines, is_plain=is_plain)
 
     def note(self, text: str) -> None:
         """Tell the person something beside the answer."""

@@ -81,8 +81,13 @@ def write_list(
             _write_table(paper, items, chosen)
 
 
-def write_record(paper: Paper, schema: str, record: Mapping[str, Any], lines: Iterable[str]) -> None:
-    """Write one thing: `lines` are what a person reads and must be inert already."""
+def write_record(
+    paper: Paper, schema: str, record: Mapping[str, Any], lines: Iterable[str], *, is_plain: bool = False
+) -> None:
+    """Write one thing: `lines` are what a person reads and must be inert already.
+
+    With `is_plain` a pipe gets the lines too, since they are as short as can be.
+    """
     if paper.fields:
         _choose(paper.fields, (), tuple(record))
         record = {name: record[name] for name in paper.fields}
@@ -91,7 +96,7 @@ def write_record(paper: Paper, schema: str, record: Mapping[str, Any], lines: It
             paper.stream.write(to_json({"schema": schema, **record}) + "\n")
         case "csv":
             _write_csv(paper.stream, list(record), [record])
-        case "table" if not paper.fields:
+        case "table" | "plain" if not paper.fields and (is_plain or paper.format == "table"):
             for line in lines:
                 paper.stream.write(line + "\n")
         case _:

@@ -18,11 +18,19 @@ from casparian_flow.clients.cli.nouns import Entry, LazyGroup
 from casparian_flow.clients.cli.options import Session, shared_options
 
 COMMANDS = (
+    Entry("init", "Start here", "Make a case folder: everything about one case beside it."),
     Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
+    Entry("doctor", "Start here", "What may be wrong with the home and the machine."),
     Entry("version", "Start here", "The version of the product."),
     Entry("files", "Discover", "Every file found, its state and the reason.", also=("file",)),
     Entry("run", "Run", "Turn files into tables."),
     Entry("plan", "Run", "What a run would do with every file, and why."),
+    Entry("tags", "Discover", "What files are about.", also=("tag",)),
+    Entry("rules", "Discover", "Globs that tag files.", also=("rule",)),
+    Entry("jobs", "Run", "What ran, and how it ended.", also=("job",)),
+    Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
+    Entry("quarantine", "Govern", "Rows that did not fit, by cause.", also=("quarantines",)),
+    Entry("contract", "Govern", "The schema of each table.", also=("contracts",)),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )
 

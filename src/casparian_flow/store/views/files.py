@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,7 +22,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from casparian_flow.core.files import EntryKind
+from casparian_flow.core.files import EntryKind, FileState
 from casparian_flow.core.jobs import FINAL_STATES, JobState
 from casparian_flow.core.quarantine import EntryState
 from casparian_flow.store.tables import (
@@ -36,24 +35,6 @@ from casparian_flow.store.tables import (
     tags,
     versions,
 )
-
-
-class FileState(StrEnum):
-    """Where a file stands, from its own signs, the last plan and its last job."""
-
-    NEW = "new"
-    """Found, and no job has read these or earlier bytes."""
-    CHANGED = "changed"
-    """Its bytes or signs changed since a job read it."""
-    ACTIVE = "active"
-    """A job that reads it is waiting or running."""
-    DONE = "done"
-    QUARANTINED = "quarantined"
-    """Read to its end, and some of its rows wait for a person."""
-    FAILED = "failed"
-    MISSING = "missing"
-    SKIPPED = "skipped"
-
 
 OPEN_STATES = (EntryState.OPEN, EntryState.TRIAGED, EntryState.FIX_READY)
 """Quarantine that somebody still has to deal with."""

@@ -38,7 +38,7 @@ def get(face: Face, key: str) -> None:
     from casparian_flow.operations.config import GetSetting
 
     reply = face.ask("config.get", GetSetting(key=key))
-    face.show("casparian.setting/1", reply, [plain(reply.value)])
+    face.show("casparian.setting/1", reply, [plain(reply.value)], is_plain=True)
 
 
 @command.command("set")
@@ -71,4 +71,4 @@ def path(face: Face) -> None:
     from casparian_flow.operations.config import LocateConfig
 
     reply = face.ask("config.path", LocateConfig())
-    face.show("casparian.config.path/1", reply, [plain(reply.config)])
+    face.show("casparian.config.path/1", reply, [plain(reply.config)], is_plain=True)

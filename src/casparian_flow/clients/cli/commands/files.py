@@ -11,11 +11,11 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, readable, size_text, table_lines
+from casparian_flow.core.files import FileState
 
 if TYPE_CHECKING:
     from casparian_flow.operations.files import FileDetail
 
-STATES = ("new", "changed", "active", "done", "quarantined", "failed", "missing", "skipped")
 COLUMNS = (
     Column("path"),
     Column("state"),
@@ -54,13 +54,19 @@ def command() -> None:
 @click.option("--source", metavar="S", help="Of this source: its path or number.")
 @click.option("--tag", metavar="T", help="With this tag.")
 @click.option("--untagged", is_flag=True, help="Without any tag.")
-@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="In this state; may be repeated.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in FileState]),
+    help="In this state; may be repeated.",
+)
 @click.option("--ext", "extension", metavar="E", help="With this extension.")
 @click.option("--since", metavar="T", help="Modified since 24h, 7d, 2026-03-02, …")
 @pass_face
 def list_(face: Face, **wanted: Any) -> None:
     """Files with their state and the reason for it."""
-    from casparian_flow.operations.files import FileEntry, FileState, ListFiles
+    from casparian_flow.operations.files import FileEntry, ListFiles
 
     wanted["states"] = tuple(map(FileState, wanted["states"]))
     face.show_pages(

@@ -14,4 +14,4 @@ from casparian_flow.clients.cli.render import write_record
 def command(face: Face) -> None:
     """The version of the product."""
     record = {"version": __version__, "python": platform.python_version(), "platform": platform.platform()}
-    write_record(face.paper, "casparian.version/1", record, [f"casparian {__version__}"])
+    write_record(face.paper, "casparian.version/1", record, [f"casparian {__version__}"], is_plain=True)

@@ -1,0 +1,59 @@
+"""`casparian tags`: what files are about."""
+
+from __future__ import annotations
+
+import click
+
+from casparian_flow.clients.cli.face import Face, pass_face
+from casparian_flow.clients.cli.nouns import Noun
+from casparian_flow.clients.cli.options import shared_options
+from casparian_flow.clients.cli.render import Column, Kind, plain
+
+COLUMNS = (
+    Column("tag"),
+    Column("files", Kind.COUNT),
+    Column("by_hand", Kind.COUNT),
+    Column("size", Kind.SIZE),
+)
+
+
+@click.group("tags", cls=Noun)
+@shared_options
+def command() -> None:
+    """What files are about, said by rules or by you."""
+
+
+@command.command("list")
+@pass_face
+def list_(face: Face) -> None:
+    """Every tag and how many files have it."""
+    from casparian_flow.operations.tags import ListTags, TagEntry
+
+    reply = face.ask("tags.list", ListTags())
+    face.show_list("casparian.tags/1", "tags", reply.tags, COLUMNS, TagEntry)
+
+
+@command.command("add")
+@click.argument("files", nargs=-1, required=True)
+@click.argument("tag")
+@pass_face
+def add(face: Face, files: tuple[str, ...], tag: str) -> None:
+    """Tag files by hand."""
+    _change(face, "tags.add", files, tag)
+
+
+@command.command("remove")
+@click.argument("files", nargs=-1, required=True)
+@click.argument("tag")
+@pass_face
+def remove(face: Face, files: tuple[str, ...], tag: str) -> None:
+    """Take a tag from files."""
+    _change(face, "tags.remove", files, tag)
+
+
+def _change(face: Face, name: str, files: tuple[str, ...], tag: str) -> None:
+    from casparian_flow.operations.tags import ChangeTags
+
+    reply = face.ask(name, ChangeTags(files=files, tag=tag))
+    line = f"{plain(reply.tag)}: {reply.changed} files changed, {reply.unchanged} were so already"
+    face.show("casparian.tags.changed/1", reply, [line])

@@ -1,0 +1,116 @@
+"""Shows how far a long command is: two redrawn lines on a terminal, a line now and then in a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from casparian_flow.clients.cli.face import Face
+from casparian_flow.clients.cli.tally import Tally
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from casparian_flow.operations.context import Report
+
+DELAY = 0.5
+"""A command that is faster shows nothing."""
+REDRAW_EVERY = 0.1
+SAY_EVERY = 5.0
+
+
+class Drawing(Protocol):
+    """Where lines are drawn; `draw` may be called as often as events come."""
+
+    every: float
+
+    def draw(self, lines: tuple[str, str]) -> None:
+        """Show these lines instead of the ones before."""
+
+    def close(self) -> None:
+        """Leave the stream as it was found."""
+
+
+@contextmanager
+def progress(face: Face) -> Iterator[Report]:
+    """A report to hand to an operation; what it says is shown on standard error while the block lasts."""
+    if face.options.quiet or not face.options.progress:
+        yield lambda _event, _values: None
+        return
+    is_redrawn = sys.stderr.isatty() and not is_accessible(face, os.environ) and os.environ.get("TERM") != "dumb"
+    drawing: Drawing = Redrawn(sys.stderr) if is_redrawn else Appended(sys.stderr)
+    try:
+        yield Watcher(drawing, time.monotonic)
+    finally:
+        drawing.close()
+
+
+def is_accessible(face: Face, env: Mapping[str, str]) -> bool:
+    """Whether the person reads with a tool that redrawn lines confuse."""
+    return env.get("ACCESSIBLE", "0") not in ("", "0") or face.settings.ui.accessible
+
+
+class Watcher:
+    """Takes events as a `Report` and draws at most as often as the drawing likes."""
+
+    def __init__(self, drawing: Drawing, clock: Callable[[], float]) -> None:
+        self._drawing = drawing
+        self._clock = clock
+        self._tally = Tally()
+        self._due = clock() + max(DELAY, drawing.every)
+
+    def __call__(self, event: str, values: Mapping[str, object]) -> None:
+        """Take in one event."""
+        now = self._clock()
+        self._tally.add(event, values, now)
+        if now >= self._due:
+            self._due = now + self._drawing.every
+            self._drawing.draw(self._tally.lines(now))
+
+
+class Appended:
+    """Plain lines one after another."""
+
+    every = SAY_EVERY
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def draw(self, lines: tuple[str, str]) -> None:
+        """Write both as one line."""
+        self._stream.write("; ".join(filter(None, lines)) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing was borrowed."""
+
+
+class Redrawn:
+    """Two lines at the foot of the terminal, gone when the command is over."""
+
+    every = REDRAW_EVERY
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._live: Live | None = None
+
+    def draw(self, lines: tuple[str, str]) -> None:
+        """Draw over the lines before."""
+        # A quarter of a second's import, so only for a command that takes longer than that.
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        if self._live is None:
+            self._live = Live(console=Console(file=self._stream), auto_refresh=False, transient=True)
+            self._live.start()
+        self._live.update(Text("\n".join(lines), overflow="ellipsis", no_wrap=True), refresh=True)
+
+    def close(self) -> None:
+        """Take the lines away."""
+        if self._live is not None:
+            self._live.stop()

@@ -1,0 +1,88 @@
+"""Adds up progress events into two lines that say how far a long command is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from casparian_flow.clients.cli.render import size_text
+
+PHASES = {
+    "scan.progressed": "scanning",
+    "hash.progressed": "hashing",
+    "plan.made": "planning",
+    "jobs.queued": "parsing",
+    "job.completed": "parsing",
+    "job.failed": "parsing",
+    "run.finished": "done",
+}
+COUNTED = ("rows", "quarantined")
+
+
+class Tally:
+    """What the events have said so far. Only numbers are kept: no text of a file reaches the lines."""
+
+    def __init__(self) -> None:
+        self.phase = "starting"
+        self._numbers: dict[str, int] = {}
+        self._contracts = 0
+        self._began: float | None = None
+
+    def add(self, event: str, values: Mapping[str, object], now: float) -> None:
+        """Take in one event; one that is not known changes nothing."""
+        if event == "contract.adopted":
+            self._contracts += 1
+            return
+        if event not in PHASES:
+            return
+        if PHASES[event] != self.phase:
+            self.phase = PHASES[event]
+            self._began = now
+        if event == "job.completed":
+            self._numbers["finished"] = self._numbers.get("finished", 0) + 1
+        for name, value in values.items():
+            if isinstance(value, int):
+                self._numbers[f"{event} {name}"] = value
+                if event == "job.completed" and name in COUNTED:
+                    self._numbers[name] = self._numbers.get(name, 0) + value
+
+    def lines(self, now: float) -> tuple[str, str]:
+        """What is being done, and what came of it."""
+        return self._doing(now), self._so_far()
+
+    def _number(self, event: str, name: str) -> int:
+        return self._numbers.get(f"{event} {name}", 0)
+
+    def _doing(self, now: float) -> str:
+        match self.phase:
+            case "scanning":
+                return f"scanning: {self._number('scan.progressed', 'files'):,} files"
+            case "hashing":
+                done, total = (self._number("hash.progressed", name) for name in ("bytes", "total"))
+                files = self._number("hash.progressed", "files")
+                of_total = f" of {size_text(total)}" if total else ""
+                return f"hashing: {files:,} files, {size_text(done)}{of_total}{self._left(done, total, now)}"
+            case "planning":
+                run, skip = (self._number("plan.made", name) for name in ("run", "skip"))
+                return f"planned: {run:,} files to run, {skip:,} to skip"
+            case "parsing":
+                done = self._number("job.completed", "done") or self._numbers.get("finished", 0)
+                total = self._number("job.completed", "total") or self._number("jobs.queued", "total")
+                return f"parsing: {done:,} of {total:,} files{self._left(done, total, now)}"
+            case phase:
+                return phase
+
+    def _so_far(self) -> str:
+        rows, quarantined = (self._numbers.get(name, 0) for name in COUNTED)
+        if not (rows or quarantined or self._contracts):
+            return ""
+        contracts = f", {self._contracts} new tables" if self._contracts else ""
+        return f"{rows:,} rows, {quarantined:,} in quarantine{contracts}"
+
+    def _left(self, done: int, total: int, now: float) -> str:
+        """The time that the rest will take at this pace; nothing while that cannot be known."""
+        elapsed = now - self._began if self._began is not None else 0.0
+        if not 0 < done < total or elapsed < 1:
+            return ""
+        seconds = round(elapsed * (total - done) / done)
+        minutes, seconds = divmod(seconds, 60)
+        return f", {minutes}:{seconds:02d} left"

@@ -1,0 +1,154 @@
+"""Contracts: which schema each table has, and how it came to have it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping
+
+from casparian_flow.core.contracts import Contract, ContractState
+from casparian_flow.core.errors import NotFound, VerificationFailed
+from casparian_flow.core.times import rfc3339
+from casparian_flow.operations.context import Reading
+from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.store.views import contracts as view
+
+LIVING = (ContractState.DRAFT, ContractState.PROPOSED, ContractState.APPROVED, ContractState.APPLIED)
+
+
+class ListContracts(Request, frozen=True, kw_only=True):
+    """Contracts in these states; without any those that are in force or may come to be."""
+
+    states: tuple[ContractState, ...] = ()
+
+
+class ContractEntry(Reply, frozen=True, kw_only=True):
+    """One contract. `decided` is null while a person has to."""
+
+    id: int
+    table: str
+    version: int
+    state: str
+    origin: str
+    columns: int
+    proposed: str
+    proposed_by: str
+    decided: str | None
+    decided_by: str | None
+
+
+class ContractList(Reply, frozen=True, kw_only=True):
+    """Contracts by table, the newest version first."""
+
+    contracts: list[ContractEntry]
+
+
+class ShowContract(Request, frozen=True, kw_only=True):
+    """One contract: its number, or a table and, if not the one in force, a version."""
+
+    contract: str
+    version: int | None = None
+
+
+class ContractField(Reply, frozen=True, kw_only=True):
+    """One column of a contract."""
+
+    name: str
+    type: str
+    nullable: bool
+    format: str | None
+    sensitivity: str
+    original: str | None
+    note: str
+
+
+class ContractDetail(Reply, frozen=True, kw_only=True):
+    """One contract with its columns and the evidence for it."""
+
+    contract: ContractEntry
+    hash: str
+    digest: str
+    decision_reason: str | None
+    fields: list[ContractField]
+    evidence: Any
+
+
+def list_(reading: Reading, request: ListContracts) -> ContractList:
+    """The contracts that the request selects."""
+    rows = view.list_contracts(reading.connection, request.states or LIVING)
+    return ContractList(contracts=[_entry(row, _body(row)) for row in rows])
+
+
+def show(reading: Reading, request: ShowContract) -> ContractDetail:
+    """One contract; raises NotFound."""
+    row = _one(reading, request)
+    body = _body(row)
+    return ContractDetail(
+        contract=_entry(row, body),
+        hash=row["hash"],
+        digest=row["digest"],
+        decision_reason=row["decision_reason"],
+        fields=[
+            ContractField(
+                name=column.name,
+                type=column.type,
+                nullable=column.nullable,
+                format=column.format,
+                sensitivity=column.sensitivity,
+                original=column.original,
+                note=column.note,
+            )
+            for column in body.columns
+        ],
+        evidence=json.loads(row["evidence"]),
+    )
+
+
+def _one(reading: Reading, request: ShowContract) -> RowMapping:
+    named = request.contract
+    # A table's name never begins with a digit, so a number can only be a contract.
+    if named.isascii() and named.isdigit() and len(named) < 19:
+        row = view.by_id(reading.connection, int(named))
+        if row is None:
+            raise NotFound(f"there is no contract {named}", fix="casparian contract list")
+        return row
+    rows = view.of_table(reading.connection, named)
+    if not rows:
+        raise NotFound(f"there is no contract for a table {named!r}", fix="casparian contract list")
+    if request.version is not None:
+        rows = [row for row in rows if row["version"] == request.version]
+        if not rows:
+            raise NotFound(f"the contract of {named} has no version {request.version}", fix="casparian contract list")
+    return next((row for row in rows if row["state"] == ContractState.APPLIED), rows[0])
+
+
+def _body(row: RowMapping) -> Contract:
+    try:
+        return msgspec.json.decode(row["body"], type=Contract)
+    except msgspec.DecodeError as exc:
+        raise VerificationFailed(
+            f"contract {row['id']} cannot be read back", why=str(exc), fix="casparian doctor"
+        ) from exc
+
+
+def _entry(row: RowMapping, body: Contract) -> ContractEntry:
+    return ContractEntry(
+        id=row["id"],
+        table=row["table_name"],
+        version=row["version"],
+        state=row["state"],
+        origin=row["origin"],
+        columns=len(body.columns),
+        proposed=rfc3339(row["proposed_at_ns"]),
+        proposed_by=row["proposed_by"],
+        decided=None if row["decided_at_ns"] is None else rfc3339(row["decided_at_ns"]),
+        decided_by=row["decided_by"],
+    )
+
+
+OPERATIONS = (
+    Operation("contract.list", ListContracts, ContractList, Effect.READ, list_, "Contracts by table."),
+    Operation("contract.show", ShowContract, ContractDetail, Effect.READ, show, "One contract and its columns."),
+)

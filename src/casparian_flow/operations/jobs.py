@@ -1,0 +1,256 @@
+"""Jobs: one file version through one parser, from the queue to the receipt."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping
+
+from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.jobs import JobState
+from casparian_flow.core.times import parse_since, rfc3339
+from casparian_flow.operations.context import Reading
+from casparian_flow.operations.lookup import one_file
+from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.store.views import jobs as view
+
+
+class ListJobs(Request, frozen=True, kw_only=True):
+    """Which jobs; what is not given does not restrict. `after` is the cursor of the page before."""
+
+    states: tuple[JobState, ...] = ()
+    parser: str | None = None
+    file: str | None = None
+    since: str | None = None
+    limit: int = 100
+    after: str | None = None
+
+
+class JobEntry(Reply, frozen=True, kw_only=True):
+    """One job. Rows are those that it brought when it was recorded."""
+
+    job: str
+    state: JobState
+    path: str
+    source: str
+    parser: str
+    reason: str
+    attempt: int
+    accepted: int
+    quarantined: int
+    error: str | None
+    message: str | None
+    queued: str
+    started: str | None
+    finished: str | None
+
+
+class JobList(Reply, frozen=True, kw_only=True):
+    """One page of jobs, newest first."""
+
+    jobs: list[JobEntry]
+    next_cursor: str | None
+
+
+class ShowJob(Request, frozen=True, kw_only=True):
+    """One job: its id, the beginning of it, `@last`, or `@-1` for the one before the last."""
+
+    job: str
+
+
+class JobOutput(Reply, frozen=True, kw_only=True):
+    """Rows that a job brought to one table."""
+
+    table: str
+    accepted: int
+    quarantined: int
+    contract: int
+    is_current: bool
+
+
+class JobGroup(Reply, frozen=True, kw_only=True):
+    """Rejections of a job with one cause."""
+
+    table: str
+    code: str
+    column: str
+    rows: int
+    message: str
+    sample: str
+    state: str
+
+
+class JobVerdict(Reply, frozen=True, kw_only=True):
+    """What the parser detected about the file."""
+
+    name: str
+    value: str
+    confidence: float
+    runner_up: str | None
+
+
+class JobDetail(Reply, frozen=True, kw_only=True):
+    """Everything known about one job; `receipt` is null until an attempt was sealed."""
+
+    job: JobEntry
+    why: str | None
+    sink: str
+    mode: str
+    source_hash: str
+    outputs: list[JobOutput]
+    groups: list[JobGroup]
+    verdicts: list[JobVerdict]
+    receipt: dict[str, Any] | None
+
+
+class ReadJobLogs(Request, frozen=True, kw_only=True):
+    """The last lines that a job's parser wrote."""
+
+    job: str
+    lines: int = 1000
+
+
+class JobLogLine(Reply, frozen=True, kw_only=True):
+    """One line. `stream` is stdout, stderr or log."""
+
+    attempt: int
+    line: int
+    stream: str
+    text: str
+
+
+class JobLogs(Reply, frozen=True, kw_only=True):
+    """What the parser wrote, oldest first."""
+
+    job: str
+    lines: list[JobLogLine]
+
+
+def list_(reading: Reading, request: ListJobs) -> JobList:
+    """The jobs that the request selects, newest first."""
+    if not 1 <= request.limit <= 10_000:
+        raise UsageError("a page holds 1 to 10000 jobs")
+    if request.after is not None and not _is_id(request.after):
+        raise UsageError("the cursor is not one that a list gave out")
+    file = request.file
+    where = view.JobFilter(
+        states=request.states,
+        parser=request.parser,
+        location=None if file is None else one_file(reading.connection, reading.cwd, file)["id"],
+        since_ns=None if request.since is None else parse_since(request.since, reading.now_ns),
+    )
+    before = None if request.after is None else int(request.after)
+    rows = view.list_jobs(reading.connection, where, before=before, limit=request.limit + 1)
+    page = rows[: request.limit]
+    return JobList(
+        jobs=[_entry(row) for row in page],
+        next_cursor=str(page[-1]["id"]) if len(rows) > len(page) else None,
+    )
+
+
+def show(reading: Reading, request: ShowJob) -> JobDetail:
+    """One job; raises NotFound, or UsageError if the id is not unique."""
+    connection = reading.connection
+    row = _one(connection, request.job)
+    return JobDetail(
+        job=_entry(row),
+        why=row["error_why"],
+        sink=row["sink_uri"],
+        mode=row["sink_mode"],
+        source_hash=row["source_hash"],
+        outputs=[
+            JobOutput(
+                table=each["table_name"],
+                accepted=each["accepted"],
+                quarantined=each["quarantined"],
+                contract=each["contract_version"],
+                is_current=each["is_current"],
+            )
+            for each in view.outputs_of(connection, row["id"])
+        ],
+        groups=[
+            JobGroup(
+                table=each["table_name"],
+                code=each["code"],
+                column=each["column_name"],
+                rows=each["rows"],
+                message=each["message"],
+                sample=each["sample"],
+                state=each["state"],
+            )
+            for each in view.groups_of(connection, row["id"])
+        ],
+        verdicts=[
+            JobVerdict(
+                name=each["name"], value=each["value"], confidence=each["confidence"], runner_up=each["runner_up"]
+            )
+            for each in view.verdicts_of(connection, row["id"])
+        ],
+        receipt=None if row["receipt"] is None else json.loads(row["receipt"]),
+    )
+
+
+def logs(reading: Reading, request: ReadJobLogs) -> JobLogs:
+    """What the parser of one job wrote; raises NotFound."""
+    if not 1 <= request.lines <= 100_000:
+        raise UsageError("1 to 100000 lines can be read at once")
+    row = _one(reading.connection, request.job)
+    return JobLogs(
+        job=str(row["id"]),
+        lines=[
+            JobLogLine(attempt=each["attempt"], line=each["line"], stream=each["stream"], text=each["text"])
+            for each in view.logs_of(reading.connection, row["id"], request.lines)
+        ],
+    )
+
+
+def _one(connection: Connection, named: str) -> RowMapping:
+    row = None if (job := _resolve(connection, named)) is None else view.find_job(connection, job)
+    if row is None:
+        raise NotFound(f"there is no job {named}", fix="casparian jobs")
+    return row
+
+
+def _resolve(connection: Connection, named: str) -> int | None:
+    if named == "@last":
+        return view.nth_newest(connection, 0)
+    if back := re.fullmatch(r"@-(\d{1,6})", named):
+        return view.nth_newest(connection, int(back[1]))
+    if not _is_id(named):
+        raise UsageError(f"{named!r} is not a job", why="a job is named by its number, the beginning of it, or @last")
+    found = view.with_prefix(connection, named)
+    if len(found) > 1 and int(named) not in found:
+        raise UsageError(f"several jobs begin with {named}", why=", ".join(map(str, found)), fix="give more digits")
+    return int(named) if int(named) in found else next(iter(found), None)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 19
+
+
+def _entry(row: RowMapping) -> JobEntry:
+    return JobEntry(
+        job=str(row["id"]),
+        state=JobState(row["state"]),
+        path=row["path"],
+        source=row["source"],
+        parser=f"{row['parser_name']}@{row['parser_version']}",
+        reason=row["reason"],
+        attempt=row["attempt"],
+        accepted=row["accepted"],
+        quarantined=row["quarantined"],
+        error=row["error_code"],
+        message=row["error_message"],
+        queued=rfc3339(row["queued_at_ns"]),
+        started=None if row["started_at_ns"] is None else rfc3339(row["started_at_ns"]),
+        finished=None if row["finished_at_ns"] is None else rfc3339(row["finished_at_ns"]),
+    )
+
+
+OPERATIONS = (
+    Operation("jobs.list", ListJobs, JobList, Effect.READ, list_, "Jobs, newest first."),
+    Operation("jobs.show", ShowJob, JobDetail, Effect.READ, show, "Everything known about one job."),
+    Operation("jobs.logs", ReadJobLogs, JobLogs, Effect.READ, logs, "What the parser wrote while it read the file."),
+)

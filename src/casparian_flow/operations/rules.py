@@ -1,0 +1,161 @@
+"""Rules: globs that tag files, and may choose their parser and their table."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.tags import TagRule, matches
+from casparian_flow.core.times import rfc3339
+from casparian_flow.operations.context import Reading
+from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.operations.tags import checked_tag
+from casparian_flow.operations.writing import Writing
+from casparian_flow.store import tagging
+
+MAX_PATTERN = 1000
+
+
+class ListRules(Request, frozen=True, kw_only=True):
+    """Every rule."""
+
+
+class RuleEntry(Reply, frozen=True, kw_only=True):
+    """One rule; `files` carry its tag because of it."""
+
+    id: int
+    pattern: str
+    tag: str
+    priority: int
+    parser: str | None
+    topic: str | None
+    files: int
+    added: str
+
+
+class RuleList(Reply, frozen=True, kw_only=True):
+    """All rules, in the order in which they are asked."""
+
+    rules: list[RuleEntry]
+
+
+class ShowRule(Request, frozen=True, kw_only=True):
+    """One rule."""
+
+    rule: int
+
+
+class RuleDetail(Reply, frozen=True, kw_only=True):
+    """One rule and some of the files that it tagged."""
+
+    rule: RuleEntry
+    sample: list[str]
+
+
+class AddRule(Request, frozen=True, kw_only=True):
+    """A glob over paths inside a source and the tag that it gives; a higher priority is asked first."""
+
+    pattern: str
+    tag: str
+    priority: int = 50
+    parser: str | None = None
+    topic: str | None = None
+
+
+class RemoveRule(Request, frozen=True, kw_only=True):
+    """One rule."""
+
+    rule: int
+
+
+class RuleRemoved(Reply, frozen=True, kw_only=True):
+    """The rule that is gone, and how many files lost its tag."""
+
+    rule: int
+    files: int
+
+
+def list_(reading: Reading, _request: ListRules) -> RuleList:
+    """Every rule."""
+    return RuleList(rules=_entries(reading.connection))
+
+
+def show(reading: Reading, request: ShowRule) -> RuleDetail:
+    """One rule; raises NotFound."""
+    entry = _one(reading.connection, request.rule)
+    return RuleDetail(rule=entry, sample=tagging.sample_of_rule(reading.connection, request.rule))
+
+
+def add(acting: Writing, request: AddRule) -> RuleDetail:
+    """Keep a rule and tag the files known now; later scans use it too."""
+    tag = checked_tag(request.tag)
+    if not 0 < len(request.pattern) <= MAX_PATTERN:
+        raise UsageError(f"a pattern has 1 to {MAX_PATTERN} characters")
+    with acting.database.transaction() as connection:
+        if (found := tagging.find_rule(connection, request.pattern, tag)) is not None:
+            raise UsageError("there is such a rule already", fix=f"casparian rules show {found}")
+        rule = TagRule(
+            tagging.add_rule(
+                connection,
+                pattern=request.pattern,
+                tag=tag,
+                priority=request.priority,
+                parser=request.parser,
+                topic=request.topic,
+                now_ns=acting.clock(),
+            ),
+            request.pattern,
+            tag,
+        )
+        _apply(connection, [rule])
+        return RuleDetail(rule=_one(connection, rule.id), sample=tagging.sample_of_rule(connection, rule.id))
+
+
+def remove(acting: Writing, request: RemoveRule) -> RuleRemoved:
+    """Forget a rule and the tags that it alone gave; raises NotFound."""
+    with acting.database.transaction() as connection:
+        entry = _one(connection, request.rule)
+        tagging.remove_rule(connection, request.rule)
+        _apply(connection, tagging.rules_with_tag(connection, entry.tag))
+    return RuleRemoved(rule=request.rule, files=entry.files)
+
+
+def _apply(connection: Connection, rules: list[TagRule]) -> None:
+    """Tag every known file that a rule matches; earlier rules first."""
+    if not rules:
+        return
+    known = list(tagging.taggable(connection))
+    for rule in rules:
+        chosen = [location for location, path in known if matches(rule.pattern, path)]
+        tagging.give_by_rule(connection, rule, chosen)
+
+
+def _entries(connection: Connection) -> list[RuleEntry]:
+    return [
+        RuleEntry(
+            id=row["id"],
+            pattern=row["pattern"],
+            tag=row["tag"],
+            priority=row["priority"],
+            parser=row["parser"],
+            topic=row["topic"],
+            files=row["files"],
+            added=rfc3339(row["added_at_ns"]),
+        )
+        for row in tagging.list_rules(connection)
+    ]
+
+
+def _one(connection: Connection, rule: int) -> RuleEntry:
+    for entry in _entries(connection):
+        if entry.id == rule:
+            return entry
+    raise NotFound(f"there is no rule {rule}", fix="casparian rules list")
+
+
+OPERATIONS = (
+    Operation("rules.list", ListRules, RuleList, Effect.READ, list_, "Every rule."),
+    Operation("rules.show", ShowRule, RuleDetail, Effect.READ, show, "One rule and files that it tagged."),
+    Operation("rules.add", AddRule, RuleDetail, Effect.EXECUTE, add, "Add a rule and tag the files known now."),
+    Operation("rules.remove", RemoveRule, RuleRemoved, Effect.EXECUTE, remove, "Remove a rule and its tags."),
+)
