@@ -62,7 +62,7 @@ class Chunk:
     first_number: int | None = None
     data: bytearray = field(default_factory=lambda: bytearray(RECORDS))
     names: dict[str, int] = field(default_factory=dict)
-    templates: dict[object, int] = field(default_factory=dict)
+    templates: dict[str, int] = field(default_factory=dict)
     count: int = 0
     last_offset: int = RECORDS
 
@@ -86,7 +86,7 @@ class Chunk:
 
     def _instance(self, event: Event, record: int) -> None:
         names = tuple(name for name, _ in event.data)
-        key = (names, event.body, event.children, event.after)
+        key = repr((names, event.body, event.children, event.after))
         values = [
             (UINT16, event.event_id),
             (UINT8, event.level),

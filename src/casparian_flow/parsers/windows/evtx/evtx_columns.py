@@ -88,9 +88,11 @@ class Events:
                 tail_code = self._learn_tail(tail)
         except ValueError:
             return False
-        if body is not None and len(body) != payload.count('":') and count_names(body) != payload.count('":'):
+        if type(body) is dict and len(body) != payload.count('":') and count_names(body) != payload.count('":'):
             kept, repeats = loads_with_repeats(payload)
-            payload = orjson.dumps(kept).decode() if repeats else payload
+            payload = _as_cell(kept) if repeats else payload
+        elif type(body) is str:
+            payload = '"' + body
         fields = self._maps.get((self._tails[tail_code][4], self._heads[head_code][2]))
         if fields and type(body) is dict:
             row = len(self._payloads)
@@ -131,7 +133,7 @@ class Events:
         system = system if isinstance(system, dict) else {}
         bodies = {name: value for name, value in event.items() if name not in ("System", "#attributes")}
         payload = next(iter(bodies.values())) if len(bodies) == 1 else bodies or None
-        payload_text = orjson.dumps(payload).decode() if payload is not None else None
+        payload_text = _as_cell(payload)
         head, tail = head_of(system), tail_of(system)
         row = len(self._payloads)
         rendering = bodies.get("RenderingInfo")
@@ -162,6 +164,13 @@ class Events:
         columns["logon_type"] = _sparse({r: integer(v) for r, v in self._mapped["logon_type"].items()}, len(self), pa.int64())
         columns["message"] = _sparse(self._messages, len(self), pa.string())
         return columns
+
+
+def _as_cell(value: Any) -> str | None:
+    """A JSON value as a cell of a tagged column: see `sdk.emit.FIELD_ENCODING`."""
+    if value is None or isinstance(value, str):
+        return '"' + value if value is not None else None
+    return orjson.dumps(value).decode()
 
 
 def _take(names: tuple[str, ...], rows: list[tuple[Any, ...]], codes: list[int]) -> dict[str, pa.Array]:

@@ -89,8 +89,6 @@ def reject_slot(number: int, start: int, data: bytes) -> Rejected:
     """The entry of a whole slot in which no chunk can be recognised."""
     if len(data) < CHUNK_SIZE:
         return reject(Code.TRUNCATED, f"the file ends {len(data)} bytes into a chunk", number, start, data)
-    if not any(data):
-        return reject(Code.CHUNK_ZEROED, "the chunk is all zeros", number, start, data)
     return reject(Code.CHUNK_MAGIC, "no chunk begins here, and its header is beyond repair", number, start, data)
 
 
