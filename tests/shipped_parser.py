@@ -56,8 +56,30 @@ class Parsed:
         """The `source_row`, `start` or `end` of every row."""
         return [int(at) for rows in self.batches if rows.output == output for at in pa.array(getattr(rows, name)).to_pylist()]
 
+    def records(self) -> list[dict[str, Any]]:
+        """Rows and rejections as a case's `expected.jsonl` has them: ordered by output and place, without nulls."""
+        found = [
+            {"_output": rows.output, "_row": place} | {name: _plain(value) for name, value in row.items() if value is not None}
+            for rows in self.batches
+            for place, row in zip(_places(rows), rows.data.to_pylist(), strict=True)
+        ]
+        found += [
+            {"_rejected": one.code, "_output": one.output, "_start": one.start, "_end": one.end} for one in self.rejected
+        ]
+        return sorted(
+            found, key=lambda one: (one["_output"], "_rejected" in one, one.get("_row") or 0, one.get("_start") or 0)
+        )
+
     def rejected_as(self, code: str) -> list[Rejected]:
         return [entry for entry in self.rejected if entry.code == code]
+
+
+def _places(rows: Rows) -> list[int | None]:
+    return [None] * rows.data.num_rows if rows.source_row is None else [int(at) for at in pa.array(rows.source_row).to_pylist()]
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool)) else str(value)
 
 
 def run_parser(module: ModuleType, path: Path) -> Parsed:

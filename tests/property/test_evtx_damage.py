@@ -18,7 +18,7 @@ WHOLE = log_of([chunk_of(logons(30, 1 + 30 * at), 1 + 30 * at) for at in range(3
 overwrites = st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=60)), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(overwrites, st.integers(0, len(WHOLE)))
 def test_damage_loses_no_more_than_it_tells(changes: list[tuple[int, bytes]], length: int) -> None:
     data = bytearray(WHOLE)

@@ -322,9 +322,9 @@ def test_what_is_no_event_log_is_refused(parse, data: bytes) -> None:
 def test_many_small_batches_give_the_same_rows(parse, monkeypatch: pytest.MonkeyPatch) -> None:
     data = log_of([chunk_of(logons(20, 1 + 20 * at), 1 + 20 * at) for at in range(5)])
     whole = parse(data)
-    module = __import__("evtx_file")
-    monkeypatch.setattr(module, "CHUNKS_AT_ONCE", 2)
-    monkeypatch.setattr(module, "ROWS_AT_ONCE", 30)
+    limits = parser.EventLog.read.__globals__
+    monkeypatch.setitem(limits, "CHUNKS_AT_ONCE", 2)
+    monkeypatch.setitem(limits, "ROWS_AT_ONCE", 30)
     parts = parse(data)
     assert len([rows for rows in parts.batches if rows.output == EVENTS]) > 1
     assert parts.table(EVENTS).equals(whole.table(EVENTS))

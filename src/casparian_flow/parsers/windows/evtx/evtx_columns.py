@@ -18,6 +18,7 @@ UNIX_EPOCH = 116_444_736_000_000_000
 """1970 as a FILETIME: in steps of 100 ns since 1601."""
 LONGEST_TIME = len(TIME_START) + 40
 MOST_SECONDS = (1 << 63) // 10**9
+LARGEST = (1 << 63) - 1
 INTEGERS = frozenset({"event_id", "qualifiers", "version", "level", "task", "opcode", "process_id", "thread_id"})
 
 
@@ -105,7 +106,7 @@ class Events:
         self._codes_of_heads.append(head_code)
         self._codes_of_tails.append(tail_code)
         self._times.append(text[time_at + len(TIME_START) : time_end])
-        self._record_ids.append(record_id)
+        self._record_ids.append(record_id if record_id <= LARGEST else None)
         self._kinds.append(kind)
         self._payloads.append(payload if body is not None else None)
         return True
