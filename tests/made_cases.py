@@ -1,4 +1,4 @@
-"""Writes the cases of the event log and SQLite parsers: `python tests/made_cases.py` makes inputs and expected rows anew."""
+"""Writes the cases of the event log and SQLite parsers anew when run: inputs and expected rows."""
 
 from __future__ import annotations
 
@@ -25,11 +25,26 @@ def sound_log() -> bytes:
         *logons(2),
         Event(
             4688,
-            [("SubjectUserName", "ann"), ("SubjectDomainName", "CORP"), ("NewProcessName", "C:\\Windows\\cmd.exe"), ("CommandLine", 'cmd /c "echo hi"')],
+            [
+                ("SubjectUserName", "ann"),
+                ("SubjectDomainName", "CORP"),
+                ("NewProcessName", "C:\\Windows\\cmd.exe"),
+                ("CommandLine", 'cmd /c "echo hi"'),
+            ],
             time=T0 + 30_000_007,
         ),
-        Event(7045, [("ServiceName", "evil"), ("ImagePath", "%TEMP%\\e.exe"), ("AccountName", "LocalSystem")], channel="System", provider="Service Control Manager"),
-        Event(21, channel="Microsoft-Windows-TerminalServices-LocalSessionManager/Operational", body="UserData", children=(xml,)),
+        Event(
+            7045,
+            [("ServiceName", "evil"), ("ImagePath", "%TEMP%\\e.exe"), ("AccountName", "LocalSystem")],
+            channel="System",
+            provider="Service Control Manager",
+        ),
+        Event(
+            21,
+            channel="Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",
+            body="UserData",
+            children=(xml,),
+        ),
         Event(1000, [("", "first"), ("", "second")], channel="Application", provider="Application Error", level=2),
         Event(99, [("name", "one"), ("other", "two"), ("name", "three")], channel="Application", time=0),
         Event(4624, [("TargetUserName", "far")], computer="ELSEWHERE", record_id=90210),
@@ -76,7 +91,10 @@ def make_types(path: Path) -> None:
 
 def make_wal(path: Path) -> None:
     """A database of which the last rows are in the WAL beside it only."""
-    with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(f"{folder}/live", isolation_level=None)) as live:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(sqlite3.connect(f"{folder}/live", isolation_level=None)) as live,
+    ):
         live.execute("PRAGMA page_size = 512")
         live.execute("PRAGMA journal_mode = WAL")
         live.execute("CREATE TABLE visits (url TEXT)")

@@ -54,17 +54,24 @@ class Parsed:
 
     def places(self, output: str, name: str) -> list[int]:
         """The `source_row`, `start` or `end` of every row."""
-        return [int(at) for rows in self.batches if rows.output == output for at in pa.array(getattr(rows, name)).to_pylist()]
+        return [
+            int(at)
+            for rows in self.batches
+            if rows.output == output
+            for at in pa.array(getattr(rows, name)).to_pylist()
+        ]
 
     def records(self) -> list[dict[str, Any]]:
         """Rows and rejections as a case's `expected.jsonl` has them: ordered by output and place, without nulls."""
         found = [
-            {"_output": rows.output, "_row": place} | {name: _plain(value) for name, value in row.items() if value is not None}
+            {"_output": rows.output, "_row": place}
+            | {name: _plain(value) for name, value in row.items() if value is not None}
             for rows in self.batches
             for place, row in zip(_places(rows), rows.data.to_pylist(), strict=True)
         ]
         found += [
-            {"_rejected": one.code, "_output": one.output, "_start": one.start, "_end": one.end} for one in self.rejected
+            {"_rejected": one.code, "_output": one.output, "_start": one.start, "_end": one.end}
+            for one in self.rejected
         ]
         return sorted(
             found, key=lambda one: (one["_output"], "_rejected" in one, one.get("_row") or 0, one.get("_start") or 0)
@@ -75,7 +82,11 @@ class Parsed:
 
 
 def _places(rows: Rows) -> list[int | None]:
-    return [None] * rows.data.num_rows if rows.source_row is None else [int(at) for at in pa.array(rows.source_row).to_pylist()]
+    return (
+        [None] * rows.data.num_rows
+        if rows.source_row is None
+        else [int(at) for at in pa.array(rows.source_row).to_pylist()]
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from evtx_writer import HEADER, chunk_of, log_of, logons
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shipped_parser import load_shipped_parser, run_parser
 
 from casparian_flow.sdk import PermanentError
+from evtx_writer import HEADER, chunk_of, log_of, logons
+from shipped_parser import load_shipped_parser, run_parser
 
 parser = load_shipped_parser("windows/evtx")
 WHOLE = log_of([chunk_of(logons(30, 1 + 30 * at), 1 + 30 * at) for at in range(3)], next_id=91)
@@ -18,13 +18,13 @@ WHOLE = log_of([chunk_of(logons(30, 1 + 30 * at), 1 + 30 * at) for at in range(3
 overwrites = st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=60)), max_size=8)
 
 
-@settings(max_examples=1500, deadline=None)
-@given(overwrites, st.integers(0, len(WHOLE)))
-def test_damage_loses_no_more_than_it_tells(changes: list[tuple[int, bytes]], length: int) -> None:
+@settings(max_examples=60, deadline=None)
+@given(overwrites, st.sampled_from([0, 0, 0, 1, 5_000, 40_000, 70_000, 140_000]))
+def test_damage_loses_no_more_than_it_tells(changes: list[tuple[int, bytes]], cut: int) -> None:
     data = bytearray(WHOLE)
     for at, new in changes:
         data[at : at + len(new)] = new
-    del data[max(length, len(WHOLE) - 40_000) if length % 2 else len(WHOLE) :]
+    del data[len(WHOLE) - cut :]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.evtx"
         path.write_bytes(data)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from evtx_writer import CHUNK, HEADER, RECORDS, T0, Chunk, Element, Event, chunk_of, log_of, logons, seal, three_chunks
-from shipped_parser import Parsed, load_shipped_parser, run_parser
 
 from casparian_flow.sdk import PermanentError
+from evtx_writer import CHUNK, HEADER, RECORDS, T0, Chunk, Element, Event, chunk_of, log_of, logons, seal, three_chunks
+from shipped_parser import Parsed, load_shipped_parser, run_parser
 
 parser = load_shipped_parser("windows/evtx")
 EVENTS, FILES = "evtx_events", "evtx_files"
@@ -109,8 +109,16 @@ def test_maps_hold_for_one_channel_only(parse) -> None:
             "EventData",
             [{"name": "x", "value": "1"}, {"name": "y", "value": "2"}, {"name": "x", "value": "3"}],
         ),
-        (Event(1, body="UserData", children=(Element("Xml", (), [Element("User", (), ["bob"])]),)), "UserData", {"Xml": {"User": "bob"}}),
-        (Event(1, [("a", "1")], body="ProcessingErrorData"), "ProcessingErrorData", {"Data": {"#attributes": {"Name": "a"}, "#text": "1"}}),
+        (
+            Event(1, body="UserData", children=(Element("Xml", (), [Element("User", (), ["bob"])]),)),
+            "UserData",
+            {"Xml": {"User": "bob"}},
+        ),
+        (
+            Event(1, [("a", "1")], body="ProcessingErrorData"),
+            "ProcessingErrorData",
+            {"Data": {"#attributes": {"Name": "a"}, "#text": "1"}},
+        ),
     ],
 )
 def test_payloads_of_every_kind_come_whole(parse, event: Event, kind: str, payload: object) -> None:
@@ -169,14 +177,24 @@ def test_a_log_without_its_first_block_is_read(parse) -> None:
 def test_an_overwritten_magic_costs_no_record_if_the_header_proves_the_chunk(parse) -> None:
     parsed = parse(damaged(three_chunks(5), HEADER + CHUNK, b"XXXXXXXX"))
     (entry,) = parsed.rejected
-    assert (entry.code, entry.start, entry.end, entry.raw) == ("cf.evtx.chunk_magic", HEADER + CHUNK, HEADER + CHUNK + 8, b"X" * 8)
+    assert (entry.code, entry.start, entry.end, entry.raw) == (
+        "cf.evtx.chunk_magic",
+        HEADER + CHUNK,
+        HEADER + CHUNK + 8,
+        b"X" * 8,
+    )
     assert [row["record_state"] for row in parsed.rows(EVENTS)] == ["live"] * 5 + ["recovered"] * 5 + ["live"] * 5
 
 
 def test_a_chunk_without_magic_and_header_is_one_entry_and_its_records_are_missed(parse) -> None:
     parsed = parse(damaged(three_chunks(5), HEADER + CHUNK, b"X" * 200))
     (entry,) = parsed.rejected
-    assert (entry.code, entry.start, entry.end, entry.locator) == ("cf.evtx.chunk_magic", HEADER + CHUNK, HEADER + 2 * CHUNK, "chunk 1")
+    assert (entry.code, entry.start, entry.end, entry.locator) == (
+        "cf.evtx.chunk_magic",
+        HEADER + CHUNK,
+        HEADER + 2 * CHUNK,
+        "chunk 1",
+    )
     assert (books(parsed)["records_expected"], books(parsed)["records_read"]) == (15, 10)
     assert books(parsed)["verdict"] == "damaged: 10 of 15 records read; 1 damaged or missing chunks"
 
@@ -315,7 +333,7 @@ def test_a_log_without_records_is_complete(parse) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no event log", b"\0" * 200_000, b"PK\x03\x04" * 50_000])
 def test_what_is_no_event_log_is_refused(parse, data: bytes) -> None:
-    with pytest.raises(PermanentError, match="empty|not an event log"):
+    with pytest.raises(PermanentError, match=r"empty|not an event log"):
         parse(data)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from shipped_parser import SHARED, Parsed, load_shipped_parser, run_parser
 
 LOGS = SHARED / "evtx"

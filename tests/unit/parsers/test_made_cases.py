@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from made_cases import EVTX, EVTX_CASES, SQLITE, SQLITE_CASES
 from shipped_parser import PARSERS, load_shipped_parser, run_parser
 

@@ -6,11 +6,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from shipped_parser import SHARED, load_shipped_parser, run_parser
 
-pytestmark = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="the shared sample databases (../shared/data) are not here"
-)
+pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared sample databases (../shared/data) are not here")
 
 parser = load_shipped_parser("database/sqlite")
 DATABASES = [

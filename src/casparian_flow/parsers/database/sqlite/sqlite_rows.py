@@ -72,7 +72,7 @@ def _fetch(connection: sqlite3.Connection, statement: str, size: int) -> Iterato
         rows: list[Row] = []
         try:
             for row in islice(cursor, size):
-                rows.append(row)  # noqa: PERF402 - a list built at once would be lost with the error
+                rows.append(row)
         except sqlite3.DatabaseError as error:
             failed = error
             rows += _fetch_withheld(connection, statement, count + len(rows))

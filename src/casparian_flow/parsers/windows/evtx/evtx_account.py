@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from casparian_flow.sdk import Rejected
 from evtx_chunks import CHUNK_SIZE, FileHeader
 from evtx_scan import Chunk, Code, reject
+
+from casparian_flow.sdk import Rejected
 
 BELIEVABLE_GAP = 1 << 32
 """A gap of more records than this says that a header lies, not that so many records are lost."""
@@ -50,7 +52,9 @@ class Account:
         self.expected += len(chunk.records) + chunk.missing
         if chunk.header.promised:
             header = chunk.header
-            self._spans.append(_Span(header.first_number, header.last_number, header.last_id, chunk.number, chunk.start))
+            self._spans.append(
+                _Span(header.first_number, header.last_number, header.last_id, chunk.number, chunk.start)
+            )
         else:
             self._doubtful[chunk.number] = len(chunk.records)
         self.id_gaps += any(entry.code == Code.ID_GAP for entry in chunk.damage)
@@ -77,7 +81,7 @@ class Account:
     def close(self) -> Iterator[Rejected]:
         """Compare the chunks with each other; an entry for each gap that no damaged chunk explains."""
         spans = sorted(self._spans, key=lambda span: (span.first, span.number))
-        for before, after in zip(spans, spans[1:], strict=False):
+        for before, after in pairwise(spans):
             missing = after.first - before.last - 1
             if missing <= 0:
                 continue

@@ -162,7 +162,9 @@ class Events:
         columns["payload"] = pa.array(self._payloads, pa.string())
         for name, values in self._mapped.items():
             columns[name] = _sparse(values, len(self), pa.string())
-        columns["logon_type"] = _sparse({r: integer(v) for r, v in self._mapped["logon_type"].items()}, len(self), pa.int64())
+        columns["logon_type"] = _sparse(
+            {r: integer(v) for r, v in self._mapped["logon_type"].items()}, len(self), pa.int64()
+        )
         columns["message"] = _sparse(self._messages, len(self), pa.string())
         return columns
 

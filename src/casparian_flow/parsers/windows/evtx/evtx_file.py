@@ -8,14 +8,15 @@ from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
-from casparian_flow.sdk import PermanentError, Rejected, Rows, Verdict
-from casparian_flow.sdk.emit import FIELD_ENCODING
 from evtx_account import Account, slots_in
 from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, read_file_header
 from evtx_columns import UNIX_EPOCH, Events, Unreadable
 from evtx_maps import load_maps
 from evtx_reader import Found, read_chunks
-from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject, reject_record, reject_slot, scan_chunk
+from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject_record, reject_slot, scan_chunk
+
+from casparian_flow.sdk import PermanentError, Rejected, Rows, Verdict
+from casparian_flow.sdk.emit import FIELD_ENCODING
 
 CHUNKS_AT_ONCE = 16
 ROWS_AT_ONCE = 16_384
@@ -115,7 +116,9 @@ class EventLog:
         if count > 1:
             locator, what = f"chunks {numbers[0]} to {numbers[-1]}", f"{count} chunks are all zeros"
         start = self._first_chunk + numbers[0] * CHUNK_SIZE
-        return Rejected(OUTPUT, Code.CHUNK_ZEROED.value, what, start, start + count * CHUNK_SIZE, locator=locator, raw=b"")
+        return Rejected(
+            OUTPUT, Code.CHUNK_ZEROED.value, what, start, start + count * CHUNK_SIZE, locator=locator, raw=b""
+        )
 
     def _take(self, chunks: Sequence[Chunk], order: Sequence[str]) -> Iterator[Rows | Rejected]:
         with_records = [chunk for chunk in chunks if len(chunk.records)]
@@ -171,7 +174,9 @@ class EventLog:
 
 def _schema(columns: Mapping[str, pa.Array], order: Sequence[str]) -> pa.Schema:
     tagged = {FIELD_ENCODING: b"json"}
-    return pa.schema([pa.field(name, columns[name].type, metadata=tagged if name == "payload" else None) for name in order])
+    return pa.schema(
+        [pa.field(name, columns[name].type, metadata=tagged if name == "payload" else None) for name in order]
+    )
 
 
 def _pick(values: np.ndarray, positions: np.ndarray | None) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from casparian_flow.sdk import Rejected
 from evtx_chunks import (
     CHUNK_MAGIC,
     CHUNK_SIZE,
@@ -18,6 +17,8 @@ from evtx_chunks import (
     read_chunk_header,
 )
 from evtx_salvage import patch_chunk
+
+from casparian_flow.sdk import Rejected
 
 OUTPUT = "evtx_events"
 RAW_KEPT = 4096
