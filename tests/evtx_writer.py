@@ -62,7 +62,7 @@ class Chunk:
     first_number: int | None = None
     data: bytearray = field(default_factory=lambda: bytearray(RECORDS))
     names: dict[str, int] = field(default_factory=dict)
-    templates: dict[object, int] = field(default_factory=dict)
+    templates: dict[str, int] = field(default_factory=dict)
     count: int = 0
     last_offset: int = RECORDS
 
@@ -82,11 +82,19 @@ class Chunk:
         data = bytes(self.data).ljust(CHUNK, b"\0")
         assert len(data) == CHUNK, "too many records for one chunk"
         number = self.first if self.first_number is None else self.first_number
-        return seal(data, number, number + self.count - 1, self.first, self.first + self.count - 1, self.last_offset, len(self.data))
+        return seal(
+            data,
+            number,
+            number + self.count - 1,
+            self.first,
+            self.first + self.count - 1,
+            self.last_offset,
+            len(self.data),
+        )
 
     def _instance(self, event: Event, record: int) -> None:
         names = tuple(name for name, _ in event.data)
-        key = (names, event.body, event.children, event.after)
+        key = repr((names, event.body, event.children, event.after))
         values = [
             (UINT16, event.event_id),
             (UINT8, event.level),
@@ -181,7 +189,9 @@ def tree(event: Event) -> Element:
         Element("Computer", (), [Slot(10)]),
         Element("Security", [("UserID", Slot(7))]),
     ]
-    return Element("Event", [("xmlns", NS)], [Element("System", (), system), Element(event.body, (), data), *event.after])
+    return Element(
+        "Event", [("xmlns", NS)], [Element("System", (), system), Element(event.body, (), data), *event.after]
+    )
 
 
 def pack(kind: int, value: int | str | bytes) -> bytes:
@@ -193,7 +203,20 @@ def pack(kind: int, value: int | str | bytes) -> bytes:
 def seal(data: bytes, first: int, last: int, first_id: int, last_id: int, last_offset: int, free: int) -> bytes:
     """The chunk with a header whose checksums fit."""
     chunk = bytearray(data)
-    struct.pack_into("<8sQQQQIIII", chunk, 0, b"ElfChnk\0", first, last, first_id, last_id, 128, last_offset, free, zlib.crc32(chunk[RECORDS:free]))
+    struct.pack_into(
+        "<8sQQQQIIII",
+        chunk,
+        0,
+        b"ElfChnk\0",
+        first,
+        last,
+        first_id,
+        last_id,
+        128,
+        last_offset,
+        free,
+        zlib.crc32(chunk[RECORDS:free]),
+    )
     struct.pack_into("<II", chunk, 120, 1, 0)
     struct.pack_into("<I", chunk, 124, zlib.crc32(chunk[128:RECORDS], zlib.crc32(chunk[:120])))
     return bytes(chunk)
@@ -202,7 +225,9 @@ def seal(data: bytes, first: int, last: int, first_id: int, last_id: int, last_o
 def log_of(chunks: Sequence[bytes], next_id: int = 0, flags: int = 0, declared: int | None = None) -> bytes:
     """A whole file."""
     count = len(chunks) if declared is None else declared
-    head = struct.pack("<8sQQQIHHHH", b"ElfFile\0", 0, max(0, count - 1), next_id, 128, 1, 3, HEADER, count).ljust(120, b"\0")
+    head = struct.pack("<8sQQQIHHHH", b"ElfFile\0", 0, max(0, count - 1), next_id, 128, 1, 3, HEADER, count).ljust(
+        120, b"\0"
+    )
     head += struct.pack("<II", flags, zlib.crc32(head))
     return head.ljust(HEADER, b"\0") + b"".join(chunks)
 
@@ -219,7 +244,13 @@ def logons(count: int, first: int = 1) -> list[Event]:
     return [
         Event(
             4624,
-            [("SubjectUserName", "-"), ("TargetUserName", f"user{at}"), ("TargetDomainName", "CORP"), ("LogonType", "3"), ("IpAddress", f"10.0.0.{at % 250}")],
+            [
+                ("SubjectUserName", "-"),
+                ("TargetUserName", f"user{at}"),
+                ("TargetDomainName", "CORP"),
+                ("LogonType", "3"),
+                ("IpAddress", f"10.0.0.{at % 250}"),
+            ],
             time=T0 + at * 10_000_001,
         )
         for at in range(first, first + count)

@@ -54,7 +54,7 @@ def read_table(connection: sqlite3.Connection, table: Table) -> Iterator[Rows | 
             yield from _emit(layout, rows)
             is_empty = False
     if is_empty:
-        yield Rows(table.output, layout.schema().empty_table(), source_row=[])
+        yield Rows(table.output, pa.RecordBatch.from_pylist([], layout.schema()), source_row=[])
 
 
 def _reject_damage(table: Table, damage: Damage) -> Rejected:
@@ -100,7 +100,7 @@ def _columns(layout: Layout, values: Sequence[Sequence[Any]]) -> tuple[list[pa.A
         except pa.ArrowInvalid:
             for place, cell in enumerate(cells):
                 if cell is not None and not _is_utf8(cell):
-                    bad.setdefault(place, (column.original, cell))
+                    bad.setdefault(place, (column.original, cell[form is Form.MIXED :]))
     return columns, bad
 
 

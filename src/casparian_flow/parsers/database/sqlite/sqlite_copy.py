@@ -13,7 +13,13 @@ from casparian_flow.sdk import PermanentError
 
 MAGIC = b"SQLite format 3\0"
 COMPANIONS = ("-wal", "-journal")
-HARDENING = ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "cache_size = -16384", "temp_store = FILE")
+HARDENING = (
+    "trusted_schema = OFF",
+    "cell_size_check = ON",
+    "mmap_size = 0",
+    "cache_size = -16384",
+    "temp_store = FILE",
+)
 LONGEST_CELL = 48 << 20
 """Longer values are refused by SQLite itself: a generated column can claim a gigabyte in a few bytes."""
 

@@ -67,15 +67,26 @@ def _fetch(connection: sqlite3.Connection, statement: str, size: int) -> Iterato
     """Rows in lists; those read before an error are given before it is raised."""
     failed: sqlite3.DatabaseError | None = None
     cursor = connection.execute(statement)
+    count = 0
     while failed is None:
         rows: list[Row] = []
         try:
-            for row in islice(cursor, size):  # noqa: PERF402 - a list built at once would be lost with the error
+            for row in islice(cursor, size):
                 rows.append(row)
         except sqlite3.DatabaseError as error:
             failed = error
+            rows += _fetch_withheld(connection, statement, count + len(rows))
+        count += len(rows)
         if rows:
             yield rows
         elif failed is None:
             return
     raise failed
+
+
+def _fetch_withheld(connection: sqlite3.Connection, statement: str, count: int) -> list[Row]:
+    """The row before an error: the driver looks one row ahead, and loses the one in hand when that fails."""
+    try:
+        return connection.execute(f"{statement} LIMIT 1 OFFSET {count}").fetchall()
+    except sqlite3.DatabaseError:
+        return []

@@ -91,7 +91,7 @@ def survey(connection: sqlite3.Connection, table: Table) -> Layout:
 def _survey_columns(
     connection: sqlite3.Connection, table: Table, columns: Sequence[TableColumn]
 ) -> list[tuple[int, int, int, int, int, int]]:
-    """For each column whether it has integers, reals, texts, blobs and inexact integers, and the most bytes of a value."""
+    """For each column: has it integers, reals, texts, blobs, inexact integers; and the most bytes of a value."""
     names = [quote(column.original) for column in columns]
     seen = [
         expression
@@ -108,7 +108,10 @@ def _survey_columns(
         found = [0] * len(seen)
         for rows in walk(connection, table, seen, MOST_ROWS):
             if isinstance(rows, list):
-                found = [max(value or 0 for value in values) for values in zip(found, *(row[1:] for row in rows), strict=True)]
+                found = [
+                    max(value or 0 for value in values)
+                    for values in zip(found, *(row[1:] for row in rows), strict=True)
+                ]
     values = [value or 0 for value in found]
     return [tuple(values[at : at + 6]) for at in range(0, len(values), 6)]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from casparian_flow.sdk import Rejected
 from evtx_chunks import CHUNK_SIZE, FileHeader
 from evtx_scan import Chunk, Code, reject
+
+from casparian_flow.sdk import Rejected
 
 BELIEVABLE_GAP = 1 << 32
 """A gap of more records than this says that a header lies, not that so many records are lost."""
@@ -21,6 +23,7 @@ class _Span:
 
     first: int
     last: int
+    last_id: int
     number: int
     start: int
 
@@ -49,7 +52,9 @@ class Account:
         self.expected += len(chunk.records) + chunk.missing
         if chunk.header.promised:
             header = chunk.header
-            self._spans.append(_Span(header.first_number, header.last_number, chunk.number, chunk.start))
+            self._spans.append(
+                _Span(header.first_number, header.last_number, header.last_id, chunk.number, chunk.start)
+            )
         else:
             self._doubtful[chunk.number] = len(chunk.records)
         self.id_gaps += any(entry.code == Code.ID_GAP for entry in chunk.damage)
@@ -76,7 +81,7 @@ class Account:
     def close(self) -> Iterator[Rejected]:
         """Compare the chunks with each other; an entry for each gap that no damaged chunk explains."""
         spans = sorted(self._spans, key=lambda span: (span.first, span.number))
-        for before, after in zip(spans, spans[1:], strict=False):
+        for before, after in pairwise(spans):
             missing = after.first - before.last - 1
             if missing <= 0:
                 continue
@@ -88,6 +93,7 @@ class Account:
                 self.id_gaps += 1
                 message = f"records {before.last + 1} to {after.first - 1} are in no chunk ({missing} records)"
                 yield reject(Code.ID_GAP, message, after.number, after.start, b"")
+        self.expected += self._lost_at_the_end(spans)
         declared = self._header.chunks or 0
         if declared > self.slots:
             message = f"the header tells of {declared} chunks, the file ends after {self.slots}"
@@ -101,6 +107,17 @@ class Account:
                 locator=f"chunks {self.slots} to {declared - 1}",
                 raw=b"",
             )
+
+    def _lost_at_the_end(self, spans: Sequence[_Span]) -> int:
+        """Records that the file header knows of behind the last sound chunk, if something there is damaged."""
+        header, last = self._header, max(spans, key=lambda span: span.last_id, default=None)
+        if last is None or header.next_id is None or header.is_dirty:
+            return 0
+        behind = [found for number, found in self._doubtful.items() if number > last.number]
+        if not behind and (header.chunks or 0) <= self.slots:
+            return 0
+        missing = header.next_id - 1 - last.last_id - sum(behind)
+        return missing if 0 < missing < BELIEVABLE_GAP else 0
 
     def _doubtful_between(self, before: int, after: int) -> list[int]:
         """Records found in each doubtful slot on the way from one chunk to the next, round the end of the file."""

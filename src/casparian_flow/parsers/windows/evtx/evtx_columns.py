@@ -18,6 +18,7 @@ UNIX_EPOCH = 116_444_736_000_000_000
 """1970 as a FILETIME: in steps of 100 ns since 1601."""
 LONGEST_TIME = len(TIME_START) + 40
 MOST_SECONDS = (1 << 63) // 10**9
+LARGEST = (1 << 63) - 1
 INTEGERS = frozenset({"event_id", "qualifiers", "version", "level", "task", "opcode", "process_id", "thread_id"})
 
 
@@ -88,9 +89,11 @@ class Events:
                 tail_code = self._learn_tail(tail)
         except ValueError:
             return False
-        if body is not None and len(body) != payload.count('":') and count_names(body) != payload.count('":'):
+        if type(body) is dict and len(body) != payload.count('":') and count_names(body) != payload.count('":'):
             kept, repeats = loads_with_repeats(payload)
-            payload = orjson.dumps(kept).decode() if repeats else payload
+            payload = _as_cell(kept) if repeats else payload
+        elif type(body) is str:
+            payload = '"' + body
         fields = self._maps.get((self._tails[tail_code][4], self._heads[head_code][2]))
         if fields and type(body) is dict:
             row = len(self._payloads)
@@ -103,7 +106,7 @@ class Events:
         self._codes_of_heads.append(head_code)
         self._codes_of_tails.append(tail_code)
         self._times.append(text[time_at + len(TIME_START) : time_end])
-        self._record_ids.append(record_id)
+        self._record_ids.append(record_id if record_id <= LARGEST else None)
         self._kinds.append(kind)
         self._payloads.append(payload if body is not None else None)
         return True
@@ -131,7 +134,7 @@ class Events:
         system = system if isinstance(system, dict) else {}
         bodies = {name: value for name, value in event.items() if name not in ("System", "#attributes")}
         payload = next(iter(bodies.values())) if len(bodies) == 1 else bodies or None
-        payload_text = orjson.dumps(payload).decode() if payload is not None else None
+        payload_text = _as_cell(payload)
         head, tail = head_of(system), tail_of(system)
         row = len(self._payloads)
         rendering = bodies.get("RenderingInfo")
@@ -159,9 +162,18 @@ class Events:
         columns["payload"] = pa.array(self._payloads, pa.string())
         for name, values in self._mapped.items():
             columns[name] = _sparse(values, len(self), pa.string())
-        columns["logon_type"] = _sparse({r: integer(v) for r, v in self._mapped["logon_type"].items()}, len(self), pa.int64())
+        columns["logon_type"] = _sparse(
+            {r: integer(v) for r, v in self._mapped["logon_type"].items()}, len(self), pa.int64()
+        )
         columns["message"] = _sparse(self._messages, len(self), pa.string())
         return columns
+
+
+def _as_cell(value: Any) -> str | None:
+    """A JSON value as a cell of a tagged column: see `sdk.emit.FIELD_ENCODING`."""
+    if value is None or isinstance(value, str):
+        return '"' + value if value is not None else None
+    return orjson.dumps(value).decode()
 
 
 def _take(names: tuple[str, ...], rows: list[tuple[Any, ...]], codes: list[int]) -> dict[str, pa.Array]:

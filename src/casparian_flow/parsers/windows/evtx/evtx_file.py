@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
-from casparian_flow.sdk import PermanentError, Rejected, Rows, Verdict
 from evtx_account import Account, slots_in
 from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, read_file_header
 from evtx_columns import UNIX_EPOCH, Events, Unreadable
 from evtx_maps import load_maps
 from evtx_reader import Found, read_chunks
-from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject, reject_record, reject_slot, scan_chunk
+from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject_record, reject_slot, scan_chunk
+
+from casparian_flow.sdk import PermanentError, Rejected, Rows, Verdict
+from casparian_flow.sdk.emit import FIELD_ENCODING
 
 CHUNKS_AT_ONCE = 16
 ROWS_AT_ONCE = 16_384
@@ -70,33 +72,53 @@ class EventLog:
 
     def _scan(self) -> Iterator[Chunk | Rejected]:
         """The chunks in the order of the file, and an entry for each slot that should be one."""
-        doubtful: list[tuple[int, int]] = []
+        doubtful: list[int] = []
         self._account.slots = slots_in(self._size, self._first_chunk)
         for number in range(self._account.slots):
-            start = self._first_chunk + number * CHUNK_SIZE
-            data = self._read_slot(start)
+            start, data = self._read_slot(number)
             chunk = scan_chunk(number, start, data)
             if chunk is None:
-                doubtful.append((number, start))
+                doubtful.append(number)
                 continue
-            yield from map(self._reject_slot, doubtful)
+            yield from self._reject_slots(doubtful)
             doubtful = []
             self._account.add_chunk(chunk)
             yield chunk
-        for number, start in doubtful:
-            is_declared = number < (self._header.chunks or 0)
-            if not is_declared and is_unused(self._read_slot(start)):
-                self._account.chunks_unused += 1
+        declared = self._header.chunks or 0
+        lost = [number for number in doubtful if number < declared or not is_unused(self._read_slot(number)[1])]
+        self._account.chunks_unused = len(doubtful) - len(lost)
+        yield from self._reject_slots(lost)
+
+    def _read_slot(self, number: int) -> tuple[int, bytes]:
+        start = self._first_chunk + number * CHUNK_SIZE
+        return start, os.pread(self._file.fileno(), CHUNK_SIZE, start)
+
+    def _reject_slots(self, numbers: Sequence[int]) -> Iterator[Rejected]:
+        """An entry for each slot without a chunk; neighbours that are all zeros share one."""
+        zeroed: list[int] = []
+        for number in numbers:
+            self._account.add_bad_slot(number)
+            start, data = self._read_slot(number)
+            is_zeroed = len(data) == CHUNK_SIZE and not any(data)
+            if zeroed and not (is_zeroed and number == zeroed[-1] + 1):
+                yield self._reject_zeroed(zeroed)
+                zeroed = []
+            if is_zeroed:
+                zeroed.append(number)
             else:
-                yield self._reject_slot((number, start))
+                yield reject_slot(number, start, data)
+        if zeroed:
+            yield self._reject_zeroed(zeroed)
 
-    def _read_slot(self, start: int) -> bytes:
-        self._file.seek(start)
-        return self._file.read(CHUNK_SIZE)
-
-    def _reject_slot(self, slot: tuple[int, int]) -> Rejected:
-        self._account.add_bad_slot(slot[0])
-        return reject_slot(*slot, self._read_slot(slot[1]))
+    def _reject_zeroed(self, numbers: Sequence[int]) -> Rejected:
+        count = len(numbers)
+        locator, what = f"chunk {numbers[0]}", "the chunk is all zeros"
+        if count > 1:
+            locator, what = f"chunks {numbers[0]} to {numbers[-1]}", f"{count} chunks are all zeros"
+        start = self._first_chunk + numbers[0] * CHUNK_SIZE
+        return Rejected(
+            OUTPUT, Code.CHUNK_ZEROED.value, what, start, start + count * CHUNK_SIZE, locator=locator, raw=b""
+        )
 
     def _take(self, chunks: Sequence[Chunk], order: Sequence[str]) -> Iterator[Rows | Rejected]:
         with_records = [chunk for chunk in chunks if len(chunk.records)]
@@ -138,8 +160,8 @@ class EventLog:
         columns["record_offset"] = pa.array(starts)
         self._account.add_rows(ids, times)
         self._events, self._places = Events(self._maps), []
-        table = pa.RecordBatch.from_arrays([columns[name] for name in order], names=list(order))
-        yield Rows(OUTPUT, table, source_row=ids, start=starts, end=starts + sizes)
+        batch = pa.RecordBatch.from_arrays([columns[name] for name in order], schema=_schema(columns, order))
+        yield Rows(OUTPUT, batch, source_row=ids, start=starts, end=starts + sizes)
 
     def _file_row(self) -> dict[str, pa.Array]:
         row = {name: pa.array([value]) for name, value in self._account.row().items()}
@@ -148,6 +170,13 @@ class EventLog:
         for name in ("first_time", "last_time"):
             row[name] = pa.array([_nanos(row[name][0].as_py())], pa.int64()).cast(pa.timestamp("ns", "UTC"))
         return pa.RecordBatch.from_pydict(row)
+
+
+def _schema(columns: Mapping[str, pa.Array], order: Sequence[str]) -> pa.Schema:
+    tagged = {FIELD_ENCODING: b"json"}
+    return pa.schema(
+        [pa.field(name, columns[name].type, metadata=tagged if name == "payload" else None) for name in order]
+    )
 
 
 def _pick(values: np.ndarray, positions: np.ndarray | None) -> np.ndarray:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from casparian_flow.sdk import Rejected
 from evtx import PyEvtxParser
 from evtx_chunks import CHUNK_SIZE
 from evtx_salvage import with_file_header, without_caches
 from evtx_scan import Chunk, reject_record
+
+from casparian_flow.sdk import Rejected
 
 MOST_TEXT = 64 << 20
 """Characters of records held from one batch; a batch with more is read chunk by chunk."""

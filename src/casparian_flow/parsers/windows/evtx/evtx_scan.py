@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from casparian_flow.sdk import Rejected
 from evtx_chunks import (
     CHUNK_MAGIC,
     CHUNK_SIZE,
@@ -18,6 +17,8 @@ from evtx_chunks import (
     read_chunk_header,
 )
 from evtx_salvage import patch_chunk
+
+from casparian_flow.sdk import Rejected
 
 OUTPUT = "evtx_events"
 RAW_KEPT = 4096
@@ -89,8 +90,6 @@ def reject_slot(number: int, start: int, data: bytes) -> Rejected:
     """The entry of a whole slot in which no chunk can be recognised."""
     if len(data) < CHUNK_SIZE:
         return reject(Code.TRUNCATED, f"the file ends {len(data)} bytes into a chunk", number, start, data)
-    if not any(data):
-        return reject(Code.CHUNK_ZEROED, "the chunk is all zeros", number, start, data)
     return reject(Code.CHUNK_MAGIC, "no chunk begins here, and its header is beyond repair", number, start, data)
 
 

@@ -16,7 +16,9 @@ MANIFEST = PluginMetadata(
     requires=["evtx", "orjson", "numpy"],
     outputs={
         "evtx_events": [
-            Column("time_created", "timestamp_tz(UTC)", description="System/TimeCreated, to 100 ns where the file has it"),
+            Column(
+                "time_created", "timestamp_tz(UTC)", description="System/TimeCreated, to 100 ns where the file has it"
+            ),
             Column("event_id", "int64"),
             Column("qualifiers", "int64"),
             Column("channel"),
@@ -29,14 +31,21 @@ MANIFEST = PluginMetadata(
             Column("opcode", "int64"),
             Column("keywords", description="hexadecimal, as written"),
             Column("version", "int64"),
-            Column("record_id", "int64", description="System/EventRecordID; forwarded events keep the one of their origin"),
+            Column(
+                "record_id", "int64", description="System/EventRecordID; forwarded events keep the one of their origin"
+            ),
             Column("user_sid", sensitivity="personal"),
             Column("process_id", "int64"),
             Column("thread_id", "int64"),
             Column("activity_id"),
             Column("related_activity_id"),
             Column("payload_kind", description="the element the payload was in: EventData, UserData ..."),
-            Column("payload", "json", sensitivity="personal", description="complete, in order; see README on repeated names"),
+            Column(
+                "payload",
+                "json",
+                sensitivity="personal",
+                description="complete, in order; see README on repeated names",
+            ),
             Column("user_name", sensitivity="personal", description="who acted"),
             Column("target_user", sensitivity="personal", description="whom it was done to"),
             Column("logon_type", "int64"),
