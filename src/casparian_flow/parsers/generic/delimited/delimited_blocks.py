@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.csv as pc
 
 from delimited_dialect import Dialect
+from delimited_kinds import EMPTY, TEXT
 from delimited_layout import Layout
 from delimited_records import RESYNC_LINES, RESYNC_LINES_PAIRS
 
@@ -54,6 +56,7 @@ class BlockReader:
             check_utf8=True,
         )
         self._names = names
+        self._header = _telling_name(layout)
 
     def read(self, buf: bytes, pos: int, stop: int, eof: bool) -> Block | None:
         """The records that start at `pos` and end by `stop`, or None where anything is out of the ordinary."""
@@ -160,7 +163,22 @@ class BlockReader:
             last = columns.pop()
             if last.null_count != expected:
                 return None
+        if self._header is not None:
+            index, name = self._header
+            if compute.any(compute.equal(columns[index], name)).as_py():
+                return None
         return pa.RecordBatch.from_arrays(columns, schema=self._layout.schema)
+
+
+def _telling_name(layout: Layout) -> tuple[int, str] | None:
+    """A typed column and its name: where the name turns up among the values, a header is repeated."""
+    if not layout.header:
+        return None
+    cells = layout.header[0].fields or ()
+    for index, (cell, kind) in enumerate(zip(cells, layout.kinds, strict=False)):
+        if cell and kind not in (TEXT, EMPTY):
+            return index, cell.decode("utf-8", "replace")
+    return None
 
 
 def _is_simple(dialect: Dialect) -> bool:
