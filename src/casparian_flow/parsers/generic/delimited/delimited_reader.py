@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-import pyarrow as pa
-
 from casparian_flow.sdk import Rejected, Rows, Verdict
 from delimited_batches import Gatherer
-from delimited_blocks import BlockReader
+from delimited_blocks import Block, BlockReader
 from delimited_damage import resync, skip_oversize
 from delimited_header import looks_like_header
 from delimited_layout import Layout
@@ -20,8 +17,7 @@ from delimited_stream import MAX_RECORD, Stream
 from delimited_tables import LOOK_AHEAD, next_table
 
 BLOCK = 1 << 20
-SMALL_BLOCK = 64 << 10
-BATCH_ROWS = 16384
+LEAST_BLOCK = 16 << 10
 RAW = 64 << 10
 COMMENTS = 20
 _MOST_PATIENCE = 1024
@@ -64,40 +60,35 @@ class TableReader:
 
     def read(self) -> Iterator[Item]:
         """Every row and rejection of the table."""
-        stream = self._stream
+        stream, gathered = self._stream, self._gathered
         size, exact = BLOCK, 0
         while self.next is None and stream.has_more(BLOCK):
             if self._vectorised and exact <= 0:
                 stop = min(len(stream.buf), stream.pos + size)
                 block = self._blocks.read(stream.buf, stream.pos, stop, stream.eof)
+                if block is None and size > LEAST_BLOCK:
+                    size >>= 3
+                    continue
                 if block is not None:
-                    yield from self._flush()
-                    yield from self._rows_of(block.columns, stream.origins(block.starts), stream.origins(block.ends))
-                    stream.pos = block.end
-                    self._gap = False
-                    size = min(BLOCK, size * 2)
-                    continue
-                if size > SMALL_BLOCK:
-                    size = SMALL_BLOCK
-                    continue
-                exact = SMALL_BLOCK
-            before = stream.origin(stream.pos)
-            yield from self._read_one()
-            exact -= stream.origin(stream.pos) - before
-        yield from self._flush()
+                    self._take(block)
+                    size = min(BLOCK, size * 4)
+                exact = 0 if block is not None else LEAST_BLOCK
+            if exact > 0 or not self._vectorised:
+                before = stream.origin(stream.pos)
+                yield from self._read_one()
+                exact -= stream.origin(stream.pos) - before
+            if gathered.is_full:
+                yield from gathered.flush()
+        yield from gathered.flush()
 
-    def _flush(self) -> Iterator[Rows]:
-        rows = self._gathered.flush()
-        if rows is not None:
-            yield rows
-
-    def _rows_of(self, columns: pa.RecordBatch, starts: np.ndarray, ends: np.ndarray) -> Iterator[Rows]:
+    def _take(self, block: Block) -> None:
+        stream = self._stream
+        starts, ends = stream.origins(block.starts), stream.origins(block.ends)
         self._ledger.mark("rows", int(starts[0]), int(ends[-1]))
-        rows = np.arange(self._row + 1, self._row + 1 + len(starts), dtype=np.int64)
+        self._gathered.add_block(block.columns, self._row + 1, starts, ends)
         self._row += len(starts)
-        for at in range(0, len(starts), BATCH_ROWS):
-            part = slice(at, at + BATCH_ROWS)
-            yield Rows(self._output, columns.slice(at, BATCH_ROWS), rows[part], starts[part], ends[part])
+        self._gap = False
+        stream.pos = block.end
 
     def _read_one(self) -> Iterator[Item]:
         """One record, or one damaged span, or one blank line."""
@@ -145,8 +136,7 @@ class TableReader:
             self._ledger.mark("rows", start, end)
             if len(fields) < width:
                 fields = [*fields, None]
-            if self._gathered.add(fields, self._row, start, end):
-                yield from self._flush()
+            self._gathered.add_row(fields, self._row, start, end)
 
     def _another_begins(self) -> bool:
         """Whether another table begins here; asked less often the more often it was in vain."""

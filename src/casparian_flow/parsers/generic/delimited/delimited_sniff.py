@@ -166,6 +166,7 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     score *= 1.0 if dialect.delimiter is None else _PRIORS.get(dialect.delimiter, 1.0)
     score *= 0.999 if dialect.escape else 1.0
     score *= 1.0 if dialect.lone_cr else 0.999
+    score *= 0.9 if dialect.quote is None else 1.0  # a few stray quotes do not make a file without quoting
     if arity > 2 and _empty_columns([f for f in records if f is not None and len(f) == arity]) > 0.4:
         score *= 0.6
     return Guess(dialect, score, arity, share)
@@ -199,10 +200,14 @@ def _clean(cell: bytes | None, dialect: Dialect) -> float:
         return 0.15 if len(edge) > 1 and edge[:1] == edge[-1:] else 0.4
     if dialect.quote and (dialect.quote.encode() in edge if dialect.escape is None else False):
         return 0.3 if b"\\" + dialect.quote.encode() in edge else 0.6
-    delimiter = dialect.delimiter
-    foreign = (b";", b"\t", b"|") if delimiter in (",", ", ") else (b"\t",) if delimiter else (b",", b";", b"\t", b"|")
-    if delimiter not in (None, ",", ";", "\t", "|"):
-        foreign = (b",", b";", b"\t", b"|")
-    if any(mark in edge for mark in foreign):
+    if any(mark in edge for mark in _foreign(dialect.delimiter)):
         return 0.5
     return 0.6 if edge != cell else 0.75
+
+
+def _foreign(delimiter: str | None) -> tuple[bytes, ...]:
+    """The usual delimiters that do not belong into a cell if this is the delimiter; a comma is also text."""
+    core = delimiter.strip(" ") if delimiter else None
+    if core == ",":
+        return (b";", b"\t", b"|")
+    return (b"\t",) if core in (";", "\t", "|") else (b",", b";", b"\t", b"|")
