@@ -156,6 +156,8 @@ class BlockReader:
         return outside | (near == delimiter) | (near == LF) | (near == CR)
 
     def _columns(self, view: memoryview, expected: int, parse: pc.ParseOptions) -> pa.RecordBatch | None:
+        if view[-1] not in (LF, CR):
+            view = memoryview(bytes(view) + b"\n")
         options = pc.ReadOptions(use_threads=False, block_size=len(view) + 1, column_names=self._names)
         try:
             table = pc.read_csv(
