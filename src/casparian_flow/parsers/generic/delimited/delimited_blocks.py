@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.csv as pc
 
 from delimited_dialect import Dialect
+from delimited_kinds import EMPTY, TEXT
 from delimited_layout import Layout
 from delimited_records import RESYNC_LINES, RESYNC_LINES_PAIRS
 
 LF, CR = 10, 13
+_ABSENT = "\x1f"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -38,13 +41,14 @@ class BlockReader:
         if not self.works:
             return
         names = [f"f{i}" for i in range(layout.width)]
+        delimiter = dialect.delimiter or _ABSENT
+        self._literal = pc.ParseOptions(delimiter=delimiter, quote_char=False, escape_char=False)
         self._parse = pc.ParseOptions(
-            delimiter=dialect.delimiter or "\x1f",
+            delimiter=delimiter,
             quote_char=dialect.quote or False,
             double_quote=True,
             escape_char=False,
             newlines_in_values=dialect.quote is not None,
-            ignore_empty_lines=True,
         )
         self._convert = pc.ConvertOptions(
             column_types=pa.schema([(name, pa.string()) for name in names]),
@@ -54,6 +58,7 @@ class BlockReader:
             check_utf8=True,
         )
         self._names = names
+        self._header = _telling_name(layout)
 
     def read(self, buf: bytes, pos: int, stop: int, eof: bool) -> Block | None:
         """The records that start at `pos` and end by `stop`, or None where anything is out of the ordinary."""
@@ -65,17 +70,19 @@ class BlockReader:
         line_ends = self._line_ends(buf, codes, pos, stop, at_end)
         if line_ends is None:
             return None
-        inside = False
+        quotes = None
         if self._quote is not None and buf.find(self._quote, pos, stop) >= 0:
             quotes = np.flatnonzero(codes == self._quote)
+            if not self._at_edge(codes, quotes, quotes - 1).any() and not self._layout.dialect.lead:
+                quotes = None  # all of them stand inside of text
+        if quotes is not None:
             record_ends = line_ends[(np.searchsorted(quotes, line_ends) & 1) == 0]
             if not len(record_ends):
                 return None
-            inside = len(record_ends) < len(line_ends)
             quotes = quotes[: np.searchsorted(quotes, record_ends[-1])]
             if not self._is_well_quoted(codes, quotes):
                 return None
-            if inside and self._has_long_fields(line_ends, record_ends):
+            if len(record_ends) < len(line_ends) and self._has_long_fields(line_ends, record_ends):
                 return None
         else:
             record_ends = line_ends
@@ -87,7 +94,7 @@ class BlockReader:
         starts[1:] = ends[:-1]
         if self._has_blank(codes, starts, record_ends):
             return None
-        columns = self._columns(view[: int(ends[-1])], len(ends))
+        columns = self._columns(view[: int(ends[-1])], len(ends), self._literal if quotes is None else self._parse)
         if columns is None:
             return None
         return Block(columns, starts + pos, ends + pos, pos + int(ends[-1]))
@@ -95,7 +102,7 @@ class BlockReader:
     def _is_ordinary(self, buf: bytes, pos: int, stop: int) -> bool:
         if buf.find(b"\x00", pos, stop) >= 0 or buf.startswith(_BOM, pos):
             return False
-        return self._delimiter is not None or buf.find(b"\x1f", pos, stop) < 0
+        return self._delimiter is not None or buf.find(_ABSENT.encode(), pos, stop) < 0
 
     def _line_ends(self, buf: bytes, codes: np.ndarray, pos: int, stop: int, at_end: bool) -> np.ndarray | None:
         """The last byte of every line end; at the end of the file a line may end without one."""
@@ -118,17 +125,14 @@ class BlockReader:
         """Whether quotes stand only at the edges of fields, or doubled inside them."""
         if not len(quotes):
             return True
-        delimiter = ord(self._delimiter) if self._delimiter else LF
         opening, closing = quotes[0::2], quotes[1::2]
         if len(opening) != len(closing):
             return False
-        before = codes[np.maximum(opening - 1, 0)]
-        opens = (before == delimiter) | (before == LF) | (before == CR) | (opening == 0)
+        opens = self._at_edge(codes, opening, opening - 1)
         opens[1:] |= opening[1:] == closing[:-1] + 1
         if not opens.all():
             return False
-        after = codes[np.minimum(closing + 1, len(codes) - 1)]
-        closes = (after == delimiter) | (after == LF) | (after == CR) | (closing == len(codes) - 1)
+        closes = self._at_edge(codes, closing, closing + 1)
         closes[:-1] |= closing[:-1] + 1 == opening[1:]
         return bool(closes.all())
 
@@ -144,11 +148,20 @@ class BlockReader:
         first = codes[np.minimum(short, len(codes) - 1)]
         return bool(((first == LF) | (first == CR)).any()) or self._layout.width == 1
 
-    def _columns(self, view: memoryview, expected: int) -> pa.RecordBatch | None:
+    def _at_edge(self, codes: np.ndarray, quotes: np.ndarray, beside: np.ndarray) -> np.ndarray:
+        """For each quote, whether the byte beside it delimits a field or lies outside of the block."""
+        delimiter = ord(self._delimiter) if self._delimiter else LF
+        outside = (beside < 0) | (beside >= len(codes))
+        near = codes[np.clip(beside, 0, len(codes) - 1)]
+        return outside | (near == delimiter) | (near == LF) | (near == CR)
+
+    def _columns(self, view: memoryview, expected: int, parse: pc.ParseOptions) -> pa.RecordBatch | None:
+        if view[-1] not in (LF, CR):
+            view = memoryview(bytes(view) + b"\n")
         options = pc.ReadOptions(use_threads=False, block_size=len(view) + 1, column_names=self._names)
         try:
             table = pc.read_csv(
-                pa.py_buffer(view), read_options=options, parse_options=self._parse, convert_options=self._convert
+                pa.py_buffer(view), read_options=options, parse_options=parse, convert_options=self._convert
             )
         except pa.ArrowInvalid:
             return None
@@ -160,7 +173,22 @@ class BlockReader:
             last = columns.pop()
             if last.null_count != expected:
                 return None
+        if self._header is not None:
+            index, name = self._header
+            if compute.any(compute.equal(columns[index], name)).as_py():
+                return None
         return pa.RecordBatch.from_arrays(columns, schema=self._layout.schema)
+
+
+def _telling_name(layout: Layout) -> tuple[int, str] | None:
+    """A typed column and its name: where the name turns up among the values, a header is repeated."""
+    if not layout.header:
+        return None
+    cells = layout.header[0].fields or ()
+    for index, (cell, kind) in enumerate(zip(cells, layout.kinds, strict=False)):
+        if cell and kind not in (TEXT, EMPTY):
+            return index, cell.decode("utf-8", "replace")
+    return None
 
 
 def _is_simple(dialect: Dialect) -> bool:

@@ -3,108 +3,157 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from casparian_flow.sdk import Rejected, Verdict
-from delimited_dialect import Dialect
-from delimited_encoding import Encoding, detect_encoding
+from casparian_flow.sdk import PermanentError, Rejected, Verdict
+from delimited_encoding import UnknownEncoding, detect_encoding
 from delimited_layout import Layout, Line, lay_out
 from delimited_ledger import Ledger
-from delimited_reader import BLOCK, MAX_RECORD, RAW, Item, TableReader
+from delimited_options import Options
+from delimited_reader import BLOCK, RAW, Item, TableReader
 from delimited_sniff import SAMPLE, Sniffed, sniff
-from delimited_stream import Stream
+from delimited_stream import MAX_RECORD, Stream
+from delimited_tables import first_table
 
 HEAD = 256 << 10
+FEW_LINES = 20
 
 
-def read_file(path: Path, options: Mapping[str, Any], *, vectorised: bool = True, ledger: Ledger | None = None) -> Iterator[Item]:
-    """Verdicts first, then rows and rejections in source order, then where every byte went."""
+def read_file(
+    path: Path, options: Mapping[str, Any], *, vectorised: bool = True, ledger: Ledger | None = None
+) -> Iterator[Item]:
+    """Verdicts, rows and rejections in source order, at last where every byte went."""
     with path.open("rb") as file:
-        yield from DelimitedFile(file, options, ledger or Ledger(), vectorised).read()
+        yield from DelimitedFile(file, Options.of(options), ledger or Ledger(), vectorised).read()
 
 
 class DelimitedFile:
     """Detection and reading of one open file."""
 
-    def __init__(self, file: BinaryIO, options: Mapping[str, Any], ledger: Ledger, vectorised: bool) -> None:
+    def __init__(self, file: BinaryIO, options: Options, ledger: Ledger, vectorised: bool) -> None:
         self._options = options
         self._ledger = ledger
         self._vectorised = vectorised
-        self._encoding = detect_encoding(file, options.get("encoding"))
+        try:
+            self._encoding = detect_encoding(file, options.encoding)
+        except UnknownEncoding as exc:
+            raise PermanentError(str(exc)) from exc
         self._stream = Stream(file, self._encoding)
 
     def read(self) -> Iterator[Item]:
-        """Everything."""
+        """Everything in the file."""
         encoding, stream = self._encoding, self._stream
         yield Verdict("encoding", encoding.codec, encoding.confidence, encoding.runner_up)
-        if encoding.bom:
-            self._ledger.mark("bom", 0, encoding.bom)
-        stream.fill(HEAD)
-        if not stream.buf.strip(b"\r\n"):
-            while stream.pos < len(stream.buf):
-                self._ledger.mark("blank", stream.origin(stream.pos), stream.origin(len(stream.buf)))
-                stream.pos = len(stream.buf)
-                stream.fill(BLOCK)
-            yield Verdict("tables", "0")
-            yield Verdict("bytes", str(self._ledger))
-            return
-        layout, sniffed = self._plan()
-        yield from self._describe(layout, sniffed)
-        yield from self._above(layout, "")
-        reader = TableReader(
-            stream, layout, "", self._ledger, resync=self._options.get("resync") is not False, vectorised=self._vectorised
-        )
-        yield from reader.read()
-        yield Verdict("tables", "1")
+        self._ledger.mark("bom", 0, encoding.bom)
+        self._skip_blank()
+        tables = 0
+        sniffed: Sniffed | None = None
+        while stream.has_more(HEAD):
+            sample = self._sample()
+            if sniffed is None:
+                sniffed = self._sniff(sample)
+            tables += 1
+            output = "" if tables == 1 else f"t{tables}"
+            layout = self._lay_out(sample, sniffed, tables == 1)
+            yield from self._describe(layout, sniffed, output, sample)
+            yield from self._above(layout, output)
+            reader = TableReader(
+                stream,
+                layout,
+                output,
+                self._ledger,
+                self._options.fixed,
+                resync=self._options.resync,
+                vectorised=self._vectorised,
+            )
+            yield from reader.read()
+            sniffed = reader.next
+        yield Verdict("tables", str(tables))
         yield Verdict("bytes", str(self._ledger))
 
-    def _plan(self) -> tuple[Layout, Sniffed]:
+    def _skip_blank(self) -> None:
+        """Past the line ends at the very top, which are all there is in a file without text."""
         stream = self._stream
-        while not stream.eof and stream.buf.count(b"\n", stream.pos) < 8 and stream.buf.count(b"\r", stream.pos) < 8:
-            if len(stream.buf) - stream.pos >= MAX_RECORD:
-                break
-            stream.fill(2 * (len(stream.buf) - stream.pos))
-        sample = stream.buf[stream.pos :]
-        small = sample[:SAMPLE]
-        if small.count(b"\n") < 20 and small.count(b"\r") < 20:
-            small = sample
-        fixed = {name: self._options[name] or None for name in ("delimiter", "quote", "escape") if self._options.get(name) is not None}
-        sniffed = sniff(small, stream.eof and len(small) == len(sample), fixed)
-        layout = lay_out(
-            sample, stream.eof, sniffed.dialect, sniffed.arity, self._options.get("header"), self._options.get("skip")
-        )
-        return layout, sniffed
+        while stream.has_more(HEAD):
+            ahead = stream.buf[stream.pos :]
+            blank = len(ahead) - len(ahead.lstrip(b"\r\n"))
+            self._ledger.mark("blank", stream.origin(stream.pos), stream.origin(stream.pos + blank))
+            stream.pos += blank
+            if blank < len(ahead):
+                return
 
-    def _describe(self, layout: Layout, sniffed: Sniffed) -> Iterator[Verdict]:
+    def _sample(self) -> bytes:
+        """The text ahead, with at least a few lines where lines are very long."""
+        stream = self._stream
+        while not stream.eof and len(stream.buf) - stream.pos < MAX_RECORD and _lines(stream.buf) < FEW_LINES:
+            stream.fill(2 * (len(stream.buf) - stream.pos))
+        return stream.buf[stream.pos :]
+
+    def _sniff(self, sample: bytes) -> Sniffed:
+        small = sample[:SAMPLE]
+        if _lines(small) < FEW_LINES:
+            small = sample
+        at_end = self._stream.eof and len(small) == len(sample)
+        whole = sniff(small, at_end, self._options.fixed)
+        return whole if self._options.skip is not None else first_table(small, at_end, whole, self._options.fixed)
+
+    def _lay_out(self, sample: bytes, sniffed: Sniffed, is_first: bool) -> Layout:
+        header, skip = (self._options.header, self._options.skip) if is_first else (None, None)
+        return lay_out(sample, self._stream.eof, sniffed.dialect, sniffed.arity, header, skip)
+
+    def _describe(self, layout: Layout, sniffed: Sniffed, output: str, sample: bytes) -> Iterator[Verdict]:
+        """The verdicts of one table; those of further tables carry its output in their names."""
         dialect = layout.dialect
-        yield Verdict("newline", _newline(self._stream.buf))
-        yield Verdict("delimiter", dialect.delimiter or "none", sniffed.delimiter_confidence, sniffed.delimiter_runner_up)
-        yield Verdict("quote", dialect.quote or "none", sniffed.quote_confidence, sniffed.quote_runner_up)
-        yield Verdict("escape", dialect.escape or "double")
-        yield Verdict("header", f"{layout.header_rows} rows {layout.note}".strip(), layout.header_confidence)
+        at = f"{output}." if output else ""
+        if not output:
+            yield Verdict("newline", _newline(sample))
+        delimiter = dialect.delimiter or "none"
+        yield Verdict(f"{at}delimiter", delimiter, sniffed.delimiter_confidence, sniffed.delimiter_runner_up)
+        yield Verdict(f"{at}quote", dialect.quote or "none", sniffed.quote_confidence, sniffed.quote_runner_up)
+        yield Verdict(f"{at}escape", dialect.escape or "double" if dialect.quote else dialect.escape or "none")
+        rows = str(layout.header_rows) + (f" ({layout.note})" if layout.note else "")
+        yield Verdict(f"{at}header", rows, layout.header_confidence, "0" if layout.header_rows else "1")
+        if layout.trailing:
+            yield Verdict(f"{at}trailing_delimiter", "true")
 
     def _above(self, layout: Layout, output: str) -> Iterator[Item]:
-        """What stands before the first row: header, preamble and blank lines."""
-        stream = self._stream
+        """What stands before the first row: header, preamble, blank lines."""
+        stream, ledger = self._stream, self._ledger
         base = stream.pos
         for line in layout.header:
-            self._ledger.mark("header", stream.origin(base + line.start), stream.origin(base + line.end))
+            ledger.mark("header", stream.origin(base + line.start), stream.origin(base + line.end))
         for line in layout.skipped:
             start, end = stream.origin(base + line.start), stream.origin(base + line.end)
             if line.blank:
-                self._ledger.mark("blank", start, end)
+                ledger.mark("blank", start, end)
                 continue
-            self._ledger.mark("preamble", start, end)
-            text = stream.buf[base + line.start : base + line.end].decode("utf-8", "replace")
-            yield Verdict("preamble", text.rstrip("\r\n")[:500])
+            fault = _is_row(line, layout)
+            ledger.mark("rejected" if fault else "preamble", start, end)
+            if fault:
+                raw = stream.raw(start, min(end, start + RAW))
+                yield Rejected(output, *fault, start, end, raw=raw)
+            else:
+                text = stream.buf[base + line.start : base + line.end].decode("utf-8", "replace")
+                yield Verdict("preamble", text.rstrip("\r\n")[:500])
         stream.pos = base + layout.start
+
+
+def _is_row(line: Line, layout: Layout) -> tuple[str, str] | None:
+    """Why a line above the first row is a bad row, not a title: there is no header that it could precede."""
+    if line.fields is None:
+        return "cf.csv.quote", "a quote that does not close at the end of a field"
+    if sum(map(bool, line.fields)) < 2 or (layout.header and line.start < layout.header[0].start):
+        return None
+    return "cf.csv.arity", f"{len(line.fields)} fields where the table has {layout.arity}"
+
+
+def _lines(sample: bytes) -> int:
+    return max(sample.count(b"\n"), sample.count(b"\r"))
 
 
 def _newline(sample: bytes) -> str:
     crlf = sample.count(b"\r\n")
-    lf = sample.count(b"\n") - crlf
-    cr = sample.count(b"\r") - crlf
-    kinds = [name for name, count in (("crlf", crlf), ("lf", lf), ("cr", cr)) if count]
+    counts = {"crlf": crlf, "lf": sample.count(b"\n") - crlf, "cr": sample.count(b"\r") - crlf}
+    kinds = [name for name, count in counts.items() if count]
     return kinds[0] if len(kinds) == 1 else "mixed" if kinds else "none"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from delimited_dialect import Dialect
-from delimited_header import find_header
+from delimited_header import Fields, find_header
 from delimited_kinds import column_kind
 from delimited_names import schema_of
 from delimited_records import Grammar, NeedMore
@@ -73,51 +72,38 @@ def lines_of(grammar: Grammar, sample: bytes, eof: bool, arity: int, limit: int 
 def lay_out(
     sample: bytes, eof: bool, dialect: Dialect, arity: int, header: int | None = None, skip: int | None = None
 ) -> Layout:
-    """The first table of the sample."""
-    grammar = Grammar(dialect)
+    """The first table of the sample; `header` rows and `skip` lines above it are taken as given."""
+    grammar = Grammar.of(dialect)
     lines = lines_of(grammar, sample, eof, arity)
-    if skip is not None:
-        offset = _after_lines(grammar, sample, eof, skip)
-        skipped = [line for line in lines if line.start < offset]
-        lines = [line for line in lines if line.start >= offset]
-        top = 0
-    else:
-        skipped = []
-        top = _first_of_table(lines, arity)
-    trailing = _is_trailing(lines[top:], arity)
-    columns = arity - trailing
-    note = ""
-    above = _header_above(lines, top, columns, trailing, sample, dialect) if header is None and skip is None else None
-    body = [line for line in lines[top:] if _fits(line, columns, trailing)]
-    cells = [(line.fields or ())[:columns] for line in body]
+    offset = 0 if skip is None else _after_lines(grammar, sample, eof, skip)
+    rows = [line for line in lines if line.arity == arity and line.start >= offset]
+    rows = rows[_count_titles(rows) if skip is None else 0 :]
+    trailing = arity > 1 and len(rows) > 1 and not any((row.fields or ())[-1] for row in rows)
+    above = None if header is not None or skip is not None else _header_above(lines, rows, trailing, sample, dialect)
     if above is not None:
-        top, names, note = above
-        found, sureness = 1, 0.8
-        header_lines = (lines[top],)
-        names_rows: list[Sequence[bytes | None]] = [names]
-        data_cells = cells
+        head, names, note, sureness = [above.line], [above.names], above.note, 0.8
+        trailing = trailing and len(above.names) < arity
     else:
+        cells = [row.fields or () for row in rows]
         verdict = find_header(cells)
-        found, sureness = (verdict.rows, verdict.confidence) if header is None else (min(header, len(body)), 1.0)
-        header_lines = tuple(body[:found])
-        names_rows = list(cells[:found])
-        data_cells = cells[found:]
-    start = header_lines[-1].end if header_lines else (lines[top].start if top < len(lines) else len(sample))
-    first = header_lines[0].start if header_lines else start
-    above_lines = [*skipped, *(line for line in lines if line.start < first and line not in skipped)]
-    between = [line for line in lines if first <= line.start < start and line not in header_lines]
-    kinds = tuple(column_kind([row[i] for row in data_cells[:100]]) for i in range(min(columns, 500)))
+        found, sureness = (verdict.rows, verdict.confidence) if header is None else (min(header, len(rows)), 1.0)
+        head, names, note = rows[:found], [row.fields or () for row in rows[:found]], ""
+        trailing = trailing and found > 0 and len(rows) > found and not any(row[-1] for row in names)
+        rows = rows[found:]
+    start = head[-1].end if head else rows[0].start if rows else len(sample)
+    columns = arity - trailing
+    data = [(row.fields or ())[:columns] for row in rows[:100]]
     return Layout(
         dialect,
         columns,
-        schema_of(names_rows, columns),
+        schema_of(names, columns),
         trailing,
-        len(header_lines),
+        len(head),
         sureness,
-        tuple(above_lines + between),
-        header_lines,
+        tuple(line for line in lines if line.start < start and line not in head),
+        tuple(head),
         start,
-        kinds,
+        tuple(column_kind([row[i] for row in data]) for i in range(min(columns, 500))),
         note,
     )
 
@@ -130,83 +116,57 @@ def _after_lines(grammar: Grammar, sample: bytes, eof: bool, count: int) -> int:
     return pos
 
 
-def _first_of_table(lines: Sequence[Line], arity: int) -> int:
-    """The index of the first record of the table, past title lines that are padded with delimiters."""
-    top = next((i for i, line in enumerate(lines) if line.arity == arity), len(lines))
-    while arity > 2 and top + 1 < len(lines):
-        filled = sum(bool(field) for field in lines[top].fields or ())
-        below = next((line for line in lines[top + 1 :] if line.arity == arity), None)
-        if filled > 1 or below is None:
-            break
-        if filled == 1 and sum(bool(field) for field in below.fields or ()) < max(2, arity // 2) and not _sparse(
-            lines[top + 1 :], arity
-        ):
-            break
-        top = next(i for i in range(top + 1, len(lines)) if lines[i].arity == arity)
-    return top
+def _count_titles(rows: Sequence[Line]) -> int:
+    """How many records at the top are title lines, padded with delimiters to the width of the table."""
+    filled = [sum(bool(field) for field in row.fields or ()) for row in rows[:20]]
+    width = rows[0].arity if rows else 0
+    count = 0
+    while width > 2 and count < len(filled) and filled[count] <= 1:
+        count += 1
+    return count if count < len(filled) and filled[count] > max(1, width // 2) else 0
 
 
-def _sparse(lines: Sequence[Line], arity: int) -> bool:
-    """Whether more padded title lines follow before a full one within a few records."""
-    near = [line for line in lines[:20] if line.arity == arity]
-    return any(sum(bool(f) for f in line.fields or ()) >= max(2, arity // 2) for line in near)
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """A header line whose number of fields is not the table's, and the names it gives."""
 
-
-def _fits(line: Line, columns: int, trailing: bool) -> bool:
-    if line.fields is None or line.blank:
-        return False
-    if trailing and len(line.fields) == columns + 1:
-        return not line.fields[-1]
-    return len(line.fields) == columns
-
-
-def _is_trailing(lines: Sequence[Line], arity: int) -> bool:
-    """Whether every row ends in a delimiter that separates nothing."""
-    rows = [line.fields for line in lines if line.arity == arity and line.fields is not None]
-    if arity < 2 or len(rows) < 2:
-        return False
-    return not any(row[-1] for row in rows)
+    line: Line
+    names: Sequence[bytes | None]
+    note: str
 
 
 def _header_above(
-    lines: Sequence[Line], top: int, columns: int, trailing: bool, sample: bytes, dialect: Dialect
-) -> tuple[int, list[bytes | None], str] | None:
+    lines: Sequence[Line], rows: Sequence[Line], trailing: bool, sample: bytes, dialect: Dialect
+) -> _Above | None:
     """A header right above the table whose number of fields is off in a way that can be explained."""
-    if top == 0 or top >= len(lines) or lines[top - 1].fields is None or lines[top - 1].blank:
+    place = next((i for i, line in enumerate(lines) if rows and line is rows[0]), 0)
+    if place == 0 or not lines[place - 1].fields or lines[place - 1].blank:
         return None
-    above = list(lines[top - 1].fields or ())
-    rows = [line.fields for line in lines[top:] if line.arity == columns + trailing and line.fields]
-    if not rows:
-        return None
-    if trailing and len(above) == columns and _names_rows(above, rows):
-        return top - 1, above, "rows end in a delimiter"
-    if len(above) > columns > 1:
-        named = [cell for cell in above if cell]
-        if len(named) == columns and _names_rows(named, rows):
-            return top - 1, list(named), "empty cells left out of the header"
-    if len(above) == columns - 1 and columns > 2:
-        numbers = [row[0] for row in rows]
-        counts = all(n and n.isdigit() and int(n) == i for i, n in enumerate(numbers, int(numbers[0] or 0)) if n) if (
-            numbers[0] and numbers[0].isdigit() and len(numbers[0]) < 9
-        ) else False
-        if counts and _names_rows([b"row", *above], rows):
-            return top - 1, [None, *above], "the header does not name the row numbers"
-    if len(above) == 1 and columns > 1:
-        text = sample[lines[top - 1].start : lines[top - 1].end].rstrip(b"\r\n")
+    line, arity = lines[place - 1], rows[0].arity
+    cells = list(line.fields or ())
+    data = [row.fields or () for row in rows]
+    if trailing and len(cells) == arity - 1 and _names_rows(cells, data):
+        return _Above(line, cells, "rows end in a delimiter")
+    named = [cell for cell in cells if cell]
+    if len(cells) > arity == len(named) and _names_rows(named, data):
+        return _Above(line, named, "empty cells left out of the header")
+    if len(cells) == arity - 1 > 1 and _counts_up(data) and _names_rows([b"row", *cells], data):
+        return _Above(line, [None, *cells], "the header does not name the row numbers")
+    if len(cells) == 1:
+        text = sample[line.start : line.end].rstrip(b"\r\n")
         for delimiter in (",", ";", "\t", "|", ":", " "):
-            if delimiter == dialect.delimiter or delimiter.encode() not in text:
-                continue
-            split = Grammar(Dialect(delimiter, dialect.quote, dialect.escape)).read(text, 0, True).fields
-            if split is not None and len(split) == columns and _names_rows(split, rows):
-                return top - 1, list(split), f"the header is separated by {delimiter!r}"
+            other = Grammar.of(Dialect(delimiter, dialect.quote, dialect.escape)).read(text, 0, True).fields
+            if other is not None and len(other) == arity and _names_rows(other, data):
+                return _Above(line, other, f"the header is separated by {delimiter!r}")
     return None
 
 
-def _names_rows(names: Sequence[bytes | None], rows: Sequence[tuple[bytes | None, ...]]) -> bool:
-    return find_header([tuple(names), *(row[: len(names)] for row in rows)]).rows > 0
+def _counts_up(data: Sequence[Fields]) -> bool:
+    """Whether the first column numbers the rows from 0 or 1."""
+    numbers = [row[0] for row in data]
+    first = 1 if numbers[0] == b"1" else 0
+    return all(number == str(i).encode() for i, number in enumerate(numbers, first))
 
 
-def main_arity(lines: Sequence[Line]) -> int:
-    """The number of fields that most of the sample's text has."""
-    counts = Counter(line.arity for line in lines if line.arity > 1)
-    return max(counts, key=lambda arity: (counts[arity], arity)) if counts else 1
+def _names_rows(names: Sequence[bytes | None], data: Sequence[Fields]) -> bool:
+    return find_header([tuple(names), *(row[: len(names)] for row in data)]).rows == 1

@@ -1,110 +1,156 @@
-"""The tables of one stream, read to its end."""
+"""The rows of one table, in whole blocks where they verify and one by one where they do not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from casparian_flow.sdk import Rejected, Rows, Verdict
 from delimited_batches import Gatherer
-from delimited_blocks import BlockReader
+from delimited_blocks import Block, BlockReader
+from delimited_damage import resync, skip_oversize
+from delimited_header import looks_like_header
 from delimited_layout import Layout
 from delimited_ledger import Ledger
 from delimited_records import Grammar, NeedMore, Record
-from delimited_stream import Stream
+from delimited_sniff import Fixed, Sniffed
+from delimited_stream import MAX_RECORD, Stream
+from delimited_tables import LOOK_AHEAD, next_table
 
 BLOCK = 1 << 20
-SMALL_BLOCK = 64 << 10
-MAX_RECORD = 16 << 20
+LEAST_BLOCK = 16 << 10
 RAW = 64 << 10
-BATCH_ROWS = 16384
+COMMENTS = 20
+_MOST_PATIENCE = 1024
 
 Item = Rows | Rejected | Verdict
 
 
 class TableReader:
-    """Reads the rows of one table from where the stream stands; every byte goes through the ledger."""
+    """Reads one table from where the stream stands to where another begins; the ledger sees every byte."""
 
     def __init__(
-        self, stream: Stream, layout: Layout, output: str, ledger: Ledger, *, resync: bool = True, vectorised: bool = True
+        self,
+        stream: Stream,
+        layout: Layout,
+        output: str,
+        ledger: Ledger,
+        fixed: Fixed,
+        *,
+        resync: bool = True,
+        vectorised: bool = True,
     ) -> None:
         self._stream = stream
         self._layout = layout
         self._output = output
         self._ledger = ledger
-        self._grammar = Grammar(layout.dialect, resync)
+        self._fixed = fixed
+        self._grammar = Grammar.of(layout.dialect, resync)
         self._blocks = BlockReader(layout)
         self._vectorised = vectorised and self._blocks.works
         self._gathered = Gatherer(output, layout)
+        self._header = [list(line.fields or ()) for line in layout.header[:1]]
+        self._has_typed_header = bool(self._header) and looks_like_header(self._header[0], layout.kinds)
         self._row = 0
+        self._gap = False
+        self._doubts = 0
+        self._patience = 0
+        self._comments = 0
+        self.next: Sniffed | None = None
+        """After `read`: the dialect of the table that begins where the stream stands, None at the end of the file."""
 
     def read(self) -> Iterator[Item]:
-        """Everything up to the end of the table."""
-        size, slow = BLOCK, 0
-        while self._has_more():
-            stream = self._stream
-            if self._vectorised and not slow:
+        """Every row and rejection of the table."""
+        stream, gathered = self._stream, self._gathered
+        size, exact = BLOCK, 0
+        while self.next is None and stream.has_more(BLOCK):
+            if self._vectorised and exact <= 0:
                 stop = min(len(stream.buf), stream.pos + size)
                 block = self._blocks.read(stream.buf, stream.pos, stop, stream.eof)
+                if block is None and stop - stream.pos > LEAST_BLOCK:
+                    size = (stop - stream.pos) >> 3
+                    continue
                 if block is not None:
-                    if (rows := self._gathered.flush()) is not None:
-                        yield rows
-                    starts, ends = stream.origins(block.starts), stream.origins(block.ends)
-                    self._ledger.mark("rows", int(starts[0]), int(ends[-1]))
-                    yield from self._batches(block.columns, starts, ends)
-                    stream.pos = block.end
-                    size = min(BLOCK, size * 2)
-                    continue
-                if size > SMALL_BLOCK:
-                    size = SMALL_BLOCK
-                    continue
-                slow = SMALL_BLOCK
-            before = stream.pos
-            yield from self._one()
-            if slow:
-                slow = max(0, slow - max(1, stream.pos - before))
-        if (rows := self._gathered.flush()) is not None:
-            yield rows
+                    self._take(block)
+                    size = min(BLOCK, size * 4)
+                exact = 0 if block is not None else LEAST_BLOCK
+            if exact > 0 or not self._vectorised:
+                before = stream.origin(stream.pos)
+                yield from self._read_one()
+                exact -= stream.origin(stream.pos) - before
+            if gathered.is_full:
+                yield from gathered.flush()
+        yield from gathered.flush()
 
-    def _has_more(self) -> bool:
+    def _take(self, block: Block) -> None:
         stream = self._stream
-        if len(stream.buf) - stream.pos < BLOCK:
-            stream.fill(BLOCK)
-        return stream.pos < len(stream.buf)
-
-    def _batches(self, columns: object, starts: np.ndarray, ends: np.ndarray) -> Iterator[Rows]:
-        rows = np.arange(self._row + 1, self._row + 1 + len(starts), dtype=np.int64)
+        starts, ends = stream.origins(block.starts), stream.origins(block.ends)
+        self._ledger.mark("rows", int(starts[0]), int(ends[-1]))
+        self._gathered.add_block(block.columns, self._row + 1, starts, ends)
         self._row += len(starts)
-        for at in range(0, len(starts), BATCH_ROWS):
-            part = slice(at, at + BATCH_ROWS)
-            yield Rows(self._output, columns.slice(at, BATCH_ROWS), rows[part], starts[part], ends[part])
+        self._gap = False
+        stream.pos = block.end
 
-    def _one(self) -> Iterator[Item]:
-        """One record, exactly."""
+    def _read_one(self) -> Iterator[Item]:
+        """One record, or one damaged span, or one blank line."""
         stream = self._stream
         record = self._next_record()
         start = stream.origin(stream.pos)
         if record is None:
-            yield self._skip_oversize(start)
+            skip_oversize(stream, self._grammar, self._layout.width)
+            yield self._reject("cf.csv.oversize", f"a record of more than {MAX_RECORD >> 20} MiB", start)
+        elif record.fields is None:
+            if not (self._gap and self._another_begins()):
+                self._gap = False
+                stream.pos = record.end
+                resync(stream, self._grammar, self._layout.width)
+                yield self._reject("cf.csv.quote", "a quote that does not close at the end of a field", start)
+        else:
+            yield from self._judge(record.fields, stream.buf[stream.pos : record.end], record.end)
+
+    def _judge(self, fields: list[bytes | None], text: bytes, next_pos: int) -> Iterator[Item]:
+        stream, width = self._stream, self._layout.width
+        start = stream.origin(stream.pos)
+        if len(fields) == 1 and (not text.strip(b"\r\n") or (width > 1 and not text.strip())):
+            stream.pos = next_pos
+            self._ledger.mark("blank", start, stream.origin(next_pos))
+            self._gap = True
             return
-        text = stream.buf[stream.pos : record.end]
-        if record.fields is None:
-            yield self._skip_damage(start, record.end)
+        uneven = len(fields) != width and not (self._layout.trailing and len(fields) == width - 1)
+        if (self._gap or uneven) and self._another_begins():
             return
-        end = stream.origin(record.end)
-        stream.pos = record.end
-        if _is_blank(record.fields, self._layout.width, text):
-            self._ledger.mark("blank", start, end)
-            return
-        fault = self._fault(record.fields, text)
-        if fault is not None:
-            yield self._reject(*fault, start, end)
-            return
-        self._row += 1
-        self._ledger.mark("rows", start, end)
-        if self._gathered.add(record.fields, self._row, start, end) and (rows := self._gathered.flush()) is not None:
-            yield rows
+        self._gap = False
+        stream.pos = next_pos
+        end = stream.origin(next_pos)
+        if uneven and text.startswith(b"#") and _is_text(text):
+            self._ledger.mark("comment", start, end)
+            self._comments += 1
+            if self._comments <= COMMENTS:
+                yield Verdict("comment", text.decode().rstrip("\r\n")[:500])
+        elif self._has_typed_header and fields == self._header[0]:
+            self._ledger.mark("header", start, end)
+            yield Verdict("header", f"again at byte {start}")
+        elif (fault := self._fault(fields, text, uneven)) is not None:
+            yield self._reject(*fault, start)
+        else:
+            self._row += 1
+            self._ledger.mark("rows", start, end)
+            if len(fields) < width:
+                fields = [*fields, None]
+            self._gathered.add_row(fields, self._row, start, end)
+
+    def _another_begins(self) -> bool:
+        """Whether another table begins here; asked less often the more often it was in vain."""
+        if self._doubts < self._patience and not self._gap:
+            self._doubts += 1
+            return False
+        stream = self._stream
+        stream.has_more(LOOK_AHEAD)
+        sample = stream.buf[stream.pos : stream.pos + LOOK_AHEAD]
+        at_end = stream.eof and len(stream.buf) - stream.pos <= LOOK_AHEAD
+        self.next = next_table(sample, at_end, self._layout, self._gap, self._fixed)
+        self._doubts = 0
+        self._patience = min(_MOST_PATIENCE, 2 * self._patience + 1)
+        return self.next is not None
 
     def _next_record(self) -> Record | None:
         """The next record, None where it is longer than any record may be."""
@@ -118,75 +164,26 @@ class TableReader:
                     return None
                 stream.fill(min(2 * have, MAX_RECORD))
 
-    def _fault(self, fields: list[bytes | None], text: bytes) -> tuple[str, str] | None:
-        if not text.isascii():
-            try:
-                text.decode()
-            except UnicodeDecodeError:
-                return "cf.csv.encoding", "bytes that are not text in the file's encoding"
+    def _fault(self, fields: list[bytes | None], text: bytes, uneven: bool) -> tuple[str, str] | None:
+        if not _is_text(text):
+            return "cf.csv.encoding", "bytes that are not text in the encoding of the file"
         if b"\x00" in text:
             return "cf.csv.nul", "a NUL byte"
-        width, found = self._layout.width, len(fields)
-        if found != width and not (self._layout.trailing and found == width - 1):
-            return "cf.csv.arity", f"{found} fields where the table has {self._layout.arity}"
-        if self._layout.trailing and found == width and fields[-1]:
-            return "cf.csv.arity", f"{found} fields where the table has {self._layout.arity}"
+        if uneven or (self._layout.trailing and len(fields) == self._layout.width and fields[-1]):
+            return "cf.csv.arity", f"{len(fields)} fields where the table has {self._layout.arity}"
         return None
 
-    def _reject(self, code: str, message: str, start: int, end: int) -> Rejected:
+    def _reject(self, code: str, message: str, start: int) -> Rejected:
+        """The span from `start` to where the stream stands."""
+        end = self._stream.origin(self._stream.pos)
         self._row += 1
         self._ledger.mark("rejected", start, end)
         raw = self._stream.raw(start, min(end, start + RAW))
         return Rejected(self._output, code, message, start, end, raw=raw, source_row=self._row)
 
-    def _skip_damage(self, start: int, line_end: int) -> Rejected:
-        """From a damaged line to the next line that is a record again."""
-        stream = self._stream
-        stream.pos = line_end
-        while self._has_more():
-            found, stream.pos = self._resync()
-            if found:
-                break
-        return self._reject("cf.csv.quote", "a quote that does not close where a field ends", start, stream.origin(stream.pos))
 
-    def _resync(self) -> tuple[bool, int]:
-        """The next line in the window that is a record of the table; else how far there is none."""
-        stream, width = self._stream, self._layout.width
-        pos = stream.pos
-        try:
-            while pos < len(stream.buf):
-                text_end, end = self._grammar.line(stream.buf, pos, stream.eof)
-                if self._grammar.count(stream.buf[pos:text_end]) == width:
-                    return True, pos
-                pos = end
-        except NeedMore:
-            if pos == stream.pos:
-                if len(stream.buf) - pos >= MAX_RECORD:
-                    return False, len(stream.buf)
-                stream.fill(2 * (len(stream.buf) - pos))
-                return False, stream.pos
-        return False, pos
-
-    def _skip_oversize(self, start: int) -> Rejected:
-        """Past a record that is longer than memory should hold: to the end of its line, or to the next record."""
-        stream = self._stream
-        while True:
-            found = self._grammar.line_end.search(stream.buf, stream.pos)
-            if found is not None and (stream.eof or found.end() < len(stream.buf)):
-                stream.pos = found.end()
-                break
-            stream.pos = len(stream.buf)
-            if not stream.fill(BLOCK):
-                break
-        while self._has_more():
-            fits, stream.pos = self._resync()
-            if fits:
-                break
-        message = f"a record of more than {MAX_RECORD >> 20} MiB"
-        return self._reject("cf.csv.oversize", message, start, stream.origin(stream.pos))
-
-
-def _is_blank(fields: list[bytes | None], width: int, text: bytes) -> bool:
-    if len(fields) > 1:
+def _is_text(text: bytes) -> bool:
+    try:
+        return text.isascii() or bool(text.decode())
+    except UnicodeDecodeError:
         return False
-    return not text.strip(b"\r\n") or (width > 1 and not text.strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -11,14 +12,18 @@ from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT, kind_of
 from delimited_records import Grammar, NeedMore
 
+Fixed = Mapping[str, str | bool | None]
+"""The parts of a dialect that options fix: `delimiter quote escape lone_cr`."""
+
 SAMPLE = 64 << 10
 SAMPLE_RECORDS = 300
-_CELLS = 4000
+_CELLS = 1000
+_RARE = ":/_=*#!"
 
-_PRIORS = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 1.0, "\x01": 1.0, "\x1f": 1.0, "~": 0.9, "^": 0.9, "\xa7": 0.9, "!": 0.7}
-_PRIORS |= {":": 0.6, "#": 0.6, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.55}
+_PRIORS = {",": 1.0, ";": 1.0, "\t": 1.1, "|": 1.05, "\x01": 1.0, "\x1f": 1.0, "~": 0.9, "^": 0.9, "\xa7": 0.9, "!": 0.7}
+_PRIORS |= {":": 0.65, "#": 0.7, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.6}
+_SPACED = (", ", "; ", " | ", " ; ", " , ", "| ", ": ")
 _RUN = re.compile(r"""[^\w\s"'.\-+()\[\]{}/\\]{2,4}|\t{2,4}""")
-_PART_OF_WORDS = re.compile(r"[\w.\-/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Guess:
     dialect: Dialect
     score: float
     arity: int
+    share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +48,12 @@ class Sniffed:
     quote_runner_up: str | None
 
 
-def sniff(sample: bytes, eof: bool, fixed: dict[str, str | None] | None = None) -> Sniffed:
+def sniff(sample: bytes, eof: bool, fixed: Fixed) -> Sniffed:
     """The dialect that makes the most regular table of the sample; `fixed` parts are not questioned."""
-    fixed = fixed or {}
     text = sample.decode("utf-8", "replace")
-    guesses = sorted(
-        (_rate(dialect, sample, eof) for dialect in _candidates(text, fixed)), key=lambda guess: -guess.score
-    )
+    rated = [_rate(dialect, sample, eof) for dialect in _candidates(text, fixed)]
+    guesses = sorted((guess for guess in rated if _is_eligible(guess, rated)), key=lambda guess: -guess.score)
     best = guesses[0]
-    best = replace(best, dialect=_with_spaces(best.dialect, sample, eof, fixed))
     other = next((g for g in guesses if g.dialect.delimiter != guesses[0].dialect.delimiter), None)
     other_quote = next(
         (
@@ -76,10 +79,14 @@ def _confidence(best: Guess, other: Guess | None) -> float:
     return round(max(0.5, 1 - 0.5 * other.score / best.score), 3)
 
 
-def _candidates(text: str, fixed: dict[str, str | None]) -> list[Dialect]:
+def _candidates(text: str, fixed: Fixed) -> list[Dialect]:
     lines = [line for line in islice(re.split(r"\r\n|\n|\r", text), SAMPLE_RECORDS) if line.strip()]
     delimiters = [fixed["delimiter"]] if "delimiter" in fixed else [None, *_delimiters(lines)]
     lone_cr = [True]
+    if "\n" in text and re.search("\r(?!\n)", text):
+        lone_cr = [True, False]
+    if "lone_cr" in fixed:
+        lone_cr = [bool(fixed["lone_cr"])]
     dialects = []
     for delimiter in delimiters:
         for quote in [fixed["quote"]] if "quote" in fixed else _quotes(text, delimiter):
@@ -92,16 +99,11 @@ def _candidates(text: str, fixed: dict[str, str | None]) -> list[Dialect]:
 def _delimiters(lines: list[str]) -> list[str]:
     """What stands in a good part of the lines, and longer tokens where a single character never stands alone."""
     needed = max(1, len(lines) // 4)
-    found = [d for d in _PRIORS if sum(d in line for line in lines) >= needed]
-    runs = Counter(run for line in lines for run in set(_RUN.findall(line)))
     joined = "\n".join(lines)
-    for run, times in runs.most_common(6):
-        if times < max(2, len(lines) // 2) or '"' in run:
-            continue
-        alone = sum(joined.count(char) for char in set(run)) - joined.count(run) * len(run)
-        if alone <= 0:
-            found = [d for d in found if d not in run]
-            found.append(run)
+    present = [d for d in (*_PRIORS, *_SPACED) if d in joined]
+    found = [d for d in present if sum(d in line for line in lines) >= needed * (3 if d in _RARE else 1)]
+    runs = Counter(run for line in lines for run in set(_RUN.findall(line)))
+    found += [run for run, times in runs.most_common(4) if times > len(lines) // 2 and run not in found]
     return found
 
 
@@ -148,8 +150,7 @@ def records_of(grammar: Grammar, sample: bytes, eof: bool, limit: int = SAMPLE_R
 
 
 def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
-    grammar = Grammar(dialect)
-    records = records_of(grammar, sample, eof)
+    records = records_of(Grammar.of(dialect), sample, eof)
     if not records:
         return Guess(dialect, 0.0, 1)
     counts = Counter(len(fields) for fields in records if fields is not None)
@@ -160,13 +161,33 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
         return Guess(dialect, 0.0, 1)
     share = most / len(records)
     width = 0.375 if dialect.delimiter is None else 1 - 1 / (arity + 0.6)
-    cells = [c for f in records if f is not None and len(f) == arity for c in f[:200]][:_CELLS]
+    rows = [fields for fields in records if fields is not None and len(fields) == arity]
+    cells = [cell for row in rows[:: 1 + len(rows) * arity // _CELLS] for cell in row[:_CELLS]][: 2 * _CELLS]
     cleanness = sum(_clean(cell, dialect) for cell in cells) / max(1, len(cells))
     damage = sum(fields is None for fields in records) / len(records)
     score = share * width * (0.1 + 0.9 * cleanness) * (1 - 0.5 * damage)
     score *= 1.0 if dialect.delimiter is None else _PRIORS.get(dialect.delimiter, 1.0)
     score *= 0.999 if dialect.escape else 1.0
-    return Guess(dialect, score, arity)
+    score *= 1.0 if dialect.lone_cr else 0.999
+    score *= 0.8 if dialect.quote is None else 1.0  # a few stray quotes do not make a file without quoting
+    if arity > 2 and _empty_columns(rows) > 0.4:
+        score *= 0.6
+    return Guess(dialect, score, arity, share)
+
+
+def _empty_columns(rows: list[list[bytes | None]]) -> float:
+    """The share of columns that hold nothing but one mark, which a delimiter of several characters leaves behind."""
+    columns = list(zip(*rows, strict=True))
+    return sum(len(set(column)) == 1 and not (column[0] or b"").strip().isalnum() for column in columns) / len(columns)
+
+
+def _is_eligible(guess: Guess, rated: list[Guess]) -> bool:
+    """A delimiter with spaces counts only where the delimiter never stands without them."""
+    delimiter = guess.dialect.delimiter
+    if delimiter is None or delimiter not in _SPACED:
+        return True
+    bare = [g for g in rated if g.dialect.delimiter == delimiter.strip() and g.dialect.quote == guess.dialect.quote]
+    return not any(g.share > guess.share or g.arity > guess.arity for g in bare if g.share > 0.5)
 
 
 def _clean(cell: bytes | None, dialect: Dialect) -> float:
@@ -175,36 +196,23 @@ def _clean(cell: bytes | None, dialect: Dialect) -> float:
     if kind == EMPTY:
         return 0.9
     assert cell is not None
-    if kind != TEXT:
-        return 1.0
     edge = cell.strip()
-    if edge[:1] in (b'"', b"'") or edge[-1:] in (b'"',):
-        paired = len(edge) > 1 and edge[:1] == edge[-1:]
-        return 0.15 if paired else 0.5
-    if dialect.delimiter is None and any(mark in edge for mark in (b",", b";", b"\t", b"|")):
+    if kind != TEXT:
+        return 1.0 if edge == cell else 0.85
+    if edge[:1] in (b'"', b"'") or edge[-1:] == b'"':
+        return 0.15 if len(edge) > 1 and edge[:1] == edge[-1:] else 0.4
+    if dialect.quote and (dialect.quote.encode() in edge if dialect.escape is None else False):
+        return 0.3 if b"\\" + dialect.quote.encode() in edge else 0.6
+    if dialect.delimiter != "\t" and b"\t" in edge:
+        return 0.2
+    if any(mark in edge for mark in _foreign(dialect.delimiter)):
         return 0.5
-    if dialect.delimiter not in (";", "\t", "|") and (b";" in edge or b"\t" in edge or b"|" in edge):
-        return 0.5
-    if edge != cell:
-        return 0.75
-    return 0.9
+    return 0.6 if edge != cell else 0.75
 
 
-def _with_spaces(dialect: Dialect, sample: bytes, eof: bool, fixed: dict[str, str | None]) -> Dialect:
-    """The dialect with the spaces that stand around every delimiter as part of it."""
-    if "delimiter" in fixed or dialect.delimiter in (None, " ", "\t"):
-        return dialect
-    assert dialect.delimiter is not None
-    bare = Grammar(replace(dialect, lead=False))
-    after = before = total = 0
-    for fields in records_of(bare, sample, eof):
-        if fields is None:
-            continue
-        total += len(fields) - 1
-        after += sum(field is not None and field[:1] == b" " and field[1:2] != b" " for field in fields[1:])
-        before += sum(field is not None and field[-1:] == b" " and field[-2:-1] != b" " for field in fields[:-1])
-    if total < 2:
-        return dialect
-    token = dialect.delimiter + (" " if after == total else "")
-    token = (" " if before == total else "") + token
-    return dialect if token == dialect.delimiter else replace(dialect, delimiter=token, lead=False)
+def _foreign(delimiter: str | None) -> tuple[bytes, ...]:
+    """The usual delimiters that do not belong into a cell if this is the delimiter; a comma is also text."""
+    core = delimiter.strip(" ") if delimiter else None
+    if core == ",":
+        return (b";", b"|")
+    return () if core in (";", "\t", "|") else (b",", b";", b"|")

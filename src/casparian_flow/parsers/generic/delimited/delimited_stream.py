@@ -11,6 +11,10 @@ import numpy as np
 from delimited_encoding import Encoding
 
 CHUNK = 1 << 20
+
+MAX_RECORD = 16 << 20
+"""The most bytes that may be held for one record."""
+
 _PLACEHOLDER = "cf-undecodable"
 
 
@@ -66,11 +70,19 @@ class Stream:
         self._widths = None
         return len(self.buf) > before
 
+    def has_more(self, want: int) -> bool:
+        """Whether anything is left to consume; `want` bytes of it are at hand if there are so many."""
+        if len(self.buf) - self.pos < want:
+            self.fill(want)
+        return self.pos < len(self.buf)
+
     def origin(self, position: int) -> int:
         """The byte of the file at which `buf[position]` was read."""
         if self._decoder is None:
             return self._origin + position
-        return int(self.origins(np.array([position]))[0])
+        if self._widths is None:
+            self._widths = self._measure()
+        return min(int(self._widths[position]) + self._origin, self._size)
 
     def origins(self, positions: np.ndarray) -> np.ndarray:
         """The same for many positions."""

@@ -1,0 +1,66 @@
+"""What a user may fix instead of letting it be detected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from casparian_flow.sdk import PermanentError
+from delimited_sniff import Fixed
+
+_NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "none": None, "": None}
+_NEWLINES = ("lf", "crlf", "cr", "mixed")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of the manifest, checked. `fixed` are those that belong to the dialect."""
+
+    encoding: str | None
+    header: int | None
+    skip: int | None
+    resync: bool
+    fixed: Fixed
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Options:
+        """From what the parser was given; raises PermanentError for a value that makes no sense."""
+        fixed: dict[str, str | bool | None] = {}
+        for name in ("delimiter", "quote", "escape"):
+            if options.get(name) is not None:
+                fixed[name] = _character(name, str(options[name]))
+        newline = options.get("newline")
+        if newline is not None:
+            if newline not in _NEWLINES:
+                raise PermanentError(f"option newline is {newline!r}; it must be one of {', '.join(_NEWLINES)}")
+            fixed["lone_cr"] = newline in ("cr", "mixed")
+        encoding = options.get("encoding")
+        return cls(
+            None if encoding is None else str(encoding),
+            _count("header", options.get("header")),
+            _count("skip", options.get("skip")),
+            options.get("resync") not in (False, "false", "off", "0", 0),
+            fixed,
+        )
+
+
+def _character(name: str, value: str) -> str | None:
+    value = _NAMES.get(value, value)
+    if value is not None and (name != "delimiter" and len(value) != 1 or "\n" in value or "\r" in value):
+        raise PermanentError(f"option {name} is {value!r}; it must be one character")
+    return value
+
+
+def _count(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return int(value)
+    try:
+        count = int(value)
+    except (TypeError, ValueError) as exc:
+        raise PermanentError(f"option {name} is {value!r}; it must be a number of lines") from exc
+    if not 0 <= count <= 1000:
+        raise PermanentError(f"option {name} is {count}; it must be between 0 and 1000")
+    return count
