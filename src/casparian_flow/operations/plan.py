@@ -77,7 +77,7 @@ def prepare(acting: Acting, request: MakePlan) -> Prepared:
     catalog = load_catalog(acting.database, acting.home.plugins, request.parser, acting.cwd, now)
     explicit = None if request.parser is None else name_of(request.parser)
     options = _checked_options(catalog, explicit, request.options)
-    target = SinkTarget(absolute_uri(request.sink or acting.home.default_sink, acting.cwd), request.mode)
+    target = SinkTarget(absolute_uri(request.sink or acting.home.default_sink, str(acting.cwd)), request.mode)
     with acting.database.transaction() as connection:
         world = gather_world(
             connection,

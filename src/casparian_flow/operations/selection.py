@@ -54,7 +54,7 @@ def _sources(acting: Acting, paths: Sequence[str]) -> dict[int, list[bytes]]:
     """The sources of the paths, each with the prefixes that were asked for; a file belongs to its folder's source."""
     if not paths:
         with acting.database.transaction() as connection:
-            known = {row.id: [] for row in file_store.list_sources(connection)}
+            known: dict[int, list[bytes]] = {row.id: [] for row in file_store.list_sources(connection)}
         if not known:
             raise UsageError("no source is known yet", fix="casparian run DIR")
         return known

@@ -6,6 +6,8 @@ readable form stands beside them. JSON columns hold what no statement filters by
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -43,7 +45,7 @@ metadata = MetaData(
 ID = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _one_of(column: str, values: type) -> CheckConstraint:
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(str(value)) for value in values)})", name=f"{column}_known")
 
 
