@@ -62,8 +62,10 @@ class TrialOutput:
         return accepted, rows, pa.Table.from_batches(rejected)
 
 
-def try_parser(parser: ParserOrder, path: bytes, *, limits: Limits | None = None, rows: int | None = None) -> Trial:
-    """Read a file with a parser in a guest; with `rows`, only until so many rows came.
+def try_parser(
+    parser: ParserOrder, path: bytes, table: str, *, limits: Limits | None = None, rows: int | None = None
+) -> Trial:
+    """Read a file with a parser in a guest; with `rows`, only until so many rows came. `table` is the file's name for one.
 
     Types are inferred over every row that was read. At most 100,000 rows per output are kept for showing.
     Raises SourceUnreadable; what goes wrong in the parser is in the trial.
@@ -80,7 +82,7 @@ def try_parser(parser: ParserOrder, path: bytes, *, limits: Limits | None = None
         mtime_ns=stat.st_mtime_ns,
         source_hash=digest_of(b""),
         file_version=0,
-        base_table="rows",
+        base_table=table,
         processed_at_ns=0,
     )
     trial = Trial()

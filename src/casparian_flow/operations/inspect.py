@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import msgspec
-
 from casparian_flow.core.contracts import Contract, Origin
 from casparian_flow.core.errors import NotFound, SourceUnreadable, UsageError
 from casparian_flow.core.files import display_path
@@ -18,6 +16,7 @@ from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.protocol.messages import ParserOrder
 from casparian_flow.publish.discover import FoundParser, local_parser, plugin_parsers, shipped_parsers
+from casparian_flow.schema.rendering import as_text
 from casparian_flow.scout.content import sniff
 from casparian_flow.sentinel.orders import Registered, parser_order
 
@@ -78,7 +77,7 @@ class OutputView(Reply, frozen=True, kw_only=True):
     table: str
     columns: list[str]
     types: list[str]
-    rows: list[list[msgspec.Raw | str | int | float | bool | None]]
+    rows: list[list[str | None]]
     rejected: list[RejectionView]
 
 
@@ -120,3 +119,143 @@ class Inference(Reply, frozen=True, kw_only=True):
     parser: str
     columns: list[ColumnEvidence]
     error: str | None
+
+
+def inspect(_reading: Reading, request: InspectFile) -> FileFacts:
+    """What the file is, by its bytes."""
+    path = _existing(_reading, request.path)
+    try:
+        stat = path.stat()
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        source_hash = digest_of_file(path)
+    except OSError as exc:
+        raise SourceUnreadable(f"{request.path} cannot be read", why=exc.strerror or str(exc)) from exc
+    kind = sniff(head, stat.st_size)
+    found = _for_content(kind.kind)
+    return FileFacts(
+        path=display_path(os.fsencode(path)),
+        size=stat.st_size,
+        mtime=rfc3339(stat.st_mtime_ns),
+        source_hash=source_hash,
+        content=kind.kind,
+        reason=kind.reason,
+        parser=found.manifest.name if found and found.manifest else None,
+        table=table_from_file_name(path.name),
+        head=head[:HEX_BYTES].hex(" "),
+    )
+
+
+def preview(reading: Reading, request: PreviewFile) -> Preview:
+    """The first rows as they would land, and what would be rejected among them."""
+    path = _existing(reading, request.path)
+    registered = _parser_for(reading, path, request.parser)
+    trial = try_parser(parser_order(registered, dict(request.options)), os.fsencode(path), table_from_file_name(path.name), rows=request.rows)
+    return Preview(
+        path=display_path(os.fsencode(path)),
+        parser=registered.artifact.label,
+        outputs=_views(trial, registered, request.rows),
+        verdicts=[
+            VerdictView(name=note.name, value=note.value, confidence=note.confidence, runner_up=note.runner_up)
+            for note in trial.verdicts
+        ],
+        printed=[line.text for line in trial.printed[:100]],
+        error=str(trial.error) if trial.error else None,
+        is_cut=trial.is_cut,
+    )
+
+
+def infer(reading: Reading, request: InferColumns) -> Inference:
+    """The type of every column over all rows, with the value that ruled out each other type."""
+    path = _existing(reading, request.path)
+    registered = _parser_for(reading, path, request.parser)
+    trial = try_parser(parser_order(registered, dict(request.options)), os.fsencode(path), table_from_file_name(path.name))
+    columns = [
+        ColumnEvidence(
+            table=output.table,
+            column=verdict.name,
+            type=verdict.type,
+            format=verdict.format,
+            note=verdict.note,
+            ruled_out=[
+                f"{candidate}: row {examples[0].row} is {examples[0].value!r}"
+                for candidate, examples in verdict.ruled_out
+                if examples
+            ],
+        )
+        for output in trial.outputs.values()
+        for verdict in output.survey.verdicts()
+    ]
+    return Inference(
+        path=display_path(os.fsencode(path)),
+        parser=registered.artifact.label,
+        columns=columns,
+        error=str(trial.error) if trial.error else None,
+    )
+
+
+def _existing(reading: Reading, text: str) -> Path:
+    path = reading.cwd / text
+    if not path.exists():
+        raise NotFound(f"there is no {text}", where=str(reading.cwd))
+    if not path.is_file():
+        raise UsageError(f"{text} is not a file", fix="name one file")
+    return path
+
+
+def _parser_for(reading: Reading, path: Path, asked: str | None) -> Registered:
+    """The parser that was asked for by name or path, else the one for the file's content."""
+    if asked is not None:
+        known = [*plugin_parsers(reading.home.plugins), *shipped_parsers()]
+        found = next((each for each in known if each.manifest and each.manifest.name == asked), None)
+        if found is None and (reading.cwd / asked).exists():
+            found = local_parser(reading.cwd / asked)
+        if found is None:
+            raise NotFound(f"there is no parser {asked}", fix="casparian parser list")
+    else:
+        with path.open("rb") as file:
+            kind = sniff(file.read(HEAD_BYTES), path.stat().st_size)
+        found = _for_content(kind.kind)
+        if found is None:
+            raise NotFound(f"no parser reads {path.name}", why=f"content is {kind.kind}: {kind.reason}")
+    if found.error is not None:
+        raise found.error
+    assert found.artifact is not None and found.manifest is not None
+    return Registered(found.artifact, found.manifest)
+
+
+def _for_content(content: str) -> FoundParser | None:
+    return next((each for each in shipped_parsers() if each.manifest and content in each.manifest.content), None)
+
+
+def _views(trial: Trial, registered: Registered, rows: int) -> list[OutputView]:
+    declared = [
+        Contract(table=table, version=1, columns=columns, origin=Origin.DECLARED)
+        for table, columns in registered.manifest.outputs.items()
+    ]
+    views = []
+    for output in trial.outputs.values():
+        accepted, _rows, rejected = output.settle(declared)
+        assert output.contract is not None
+        shown = accepted.slice(0, rows).drop_columns(["_cf_rescued"])
+        texts = [as_text(column.combine_chunks()).to_pylist() for column in shown.columns]
+        views.append(
+            OutputView(
+                table=output.table,
+                columns=list(output.contract.names),
+                types=[column.type for column in output.contract.columns],
+                rows=[list(row) for row in zip(*texts, strict=True)],
+                rejected=[
+                    RejectionView(code=row["code"], message=row["message"], start=row["start"], end=row["end"])
+                    for row in rejected.slice(0, rows).to_pylist()
+                ],
+            )
+        )
+    return views
+
+
+OPERATIONS = (
+    Operation("inspect", InspectFile, FileFacts, Effect.READ, inspect, "What a file is, by its bytes."),
+    Operation("preview", PreviewFile, Preview, Effect.READ, preview, "The first rows of a file as they would land."),
+    Operation("infer", InferColumns, Inference, Effect.READ, infer, "What each column of a file can be, and why."),
+)

@@ -51,18 +51,25 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def selection_of(given: dict[str, Any]) -> MakePlan:
-    """The request that the selection options stand for; takes them out of `given`."""
+def options_of(texts: tuple[str, ...]) -> dict[str, str]:
+    """Parser options from `key=value` texts."""
     from casparian_flow.core.errors import UsageError
-    from casparian_flow.core.outputs import SinkMode
-    from casparian_flow.operations.plan import MakePlan
 
     options = {}
-    for text in given.pop("options"):
+    for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"{text!r} is not key=value", fix="--option delimiter=;")
         options[key.strip()] = value
+    return options
+
+
+def selection_of(given: dict[str, Any]) -> MakePlan:
+    """The request that the selection options stand for; takes them out of `given`."""
+    from casparian_flow.core.outputs import SinkMode
+    from casparian_flow.operations.plan import MakePlan
+
+    options = options_of(given.pop("options"))
     names = ("paths", "parser", "table", "tag", "since", "sink", "force")
     return MakePlan(**{name: given.pop(name) for name in names}, options=options, mode=SinkMode(given.pop("mode")))
 
