@@ -11,8 +11,9 @@ from sqlalchemy import RowMapping
 from casparian_flow.core.contracts import Contract, ContractState
 from casparian_flow.core.errors import NotFound, VerificationFailed
 from casparian_flow.core.times import rfc3339
-from casparian_flow.operations.context import Reading
+from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.store import contracts as contract_store
 from casparian_flow.store.views import contracts as view
 
 LIVING = (ContractState.DRAFT, ContractState.PROPOSED, ContractState.APPROVED, ContractState.APPLIED)
@@ -148,7 +149,41 @@ def _entry(row: RowMapping, body: Contract) -> ContractEntry:
     )
 
 
+class ApproveContract(Request, frozen=True, kw_only=True):
+    """The proposed contract to put in force, and the reason that is kept with the decision."""
+
+    contract: int
+    reason: str = ""
+
+
+class Approved(Reply, frozen=True, kw_only=True):
+    """The contract that is in force now; `digest` is what the approval is bound to."""
+
+    contract: int
+    table: str
+    version: int
+    digest: str
+    decided_by: str
+
+
+def approve(acting: Acting, request: ApproveContract) -> Approved:
+    """Put a proposed contract in force in the name of the person who asks; the next run reads its files again."""
+    with acting.database.transaction() as connection:
+        approved = contract_store.approve(
+            connection, request.contract, acting.actor, request.reason, acting.clock()
+        )
+        row = contract_store.describe(connection, request.contract)
+    return Approved(
+        contract=request.contract,
+        table=approved.table,
+        version=approved.version,
+        digest=row.digest,
+        decided_by=acting.actor,
+    )
+
+
 OPERATIONS = (
     Operation("contract.list", ListContracts, ContractList, Effect.READ, list_, "Contracts by table."),
+    Operation("contract.approve", ApproveContract, Approved, Effect.APPROVE, approve, "Put a contract in force."),
     Operation("contract.show", ShowContract, ContractDetail, Effect.READ, show, "One contract and its columns."),
 )

@@ -47,6 +47,7 @@ def load_catalog(database: Database, plugins: Path, explicit: str | None, cwd: P
                 id=number,
                 artifact=artifact,
                 content=manifest.content,
+                patterns=manifest.pattern,
                 subscriptions=manifest.subscriptions,
                 tables=manifest.tables,
                 outputs=tuple(sorted(manifest.outputs)),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from casparian_flow.core.artifacts import ParserArtifact, ParserStatus
-from casparian_flow.core.tags import TagRule, rules_for
+from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
+from casparian_flow.core.tags import TagRule, matches, rules_for
+
+TEXT_KINDS = frozenset({"delimited", "jsonl", "json"})
+"""Kinds of content that damage can make look like plain text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +19,7 @@ class Candidate:
     id: int
     artifact: ParserArtifact
     content: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
     tables: str = "topic"
     outputs: tuple[str, ...] = ()
@@ -62,10 +66,20 @@ class Routing:
         for tag in tags:
             if name := self._subscriber(tag):
                 return Route(self.parsers[name], (*steps, f"tag {tag}: {name} subscribes to it"), topic)
+        if content == "text" and (named := self._by_name(path)):
+            return Route(named, (*steps, f"content is text, and the name fits {named.artifact.name}"), topic)
         for candidate in self.parsers.values():
             if content in candidate.content and candidate.artifact.status is ParserStatus.ACTIVE:
                 return Route(candidate, (*steps, f"content is {content}: {content_reason}"), topic)
         return Route(None, (*steps, f"content is {content}: {content_reason}"), topic)
+
+    def _by_name(self, path: str) -> Candidate | None:
+        """A shipped parser of text whose own pattern the name fits: the name settles what the bytes leave open."""
+        for candidate in self.parsers.values():
+            reads_text = TEXT_KINDS.intersection(candidate.content)
+            if reads_text and candidate.artifact.origin is ParserOrigin.SHIPPED and any(matches(pattern, path.lower()) for pattern in candidate.patterns):
+                return candidate
+        return None
 
     def _subscriber(self, tag: str) -> str | None:
         return next((name for name, parser in self.parsers.items() if tag in parser.subscriptions), None)

@@ -35,6 +35,12 @@ JOBS_OF = (
     .limit(100)
 )
 
+PATH_OF_VERSION = (
+    select(locations.c.display)
+    .join(versions, versions.c.location_id == locations.c.id)
+    .where(versions.c.id == bindparam("version"))
+)
+
 
 def roots(connection: Connection) -> list[tuple[int, bytes]]:
     """Every source's id and root."""
@@ -60,3 +66,8 @@ def paths_with(connection: Connection, source_hash: str | None, location: int) -
 def jobs_of(connection: Connection, location: int) -> Sequence[RowMapping]:
     """The newest hundred jobs that read bytes which this location holds or held, newest first."""
     return connection.execute(JOBS_OF, {"location": location}).mappings().all()
+
+
+def path_of_version(connection: Connection, version: int) -> str:
+    """The path, inside its source, at which a version was read; empty when it is unknown."""
+    return connection.execute(PATH_OF_VERSION, {"version": version}).scalar() or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
 from casparian_flow.store.tables import jobs, quarantine
 from casparian_flow.store.views.files import OPEN_STATES
@@ -12,7 +12,6 @@ from casparian_flow.store.views.files import OPEN_STATES
 GROUPS = (
     select(
         quarantine.c.table_name.label("table"),
-        quarantine.c.level,
         quarantine.c.code,
         quarantine.c.column_name.label("column"),
         quarantine.c.shape,
@@ -24,10 +23,16 @@ GROUPS = (
     )
     .select_from(quarantine.join(jobs, jobs.c.id == quarantine.c.job_id))
     .where(quarantine.c.is_current, quarantine.c.state.in_(OPEN_STATES))
-    .group_by(
-        quarantine.c.table_name, quarantine.c.level, quarantine.c.code, quarantine.c.column_name, quarantine.c.shape
-    )
+    .group_by(quarantine.c.table_name, quarantine.c.code, quarantine.c.column_name, quarantine.c.shape)
     .order_by(func.sum(quarantine.c.rows).desc(), quarantine.c.table_name, quarantine.c.code, quarantine.c.column_name)
+)
+
+SINKS = (
+    select(jobs.c.sink_uri)
+    .join(quarantine, quarantine.c.job_id == jobs.c.id)
+    .where(quarantine.c.is_current, quarantine.c.table_name == bindparam("table"))
+    .distinct()
+    .order_by(jobs.c.sink_uri)
 )
 
 
@@ -39,3 +44,8 @@ def list_groups(connection: Connection, *, table: str | None, code: str | None) 
     if code is not None:
         statement = statement.where(quarantine.c.code == code)
     return connection.execute(statement).mappings().all()
+
+
+def sinks_of(connection: Connection, table: str) -> list[str]:
+    """The sinks that hold quarantined rows of a table."""
+    return list(connection.execute(SINKS, {"table": table}).scalars())

@@ -84,3 +84,23 @@ def _lines(face: Face, detail: ContractDetail) -> Iterator[str]:
     yield f"digest    {plain(detail.digest)}"
     yield ""
     yield from table_lines(map(to_builtins, detail.fields), FIELDS, face.paper)
+
+
+@command.command("approve")
+@click.argument("contract", type=click.IntRange(min=1))
+@click.option("--reason", default="", metavar="TEXT", help="Kept with the decision.")
+@pass_face
+def approve(face: Face, contract: int, reason: str) -> None:
+    """Put a proposed contract in force; the next run reads its files again."""
+    from casparian_flow.operations.contract import ApproveContract
+
+    reply = face.ask("contract.approve", ApproveContract(contract=contract, reason=reason))
+    face.show(
+        "casparian.approval/1",
+        reply,
+        [
+            f"contract {reply.contract} of {plain(reply.table)} version {reply.version} is in force",
+            f"decided by {plain(reply.decided_by)}, bound to {reply.digest}",
+            "next: casparian run",
+        ],
+    )

@@ -123,6 +123,8 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
 def _next(reply: RunReply) -> str:
     if reply.waiting:
         return f"casparian contract show {reply.waiting[0].contract}"
+    if "awaiting_approval" in reply.skipped:
+        return "casparian contract list --state proposed"
     if reply.failures:
         return "casparian files --state failed"
     if reply.open_quarantine:
