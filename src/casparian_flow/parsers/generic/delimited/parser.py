@@ -10,6 +10,7 @@ from delimited_file import read_file
 
 MANIFEST = PluginMetadata(
     version="1",
+    pattern=["*.csv", "*.tsv", "*.psv", "*.tab"],
     content=["delimited"],
     tables="file",
     requires=["numpy"],
