@@ -43,6 +43,7 @@ AREAS: dict[str, str] = {
     "tags.add": "tags",
     "tags.list": "tags",
     "tags.remove": "tags",
+    "why": "why",
 }
 """Operation name to the module of this package that holds it in its `OPERATIONS`."""
 

@@ -153,7 +153,7 @@ def list_(reading: Reading, request: ListJobs) -> JobList:
 def show(reading: Reading, request: ShowJob) -> JobDetail:
     """One job; raises NotFound, or UsageError if the id is not unique."""
     connection = reading.connection
-    row = _one(connection, request.job)
+    row = one_job(connection, request.job)
     return JobDetail(
         job=_entry(row),
         why=row["error_why"],
@@ -196,7 +196,7 @@ def logs(reading: Reading, request: ReadJobLogs) -> JobLogs:
     """What the parser of one job wrote; raises NotFound."""
     if not 1 <= request.lines <= 100_000:
         raise UsageError("1 to 100000 lines can be read at once")
-    row = _one(reading.connection, request.job)
+    row = one_job(reading.connection, request.job)
     return JobLogs(
         job=str(row["id"]),
         lines=[
@@ -206,7 +206,8 @@ def logs(reading: Reading, request: ReadJobLogs) -> JobLogs:
     )
 
 
-def _one(connection: Connection, named: str) -> RowMapping:
+def one_job(connection: Connection, named: str) -> RowMapping:
+    """The job that a number, the beginning of one, `@last` or `@-1` names; raises NotFound or UsageError."""
     row = None if (job := _resolve(connection, named)) is None else view.find_job(connection, job)
     if row is None:
         raise NotFound(f"there is no job {named}", fix="casparian jobs")

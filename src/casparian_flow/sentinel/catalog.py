@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from casparian_flow.core.artifacts import ParserArtifact
 from casparian_flow.core.contracts import Contract, Origin
 from casparian_flow.core.errors import NotFound
 from casparian_flow.publish.discover import FoundParser, local_parser, plugin_parsers, shipped_parsers
@@ -43,17 +44,30 @@ def load_catalog(database: Database, plugins: Path, explicit: str | None, cwd: P
     with database.transaction() as connection:
         for name, (manifest, artifact) in usable.items():
             number = parser_store.register(connection, artifact, _manifest_text(manifest), now_ns)
-            candidates[name] = Candidate(
-                id=number,
-                artifact=artifact,
-                content=manifest.content,
-                patterns=manifest.pattern,
-                subscriptions=manifest.subscriptions,
-                tables=manifest.tables,
-                outputs=tuple(sorted(manifest.outputs)),
-            )
+            candidates[name] = _candidate(number, manifest, artifact)
             registered[number] = Registered(artifact, manifest)
     return Catalog(candidates, registered)
+
+
+def candidates_of(found: Iterable[FoundParser]) -> dict[str, Candidate]:
+    """The usable ones by name, as routing sees them; they are not registered, so their ids mean nothing."""
+    return {
+        each.manifest.name: _candidate(0, each.manifest, each.artifact)
+        for each in found
+        if each.manifest and each.artifact
+    }
+
+
+def _candidate(number: int, manifest: Manifest, artifact: ParserArtifact) -> Candidate:
+    return Candidate(
+        id=number,
+        artifact=artifact,
+        content=manifest.content,
+        patterns=manifest.pattern,
+        subscriptions=manifest.subscriptions,
+        tables=manifest.tables,
+        outputs=tuple(sorted(manifest.outputs)),
+    )
 
 
 def name_of(explicit: str) -> str:

@@ -107,10 +107,6 @@ class Face:
 
         return say
 
-    def watch(self, name: str, request: Request) -> Any:
-        """The reply of an operation that may take long, its progress shown on standard error."""
-        return self.ask(name, request)
-
     # --- showing ----------------------------------------------------------------------------------------------
 
     @cached_property

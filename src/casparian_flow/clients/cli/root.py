@@ -30,10 +30,12 @@ COMMANDS = (
     Entry("plan", "Run", "What a run would do with every file, and why."),
     Entry("tags", "Discover", "What files are about.", also=("tag",)),
     Entry("rules", "Discover", "Globs that tag files.", also=("rule",)),
+    Entry("why", "Run", "Why a file, a record or a job is as it is."),
     Entry("jobs", "Run", "What ran, and how it ended.", also=("job",)),
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
     Entry("quarantine", "Govern", "Rows that did not fit, by cause.", also=("quarantines",)),
     Entry("contract", "Govern", "The schema of each table.", also=("contracts",)),
+    Entry("trace", "Query and prove", "From a record, a file or a job to its bytes, parser and contract."),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )
 

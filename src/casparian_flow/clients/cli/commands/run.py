@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
+from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def command(face: Face, /, **given: Any) -> int:
 
     accept = given.pop("accept")
     selection = selection_of(given)
-    reply = face.watch("run", RunFiles(selection=selection, **given))
+    with progress(face) as report:
+        reply = face.ask("run", RunFiles(selection=selection, **given), report)
     face.show("casparian.run/1", reply, _lines(face, reply))
     if reply.outcome == "quarantined" and accept == "quarantine":
         return 0
