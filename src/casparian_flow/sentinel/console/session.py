@@ -1,0 +1,119 @@
+"""Runs a checked query in a process of its own, within its limits, and brings the answer back as Arrow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+import casparian_flow
+from casparian_flow.core.errors import CasparianError
+from casparian_flow.sentinel.console.limits import QueryLimits, QueryOrder, TableSource
+
+_START = "import sys; sys.path.insert(0, {path!r}); from casparian_flow.sentinel.console.child import main; sys.exit(main())"
+
+
+class QueryFailed(CasparianError):
+    """The query is allowed but could not be answered."""
+
+    code = "query-failed"
+
+
+class QueryTimedOut(QueryFailed):
+    """The query took longer than its limit and was stopped."""
+
+    code = "query-timed-out"
+    hint = "repeat it with a larger --timeout, or a narrower WHERE"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows of an answer; `is_cut` says that the limit of rows or bytes was reached."""
+
+    table: pa.Table
+    is_cut: bool
+
+
+def run_query(text: str, tables: list[TableSource], limits: QueryLimits) -> Answer:
+    """The answer of a checked query over these tables and nothing else.
+
+    Raises QueryFailed with the database's own words, or QueryTimedOut. The process is gone when this returns.
+    """
+    path = str(Path(casparian_flow.__file__).parent.parent)
+    with tempfile.TemporaryFile() as said, _process([sys.executable, "-I", "-c", _START.format(path=path)], said) as child:
+        assert child.stdin is not None and child.stdout is not None
+        late = threading.Event()
+        alarm = threading.Timer(limits.seconds, lambda: (late.set(), child.kill()))
+        alarm.start()
+        try:
+            child.stdin.write(msgspec.json.encode(QueryOrder(text=text, tables=tables, limits=limits)))
+            child.stdin.close()
+            answer = _read(child.stdout, limits)
+            if answer is not None and answer.is_cut:
+                return answer
+            code = child.wait()
+        except (pa.ArrowInvalid, OSError, BrokenPipeError):
+            answer, code = None, child.wait()
+        finally:
+            alarm.cancel()
+        if late.is_set():
+            raise QueryTimedOut(f"the query was stopped after {limits.seconds:g} seconds")
+        if answer is None or code != 0:
+            said.seek(0)
+            raise _failure(said.read(100_000).decode("utf-8", "replace"), code)
+        return answer
+
+
+@contextmanager
+def _process(command: list[str], said: object) -> Iterator[subprocess.Popen[bytes]]:
+    child = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=said,  # type: ignore[arg-type]
+        env={"TZ": "UTC"},
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def _read(stream: object, limits: QueryLimits) -> Answer | None:
+    """The answer as far as the limits allow; None when the stream holds none."""
+    batches: list[pa.RecordBatch] = []
+    rows = size = 0
+    with pa.ipc.open_stream(stream) as reader:
+        for batch in reader:
+            if rows + batch.num_rows > limits.rows or size + batch.nbytes > limits.bytes:
+                batches.append(batch.slice(0, limits.rows - rows if rows + batch.num_rows > limits.rows else 0))
+                return Answer(pa.Table.from_batches(batches, reader.schema), is_cut=True)
+            batches.append(batch)
+            rows, size = rows + batch.num_rows, size + batch.nbytes
+        return Answer(pa.Table.from_batches(batches, reader.schema), is_cut=False)
+
+
+def _failure(said: str, code: int) -> QueryFailed:
+    try:
+        found = json.loads(said.splitlines()[-1])
+        message = str(found["message"]).strip()
+    except (ValueError, KeyError, IndexError):
+        return QueryFailed("the query's process ended early", why=f"exit code {code}: {said[-300:]}")
+    if "out of memory" in message.lower():
+        return QueryFailed("the query needs more memory than it may use", why=message.splitlines()[0])
+    first, _, rest = message.partition("\n")
+    return QueryFailed(first, why=" ".join(rest.split())[:300])
