@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow as pa
 from casparian_flow.guest.gather import Gatherer
 from casparian_flow.guest.pieces import Piece, presence
 from casparian_flow.guest.problems import BadYield, ReservedColumn
-from casparian_flow.guest.wire import MAX_COLUMNS, MAX_HEAD, MAX_RAW, MAX_SCHEMAS, PLACES, Kind, Wire
+from casparian_flow.guest.wire import MAX_COLUMNS, MAX_HEAD, MAX_OUTPUT_NAME, MAX_RAW, MAX_SCHEMAS, PLACES, Kind, Wire
 from casparian_flow.sdk.emit import Rejected, Rows, Verdict
 
 LINGER_SECONDS = 0.25
@@ -85,10 +86,8 @@ class Section:
         self._flushed = time.monotonic()
 
     def _count(self, output: Any, rows: int) -> None:
-        if not isinstance(output, str):
-            raise BadYield(f"an output's name is text, not a {type(output).__name__}")
-        if output.casefold().startswith(RESERVED_PREFIX):
-            raise ReservedColumn(f"the output {output!r} lies in the reserved namespace {RESERVED_PREFIX}")
+        if output not in self._counts:
+            _check_output(output)
         self._counts[output] = self._counts.get(output, 0) + rows
 
     def _add(self, rows: Rows) -> None:
@@ -100,24 +99,28 @@ class Section:
 
     def _reject(self, item: Rejected) -> None:
         self._count(item.output, 1)
-        raw = b"" if item.raw is None else bytes(item.raw[:MAX_RAW])
         head = {
             "output": item.output,
             "code": clean(item.code),
             "message": clean(item.message),
-            "start": item.start,
-            "end": item.end,
+            "start": _int64("start", item.start),
+            "end": _int64("end", item.end),
             "locator": None if item.locator is None else clean(item.locator),
-            "source_row": item.source_row,
+            "source_row": _int64("source_row", item.source_row),
             "has_raw": item.raw is not None,
         }
-        self._wire.send(Kind.REJECTED, head, [raw])
+        if item.start is not None and item.end is not None and item.start > item.end:
+            raise BadYield(f"a rejected record starts at {item.start}, after its end {item.end}")
+        self._wire.send(Kind.REJECTED, head, [b"" if item.raw is None else bytes(item.raw[:MAX_RAW])])
 
     def _note(self, item: Verdict) -> None:
+        confidence = float(item.confidence)
+        if not 0.0 <= confidence <= 1.0:
+            raise BadYield(f"the confidence of a verdict lies between 0 and 1, not at {confidence}")
         head = {
             "name": clean(item.name),
             "value": clean(item.value),
-            "confidence": float(item.confidence),
+            "confidence": confidence,
             "runner_up": None if item.runner_up is None else clean(item.runner_up),
         }
         self._wire.send(Kind.VERDICT, head)
@@ -151,6 +154,27 @@ class Section:
         self._schemas[output].append((self._declared, schema))
         self._declared += 1
         return self._declared - 1
+
+
+def _check_output(output: Any) -> None:
+    if not isinstance(output, str):
+        raise BadYield(f"an output's name is text, not a {type(output).__name__}")
+    if output.casefold().startswith(RESERVED_PREFIX):
+        raise ReservedColumn(f"the output {output!r} lies in the reserved namespace {RESERVED_PREFIX}")
+    if len(output) > MAX_OUTPUT_NAME or clean(output) != output:
+        raise BadYield(f"an output's name is valid Unicode of at most {MAX_OUTPUT_NAME} characters: {output[:50]!r}")
+
+
+def _int64(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError as exc:
+        raise BadYield(f"{name} of a rejected record is a whole number, not a {type(value).__name__}") from exc
+    if not -(1 << 63) <= number < 1 << 63:
+        raise BadYield(f"{name} of a rejected record does not fit into 64 bits: {number}")
+    return number
 
 
 def _check_names(output: str, names: list[str]) -> None:

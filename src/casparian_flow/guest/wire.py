@@ -31,6 +31,7 @@ MAX_ROWS: Final = 65_536
 MAX_SCHEMAS: Final = 1_024
 """Most schemas that one section may declare."""
 MAX_COLUMNS: Final = 4_096
+MAX_OUTPUT_NAME: Final = 200
 PLACES: Final = ("source_row", "start", "end")
 
 HOST_GONE: Final = 3

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from casparian_flow import guest
-from casparian_flow.core.errors import ParserCrashed
+from casparian_flow.core.errors import InvariantBroken, ParserCrashed
 from casparian_flow.guest.wire import GO, Kind, frame
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.environment import site_paths
@@ -42,6 +42,7 @@ class Guest:
         self._life = life
         self._scratch = scratch
         self._lock = threading.Lock()
+        self._ended = False
         self.line = line
         self.pipes = pipes
         for fd in (line.fileno(), *self.pipes.values()):
@@ -70,6 +71,8 @@ class Guest:
     def kill(self) -> None:
         """SIGKILL to the guest with all of its descendants, or to what is left of its group if it has gone itself."""
         with self._lock:
+            if self._ended:
+                return
             if self._process.poll() is None:
                 kill_tree(self._process.pid)
             else:
@@ -78,7 +81,12 @@ class Guest:
     def end(self) -> None:
         """Kill what still runs, wait for it, close every descriptor and remove the scratch folder."""
         self.kill()
-        self._process.wait(_REAP_SECONDS)
+        with self._lock:
+            self._ended = True  # from here on its number may belong to another process
+            try:
+                self._process.wait(_REAP_SECONDS)
+            except subprocess.TimeoutExpired as exc:
+                raise InvariantBroken(f"the guest {self._process.pid} cannot be killed") from exc
         self.line.close()
         _close(self._life, *self.pipes.values())
         shutil.rmtree(self._scratch, ignore_errors=True)

@@ -18,12 +18,11 @@ from casparian_flow.core.errors import (
     ParserTransient,
 )
 from casparian_flow.core.lineage import reserved_names
-from casparian_flow.guest.wire import MAX_ROWS, MAX_SCHEMAS, PROTOCOL, Kind
+from casparian_flow.guest.wire import MAX_OUTPUT_NAME, MAX_ROWS, MAX_SCHEMAS, PROTOCOL, Kind
 from casparian_flow.worker.decode import decode_batch, decode_schema
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Raised, RejectedRecord
 from casparian_flow.worker.frames import BrokenFrame, Frame
 
-MAX_OUTPUT_NAME = 200
 MAX_SCHEMA_BYTES = 16 << 20
 """Most bytes of schemas that one section may declare in all."""
 
