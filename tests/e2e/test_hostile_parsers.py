@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, the_failure, write_parser
 
 from casparian_flow.core.errors import (
     ParserBrokeProtocol,
@@ -21,6 +20,7 @@ from casparian_flow.protocol.messages import Limits
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Printed
+from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, the_failure, write_parser
 
 SOCKET = """
 import os, stat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 import time
 from functools import partial
 from typing import Any
@@ -24,7 +25,10 @@ MAX_TEXT = 4_096
 
 
 class Section:
-    """Takes what a parser emits. Memory is bounded by a few batches, whatever the parser emits in all."""
+    """Takes what a parser emits, from any of its threads.
+
+    Memory is bounded by a few batches, whatever the parser emits in all.
+    """
 
     def __init__(self, wire: Wire, job: int, frame_bytes: int) -> None:
         self._wire = wire
@@ -36,33 +40,40 @@ class Section:
         self._schemas: dict[str, list[tuple[int, pa.Schema]]] = {}
         self._declared = 0
         self._flushed = time.monotonic()
+        self._lock = threading.RLock()
+        self._is_open = True
         wire.send(Kind.BEGIN, {"job": job})
         wire.flush()
 
     def emit(self, item: Any) -> None:
         """Take one item that a parser yielded or published; raises BadYield or ReservedColumn."""
-        if isinstance(item, Rejected):
-            self._reject(item)
-        elif isinstance(item, Verdict):
-            self._note(item)
-        elif isinstance(item, Rows):
-            self._add(item)
-        elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
-            self._add(Rows(item[0], item[1]))
-        else:
-            raise BadYield(
-                f"a parser yields (output, data), Rows, Rejected or Verdict, not a {type(item).__name__}"
-                + (f" of {len(item)}" if isinstance(item, tuple) else "")
-            )
-        if time.monotonic() - self._flushed >= LINGER_SECONDS or len(self._waiting) > MAX_WAITING:
-            self._flush()
+        with self._lock:
+            if not self._is_open:
+                raise BadYield("a parser publishes while its file is parsed, not afterwards")
+            if isinstance(item, Rejected):
+                self._reject(item)
+            elif isinstance(item, Verdict):
+                self._note(item)
+            elif isinstance(item, Rows):
+                self._add(item)
+            elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+                self._add(Rows(item[0], item[1]))
+            else:
+                raise BadYield(
+                    f"a parser yields (output, data), Rows, Rejected or Verdict, not a {type(item).__name__}"
+                    + (f" of {len(item)}" if isinstance(item, tuple) else "")
+                )
+            if time.monotonic() - self._flushed >= LINGER_SECONDS or len(self._waiting) > MAX_WAITING:
+                self._flush()
 
     def finish(self) -> None:
         """Send everything that waits; raises BadYield if it cannot be sent."""
-        self._flush()
+        with self._lock:
+            self._is_open = False
+            self._flush()
 
     def close(self) -> None:
-        """Close the section with its counts."""
+        """Close the section with its counts; `finish` comes before."""
         self._wire.send(Kind.END, {"job": self._job, "counts": self._counts})
         self._wire.flush()
 
@@ -75,8 +86,10 @@ class Section:
             "where": clean(where),
             "trace": clean(trace, 4 * MAX_TEXT),
         }
-        self._wire.send(Kind.FAILED, head)
-        self._wire.flush()
+        with self._lock:
+            self._is_open = False
+            self._wire.send(Kind.FAILED, head)
+            self._wire.flush()
 
     def _flush(self) -> None:
         for output in sorted(self._waiting):

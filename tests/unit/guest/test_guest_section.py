@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from casparian_flow.core import lineage
 from casparian_flow.guest import section as section_module
 from casparian_flow.guest.gather import TARGET_BYTES, TARGET_ROWS
 from casparian_flow.guest.problems import BadYield, ReservedColumn
@@ -37,8 +39,6 @@ def stream_events(emit: Callable[[Section], None]) -> list[Event | None]:
 
 
 def frames_of(emit: Callable[[Section], None]) -> list[Frame]:
-    import socket
-
     ours, theirs = socket.socketpair()
     problems: list[BaseException] = []
 
@@ -213,6 +213,35 @@ def test_what_the_host_would_refuse_is_explained_to_the_author(item: Any) -> Non
 def test_reserved_names_are_refused(item: Any) -> None:
     with pytest.raises(ReservedColumn):
         events_of(lambda section: section.emit(item))
+
+
+def test_guest_and_host_reserve_the_same_namespace() -> None:
+    assert section_module.RESERVED_PREFIX == lineage.RESERVED_PREFIX
+
+
+def test_threads_of_a_parser_may_publish_at_once() -> None:
+    def emit(section: Section) -> None:
+        def publish(first: int) -> None:
+            for at in range(500):
+                section.emit((f"x{first % 2}", [{"n": first + at}]))
+
+        threads = [threading.Thread(target=publish, args=(first,)) for first in range(0, 2000, 501)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    found = [n for event in batches_of(emit) for n in event.batch["n"].to_pylist()]
+    assert sorted(found) == sorted(first + at for first in range(0, 2000, 501) for at in range(500))
+
+
+def test_publishing_after_the_end_is_refused() -> None:
+    def emit(section: Section) -> None:
+        section.finish()
+        section.emit(("x", [{"n": 1}]))
+
+    with pytest.raises(BadYield, match="afterwards"):
+        batches_of(emit)
 
 
 def test_waiting_rows_are_sent_once_they_have_waited_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
