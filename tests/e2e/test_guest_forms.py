@@ -152,3 +152,19 @@ def test_closing_stdout_does_not_hurt(tmp_path: Path) -> None:
     )
     assert len(rows_of(events)) == 1
     assert any(isinstance(event, Ended) for event in events)
+
+
+def test_frames_of_a_library_that_was_not_named_are_refused_and_never_changed(tmp_path: Path) -> None:
+    source = """
+        import importlib
+        def parse(path):
+            yield "x", importlib.import_module("pan" + "das").DataFrame({"n": [1]})
+        """
+    assert 'requires=["pandas"]' in the_failure(run_parser(tmp_path, source)).error.message
+
+
+def test_no_events_come_of_no_jobs_or_after_a_cancel(tmp_path: Path) -> None:
+    stop = CancelToken()
+    stop.cancel()
+    assert run_parser(tmp_path, "def parse(path): ...\n", stop=stop) == []
+    assert run_parser(tmp_path, "def parse(path): ...\n", jobs=()) == []
