@@ -13,7 +13,17 @@ import pyarrow as pa
 from casparian_flow.guest.gather import Gatherer
 from casparian_flow.guest.pieces import Piece, presence
 from casparian_flow.guest.problems import BadYield, ReservedColumn
-from casparian_flow.guest.wire import MAX_COLUMNS, MAX_HEAD, MAX_OUTPUT_NAME, MAX_RAW, MAX_SCHEMAS, PLACES, Kind, Wire
+from casparian_flow.guest.wire import (
+    MAX_COLUMNS,
+    MAX_HEAD,
+    MAX_OUTPUT_NAME,
+    MAX_OUTPUTS,
+    MAX_RAW,
+    MAX_SCHEMAS,
+    PLACES,
+    Kind,
+    Wire,
+)
 from casparian_flow.sdk.emit import Rejected, Rows, Verdict
 
 LINGER_SECONDS = 0.25
@@ -42,34 +52,32 @@ class Section:
         self._flushed = time.monotonic()
         self._lock = threading.RLock()
         self._is_open = True
+        self._broken: Exception | None = None
         wire.send(Kind.BEGIN, {"job": job})
         wire.flush()
 
     def emit(self, item: Any) -> None:
-        """Take one item that a parser yielded or published; raises BadYield or ReservedColumn."""
+        """Take one item that a parser yielded or published; raises BadYield or ReservedColumn.
+
+        A parser may catch these where it publishes, but then `finish` raises again: no row is lost unseen.
+        """
         with self._lock:
             if not self._is_open:
                 raise BadYield("a parser publishes while its file is parsed, not afterwards")
-            if isinstance(item, Rejected):
-                self._reject(item)
-            elif isinstance(item, Verdict):
-                self._note(item)
-            elif isinstance(item, Rows):
-                self._add(item)
-            elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
-                self._add(Rows(item[0], item[1]))
-            else:
-                raise BadYield(
-                    f"a parser yields (output, data), Rows, Rejected or Verdict, not a {type(item).__name__}"
-                    + (f" of {len(item)}" if isinstance(item, tuple) else "")
-                )
-            if time.monotonic() - self._flushed >= LINGER_SECONDS or len(self._waiting) > MAX_WAITING:
-                self._flush()
+            try:
+                self._take(item)
+                if time.monotonic() - self._flushed >= LINGER_SECONDS or len(self._waiting) > MAX_WAITING:
+                    self._flush()
+            except Exception as exc:
+                self._broken = exc
+                raise
 
     def finish(self) -> None:
-        """Send everything that waits; raises BadYield if it cannot be sent."""
+        """Send everything that waits; raises what an earlier `emit` raised, and BadYield if it cannot be sent."""
         with self._lock:
             self._is_open = False
+            if self._broken is not None:
+                raise self._broken
             self._flush()
 
     def close(self) -> None:
@@ -91,6 +99,21 @@ class Section:
             self._wire.send(Kind.FAILED, head)
             self._wire.flush()
 
+    def _take(self, item: Any) -> None:
+        if isinstance(item, Rejected):
+            self._reject(item)
+        elif isinstance(item, Verdict):
+            self._note(item)
+        elif isinstance(item, Rows):
+            self._add(item)
+        elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+            self._add(Rows(item[0], item[1]))
+        else:
+            size = f" of {len(item)}" if isinstance(item, tuple) else ""
+            raise BadYield(
+                f"a parser yields (output, data), Rows, Rejected or Verdict, not a {type(item).__name__}{size}"
+            )
+
     def _flush(self) -> None:
         for output in sorted(self._waiting):
             self._gatherers[output].flush()
@@ -101,6 +124,8 @@ class Section:
     def _count(self, output: Any, rows: int) -> None:
         if output not in self._counts:
             _check_output(output)
+            if len(self._counts) == MAX_OUTPUTS:
+                raise BadYield(f"more than {MAX_OUTPUTS} outputs in one file")
         self._counts[output] = self._counts.get(output, 0) + rows
 
     def _add(self, rows: Rows) -> None:

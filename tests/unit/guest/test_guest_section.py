@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -241,6 +242,27 @@ def test_publishing_after_the_end_is_refused() -> None:
         section.emit(("x", [{"n": 1}]))
 
     with pytest.raises(BadYield, match="afterwards"):
+        batches_of(emit)
+
+
+def test_a_refusal_that_the_parser_swallows_is_raised_again_at_the_end() -> None:
+    def emit(section: Section) -> None:
+        with contextlib.suppress(BadYield):
+            section.emit(("x", 42))
+        section.emit(("x", [{"n": 1}]))
+
+    with pytest.raises(BadYield, match="cannot send a int"):
+        batches_of(emit)
+
+
+def test_outputs_are_capped_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section_module, "MAX_OUTPUTS", 2)
+
+    def emit(section: Section) -> None:
+        for at in range(3):
+            section.emit((f"x{at}", [{"n": 1}]))
+
+    with pytest.raises(BadYield, match="outputs"):
         batches_of(emit)
 
 

@@ -122,6 +122,12 @@ def test_schemas_are_capped_in_number_and_in_bytes(monkeypatch: pytest.MonkeyPat
         play(HELLO, begin(1), SCHEMA)
 
 
+def test_outputs_are_capped_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "MAX_OUTPUTS", 2)
+    with pytest.raises(BrokenFrame, match="outputs"):
+        play(HELLO, begin(1), *(rejected(output=f"x{at}") for at in range(3)))
+
+
 def test_reserved_outputs_are_refused_as_such() -> None:
     with pytest.raises(ParserReserved):
         play(HELLO, begin(1), rejected(output="_cf_commits"))
