@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, the_failure, write_parser
 
 from casparian_flow.core.errors import (
     ParserBrokeProtocol,
@@ -21,6 +22,7 @@ from casparian_flow.protocol.messages import Limits
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Printed
+from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, the_failure, write_parser
 
 SOCKET = """
 import os, stat
@@ -499,9 +501,7 @@ def test_limits_hold_before_the_parser_runs(tmp_path: Path) -> None:
         """,
         limits=Limits(memory_bytes=1 << 30, open_files=100, scratch_bytes=1 << 20),
     )
-    assert rows_of(events) == [
-        {"RLIMIT_AS": 1 << 30, "RLIMIT_NOFILE": 100, "RLIMIT_FSIZE": 1 << 20, "RLIMIT_CORE": 0}
-    ]
+    assert rows_of(events) == [{"RLIMIT_AS": 1 << 30, "RLIMIT_NOFILE": 100, "RLIMIT_FSIZE": 1 << 20, "RLIMIT_CORE": 0}]
 
 
 def test_a_guest_dies_with_its_host_even_in_a_busy_loop(tmp_path: Path) -> None:
@@ -515,23 +515,26 @@ def test_a_guest_dies_with_its_host_even_in_a_busy_loop(tmp_path: Path) -> None:
                 sum(range(10**9))
         """,
     )
-    reading, writing = os.pipe()
-    host = os.fork()
-    if host == 0:
-        try:
-            events = parse(a_parser_order(parser), [a_job_order(1)], Limits(), CancelToken())
-            next(events)
-            first = next(events)
-            assert isinstance(first, Batch)
-            os.write(writing, str(first.batch["pid"][0].as_py()).encode())
-            next(events)
-        finally:
-            os._exit(1)
-    guest = int(os.read(reading, 20))
-    os.kill(host, 9)
-    os.waitpid(host, 0)
-    os.close(reading)
-    os.close(writing)
+    script = """
+import sys
+from pathlib import Path
+from guest_orders import a_job_order, a_parser_order
+from casparian_flow.protocol.messages import Limits
+from casparian_flow.worker.bridge import parse
+from casparian_flow.worker.cancel import CancelToken
+
+events = parse(a_parser_order(Path(sys.argv[1])), [a_job_order(1)], Limits(), CancelToken())
+next(events)
+print(next(events).batch["pid"][0].as_py(), flush=True)
+next(events)
+"""
+    environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", script, str(parser)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as host:
+        assert host.stdout is not None
+        guest = int(host.stdout.readline())
+        assert is_alive(guest)
+        host.kill()
     assert eventually_dead(guest)
 
 

@@ -26,7 +26,7 @@ def expose(package: str, folder: str) -> None:
 
 
 def main() -> None:
-    """Take the order, shut the doors, open the environment, parse, leave at once."""
+    """Take the order, shut the doors, open the environment, parse."""
     socket, life, log = map(int, sys.argv[1:4])
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is not needed yet
     root = types.ModuleType(PRODUCT)
@@ -54,7 +54,7 @@ def main() -> None:
     from casparian_flow.guest import runner  # noqa: PLC0415 - needs the environment
 
     runner.run(line, order)
-    os._exit(0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -26,8 +26,8 @@ class _Absent(MetaPathFinder):
 
 
 def spare_pandas(path: Path, requires: Sequence[str]) -> bool:
-    """Let pyarrow believe that there is no pandas; not if the parser mentions it or requires anything. Says which."""
-    if requires or "pandas" in sys.modules or _mentions_pandas(path):
+    """Let pyarrow believe that there is no pandas, unless the parser mentions or requires it. Says whether it does."""
+    if "pandas" in sys.modules or _mentions_pandas(path) or any(name.startswith("pandas") for name in requires):
         return False
     absent = _Absent()
     sys.meta_path.insert(0, absent)

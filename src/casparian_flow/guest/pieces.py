@@ -57,8 +57,9 @@ def _int64(name: str, values: Any) -> Any:
     if values is None:
         return None
     try:
-        array = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
-        array = array.cast(pa.int64())
+        array = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values, pa.int64())
+        if array.type != pa.int64():
+            array = array.cast(pa.int64())
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as exc:
         raise BadYield(f"{name} must be int64 numbers: {exc}") from exc
     if isinstance(array, pa.ChunkedArray):

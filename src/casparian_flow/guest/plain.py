@@ -79,8 +79,14 @@ def _known(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes] | None:
 
 
 def _cast(name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if column.type == kind:
+        return column
     if isinstance(column, pa.ExtensionArray):
-        return _cast(name, column.storage, kind) if column.type.storage_type != kind else column.storage
+        return _cast(name, column.storage, kind)
+    if isinstance(column, pa.RunEndEncodedArray):
+        import pyarrow.compute as pc  # noqa: PLC0415 - 70 ms that hardly any parser needs
+
+        return _cast(name, pc.run_end_decode(column), kind)
     if isinstance(column, pa.DictionaryArray):
         return _cast(name, column.dictionary, kind).take(column.indices)
     try:

@@ -40,6 +40,7 @@ def run(wire: Wire, order: Any) -> None:
         wire.await_go()
     wire.send(Kind.BYE, {})
     wire.flush()
+    wire.await_go()  # which never comes: the host kills us, and with us what the parser left running
 
 
 def _load(parser: Any) -> Entry | BaseException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import threading
 import time
 from functools import partial
 from typing import Any
@@ -11,7 +13,17 @@ import pyarrow as pa
 from casparian_flow.guest.gather import Gatherer
 from casparian_flow.guest.pieces import Piece, presence
 from casparian_flow.guest.problems import BadYield, ReservedColumn
-from casparian_flow.guest.wire import MAX_COLUMNS, MAX_HEAD, MAX_RAW, MAX_SCHEMAS, PLACES, Kind, Wire
+from casparian_flow.guest.wire import (
+    MAX_COLUMNS,
+    MAX_HEAD,
+    MAX_OUTPUT_NAME,
+    MAX_OUTPUTS,
+    MAX_RAW,
+    MAX_SCHEMAS,
+    PLACES,
+    Kind,
+    Wire,
+)
 from casparian_flow.sdk.emit import Rejected, Rows, Verdict
 
 LINGER_SECONDS = 0.25
@@ -23,7 +35,10 @@ MAX_TEXT = 4_096
 
 
 class Section:
-    """Takes what a parser emits. Memory is bounded by a few batches, whatever the parser emits in all."""
+    """Takes what a parser emits, from any of its threads.
+
+    Memory is bounded by a few batches, whatever the parser emits in all.
+    """
 
     def __init__(self, wire: Wire, job: int, frame_bytes: int) -> None:
         self._wire = wire
@@ -35,33 +50,38 @@ class Section:
         self._schemas: dict[str, list[tuple[int, pa.Schema]]] = {}
         self._declared = 0
         self._flushed = time.monotonic()
+        self._lock = threading.RLock()
+        self._is_open = True
+        self._broken: Exception | None = None
         wire.send(Kind.BEGIN, {"job": job})
         wire.flush()
 
     def emit(self, item: Any) -> None:
-        """Take one item that a parser yielded or published; raises BadYield or ReservedColumn."""
-        if isinstance(item, Rejected):
-            self._reject(item)
-        elif isinstance(item, Verdict):
-            self._note(item)
-        elif isinstance(item, Rows):
-            self._add(item)
-        elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
-            self._add(Rows(item[0], item[1]))
-        else:
-            raise BadYield(
-                f"a parser yields (output, data), Rows, Rejected or Verdict, not a {type(item).__name__}"
-                + (f" of {len(item)}" if isinstance(item, tuple) else "")
-            )
-        if time.monotonic() - self._flushed >= LINGER_SECONDS or len(self._waiting) > MAX_WAITING:
-            self._flush()
+        """Take one item that a parser yielded or published; raises BadYield or ReservedColumn.
+
+        A parser may catch these where it publishes, but then `finish` raises again: no row is lost unseen.
+        """
+        with self._lock:
+            if not self._is_open:
+                raise BadYield("a parser publishes while its file is parsed, not afterwards")
+            try:
+                self._take(item)
+                if time.monotonic() - self._flushed >= LINGER_SECONDS or len(self._waiting) > MAX_WAITING:
+                    self._flush()
+            except Exception as exc:
+                self._broken = exc
+                raise
 
     def finish(self) -> None:
-        """Send everything that waits; raises BadYield if it cannot be sent."""
-        self._flush()
+        """Send everything that waits; raises what an earlier `emit` raised, and BadYield if it cannot be sent."""
+        with self._lock:
+            self._is_open = False
+            if self._broken is not None:
+                raise self._broken
+            self._flush()
 
     def close(self) -> None:
-        """Close the section with its counts."""
+        """Close the section with its counts; `finish` comes before."""
         self._wire.send(Kind.END, {"job": self._job, "counts": self._counts})
         self._wire.flush()
 
@@ -74,8 +94,25 @@ class Section:
             "where": clean(where),
             "trace": clean(trace, 4 * MAX_TEXT),
         }
-        self._wire.send(Kind.FAILED, head)
-        self._wire.flush()
+        with self._lock:
+            self._is_open = False
+            self._wire.send(Kind.FAILED, head)
+            self._wire.flush()
+
+    def _take(self, item: Any) -> None:
+        if isinstance(item, Rejected):
+            self._reject(item)
+        elif isinstance(item, Verdict):
+            self._note(item)
+        elif isinstance(item, Rows):
+            self._add(item)
+        elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
+            self._add(Rows(item[0], item[1]))
+        else:
+            size = f" of {len(item)}" if isinstance(item, tuple) else ""
+            raise BadYield(
+                f"a parser yields (output, data), Rows, Rejected or Verdict, not a {type(item).__name__}{size}"
+            )
 
     def _flush(self) -> None:
         for output in sorted(self._waiting):
@@ -85,10 +122,10 @@ class Section:
         self._flushed = time.monotonic()
 
     def _count(self, output: Any, rows: int) -> None:
-        if not isinstance(output, str):
-            raise BadYield(f"an output's name is text, not a {type(output).__name__}")
-        if output.casefold().startswith(RESERVED_PREFIX):
-            raise ReservedColumn(f"the output {output!r} lies in the reserved namespace {RESERVED_PREFIX}")
+        if output not in self._counts:
+            _check_output(output)
+            if len(self._counts) == MAX_OUTPUTS:
+                raise BadYield(f"more than {MAX_OUTPUTS} outputs in one file")
         self._counts[output] = self._counts.get(output, 0) + rows
 
     def _add(self, rows: Rows) -> None:
@@ -100,24 +137,28 @@ class Section:
 
     def _reject(self, item: Rejected) -> None:
         self._count(item.output, 1)
-        raw = b"" if item.raw is None else bytes(item.raw[:MAX_RAW])
         head = {
             "output": item.output,
             "code": clean(item.code),
             "message": clean(item.message),
-            "start": item.start,
-            "end": item.end,
+            "start": _int64("start", item.start),
+            "end": _int64("end", item.end),
             "locator": None if item.locator is None else clean(item.locator),
-            "source_row": item.source_row,
+            "source_row": _int64("source_row", item.source_row),
             "has_raw": item.raw is not None,
         }
-        self._wire.send(Kind.REJECTED, head, [raw])
+        if item.start is not None and item.end is not None and item.start > item.end:
+            raise BadYield(f"a rejected record starts at {item.start}, after its end {item.end}")
+        self._wire.send(Kind.REJECTED, head, [b"" if item.raw is None else bytes(item.raw[:MAX_RAW])])
 
     def _note(self, item: Verdict) -> None:
+        confidence = float(item.confidence)
+        if not 0.0 <= confidence <= 1.0:
+            raise BadYield(f"the confidence of a verdict lies between 0 and 1, not at {confidence}")
         head = {
             "name": clean(item.name),
             "value": clean(item.value),
-            "confidence": float(item.confidence),
+            "confidence": confidence,
             "runner_up": None if item.runner_up is None else clean(item.runner_up),
         }
         self._wire.send(Kind.VERDICT, head)
@@ -151,6 +192,27 @@ class Section:
         self._schemas[output].append((self._declared, schema))
         self._declared += 1
         return self._declared - 1
+
+
+def _check_output(output: Any) -> None:
+    if not isinstance(output, str):
+        raise BadYield(f"an output's name is text, not a {type(output).__name__}")
+    if output.casefold().startswith(RESERVED_PREFIX):
+        raise ReservedColumn(f"the output {output!r} lies in the reserved namespace {RESERVED_PREFIX}")
+    if len(output) > MAX_OUTPUT_NAME or clean(output) != output:
+        raise BadYield(f"an output's name is valid Unicode of at most {MAX_OUTPUT_NAME} characters: {output[:50]!r}")
+
+
+def _int64(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError as exc:
+        raise BadYield(f"{name} of a rejected record is a whole number, not a {type(value).__name__}") from exc
+    if not -(1 << 63) <= number < 1 << 63:
+        raise BadYield(f"{name} of a rejected record does not fit into 64 bits: {number}")
+    return number
 
 
 def _check_names(output: str, names: list[str]) -> None:

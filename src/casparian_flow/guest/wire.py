@@ -28,9 +28,12 @@ MAX_RAW: Final = 1 << 20
 """Most bytes of a rejected record that are kept."""
 MAX_ROWS: Final = 65_536
 """Most rows of one batch."""
-MAX_SCHEMAS: Final = 1_024
+MAX_SCHEMAS: Final = 4_096
 """Most schemas that one section may declare."""
+MAX_OUTPUTS: Final = 4_096
+"""Most outputs that one section may have."""
 MAX_COLUMNS: Final = 4_096
+MAX_OUTPUT_NAME: Final = 200
 PLACES: Final = ("source_row", "start", "end")
 
 HOST_GONE: Final = 3

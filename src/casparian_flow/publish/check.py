@@ -92,7 +92,7 @@ def check_parser(path: Path) -> CheckReport:
     sources: list[Source] = []
     main = main_file(path)
     others = sorted(path.rglob("*.py")) if path.is_dir() else []
-    for file in [main, *(other for other in others if other != main and "cases" not in other.relative_to(path).parts)]:
+    for file in [main, *(other for other in others if other != main and other.relative_to(path).parts[0] != "cases")]:
         try:
             sources.append(read_source(file))
             if file == main:
@@ -100,7 +100,7 @@ def check_parser(path: Path) -> CheckReport:
         except CasparianError as exc:
             error = error or exc
     imports = sorted({name for source in sources for name, _ in _imports(source.tree)})
-    own = {source.file.stem for source in sources}
+    own = {part.removesuffix(".py") for source in sources for part in source.file.relative_to(main.parent).parts}
     foreign = [name for name in imports if name not in sys.stdlib_module_names | own | {"casparian_flow"}]
     return CheckReport(
         path=path,

@@ -77,7 +77,10 @@ class _Conversation:
             job = self._stream.blamed
             if self._stop.is_cancelled or job is None:
                 return
-            yield from self._printout.drain_all(self._stream.job)
+            late = list(self._printout.drain_all(self._stream.job))
+            if words := self._printout.last_lines:
+                error.why = " | ".join(filter(None, [error.why, f"stderr: {words}"]))
+            yield from late
             yield Raised(job, error)
 
     def _talk(self) -> Iterator[Event]:
@@ -87,9 +90,7 @@ class _Conversation:
                 selector.register(pipe, selectors.EVENT_READ, stream)
             while not self._stop.is_cancelled:
                 if time.monotonic() >= self._deadline:
-                    raise ParserTimedOut(
-                        f"{self._name}: not done after {self._limits.job_seconds:g} seconds", why=self._last_words()
-                    )
+                    raise ParserTimedOut(f"{self._name}: not done after {self._limits.job_seconds:g} seconds")
                 ready = selector.select(min(_LOOK_SECONDS, max(0.0, self._deadline - time.monotonic())))
                 if not ready and self._guest.has_exited:
                     raise self._death()
@@ -126,30 +127,22 @@ class _Conversation:
         except Closed as exc:
             raise self._death() from exc
         except BrokenFrame as exc:
-            raise ParserBrokeProtocol(
-                f"{self._name}: what its process sent is not a valid stream", why=f"{exc}{self._last_words(' | ')}"
-            ) from exc
+            message = f"{self._name}: what its process sent is not a valid stream"
+            raise ParserBrokeProtocol(message, why=str(exc)) from exc
         except ParserReserved as exc:
             raise ParserReserved(f"{self._name}: {exc.message}") from exc
 
     def _death(self) -> ParserFailed:
-        """Why the guest is gone."""
+        """Why the guest is gone; all that it ever printed is in its pipes afterwards."""
         code = self._guest.wait(EXIT_SECONDS)
-        for _ in self._printout.drain("stderr", self._stream.job):
-            pass
-        words = self._last_words()
         if code is None:
-            return ParserBrokeProtocol(f"{self._name}: it closed its connection and went on running", why=words)
+            return ParserBrokeProtocol(f"{self._name}: it closed its connection and went on running")
         if code >= 0:
-            return ParserCrashed(f"{self._name}: its process left early with exit code {code}", why=words)
-        name = _signal_name(-code)
+            return ParserCrashed(f"{self._name}: its process left early with exit code {code}")
         if -code == signal.SIGXCPU:
-            return ParserTimedOut(f"{self._name}: used more than {self._limits.cpu_seconds} CPU seconds", why=words)
-        return ParserCrashed(f"{self._name}: its process was ended by {name}", why=words, fix=_ADVICE.get(name, ""))
-
-    def _last_words(self, before: str = "") -> str:
-        words = self._printout.last_lines
-        return f"{before}stderr: {words}" if words else ""
+            return ParserTimedOut(f"{self._name}: used more than {self._limits.cpu_seconds} CPU seconds")
+        name = _signal_name(-code)
+        return ParserCrashed(f"{self._name}: its process was ended by {name}", fix=_ADVICE.get(name, ""))
 
 
 def _signal_name(number: int) -> str:

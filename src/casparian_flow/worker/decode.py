@@ -28,6 +28,9 @@ def decode_schema(body: pa.Buffer) -> pa.Schema:
         raise BrokenFrame(f"{len(names)} columns; {MAX_COLUMNS} is the most")
     if len(set(names)) < len(names):
         raise BrokenFrame("several columns of one name")
+    for metadata in (schema.metadata, *(field.metadata for field in schema)):
+        if any(not key.startswith(b"cf.") for key in metadata or {}):
+            raise BrokenFrame("metadata that the sdk does not define")
     for field in schema:
         if not is_plain(field.type):
             raise BrokenFrame(f"column {field.name!r} has the type {field.type}, which may not be sent")

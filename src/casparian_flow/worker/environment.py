@@ -6,7 +6,7 @@ per parser belongs here: then the paths come from the parser's order instead.
 
 from __future__ import annotations
 
-import sysconfig
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -16,5 +16,5 @@ import pyarrow as pa
 @cache
 def site_paths() -> tuple[str, ...]:
     """The folders to append to the guest's path, without any `.pth` processing; pyarrow is in one of them."""
-    paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), str(Path(pa.__file__).parent.parent)]
-    return tuple(dict.fromkeys(paths))
+    installed = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    return tuple(dict.fromkeys([*installed, str(Path(pa.__file__).parent.parent)]))

@@ -17,11 +17,7 @@ class BrokenFrame(ValueError):
 
 
 class Closed(Exception):
-    """The guest closed its end. `cut` says whether that was in the middle of a frame."""
-
-    def __init__(self, *, cut: bool) -> None:
-        super().__init__("cut off" if cut else "closed")
-        self.cut = cut
+    """The guest closed its end, after a frame or in the middle of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +98,5 @@ class FrameReader:
         except OSError:  # reset: its process is gone
             count = 0
         if not count:
-            raise Closed(cut=self._header is not None or bool(self._small))
+            raise Closed
         return True

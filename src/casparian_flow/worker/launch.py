@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from casparian_flow import guest
-from casparian_flow.core.errors import ParserCrashed
+from casparian_flow.core.errors import InvariantBroken, ParserCrashed
 from casparian_flow.guest.wire import GO, Kind, frame
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.environment import site_paths
@@ -36,12 +36,12 @@ class Guest:
     """A running guest: its socket and its pipes, all non-blocking. `kill` may be called from any thread."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], line: socket.socket, pipes: dict[str, int], life: int, scratch: str
+        self, process: subprocess.Popen[bytes], line: socket.socket, pipes: dict[str, int], held: contextlib.ExitStack
     ) -> None:
         self._process = process
-        self._life = life
-        self._scratch = scratch
+        self._held = held
         self._lock = threading.Lock()
+        self._ended = False
         self.line = line
         self.pipes = pipes
         for fd in (line.fileno(), *self.pipes.values()):
@@ -70,6 +70,8 @@ class Guest:
     def kill(self) -> None:
         """SIGKILL to the guest with all of its descendants, or to what is left of its group if it has gone itself."""
         with self._lock:
+            if self._ended:
+                return
             if self._process.poll() is None:
                 kill_tree(self._process.pid)
             else:
@@ -78,10 +80,13 @@ class Guest:
     def end(self) -> None:
         """Kill what still runs, wait for it, close every descriptor and remove the scratch folder."""
         self.kill()
-        self._process.wait(_REAP_SECONDS)
-        self.line.close()
-        _close(self._life, *self.pipes.values())
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        with self._lock:
+            self._ended = True  # from here on its number may belong to another process
+            try:
+                self._process.wait(_REAP_SECONDS)
+            except subprocess.TimeoutExpired as exc:
+                raise InvariantBroken(f"the guest {self._process.pid} cannot be killed") from exc
+        self._held.close()
 
 
 def start_guest(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -> Guest:
@@ -91,38 +96,44 @@ def start_guest(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -
     fresh one; everything after the order stays the same.
     """
     shield_host()
-    scratch = tempfile.mkdtemp(prefix="casparian-guest-")
-    line, theirs = socket.socketpair()
-    their_life, life = os.pipe()
-    reading, writing = zip(*(os.pipe() for _ in STREAMS), strict=True)
-    passed = (theirs.fileno(), their_life, writing[2])
     try:
+        return _start(_order(parser, jobs, limits))
+    except OSError as exc:
+        raise ParserCrashed(f"{parser.name}: its process could not be started", why=str(exc)) from exc
+
+
+def _start(order: bytes) -> Guest:
+    with contextlib.ExitStack() as held, contextlib.ExitStack() as given:
+        scratch = tempfile.mkdtemp(prefix="casparian-guest-")
+        held.callback(shutil.rmtree, scratch, ignore_errors=True)
+        line, theirs = socket.socketpair()
+        held.callback(line.close)
+        given.callback(theirs.close)
+        life, _ = _pipe(given, held)
+        pipes = {stream: _pipe(held, given) for stream in STREAMS}
+        passed = (theirs.fileno(), life, pipes["log"][1])
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
             [sys.executable, "-I", "-S", "-X", "utf8", _SHIM, *map(str, passed)],
             stdin=subprocess.DEVNULL,
-            stdout=writing[0],
-            stderr=writing[1],
+            stdout=pipes["stdout"][1],
+            stderr=pipes["stderr"][1],
             env={},
             cwd=scratch,
             pass_fds=passed,
             start_new_session=True,
         )
-    except OSError as exc:
-        line.close()
-        _close(life, *reading)
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise ParserCrashed(f"{parser.name}: its process could not be started", why=str(exc)) from exc
-    finally:
-        theirs.close()
-        _close(their_life, *writing)
-    with contextlib.suppress(OSError):  # it died at once; whoever waits for its answer will see that
-        line.sendall(_order(parser, jobs, limits))
-    return Guest(process, line, dict(zip(STREAMS, reading, strict=True)), life, scratch)
+        given.close()  # a guest that ends is seen only if nobody else holds its ends
+        with contextlib.suppress(OSError):  # it died at once; whoever waits for its answer will see that
+            line.sendall(order)
+        return Guest(process, line, {stream: ends[0] for stream, ends in pipes.items()}, held.pop_all())
 
 
-def _close(*fds: int) -> None:
-    for fd in fds:
-        os.close(fd)
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe whose ends are closed with the one and the other stack."""
+    reading, writing = os.pipe()
+    reader.callback(os.close, reading)
+    writer.callback(os.close, writing)
+    return reading, writing
 
 
 def _order(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -> bytes:

@@ -18,12 +18,11 @@ from casparian_flow.core.errors import (
     ParserTransient,
 )
 from casparian_flow.core.lineage import reserved_names
-from casparian_flow.guest.wire import MAX_ROWS, MAX_SCHEMAS, PROTOCOL, Kind
+from casparian_flow.guest.wire import MAX_OUTPUT_NAME, MAX_OUTPUTS, MAX_ROWS, MAX_SCHEMAS, PROTOCOL, Kind
 from casparian_flow.worker.decode import decode_batch, decode_schema
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Raised, RejectedRecord
 from casparian_flow.worker.frames import BrokenFrame, Frame
 
-MAX_OUTPUT_NAME = 200
 MAX_SCHEMA_BYTES = 16 << 20
 """Most bytes of schemas that one section may declare in all."""
 
@@ -126,6 +125,12 @@ class _Section:
     schema_bytes: int = 0
     emitted: dict[str, int] = field(default_factory=dict)
 
+    def count(self, output: str, rows: int) -> None:
+        """Add to what the output has emitted; raises BrokenFrame if there are too many outputs."""
+        if output not in self.emitted and len(self.emitted) == MAX_OUTPUTS:
+            raise BrokenFrame(f"more than {MAX_OUTPUTS} outputs in one section")
+        self.emitted[output] = self.emitted.get(output, 0) + rows
+
 
 class Stream:
     """Takes the frames of one guest in order and makes events of them."""
@@ -222,7 +227,7 @@ def _declare(section: _Section, head: _Schema, frame: Frame) -> None:
     if reserved_names([head.output]):
         raise ParserReserved(f"the output {head.output!r} lies in the reserved namespace")
     section.schemas.append((head.output, decode_schema(frame.body)))
-    section.emitted.setdefault(head.output, 0)
+    section.count(head.output, 0)
 
 
 def _batch(section: _Section, head: _Batch, frame: Frame) -> Event:
@@ -231,7 +236,7 @@ def _batch(section: _Section, head: _Batch, frame: Frame) -> Event:
     output, schema = section.schemas[head.schema]
     present = (head.source_row, head.start, head.end)
     batch, (source_row, start, end) = decode_batch(frame.body, schema, head.rows, present)
-    section.emitted[output] += batch.num_rows
+    section.count(output, batch.num_rows)
     return Batch(section.job, output, batch, source_row, start, end)
 
 
@@ -240,7 +245,7 @@ def _rejected(section: _Section, head: _Rejected, frame: Frame) -> Event:
         raise ParserReserved(f"the output {head.output!r} lies in the reserved namespace")
     if head.start is not None and head.end is not None and head.start > head.end:
         raise BrokenFrame("a rejected record starts after its end")
-    section.emitted[head.output] = section.emitted.get(head.output, 0) + 1
+    section.count(head.output, 1)
     raw = frame.body.to_pybytes() if head.has_raw else None
     return RejectedRecord(
         section.job, head.output, head.code, head.message, head.start, head.end, head.locator, raw, head.source_row
