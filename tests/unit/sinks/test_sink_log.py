@@ -12,7 +12,7 @@ from casparian_flow.core.errors import InvariantBroken, VerificationFailed
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.base import Sink
-from casparian_flow.sinks.checkpoint import CHECKPOINT_EVERY, checkpoint_numbers
+from casparian_flow.sinks.checkpoint import BYTES_PER_ENTRY, CHECKPOINT_EVERY, checkpoint_numbers, is_checkpoint_due
 from casparian_flow.sinks.durable import is_temporary, put_if_absent
 from casparian_flow.sinks.layout import TableFolder, table_folder
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes, parse_entry
@@ -196,6 +196,16 @@ def test_checkpoints_come_every_hundred_entries(sink: Sink, folder: TableFolder)
     for path in folder.log.iterdir():
         path.unlink()
     assert sink.snapshot("events", Role.ACCEPTED).seq == 2 * CHECKPOINT_EVERY
+
+
+def test_large_checkpoints_come_further_apart(folder: TableFolder) -> None:
+    assert not is_checkpoint_due(folder, CHECKPOINT_EVERY // 2 - 1)
+    assert is_checkpoint_due(folder, CHECKPOINT_EVERY)
+    folder.checkpoints.mkdir(parents=True)
+    folder.checkpoint(CHECKPOINT_EVERY).write_bytes(bytes(1000 * BYTES_PER_ENTRY))
+
+    assert not is_checkpoint_due(folder, CHECKPOINT_EVERY + 999)
+    assert is_checkpoint_due(folder, CHECKPOINT_EVERY + 1000)
 
 
 def test_of_many_writers_of_one_name_exactly_one_creates_it(tmp_path: Path) -> None:
