@@ -147,7 +147,6 @@ def test_batches_of_any_size_give_the_same_rows_in_order(sink: Sink) -> None:
     assert numbers(sink) == list(range(1000))
 
 
-@pytest.mark.invariant(2)
 def test_lineage_leads_from_each_row_to_its_job_and_place(sink: Sink) -> None:
     commit(sink, 1, 41, [10, 20])
 

@@ -100,7 +100,6 @@ def numbers(root: Path, role: Role = Role.ACCEPTED) -> list[int]:
     return scan(root, "events", role).read_all().column("n").to_pylist()
 
 
-@pytest.mark.invariant(1)
 def test_promoting_again_after_a_kill_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
     template, sink = a_template(tmp_path)
     accepted = sealed(sink, 2, [a_batch([7, 8])])

@@ -7,12 +7,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casparian_flow.core.outputs import Role
-from casparian_flow.sinks import checkpoint
 from casparian_flow.sinks.checkpoint import write_checkpoint
 from casparian_flow.sinks.layout import TableFolder, table_folder
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes, parse_entry
@@ -100,13 +98,6 @@ def answer(folder: TableFolder, as_of: int | None = None) -> tuple[list[str], li
     return names, list(found.removed_jobs), found.rows, found.seq
 
 
-@pytest.fixture(autouse=True, scope="module")
-def checkpoints_at_any_distance() -> object:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoint, "CHECKPOINT_EVERY", 2)
-        yield
-
-
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), entries=histories())
 def test_any_order_of_entries_and_checkpoints_shows_what_the_model_shows(
@@ -125,7 +116,7 @@ def test_any_order_of_entries_and_checkpoints_shows_what_the_model_shows(
             for known in entries[:reached]:
                 apply(model, known)
             assert answer(folder) == (model.visible(), model.removed(), model.rows(), reached)
-            if data.draw(st.booleans()):
+            if reached and data.draw(st.booleans()):
                 write_checkpoint(folder, Role.ACCEPTED, resolve_state(folder, Role.ACCEPTED))
         answers = [answer(folder, as_of) for as_of in range(len(entries) + 1)]
         for path in folder.checkpoints.glob("*.json"):

@@ -16,8 +16,8 @@ from casparian_flow.sinks.sealed_json import open_json, seal_json
 from casparian_flow.sinks.state import TableState, VisibleFile
 
 CHECKPOINT_EVERY = 100
-FILES_PER_ENTRY = 8
-"""Beyond 800 visible files checkpoints come further apart, so that writing them stays a fixed share of the work."""
+BYTES_PER_ENTRY = 2048
+"""Large checkpoints come further apart, so that reading and writing them stays a fixed share of each commit's work."""
 
 
 def newest_checkpoint(folder: TableFolder, role: Role, as_of: int | None = None) -> TableState | None:
@@ -40,18 +40,24 @@ def checkpoint_numbers(folder: TableFolder) -> list[int]:
     return sorted(seq for name in names if (seq := number_of(name)) is not None)
 
 
-def write_checkpoint(folder: TableFolder, role: Role, state: TableState) -> bool:
-    """Write the state down if it is far enough from the checkpoint before; whether it was written.
+def is_checkpoint_due(folder: TableFolder, seq: int) -> bool:
+    """Whether entry `seq` is far enough from the checkpoint before. Reads none of them.
 
     Half the usual distance is enough: jobs that are still promoting may hold the state back a little.
     """
-    last = max((seq for seq in checkpoint_numbers(folder) if seq <= state.seq), default=0)
-    if state.seq - last < max(CHECKPOINT_EVERY // 2, len(state.files) // FILES_PER_ENTRY):
-        return False
+    last = max((number for number in checkpoint_numbers(folder) if number <= seq), default=0)
+    try:
+        size = folder.checkpoint(last).stat().st_size
+    except FileNotFoundError:
+        size = 0
+    return seq - last >= max(CHECKPOINT_EVERY // 2, size // BYTES_PER_ENTRY)
+
+
+def write_checkpoint(folder: TableFolder, role: Role, state: TableState) -> None:
+    """Write the state down, unless it is there."""
     make_folder(folder.checkpoints)
     put_if_absent(folder.checkpoint(state.seq), _bytes(folder, role, state))
     sync_folder(folder.checkpoints)
-    return True
 
 
 def _bytes(folder: TableFolder, role: Role, state: TableState) -> bytes:

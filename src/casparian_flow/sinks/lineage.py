@@ -37,12 +37,14 @@ _STAMPED_FIELDS = tuple(
 """What sinks are given: constants as dictionaries of one value."""
 
 _CHUNK = 131_072
+_ZEROS = pa.array(np.zeros(_CHUNK, np.int8))
+"""The one value's index, shared by every constant of every job."""
 
 
 @lru_cache(maxsize=1024)
 def stamped_schema(schema: pa.Schema) -> pa.Schema:
     """The schema of stamped batches: the same columns, then the lineage columns."""
-    return pa.schema([*schema, *_STAMPED_FIELDS], metadata=schema.metadata)
+    return pa.schema([*schema, *_STAMPED_FIELDS])
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,13 @@ class Lineage:
                 why=f"{batch.num_rows} rows, {len(source_row)} positions of type {source_row.type}",
             )
         rows = batch.num_rows
-        columns = [source_row if name == SOURCE_ROW else self._constant(name, rows) for name in LINEAGE_COLUMNS]
+        columns = [
+            source_row if name == SOURCE_ROW else _repeated(self._constants[name], rows) for name in LINEAGE_COLUMNS
+        ]
         return pa.RecordBatch.from_arrays([*batch.columns, *columns], schema=stamped_schema(batch.schema))
 
-    def _constant(self, name: str, rows: int) -> pa.DictionaryArray:
-        cached = self._constants[name]
-        return cached.slice(0, rows) if rows <= _CHUNK else _repeated(cached.dictionary, rows)
-
     @cached_property
-    def _constants(self) -> dict[str, pa.DictionaryArray]:
+    def _constants(self) -> dict[str, pa.Array]:
         values = {
             JOB_ID: self.job,
             FILE_VERSION_ID: self.file_version,
@@ -79,8 +79,9 @@ class Lineage:
             PARSER_VERSION: self.parser_version,
             PROCESSED_AT: self.processed_at_ns // 1000,
         }
-        return {name: _repeated(pa.array([value], _TYPES[name]), _CHUNK) for name, value in values.items()}
+        return {name: pa.array([value], _TYPES[name]) for name, value in values.items()}
 
 
 def _repeated(dictionary: pa.Array, rows: int) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), dictionary)
+    zeros = _ZEROS.slice(0, rows) if rows <= _CHUNK else pa.array(np.zeros(rows, np.int8))
+    return pa.DictionaryArray.from_arrays(zeros, dictionary, safe=False)

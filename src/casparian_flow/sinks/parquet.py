@@ -14,7 +14,7 @@ import pyarrow as pa
 from casparian_flow.core.errors import InvariantBroken, LogConflict, VerificationFailed
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
 from casparian_flow.sinks.base import Attempt, Snapshot
-from casparian_flow.sinks.checkpoint import CHECKPOINT_EVERY, write_checkpoint
+from casparian_flow.sinks.checkpoint import CHECKPOINT_EVERY, is_checkpoint_due, write_checkpoint
 from casparian_flow.sinks.durable import put_if_absent, sync_folder
 from casparian_flow.sinks.explain import write_readme
 from casparian_flow.sinks.layout import ROLE_FOLDERS, TableFolder, is_table_name, number_of, owner_of, table_folder
@@ -58,12 +58,12 @@ class ParquetSink:
                 folder = table_folder(self.root, permitted.role, permitted.table)
                 self._promote_one(folder, permitted)
                 touched[folder] = permitted.role
-                if permitted.seq % CHECKPOINT_EVERY == 0:
+                if permitted.seq % CHECKPOINT_EVERY == 0 and is_checkpoint_due(folder, permitted.seq):
                     due[folder] = permitted.role
             for folder in touched:
                 sync_folder(folder.log)
             for folder, role in due.items():
-                write_checkpoint(folder, role, resolve_state(folder, role))
+                _add_checkpoint(folder, role)
 
     def _promote_one(self, folder: TableFolder, permitted: PermittedEntry) -> None:
         path = folder.entry(permitted.seq)
@@ -127,6 +127,12 @@ def _has_entries(folder: TableFolder) -> bool:
         return any(number_of(path.name) is not None for path in folder.log.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def _add_checkpoint(folder: TableFolder, role: Role) -> None:
+    state = resolve_state(folder, role)
+    if is_checkpoint_due(folder, state.seq):
+        write_checkpoint(folder, role, state)
 
 
 def _check_files(folder: TableFolder, entry: Entry) -> None:

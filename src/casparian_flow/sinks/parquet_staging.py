@@ -113,12 +113,14 @@ class StagedParquet:
 
     def _open_part(self, encoding: Encoding) -> ParquetPart:
         name = data_file(self._folder.path.name, self._attempt, len(self._created))
-        make_folder(self._version_folder)
-        try:
-            part = ParquetPart(self._version_folder / name, self._schema, encoding)
-        except FileNotFoundError:  # another job discarded the last file of the folder and tidied up
-            make_folder(self._version_folder)
-            part = ParquetPart(self._version_folder / name, self._schema, encoding)
+        for is_last_try in (False, True):
+            try:
+                make_folder(self._version_folder)
+                part = ParquetPart(self._version_folder / name, self._schema, encoding)
+                break
+            except FileNotFoundError:  # another job removed the folder's last file and tidied up
+                if is_last_try:
+                    raise
         self._created.append(f"{self._version_folder.name}/{name}")
         return part
 

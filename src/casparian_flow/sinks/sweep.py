@@ -11,7 +11,7 @@ from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.base import Attempt
 from casparian_flow.sinks.durable import is_temporary
 from casparian_flow.sinks.layout import TableFolder, is_version_folder, number_of, owner_of
-from casparian_flow.sinks.resolve import read_entry
+from casparian_flow.sinks.resolve import read_entry, resolve_state
 
 
 def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt]) -> int:
@@ -25,7 +25,9 @@ def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt]) -> in
         for path in _data_files(folder)
         if (owner := owner_of(folder.path.name, path.name)) is not None and owner not in keep
     }
-    orphans = candidates - _named(folder, role) if candidates else set()
+    orphans = candidates - resolve_state(folder, role).files.keys()
+    if orphans:
+        orphans -= _named(folder, role)
     remove_data_files(folder, orphans)
     for place in (folder.readme.parent, folder.log, folder.checkpoints):
         for path in _entries(place):
