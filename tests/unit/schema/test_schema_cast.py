@@ -32,7 +32,7 @@ def cast(array: Any, type_name: str, pattern: str | None = None, *, tagged: bool
         (pa.array([1, None, -(2**53)]), "float64", [1.0, None, -(2.0**53)]),
         (pa.array([2**53 + 1, 2**53 + 2, None]), "float64", [FAILED, 2.0**53 + 2, None]),
         (pa.array([1.0, 2.5, None, float("nan")]), "int64", [1, FAILED, None, FAILED]),
-        (pa.array([1e300, 1e18]), "int64", [FAILED, 10**18]),
+        (pa.array([1e300, 1e18, 1e15]), "int64", [FAILED, FAILED, 10**15]),
         (pa.array([1, 200]), "decimal(4,2)", [Decimal("1.00"), FAILED]),
         (pa.array([0.1, 0.125]), "decimal(3,2)", [Decimal("0.10"), FAILED]),
         (pa.array([Decimal("1.10"), Decimal("2.00")]), "int64", [FAILED, 2]),
@@ -142,3 +142,9 @@ def test_very_long_texts_are_no_numbers() -> None:
     assert cast([long, "1"], "int64") == [FAILED, 1]
     assert cast([long, "1." + "0" * 70, "1.0"], "float64") == [FAILED, FAILED, 1.0]
     assert cast([long, "1"], "decimal(38,0)") == [FAILED, Decimal(1)]
+
+
+def test_a_number_with_more_digits_than_a_decimal_can_rescale_is_not_wrapped() -> None:
+    assert cast(["288230376151711629", "0.5"], "decimal(34,34)") == [FAILED, Decimal("0.5")]
+    assert cast(pa.array([288230376151711629]), "decimal(34,34)") == [FAILED]
+    assert cast(pa.array([Decimal(288230376151711629)], pa.decimal128(20, 0)), "decimal(34,34)") == [FAILED]
