@@ -148,3 +148,8 @@ def test_a_number_with_more_digits_than_a_decimal_can_rescale_is_not_wrapped() -
     assert cast(["288230376151711629", "0.5"], "decimal(34,34)") == [FAILED, Decimal("0.5")]
     assert cast(pa.array([288230376151711629]), "decimal(34,34)") == [FAILED]
     assert cast(pa.array([Decimal(288230376151711629)], pa.decimal128(20, 0)), "decimal(34,34)") == [FAILED]
+
+
+def test_a_fraction_stands_only_behind_seconds_at_the_end() -> None:
+    assert cast(["10:00:00h", "10:00:00h.5"], "time", "%H:%M:%Sh")[1] is FAILED
+    assert cast(["10:00:00.5", "10:00:00."], "time", "%H:%M:%S")[1] is FAILED
