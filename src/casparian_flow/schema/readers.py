@@ -108,6 +108,8 @@ def _has_shape(value: object, kind: ColumnType) -> bool:
         case "int64":
             return isinstance(value, int) and not isinstance(value, bool)
         case "float64":
-            return isinstance(value, float) or (isinstance(value, int) and int(float(value)) == value)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return int(float(value)) == value
+            return isinstance(value, float)
         case _:
             return False

@@ -88,6 +88,7 @@ def test_instants_move_between_zones() -> None:
             [{"a": 1, "b": "x"}, {"a": 1, "b": None}, FAILED, FAILED],
         ),
         (['"x'], "duration", [FAILED]),
+        (["[1.5,2,null]", "[true]", "[9007199254740993]"], "list<float64>", [[1.5, 2.0, None], FAILED, FAILED]),
     ],
 )  # fmt: skip
 def test_json_values_are_cast_by_their_kind(cells: list[str | None], type_name: str, expected: list[Any]) -> None:
