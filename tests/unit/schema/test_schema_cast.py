@@ -136,6 +136,7 @@ def test_a_format_must_say_what_its_type_needs(type_name: str, pattern: str) -> 
 def test_plain_text_under_json_must_be_json() -> None:
     assert cast(["[1]", "1", "x", None], "json") == ["[1]", "1", FAILED, None]
     assert cast(["[" * 100_000], "json") == [FAILED]
+    assert cast(['{"a":01}', "[1,]", '"\\q"', "NaN", ""], "json") == [FAILED] * 5
 
 
 def test_very_long_texts_are_no_numbers() -> None:
