@@ -244,7 +244,10 @@ def _cannot_hold(number: Decimal, type_name: str, before: object) -> bool:
     if not number.is_finite():
         return True
     if type_name == "int64":
-        return not (number == int(number) and -(2**63) <= number < 2**63)
+        limit = 2**53 if isinstance(before, float) else 2**63 - 1
+        return not (number == int(number) and -limit - 1 <= number <= limit) or (
+            isinstance(before, float) and abs(number) > limit
+        )
     precision, scale = (25, 5) if type_name == "decimal(25,5)" else (6, 1)
     with localcontext() as context:
         context.prec = 1000

@@ -83,8 +83,13 @@ def _is_number(kind: pa.DataType) -> bool:
 
 def _cast_number(array: pa.Array, kind: ColumnType, target: pa.DataType) -> Reading:
     """Arrow's own cast where it is known to be exact, else number by number."""
-    is_exact = pt.is_integer(target) or (pt.is_decimal(target) and not pt.is_floating(array.type))
-    if is_exact or (pt.is_integer(array.type) and _fits_float(array)):
+    if pt.is_floating(array.type) or pt.is_floating(target):
+        is_exact = (pt.is_integer(target) or pt.is_integer(array.type)) and _is_near(array)
+    elif pt.is_decimal(target) and pt.is_decimal(array.type):
+        is_exact = array.type.precision - array.type.scale <= target.precision - target.scale
+    else:
+        is_exact = True
+    if is_exact:
         try:
             return Reading(array.cast(target))
         except pa.ArrowInvalid:
@@ -96,13 +101,18 @@ def _cast_number(array: pa.Array, kind: ColumnType, target: pa.DataType) -> Read
 
 
 def _exact(value: float | Decimal | None, kind: ColumnType) -> int | float | Decimal | None:
-    """The number in another type, None if it would change. A float is the number that its shortest text says."""
+    """The number in another type, None if it would change.
+
+    A float is the number that its shortest text says; where that and its exact value can differ, it is no int64.
+    """
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value or 0)
     if value is None or not number.is_finite():
         return None
     if kind.name == "float64":
         return float(number) if Decimal(repr(float(number))) == number else None
     precision, scale = (19, 0) if kind.name == "int64" else (int(kind.args[0]), int(kind.args[1]))
+    if kind.name == "int64" and isinstance(value, float) and abs(value) > _EXACT_FLOATS:
+        return None
     digits = number.as_tuple()
     exponent = int(digits.exponent)
     if number and number.adjusted() >= precision - scale:
@@ -114,8 +124,8 @@ def _exact(value: float | Decimal | None, kind: ColumnType) -> int | float | Dec
     return number.quantize(Decimal(1).scaleb(-scale), context=_WIDE)
 
 
-def _fits_float(array: pa.Array) -> bool:
-    """Whether every whole number is one that a float can hold, together with its neighbours."""
+def _is_near(array: pa.Array) -> bool:
+    """Whether every number is so near to zero that a float holds all whole numbers around it."""
     extremes = pc.min_max(array)
     low, high = extremes["min"].as_py(), extremes["max"].as_py()
     return bool(-_EXACT_FLOATS <= low <= high <= _EXACT_FLOATS)

@@ -26,6 +26,7 @@ EXAMPLES = 3
 LONGEST_EXAMPLE = 80
 NULL_WORDS = ("NULL", "NA", "\\N", "-", "N/A", "")
 """Texts that often stand for null: they rule types out, but are told apart so that the note can name them."""
+_LONGEST_WORD = max(map(len, NULL_WORDS))
 _PROBE = 64
 _EXACT_FLOATS = 1 << 53
 _WHOLE = "whole"
@@ -83,7 +84,7 @@ class Elimination(msgspec.Struct):
             column = column.drop_null()
         self.cells += len(column)
         for part in (slice(0, _PROBE), slice(_PROBE, None)):
-            if len(rows[part]) and self._may_learn(source, int(rows[part][0])):
+            if len(rows[part]) and self._wanted(source, int(rows[part][0])):
                 self._learn(Cells(column[part]), rows[part], source)
         self._settle()
 
@@ -119,10 +120,8 @@ class Elimination(msgspec.Struct):
         if not any(map(self.is_open, KEYS[self.tagged])):
             self.words = {}
 
-    def _may_learn(self, source: str, first: int) -> bool:
-        return bool(self._wanted(source, first))
-
     def _wanted(self, source: str, first: int) -> set[str]:
+        """The candidates about which cells from that position on could teach something."""
         wanted = {key for key in KEYS[self.tagged] if self._is_wanted(key, source, first)}
         if (self.is_open("float64") or self.is_open("decimal")) and self._is_wanted(_WHOLE, source, first):
             wanted.add(_WHOLE)
@@ -131,7 +130,7 @@ class Elimination(msgspec.Struct):
     def _is_wanted(self, key: str, source: str, first: int) -> bool:
         """Whether cells from that position on could change what is known of a candidate."""
         known = self.ruled.get(key, ())
-        return len(known) < EXAMPLES or (known[-1].source, known[-1].row) > (source, first)
+        return len(known) < EXAMPLES or (known[-1].source, known[-1].row) >= (source, first)
 
     def _learn(self, cells: Cells, rows: Ints, source: str) -> None:
         if not self.tagged:
@@ -173,9 +172,8 @@ class Elimination(msgspec.Struct):
 
     def _set_words_aside(self, cells: Cells, rows: Ints, source: str) -> tuple[Cells, Ints]:
         first, lengths = cells.byte(0), cells.lengths
-        suspects = (lengths == 0) | (lengths <= 4) & (
-            (first == ord("N")) | (first == ord("\\")) | ((first == ord("-")) & (lengths == 1))
-        )
+        begins = (first == ord("N")) | (first == ord("\\")) | ((first == ord("-")) & (lengths == 1))
+        suspects = (lengths == 0) | (begins & (lengths <= _LONGEST_WORD))
         if not suspects.any():
             return cells, rows
         at = np.flatnonzero(suspects)

@@ -16,8 +16,6 @@ ISO_DATE = "%Y-%m-%d"
 ISO_TIMES = ("%H:%M:%S", "%H:%M")
 ISO_TIMESTAMPS = tuple(f"{ISO_DATE}{between}{time}" for time in ISO_TIMES for between in "T ")
 DATES = (ISO_DATE, "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y")
-MIRRORED = {"%d/%m/%Y": "%m/%d/%Y", "%d-%m-%Y": "%m-%d-%Y"}
-"""Date formats that read the same text, day and month exchanged."""
 
 
 @dataclass(frozen=True, slots=True)

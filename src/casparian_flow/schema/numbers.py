@@ -7,7 +7,7 @@ text. A decimal has no exponent. `.5` and `5.` are numbers; infinities, NaN, sep
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ _NUMBER = r"^-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _ZERO, _MINUS, _PLUS, _DOT, _EXPONENT = (np.uint8(ord(sign)) for sign in "0-+.e")
 _INT64 = pa.int64()
 _FLOAT64 = pa.float64()
-_EXACT_WHOLE = 1 << 53
+_WIDE = Context(prec=2 * LONGEST)
 
 
 def has_canonical_start(cells: Cells) -> bool:
@@ -134,13 +134,17 @@ def read_decimal(cells: Cells, precision: int, scale: int) -> Reading:
     if not fits.any():
         return nothing(len(cells), kind)
     plain = cells if fits.all() else cells.where(fits)
-    try:
+    _, whole, fraction = measure_decimal(plain, are_numbers=True)
+    if whole <= precision - scale and fraction <= scale:
         return scatter(plain.array.cast(kind), fits)
-    except pa.ArrowInvalid:
-        texts = plain.array.to_pylist()
-        sized = [_holds(text, precision, scale) for text in texts]
-        fits[fits] = sized
-        return scatter(plain.array.filter(pa.array(sized)).cast(kind), fits)
+    # Arrow wraps digits beyond 38 when it rescales, so these are sized one by one
+    unit = Decimal(1).scaleb(-scale)
+    numbers = [
+        Decimal(text).quantize(unit, context=_WIDE) if _holds(text, precision, scale) else None
+        for text in plain.array.to_pylist()
+    ]
+    fits[fits] = [number is not None for number in numbers]
+    return scatter(pa.array([number for number in numbers if number is not None], kind), fits)
 
 
 def _holds(text: str, precision: int, scale: int) -> bool:

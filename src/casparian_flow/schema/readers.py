@@ -14,6 +14,7 @@ from casparian_flow.schema.numbers import read_decimal, read_float64, read_int64
 from casparian_flow.schema.temporal import read_temporal
 
 _BOOLEAN = pa.bool_()
+_CHECK = msgspec.json.Decoder(msgspec.Raw)  # checks the whole text, builds nothing
 
 
 def read_text(cells: Cells, kind: ColumnType, pattern: str | None = None) -> Reading:
@@ -64,7 +65,7 @@ def _read_json(cells: Cells) -> Reading:
 
 def _is_json(text: str) -> bool:
     try:
-        msgspec.json.decode(text)
+        _CHECK.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
@@ -108,6 +109,8 @@ def _has_shape(value: object, kind: ColumnType) -> bool:
         case "int64":
             return isinstance(value, int) and not isinstance(value, bool)
         case "float64":
-            return isinstance(value, float) or (isinstance(value, int) and int(float(value)) == value)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return int(float(value)) == value
+            return isinstance(value, float)
         case _:
             return False

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from casparian_flow.core.quarantine import Level
+from casparian_flow.schema.arrow import normalise
 from casparian_flow.schema.cells import Ints, Mask
 from casparian_flow.schema.rendering import as_text
 from casparian_flow.sdk.emit import FIELD_ENCODING, Rejected
@@ -108,6 +109,7 @@ def reject_all(
     end: pa.Array | None = None,
 ) -> pa.RecordBatch:
     """Every row rejected for a reason that is no column's, such as an undeclared output; values are kept."""
+    batch = normalise(batch)
     count = batch.num_rows
     return _assemble(
         count,

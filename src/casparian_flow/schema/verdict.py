@@ -50,7 +50,7 @@ def decide(
         opinions += [_on_tagged(tagged)] if tagged.cells else []
     if plain.cells and not fixed:
         opinions.append(_on_text(plain))
-    found = _unify(opinions, rounded) if opinions else _Opinion("string", note="no values" if plain.cells == 0 else "")
+    found = _unify(opinions, rounded) if opinions else _Opinion("string", note="no values")
     return ColumnVerdict(name, found.type, found.format, found.note, original, _ruled_out(plain) + _ruled_out(tagged))
 
 

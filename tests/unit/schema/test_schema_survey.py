@@ -229,3 +229,19 @@ def test_bytes_of_a_survey_do_not_grow_with_rows() -> None:
     small = Survey.of(pa.record_batch({"c": ["name"] * 10}))
     large = Survey.of(pa.record_batch({"c": ["name"] * 100_000}))
     assert len(large.to_bytes()) <= len(small.to_bytes()) + 16
+
+
+def test_whole_numbers_that_a_float_would_round_are_remembered_across_files() -> None:
+    whole = Survey.of(pa.record_batch({"c": ["9007199254740993"]}), None, "a")
+    broken = Survey.of(pa.record_batch({"c": ["0.5"]}), None, "b")
+    assert whole.verdicts()[0].type == "int64"
+    assert whole.merge(broken).verdicts()[0].type == "decimal(17,1)"
+
+
+def test_words_for_null_leave_no_trace_once_every_type_is_ruled_out() -> None:
+    column = pa.array(["x"] * 100 + ["N/A"])
+    rows = pa.array(range(1, 102))
+    whole = Survey.of(pa.record_batch({"c": column}), rows)
+    late = Survey.of(pa.record_batch({"c": column.slice(50)}), rows.slice(50))
+    late.add(pa.record_batch({"c": column.slice(0, 50)}), rows.slice(0, 50))
+    assert late.to_bytes() == whole.to_bytes()
