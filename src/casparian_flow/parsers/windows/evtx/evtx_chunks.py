@@ -88,7 +88,8 @@ def read_chunk_header(data: bytes) -> ChunkHeader:
     flags, crc = _TAIL.unpack_from(data, 120)
     checked = zlib.crc32(data[128:RECORDS_START], zlib.crc32(data[:120])) == crc
     is_sound = data[:8] == CHUNK_MAGIC and (checked or bool(flags & NO_CHECKSUMS))
-    return ChunkHeader(*fields[1:5], fields[7], fields[8], flags, is_sound)
+    first_number, last_number, first_id, last_id, _, _, free_space, data_crc = fields[1:]
+    return ChunkHeader(first_number, last_number, first_id, last_id, free_space, data_crc, flags, is_sound)
 
 
 def is_data_sound(data: bytes, header: ChunkHeader) -> bool:

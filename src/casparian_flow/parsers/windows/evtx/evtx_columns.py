@@ -62,6 +62,10 @@ class Events:
                 raise Unreadable(f"the library's text of it is no event: {error}") from error
         self.text_size += len(text)
 
+    def replace_last_payload(self, payload: str) -> None:
+        """Put another payload in the place of the one taken last."""
+        self._payloads[-1] = payload
+
     def _add_cut(self, text: str) -> bool:
         """Take an event of the ordinary shape; says no, and takes nothing, if the text has another."""
         time_at = text.find(TIME_START)
@@ -91,7 +95,7 @@ class Events:
             return False
         if type(body) is dict and len(body) != payload.count('":') and count_names(body) != payload.count('":'):
             kept, repeats = loads_with_repeats(payload)
-            payload = _as_cell(kept) if repeats else payload
+            payload = orjson.dumps(kept).decode() if repeats else payload
         elif type(body) is str:
             payload = '"' + body
         fields = self._maps.get((self._tails[tail_code][4], self._heads[head_code][2]))
@@ -140,7 +144,7 @@ class Events:
         rendering = bodies.get("RenderingInfo")
         if isinstance(rendering, dict):
             self._messages[row] = text_of(rendering.get("Message"))
-        body = next((bodies[name] for name in BODIES if isinstance(bodies.get(name), dict)), {})
+        body: dict[str, Any] = next((bodies[name] for name in BODIES if isinstance(bodies.get(name), dict)), {})
         for column, _, paths in self._maps.get((tail[4], head[2]), ()):
             self._mapped[column][row] = pick(body, paths)
         self._codes_of_heads.append(len(self._heads))

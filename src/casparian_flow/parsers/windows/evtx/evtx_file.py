@@ -12,6 +12,7 @@ from evtx_account import Account, slots_in
 from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, read_file_header
 from evtx_columns import UNIX_EPOCH, Events, Unreadable
 from evtx_maps import load_maps
+from evtx_mixed import has_mixed_data, read_mixed_data
 from evtx_reader import Found, read_chunks
 from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject_record, reject_slot, scan_chunk
 
@@ -132,6 +133,7 @@ class EventLog:
 
     def _add(self, found: Found) -> Iterator[Rejected]:
         add, positions = self._events.add, found.positions
+        complete = read_mixed_data(found.chunk) if has_mixed_data(found.chunk.data) else {}
         unreadable: list[int] = []
         for at, text in enumerate(found.texts):
             try:
@@ -140,6 +142,11 @@ class EventLog:
                 unreadable.append(at)
                 position = at if positions is None else int(positions[at])
                 yield reject_record(found.chunk, position, str(error))
+                continue
+            if complete:
+                record = int(found.chunk.records.ids[at if positions is None else positions[at]])
+                if payload := complete.get(record):
+                    self._events.replace_last_payload(payload)
         if unreadable:
             positions = np.arange(len(found.texts)) if positions is None else positions
             positions = np.delete(positions, unreadable)

@@ -6,6 +6,7 @@ import io
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from evtx import PyEvtxParser
@@ -39,7 +40,7 @@ def read_chunks(chunks: Sequence[Chunk]) -> Iterator[Found]:
     texts: list[str] = []
     ids: list[int] = []
     size = 0
-    for result in _iterate(with_file_header([chunk.data for chunk in chunks]), len(expected)):
+    for result in iterate(with_file_header([chunk.data for chunk in chunks]), len(expected)):
         if isinstance(result, str) or size > MOST_TEXT:
             break
         ids.append(result["event_record_id"])
@@ -75,12 +76,14 @@ def _match(chunk: Chunk, data: bytes) -> Found:
     rejected: list[Rejected] = []
     errors: list[str] = []
     following = 0
-    for result in _iterate(with_file_header([data]), len(records)):
+    for result in iterate(with_file_header([data]), len(records)):
         if isinstance(result, str):
             errors.append(result)
             continue
         waiting = at_id.get(result["event_record_id"])
-        if not waiting or waiting[-1] < following:
+        while waiting and waiting[-1] < following:
+            waiting.pop()
+        if not waiting:
             continue  # a covered span read as a record: nothing in the file says so
         position = waiting.pop()
         rejected += _reject_records(chunk, range(following, position), errors)
@@ -98,16 +101,18 @@ def _reject_records(chunk: Chunk, positions: range, errors: Sequence[str]) -> It
         yield reject_record(chunk, position, error)
 
 
-def _iterate(file: bytes, expected: int) -> Iterator[dict[str, object] | str]:
+def iterate(file: bytes, expected: int, *, as_xml: bool = False) -> Iterator[dict[str, Any] | str]:
     """Records as the library gives them, and the text of each of its errors in their place."""
     try:
-        records = PyEvtxParser(io.BytesIO(file), number_of_threads=1).records_json()
+        parser = PyEvtxParser(io.BytesIO(file), number_of_threads=1)
+        records = parser.records() if as_xml else parser.records_json()
     except (RuntimeError, ValueError, OSError) as refused:
         yield str(refused)
         return
     for _ in range(2 * expected + 2 * len(file) // CHUNK_SIZE + 16):
         try:
-            yield next(records)
+            record: Any = next(records)
+            yield record
         except StopIteration:
             return
         except (RuntimeError, ValueError, OSError) as error:
