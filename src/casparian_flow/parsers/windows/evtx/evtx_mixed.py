@@ -33,17 +33,15 @@ def has_mixed_data(chunk: bytes) -> bool:
 
 
 def _find_elements(chunk: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Where elements of this name begin, in order, and by which tokens."""
+    """Where elements of this name begin, in order, and by which tokens. A chunk spells each name out once."""
     data = np.frombuffer(chunk, np.uint8)
     text = len(name).to_bytes(2, "little") + name.encode("utf-16-le") + b"\0\0"
+    name_at = chunk.find(text) - 6
     found = [np.empty(0, np.int64)]
-    at = chunk.find(text)
-    while at >= 0:
-        for odd in (0, 1):
-            halves = np.frombuffer(chunk, "<u2", offset=odd, count=len(chunk) // 2 - odd)
-            found.append(2 * np.flatnonzero(halves == at - 6) + odd - _NAME_AT)
-        at = chunk.find(text, at + 2)
-    places = np.unique(np.concatenate(found))
+    for odd in (0, 1) if name_at >= 0 else ():
+        halves = np.frombuffer(chunk, "<u2", offset=odd, count=len(chunk) // 2 - odd)
+        found.append(2 * np.flatnonzero(halves == name_at) + odd - _NAME_AT)
+    places = np.sort(np.concatenate(found))
     places = places[(places >= 0) & (places < len(chunk) - _NAME_AT - 4)]
     is_reference = (data[places + _NAME_AT + 2] == 0) & (data[places + _NAME_AT + 3] == 0)
     places = places[is_reference & ((data[places] == _OPEN) | (data[places] == _OPEN_WITH_ATTRIBUTES))]
