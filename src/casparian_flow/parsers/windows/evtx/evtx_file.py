@@ -11,7 +11,6 @@ import pyarrow as pa
 from evtx_account import Account, slots_in
 from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, read_file_header
 from evtx_columns import UNIX_EPOCH, Events, Unreadable
-from evtx_maps import load_maps
 from evtx_mixed import has_mixed_data, read_mixed_data
 from evtx_reader import Found, read_chunks
 from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject_record, reject_slot, scan_chunk
@@ -35,8 +34,7 @@ class EventLog:
         self._block = block
         self._first_chunk = 0 if block[:8] == CHUNK_MAGIC else HEADER_BLOCK
         self._account = Account(self._header, self._size)
-        self._maps = load_maps()
-        self._events = Events(self._maps)
+        self._events = Events()
         self._places: list[tuple[Chunk, np.ndarray | None]] = []
 
     def read(self, order: Sequence[str]) -> Iterator[Rows | Rejected | Verdict]:
@@ -166,7 +164,7 @@ class EventLog:
         columns["chunk_no"] = pa.array([chunk.number for chunk, _ in places], pa.int64()).take(_repeat(counts))
         columns["record_offset"] = pa.array(starts)
         self._account.add_rows(ids, times)
-        self._events, self._places = Events(self._maps), []
+        self._events, self._places = Events(), []
         batch = pa.RecordBatch.from_arrays([columns[name] for name in order], schema=_schema(columns, order))
         yield Rows(OUTPUT, batch, source_row=ids, start=starts, end=starts + sizes)
 
