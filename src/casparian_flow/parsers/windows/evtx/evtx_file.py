@@ -168,7 +168,7 @@ class EventLog:
         batch = pa.RecordBatch.from_arrays([columns[name] for name in order], schema=_schema(columns, order))
         yield Rows(OUTPUT, batch, source_row=ids, start=starts, end=starts + sizes)
 
-    def _file_row(self) -> dict[str, pa.Array]:
+    def _file_row(self) -> pa.RecordBatch:
         row = {name: pa.array([value]) for name, value in self._account.row().items()}
         for name in ("chunks_declared", "first_id", "last_id"):
             row[name] = row[name].cast(pa.int64())

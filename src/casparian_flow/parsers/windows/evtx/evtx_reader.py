@@ -6,7 +6,7 @@ import io
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from evtx import PyEvtxParser
@@ -122,8 +122,7 @@ def iterate(file: bytes, expected: int, *, as_xml: bool = False) -> Iterator[dic
         return
     for _ in range(2 * expected + 2 * len(file) // CHUNK_SIZE + 16):
         try:
-            record: Any = next(records)
-            yield record
+            yield cast("dict[str, Any]", next(records))
         except StopIteration:
             return
         except LIBRARY_ERRORS as error:
