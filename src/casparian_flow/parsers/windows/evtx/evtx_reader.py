@@ -55,7 +55,7 @@ def _read_together(chunks: Sequence[Chunk]) -> list[str] | None:
     size = 0
     try:
         file = io.BytesIO(with_file_header([chunk.data for chunk in chunks]))
-        for record in PyEvtxParser(file, number_of_threads=1).records_json():
+        for record in cast("Iterator[dict[str, Any]]", PyEvtxParser(file, number_of_threads=1).records_json()):
             ids.append(record["event_record_id"])
             text = record["data"]
             texts.append(text)
