@@ -115,6 +115,11 @@ def test_maps_hold_for_one_channel_only(parse) -> None:
             {"Xml": {"User": "bob"}},
         ),
         (
+            Event(1, [("", "1"), ("a", "x < y"), ("", "3")]),
+            "EventData",
+            [{"name": None, "value": "1"}, {"name": "a", "value": "x < y"}, {"name": None, "value": "3"}],
+        ),
+        (
             Event(1, [("a", "1")], body="ProcessingErrorData"),
             "ProcessingErrorData",
             {"Data": {"#attributes": {"Name": "a"}, "#text": "1"}},
@@ -347,3 +352,14 @@ def test_many_small_batches_give_the_same_rows(parse, monkeypatch: pytest.Monkey
     assert len([rows for rows in parts.batches if rows.output == EVENTS]) > 1
     assert parts.table(EVENTS).equals(whole.table(EVENTS))
     assert parts.places(EVENTS, "start") == whole.places(EVENTS, "start")
+
+
+def test_events_of_both_kinds_in_one_chunk_keep_their_own_payloads(parse) -> None:
+    events = [Event(1, [("a", "1")]), Event(2, [("", "2")]), Event(3, [("b", "3"), ("", "4")]), Event(4, [("a", "5")])]
+    payloads = [json.loads(row["payload"]) for row in parse(log_of([chunk_of(events)])).rows(EVENTS)]
+    assert payloads == [
+        {"a": "1"},
+        {"Data": {"#text": "2"}},
+        [{"name": "b", "value": "3"}, {"name": None, "value": "4"}],
+        {"a": "5"},
+    ]

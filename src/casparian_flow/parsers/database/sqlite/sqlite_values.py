@@ -90,7 +90,7 @@ def survey(connection: sqlite3.Connection, table: Table) -> Layout:
 
 def _survey_columns(
     connection: sqlite3.Connection, table: Table, columns: Sequence[TableColumn]
-) -> list[tuple[int, int, int, int, int, int]]:
+) -> list[tuple[int, ...]]:
     """For each column: has it integers, reals, texts, blobs, inexact integers; and the most bytes of a value."""
     names = [quote(column.original) for column in columns]
     seen = [
@@ -142,9 +142,9 @@ def tag(value: Any, kind: bytes | None) -> bytes | None:
     if value is None:
         return None
     if kind == b"text":
-        return b'"' + value
+        return b'"' + bytes(value)
     if kind == b"blob":
-        return b'{"$binary": "' + value.hex().encode() + b'"}'
+        return b'{"$binary": "' + bytes(value).hex().encode() + b'"}'
     if value in (float("inf"), float("-inf")):
         return b"9e999" if value > 0 else b"-9e999"
     return repr(value).encode()

@@ -88,7 +88,8 @@ def read_chunk_header(data: bytes) -> ChunkHeader:
     flags, crc = _TAIL.unpack_from(data, 120)
     checked = zlib.crc32(data[128:RECORDS_START], zlib.crc32(data[:120])) == crc
     is_sound = data[:8] == CHUNK_MAGIC and (checked or bool(flags & NO_CHECKSUMS))
-    return ChunkHeader(*fields[1:5], fields[7], fields[8], flags, is_sound)
+    first_number, last_number, first_id, last_id, _, _, free_space, data_crc = fields[1:]
+    return ChunkHeader(first_number, last_number, first_id, last_id, free_space, data_crc, flags, is_sound)
 
 
 def is_data_sound(data: bytes, header: ChunkHeader) -> bool:
@@ -116,13 +117,14 @@ def _find_chain(data: bytes, end: int) -> Records | None:
         return None
     words = np.frombuffer(data, "<u4", len(data) // 4)
     candidates = RECORDS_START + 8 * np.flatnonzero(words[RECORDS_START // 4 : end // 4 : 2] == 0x2A2A)
-    if not len(candidates):
-        return None
     sizes = words[candidates // 4 + 1].astype(np.int64)
     ends = candidates + sizes
-    if candidates[0] != RECORDS_START or ends[-1] != end or (ends[:-1] != candidates[1:]).any():
+    fit = (sizes >= MIN_RECORD) & (sizes % 4 == 0) & (ends <= end)
+    fit[fit] = words[ends[fit] // 4 - 1] == sizes[fit]
+    candidates, sizes, ends = candidates[fit], sizes[fit], ends[fit]
+    if not len(candidates) or candidates[0] != RECORDS_START or ends[-1] != end:
         return None
-    if (sizes % 4).any() or (sizes < MIN_RECORD).any() or (words[ends // 4 - 1] != sizes).any():
+    if (ends[:-1] != candidates[1:]).any():
         return None
     return _records(data, candidates, sizes)
 

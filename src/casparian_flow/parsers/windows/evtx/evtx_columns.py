@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from evtx_event import HEAD, TAIL, attributes, count_names, head_of, integer, loads_with_repeats, tail_of, text_of
-from evtx_maps import MAPPED, NOTHING, FieldMaps, pick
+from evtx_maps import MappedColumns, scatter
 
 TIME_START = '"TimeCreated":{"#attributes":{"SystemTime":"'
 TIME_END = '"}},"EventRecordID":'
@@ -34,8 +34,7 @@ class Events:
     values. An event that cannot be cut so is parsed as a whole.
     """
 
-    def __init__(self, maps: FieldMaps) -> None:
-        self._maps = maps
+    def __init__(self) -> None:
         self._head_codes: dict[str, int] = {}
         self._tail_codes: dict[str, int] = {}
         self._heads: list[tuple[Any, ...]] = []
@@ -47,7 +46,8 @@ class Events:
         self._kinds: list[str | None] = []
         self._payloads: list[str | None] = []
         self._messages: dict[int, str | None] = {}
-        self._mapped: dict[str, dict[int, str | None]] = {name: {} for name in MAPPED}
+        self._mapped = MappedColumns()
+        self._groups = self._mapped.groups
         self.text_size = 0
 
     def __len__(self) -> int:
@@ -61,6 +61,10 @@ class Events:
             except (ValueError, TypeError, AttributeError, RecursionError) as error:
                 raise Unreadable(f"the library's text of it is no event: {error}") from error
         self.text_size += len(text)
+
+    def replace_last_payload(self, payload: str) -> None:
+        """Put another payload in the place of the one taken last."""
+        self._payloads[-1] = payload
 
     def _add_cut(self, text: str) -> bool:
         """Take an event of the ordinary shape; says no, and takes nothing, if the text has another."""
@@ -91,18 +95,13 @@ class Events:
             return False
         if type(body) is dict and len(body) != payload.count('":') and count_names(body) != payload.count('":'):
             kept, repeats = loads_with_repeats(payload)
-            payload = _as_cell(kept) if repeats else payload
+            payload = orjson.dumps(kept).decode() if repeats else payload
         elif type(body) is str:
             payload = '"' + body
-        fields = self._maps.get((self._tails[tail_code][4], self._heads[head_code][2]))
-        if fields and type(body) is dict:
-            row = len(self._payloads)
-            for column, name, paths in fields:
-                value = body.get(name)
-                if type(value) is not str or value in NOTHING:
-                    value = pick(body, paths)
-                if value is not None:
-                    self._mapped[column][row] = value
+        group = self._groups.get((self._tails[tail_code][4], self._heads[head_code][2]))
+        if group is not None and type(body) is dict:
+            group[0].append(len(self._payloads))
+            group[1].append(body)
         self._codes_of_heads.append(head_code)
         self._codes_of_tails.append(tail_code)
         self._times.append(text[time_at + len(TIME_START) : time_end])
@@ -140,9 +139,11 @@ class Events:
         rendering = bodies.get("RenderingInfo")
         if isinstance(rendering, dict):
             self._messages[row] = text_of(rendering.get("Message"))
-        body = next((bodies[name] for name in BODIES if isinstance(bodies.get(name), dict)), {})
-        for column, _, paths in self._maps.get((tail[4], head[2]), ()):
-            self._mapped[column][row] = pick(body, paths)
+        body: dict[str, Any] = next((bodies[name] for name in BODIES if isinstance(bodies.get(name), dict)), {})
+        group = self._groups.get((tail[4], head[2]))
+        if group is not None:
+            group[0].append(row)
+            group[1].append(body)
         self._codes_of_heads.append(len(self._heads))
         self._codes_of_tails.append(len(self._tails))
         self._heads.append(head)
@@ -160,12 +161,9 @@ class Events:
         columns["record_id"] = pa.array(self._record_ids, pa.int64())
         columns["payload_kind"] = pa.array(self._kinds, pa.string())
         columns["payload"] = pa.array(self._payloads, pa.string())
-        for name, values in self._mapped.items():
-            columns[name] = _sparse(values, len(self), pa.string())
-        columns["logon_type"] = _sparse(
-            {r: integer(v) for r, v in self._mapped["logon_type"].items()}, len(self), pa.int64()
-        )
-        columns["message"] = _sparse(self._messages, len(self), pa.string())
+        columns |= self._mapped.columns(len(self))
+        messages = pa.array(self._messages.values(), pa.string())
+        columns["message"] = scatter([(list(self._messages), messages)] if messages else [], len(self), pa.string())
         return columns
 
 
@@ -183,14 +181,6 @@ def _take(names: tuple[str, ...], rows: list[tuple[Any, ...]], codes: list[int])
         name: pa.array(values, kind).take(indices)
         for name, values, kind in zip(names, zip(*rows, strict=True), kinds, strict=True)
     }
-
-
-def _sparse(values: dict[int, Any], length: int, kind: pa.DataType) -> pa.Array:
-    if not values:
-        return pa.nulls(length, kind)
-    places = np.full(length, -1, np.int32)
-    places[list(values)] = np.arange(len(values), dtype=np.int32)
-    return pa.array(list(values.values()), kind).take(pa.array(places, mask=places < 0))
 
 
 def exact_times(texts: list[str | None], filetimes: np.ndarray) -> pa.Array:

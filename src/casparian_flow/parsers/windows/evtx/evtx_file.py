@@ -11,7 +11,7 @@ import pyarrow as pa
 from evtx_account import Account, slots_in
 from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, read_file_header
 from evtx_columns import UNIX_EPOCH, Events, Unreadable
-from evtx_maps import load_maps
+from evtx_mixed import has_mixed_data, read_mixed_data
 from evtx_reader import Found, read_chunks
 from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject_record, reject_slot, scan_chunk
 
@@ -34,8 +34,7 @@ class EventLog:
         self._block = block
         self._first_chunk = 0 if block[:8] == CHUNK_MAGIC else HEADER_BLOCK
         self._account = Account(self._header, self._size)
-        self._maps = load_maps()
-        self._events = Events(self._maps)
+        self._events = Events()
         self._places: list[tuple[Chunk, np.ndarray | None]] = []
 
     def read(self, order: Sequence[str]) -> Iterator[Rows | Rejected | Verdict]:
@@ -132,6 +131,7 @@ class EventLog:
 
     def _add(self, found: Found) -> Iterator[Rejected]:
         add, positions = self._events.add, found.positions
+        complete = read_mixed_data(found.chunk) if has_mixed_data(found.chunk.data) else {}
         unreadable: list[int] = []
         for at, text in enumerate(found.texts):
             try:
@@ -140,6 +140,11 @@ class EventLog:
                 unreadable.append(at)
                 position = at if positions is None else int(positions[at])
                 yield reject_record(found.chunk, position, str(error))
+                continue
+            if complete:
+                record = int(found.chunk.records.ids[at if positions is None else positions[at]])
+                if payload := complete.get(record):
+                    self._events.replace_last_payload(payload)
         if unreadable:
             positions = np.arange(len(found.texts)) if positions is None else positions
             positions = np.delete(positions, unreadable)
@@ -159,11 +164,11 @@ class EventLog:
         columns["chunk_no"] = pa.array([chunk.number for chunk, _ in places], pa.int64()).take(_repeat(counts))
         columns["record_offset"] = pa.array(starts)
         self._account.add_rows(ids, times)
-        self._events, self._places = Events(self._maps), []
+        self._events, self._places = Events(), []
         batch = pa.RecordBatch.from_arrays([columns[name] for name in order], schema=_schema(columns, order))
         yield Rows(OUTPUT, batch, source_row=ids, start=starts, end=starts + sizes)
 
-    def _file_row(self) -> dict[str, pa.Array]:
+    def _file_row(self) -> pa.RecordBatch:
         row = {name: pa.array([value]) for name, value in self._account.row().items()}
         for name in ("chunks_declared", "first_id", "last_id"):
             row[name] = row[name].cast(pa.int64())

@@ -6,6 +6,7 @@ import io
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from evtx import PyEvtxParser
@@ -15,6 +16,7 @@ from evtx_scan import Chunk, reject_record
 
 from casparian_flow.sdk import Rejected
 
+LIBRARY_ERRORS = (RuntimeError, ValueError, OSError)
 MOST_TEXT = 64 << 20
 """Characters of records held from one batch; a batch with more is read chunk by chunk."""
 
@@ -35,25 +37,35 @@ def read_chunks(chunks: Sequence[Chunk]) -> Iterator[Found]:
     The library gets them all at once. Unless what comes back is exactly the records expected, each chunk is
     read by itself, so that an error costs no more than the record it belongs to.
     """
-    expected = np.concatenate([chunk.records.ids for chunk in chunks])
+    texts = _read_together(chunks)
+    if texts is None:
+        yield from map(_read_alone, chunks)
+        return
+    at = 0
+    for chunk in chunks:
+        yield Found(chunk, texts[at : at + len(chunk.records)], None, ())
+        at += len(chunk.records)
+
+
+def _read_together(chunks: Sequence[Chunk]) -> list[str] | None:
+    """The texts of exactly the records expected; None at the first sign of anything else."""
+    expected = np.concatenate([chunk.records.ids for chunk in chunks]).view(np.uint64)
     texts: list[str] = []
     ids: list[int] = []
     size = 0
-    for result in _iterate(with_file_header([chunk.data for chunk in chunks]), len(expected)):
-        if isinstance(result, str) or size > MOST_TEXT:
-            break
-        ids.append(result["event_record_id"])
-        texts.append(result["data"])
-        size += len(texts[-1])
-    if len(ids) == len(expected) and (np.array(ids, np.uint64) == expected.view(np.uint64)).all():
-        at = 0
-        for chunk in chunks:
-            yield Found(chunk, texts[at : at + len(chunk.records)], None, ())
-            at += len(chunk.records)
-        return
-    del texts
-    for chunk in chunks:
-        yield _read_alone(chunk)
+    try:
+        file = io.BytesIO(with_file_header([chunk.data for chunk in chunks]))
+        for record in cast("Iterator[dict[str, Any]]", PyEvtxParser(file, number_of_threads=1).records_json()):
+            ids.append(record["event_record_id"])
+            text = record["data"]
+            texts.append(text)
+            size += len(text)
+            if size > MOST_TEXT:
+                return None
+    except LIBRARY_ERRORS:
+        return None
+    is_exact = len(ids) == len(expected) and bool((np.array(ids, np.uint64) == expected).all())
+    return texts if is_exact else None
 
 
 def _read_alone(chunk: Chunk) -> Found:
@@ -75,12 +87,14 @@ def _match(chunk: Chunk, data: bytes) -> Found:
     rejected: list[Rejected] = []
     errors: list[str] = []
     following = 0
-    for result in _iterate(with_file_header([data]), len(records)):
+    for result in iterate(with_file_header([data]), len(records)):
         if isinstance(result, str):
             errors.append(result)
             continue
         waiting = at_id.get(result["event_record_id"])
-        if not waiting or waiting[-1] < following:
+        while waiting and waiting[-1] < following:
+            waiting.pop()
+        if not waiting:
             continue  # a covered span read as a record: nothing in the file says so
         position = waiting.pop()
         rejected += _reject_records(chunk, range(following, position), errors)
@@ -98,19 +112,20 @@ def _reject_records(chunk: Chunk, positions: range, errors: Sequence[str]) -> It
         yield reject_record(chunk, position, error)
 
 
-def _iterate(file: bytes, expected: int) -> Iterator[dict[str, object] | str]:
+def iterate(file: bytes, expected: int, *, as_xml: bool = False) -> Iterator[dict[str, Any] | str]:
     """Records as the library gives them, and the text of each of its errors in their place."""
     try:
-        records = PyEvtxParser(io.BytesIO(file), number_of_threads=1).records_json()
-    except (RuntimeError, ValueError, OSError) as refused:
+        parser = PyEvtxParser(io.BytesIO(file), number_of_threads=1)
+        records = parser.records() if as_xml else parser.records_json()
+    except LIBRARY_ERRORS as refused:
         yield str(refused)
         return
     for _ in range(2 * expected + 2 * len(file) // CHUNK_SIZE + 16):
         try:
-            yield next(records)
+            yield cast("dict[str, Any]", next(records))
         except StopIteration:
             return
-        except (RuntimeError, ValueError, OSError) as error:
+        except LIBRARY_ERRORS as error:
             yield str(error)
         except BaseException as panic:
             if type(panic).__name__ != "PanicException":
