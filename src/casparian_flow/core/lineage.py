@@ -17,6 +17,16 @@ LINEAGE_COLUMNS = (JOB_ID, FILE_VERSION_ID, SOURCE_HASH, SOURCE_ROW, PARSER_VERS
 RESCUED = "_cf_rescued"
 """Values that no column of the contract holds: a list of (column, raw, code)."""
 
+LINEAGE_SAYS = {
+    JOB_ID: "the job that brought the row",
+    FILE_VERSION_ID: "the file version that was parsed",
+    SOURCE_HASH: "the bytes that were parsed",
+    SOURCE_ROW: "the position in the source: record ordinal from 1, EVTX record id, SQLite rowid",
+    PARSER_VERSION: "the parser, its version and the digest of its files",
+    PROCESSED_AT: "when the job was dispatched, in UTC",
+    RESCUED: "values that no column of the contract holds",
+}
+
 
 def reserved_names(names: Iterable[str]) -> list[str]:
     """Those of the names that a parser may not use; the prefix is reserved in any letter case."""

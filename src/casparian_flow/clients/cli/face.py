@@ -174,6 +174,10 @@ class Face:
             if reply.next_cursor is None or left == 0:
                 return
 
+    def show_rows(self, schema: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Show rows whose columns are only known now."""
+        write_list(self.paper, schema, "rows", rows, columns, [column.name for column in columns], {})
+
     def show(self, schema: str, reply: Any, lines: Iterable[str], *, is_plain: bool = False) -> None:
         """Show one thing; `lines` are for a person, or with `is_plain` for a pipe too, and must be inert already."""
         from msgspec import to_builtins

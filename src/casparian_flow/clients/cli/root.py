@@ -35,6 +35,8 @@ COMMANDS = (
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
     Entry("quarantine", "Govern", "Rows that did not fit, by cause.", also=("quarantines",)),
     Entry("contract", "Govern", "The schema of each table.", also=("contracts",)),
+    Entry("sql", "Query and prove", "Query tables, quarantine and control tables.", also=("query",)),
+    Entry("tables", "Query and prove", "What can be queried.", also=("table",)),
     Entry("trace", "Query and prove", "From a record, a file or a job to its bytes, parser and contract."),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )

@@ -31,7 +31,6 @@ def main() -> int:
                 "memory_limit": f"{order.limits.memory_bytes}B",
                 "temp_directory": "",
                 "threads": "2",
-                "TimeZone": "UTC",
                 "python_enable_replacements": "false",
             }
         )

@@ -1,0 +1,105 @@
+"""The tables that a query can see: committed outputs, their quarantine, and the published control tables."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Connection
+
+from casparian_flow.core.contracts import Contract
+from casparian_flow.core.errors import NotFound
+from casparian_flow.core.outputs import Role
+from casparian_flow.schema.validate import Validator
+from casparian_flow.sentinel.console.guard import TableName
+from casparian_flow.sentinel.console.limits import TableSource
+from casparian_flow.sinks.base import Sink, Snapshot
+from casparian_flow.sinks.lineage import stamped_schema
+from casparian_flow.sinks.read import joined_schema
+from casparian_flow.store import contracts as contract_store
+from casparian_flow.store.published import PUBLISHED, read_published
+from casparian_flow.store.views import outputs as view
+
+QUARANTINE = "quarantine"
+
+
+class Catalog:
+    """Resolves the names of a query against one home as it is now, or as it was when a job was recorded."""
+
+    def __init__(
+        self, connection: Connection, open_sink: Callable[[str], Sink], default_sink: str, as_of: int | None = None
+    ) -> None:
+        """`as_of` is a job; outputs are those that were visible when its rows became so."""
+        self._connection = connection
+        self._open_sink = open_sink
+        self._contracts = contract_store.in_force(connection)
+        self._sinks = view.sinks_of_tables(connection, default_sink)
+        self._limits = None if as_of is None else view.last_entries_of(connection, as_of)
+
+    @property
+    def names(self) -> list[str]:
+        """Everything that can be named."""
+        outputs = {*self._sinks, *self._contracts}
+        quarantined = (f"{QUARANTINE}.{table}" for table in view.quarantined_tables(self._connection))
+        return sorted([*outputs, *quarantined, *PUBLISHED])
+
+    def sources(self, tables: Iterable[TableName], folder: Path) -> list[TableSource]:
+        """What the query's process needs for these tables; control tables are written into `folder`.
+
+        Raises NotFound, with the nearest name, for a table that does not exist.
+        """
+        return [self._source(table, folder) for table in sorted(tables, key=lambda table: (table.schema, table.name))]
+
+    def _source(self, table: TableName, folder: Path) -> TableSource:
+        schema, name = table.schema.lower(), table.name.lower()
+        if schema == QUARANTINE and name in self._sinks:
+            return self._output(name, Role.QUARANTINE)
+        if schema in ("", "main") and name in PUBLISHED:
+            return self._published(name, folder)
+        if schema in ("", "main") and (name in self._sinks or name in self._contracts):
+            return self._output(name, Role.ACCEPTED)
+        asked = f"{table.schema}.{table.name}" if table.schema else table.name
+        close = difflib.get_close_matches(asked, self.names, n=1)
+        raise NotFound(
+            f"there is no table {asked}", why=f"did you mean {close[0]}?" if close else "", fix="casparian tables"
+        )
+
+    def _output(self, name: str, role: Role) -> TableSource:
+        snapshot = self._snapshot(name, role)
+        by_version = {Path(file).parent: file for file in reversed(snapshot.files)}
+        schemas = [pq.read_schema(file) for _folder, file in sorted(by_version.items())]
+        if not schemas and role is Role.ACCEPTED and name in self._contracts:
+            schemas = [_empty_schema(self._contracts[name])]
+        schema = joined_schema(schemas) if schemas else pa.schema([("_cf_job_id", pa.int64())])
+        return TableSource(
+            schema_name=QUARANTINE if role is Role.QUARANTINE else "",
+            name=name,
+            columns=list(schema.names),
+            files=list(snapshot.files),
+            schema=schema.remove_metadata().serialize().to_pybytes(),
+            removed_jobs=list(snapshot.removed_jobs),
+        )
+
+    def _snapshot(self, name: str, role: Role) -> Snapshot:
+        nothing = Snapshot(files=[], removed_jobs=[], rows=0, seq=0)
+        if name not in self._sinks:
+            return nothing
+        uri = self._sinks[name]
+        if self._limits is None:
+            return self._open_sink(uri).snapshot(name, role)
+        last = self._limits.get((uri, name, role))
+        return nothing if last is None else self._open_sink(uri).snapshot(name, role, last)
+
+    def _published(self, name: str, folder: Path) -> TableSource:
+        table = read_published(self._connection, name)
+        path = folder / f"{name}.arrow"
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+        return TableSource(schema_name="", name=name, columns=table.column_names, stream=str(path))
+
+
+def _empty_schema(contract: Contract) -> pa.Schema:
+    return stamped_schema(Validator(contract).schema)

@@ -1,0 +1,47 @@
+"""Which tables exist, where they are, and how far their logs went when a job landed."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from casparian_flow.core.errors import NotFound
+from casparian_flow.core.outputs import Role
+from casparian_flow.store.tables import commits
+
+TABLES = (
+    select(commits.c.table_name, commits.c.sink_uri, func.max(commits.c.id).label("newest"))
+    .group_by(commits.c.table_name, commits.c.sink_uri)
+    .order_by(func.max(commits.c.id))
+)
+QUARANTINED = (
+    select(commits.c.table_name).where(commits.c.role == Role.QUARANTINE).distinct().order_by(commits.c.table_name)
+)
+LAST_COMMIT_OF = select(func.max(commits.c.id)).where(commits.c.job_id == bindparam("job"))
+LAST_ENTRIES = (
+    select(commits.c.sink_uri, commits.c.table_name, commits.c.role, func.max(commits.c.seq).label("seq"))
+    .where(commits.c.id <= bindparam("commit"))
+    .group_by(commits.c.sink_uri, commits.c.table_name, commits.c.role)
+)
+
+
+def sinks_of_tables(connection: Connection, default_sink: str) -> dict[str, str]:
+    """The sink that each table's name means: the home's own, else the one written to last."""
+    found: dict[str, str] = {}
+    for table, sink, _newest in connection.execute(TABLES):
+        if found.get(table) != default_sink:
+            found[table] = sink
+    return found
+
+
+def quarantined_tables(connection: Connection) -> list[str]:
+    """The tables that ever had rows in quarantine."""
+    return list(connection.execute(QUARANTINED).scalars())
+
+
+def last_entries_of(connection: Connection, job: int) -> dict[tuple[str, str, Role], int]:
+    """For each log, by sink, table and role, its last entry when the job's rows became visible; raises NotFound."""
+    last = connection.execute(LAST_COMMIT_OF, {"job": job}).scalar()
+    if last is None:
+        raise NotFound(f"job {job} committed nothing", fix=f"casparian jobs show {job}")
+    found = connection.execute(LAST_ENTRIES, {"commit": last})
+    return {(sink, table, Role(role)): seq for sink, table, role, seq in found}
