@@ -18,6 +18,8 @@ import pyarrow.dataset as ds
 from casparian_flow.sentinel.console.limits import QueryOrder, TableSource
 
 BATCH_ROWS = 8192
+LONGEST_MESSAGE = 8000
+"""What fits into the pipe at once, so that nobody has to read while this process writes."""
 
 
 def main() -> int:
@@ -45,7 +47,7 @@ def main() -> int:
             for batch in reader:
                 writer.write_batch(batch)
     except (duckdb.Error, pa.ArrowException) as exc:
-        sys.stderr.write(json.dumps({"kind": type(exc).__name__, "message": str(exc)}))
+        sys.stderr.write(json.dumps({"kind": type(exc).__name__, "message": str(exc)[:LONGEST_MESSAGE]}))
         return 1
     return 0
 

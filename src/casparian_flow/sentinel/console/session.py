@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,8 +48,8 @@ def run_query(text: str, tables: list[TableSource], limits: QueryLimits) -> Answ
     Raises QueryFailed with the database's own words, or QueryTimedOut. The process is gone when this returns.
     """
     path = str(Path(casparian_flow.__file__).parent.parent)
-    with tempfile.TemporaryFile() as said, _process([sys.executable, "-I", "-c", _START.format(path=path)], said) as child:
-        assert child.stdin is not None and child.stdout is not None
+    with _process([sys.executable, "-I", "-c", _START.format(path=path)]) as child:
+        assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         late = threading.Event()
         alarm = threading.Timer(limits.seconds, lambda: (late.set(), child.kill()))
         alarm.start()
@@ -68,18 +67,17 @@ def run_query(text: str, tables: list[TableSource], limits: QueryLimits) -> Answ
         if late.is_set():
             raise QueryTimedOut(f"the query was stopped after {limits.seconds:g} seconds")
         if answer is None or code != 0:
-            said.seek(0)
-            raise _failure(said.read(100_000).decode("utf-8", "replace"), code)
+            raise _failure(child.stderr.read().decode("utf-8", "replace"), code)
         return answer
 
 
 @contextmanager
-def _process(command: list[str], said: object) -> Iterator[subprocess.Popen[bytes]]:
+def _process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     child = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=said,  # type: ignore[arg-type]
+        stderr=subprocess.PIPE,
         env={"TZ": "UTC"},
         start_new_session=True,
     )
@@ -88,7 +86,7 @@ def _process(command: list[str], said: object) -> Iterator[subprocess.Popen[byte
     finally:
         child.kill()
         child.wait()
-        for stream in (child.stdin, child.stdout):
+        for stream in (child.stdin, child.stdout, child.stderr):
             if stream is not None:
                 stream.close()
 
