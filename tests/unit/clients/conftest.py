@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import eventful_home, open_control
 
+from builders import eventful_home, open_control
 from casparian_flow.clients.cli.root import run
 
 

@@ -10,8 +10,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from builders import HOSTILE
 
+from builders import HOSTILE
 from casparian_flow.clients.cli.root import COMMANDS, root
 from casparian_flow.core.text import safe_text
 

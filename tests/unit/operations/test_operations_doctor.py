@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 
 import pytest
-from builders import NOW_NS, HomeBuilder
 
+from builders import NOW_NS, HomeBuilder
 from casparian_flow.operations import doctor, init, machine
 from casparian_flow.operations.doctor import Examine, Health
 from casparian_flow.operations.init import InitCase

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builders import NOW_NS, HomeBuilder
 
+from builders import NOW_NS, HomeBuilder
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.files import FileState
 from casparian_flow.operations import files, status
@@ -92,9 +92,7 @@ def test_open_quarantine_makes_a_file_quarantined_until_it_is_dealt_with(past):
     group = past.quarantine(job)
     assert only(past)[0] == "quarantined"
     with past.database.transaction() as connection:
-        connection.execute(
-            tables.quarantine.update().where(tables.quarantine.c.id == group).values(state="waived")
-        )
+        connection.execute(tables.quarantine.update().where(tables.quarantine.c.id == group).values(state="waived"))
     assert only(past)[0] == "done"
 
 

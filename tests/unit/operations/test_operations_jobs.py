@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builders import NOW_NS, HomeBuilder
 
+from builders import NOW_NS, HomeBuilder
 from casparian_flow.core.contracts import ContractState
 from casparian_flow.core.errors import NotFound, UsageError, VerificationFailed
 from casparian_flow.core.hashing import digest_of

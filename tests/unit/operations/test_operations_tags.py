@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builders import HomeBuilder, StoreActing
 
+from builders import HomeBuilder, StoreActing
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.operations import rules, tags
 from casparian_flow.operations.reading import open_reading
@@ -54,7 +54,9 @@ def test_the_same_rule_twice_is_refused(acting):
         rules.add(acting, AddRule(pattern="*", tag="all"))
 
 
-@pytest.mark.parametrize(("pattern", "tag"), [("", "t"), ("*", ""), ("*", "two words"), ("*", "a\x1b"), ("*" * 1001, "t")])
+@pytest.mark.parametrize(
+    ("pattern", "tag"), [("", "t"), ("*", ""), ("*", "two words"), ("*", "a\x1b"), ("*" * 1001, "t")]
+)
 def test_a_rule_that_makes_no_sense_is_refused(past, acting, pattern, tag):
     with pytest.raises(UsageError):
         rules.add(acting, AddRule(pattern=pattern, tag=tag))
