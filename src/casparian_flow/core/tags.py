@@ -20,7 +20,7 @@ class TagRule:
     topic: str | None = None
 
 
-_TOKEN = re.compile(r"(?:(?<=/)|(?<![\s\S]))\*\*/|\*\*|\*|\?|\[!?\]?+[^\]]*\]|[\s\S]")
+_PIECE = re.compile(r"(?:(?<=/)|(?<![\s\S]))\*\*/|\*\*|\*|\?|\[!?\]?+[^\]]*\]|[\s\S]")
 _WIDE = {"**/": "(?:.*?/)??", "**": ".*?"}
 
 
@@ -32,13 +32,13 @@ def _glob(pattern: str) -> re.Pattern[str]:
     every later place too; an atomic group says so, and a failed match never tries the others.
     """
     units: list[tuple[str, list[str]]] = [("", [""])]
-    for token in _TOKEN.findall(pattern):
-        if token in _WIDE:
-            units.append((_WIDE[token], [""]))
-        elif token == "*":
+    for piece in _PIECE.findall(pattern):
+        if piece in _WIDE:
+            units.append((_WIDE[piece], [""]))
+        elif piece == "*":
             units[-1][1].append("")
         else:
-            units[-1][1][-1] += _one(token)
+            units[-1][1][-1] += _one(piece)
     written = [wide + _unit(chunks) for wide, chunks in units]
     return re.compile("".join(f"(?>{each})" for each in written[:-1]) + written[-1], re.DOTALL)
 
@@ -51,12 +51,12 @@ def _unit(chunks: list[str]) -> str:
     return first + "".join(f"(?>[^/]*?{chunk})" for chunk in others[:-1]) + f"[^/]*?{others[-1]}"
 
 
-def _one(token: str) -> str:
-    if token == "?":
+def _one(piece: str) -> str:
+    if piece == "?":
         return "[^/]"
-    if len(token) == 1:
-        return re.escape(token)
-    body = token[1:-1]
+    if len(piece) == 1:
+        return re.escape(piece)
+    body = piece[1:-1]
     is_negated = body[0] in "!^" and len(body) > 1
     return f"(?!/){_members(body[1:] if is_negated else body, is_negated)}"
 

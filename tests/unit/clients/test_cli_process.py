@@ -42,8 +42,8 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path):
         source = past.source()
         past.database.driver.execute("BEGIN")
         past.database.driver.executemany(
-            "INSERT INTO scout_locations (source_id, rel_path, display, kind, size, mtime_ns, ctime_ns, inode, is_dirty,"
-            " last_scan_id) VALUES (?, ?, ?, 'file', 1, 0, 0, 0, 1, 1)",
+            "INSERT INTO scout_locations (source_id, rel_path, display, kind, size, mtime_ns, ctime_ns, inode,"
+            " is_dirty, last_scan_id) VALUES (?, ?, ?, 'file', 1, 0, 0, 0, 1, 1)",
             ((source, b"%06d" % number, f"{number:06d}") for number in range(5000)),
         )
         past.database.driver.execute("COMMIT")

@@ -85,8 +85,11 @@ def test_types_are_read_with_any_spacing(text, column_type):
         "list<>",
         "list<int64",
         "struct<a>",
-    ]
-    + ["timestamp_tz()", "timestamp_tz(a b)", "list<int64>>", "struct<a: nope>"],
+        "timestamp_tz()",
+        "timestamp_tz(a b)",
+        "list<int64>>",
+        "struct<a: nope>",
+    ],
 )
 def test_what_is_no_type_is_refused(text):
     with pytest.raises(UsageError):
