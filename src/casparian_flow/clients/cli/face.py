@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,12 +67,20 @@ class Face:
     @cached_property
     def control(self) -> Control:
         """The door to the home's operations."""
-        if self._open_control is None:
-            from casparian_flow.clients.cli.embedded import open_control
+        if self._open_control is not None:
+            given: Control = self._open_control(self.home, self.settings, self.cwd)
+            return given
+        from functools import partial
 
-            self._open_control = open_control
-        control: Control = self._open_control(self.home, self.settings, self.cwd)
-        return control
+        from casparian_flow.clients.control import Control
+        from casparian_flow.operations.reading import open_reading
+
+        return Control(partial(open_reading, self.home, self.settings, self.cwd), self._open_acting)
+
+    def _open_acting(self, report: Report) -> AbstractContextManager[Any]:
+        from casparian_flow.wiring import open_acting
+
+        return open_acting(self.home, self.settings, self.cwd, report)
 
     def ask(self, name: str, request: Request, report: Report | None = None) -> Any:
         """The operation's reply; its errors pass through."""
