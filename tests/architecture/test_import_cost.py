@@ -47,7 +47,7 @@ def test_settings_are_shown_without_a_database_library(tmp_path, words):
     assert imported(tmp_path, unwanted, *words) == []
 
 
-@pytest.mark.parametrize("words", [["status"], ["files"], ["jobs"], ["quarantine"], ["contract"], ["rules"]])
+@pytest.mark.parametrize("words", [["status"], ["files"], ["jobs"], ["tags"], ["contract"], ["rules"]])
 def test_reading_imports_no_engine_no_parser_and_no_migrations(tmp_path, words):
     unwanted = tuple(name for name in HEAVY if name not in ("msgspec", "sqlalchemy"))
     assert imported(tmp_path, unwanted, *words) == []
