@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -24,29 +27,27 @@ HOSTILE = "a\x1b[31m\u202ec\x00\n\t[bold]=cmd().csv"
 """A file name that tries to colour, reverse, end the string and become a formula."""
 
 
-def open_control(home: Home, settings: Settings, cwd: Path, database: Database | None = None) -> Control:
-    """A door that reads like the product's, and acts on the given database."""
-    return Control(partial(open_reading, home, settings, cwd), partial(_Acting.open, home, settings, cwd, database))
+def open_control(home: Home, settings: Settings, cwd: Path) -> Control:
+    """A door that reads like the product's, and acts on nothing but the database."""
+    return Control(partial(open_reading, home, settings, cwd), lambda _report: _acting(home, cwd))
 
 
-class _Acting:
-    """The least that a changing operation needs."""
+@dataclass(frozen=True)
+class StoreActing:
+    """As much of `Acting` as an operation needs that only changes rows of the store."""
 
-    def __init__(self, home: Home, settings: Settings, cwd: Path, database: Database | None) -> None:
-        self.home, self.settings, self.cwd, self.clock = home, settings, cwd, lambda: NOW_NS
-        self._given = database
+    database: Database
+    cwd: Path
+    clock: Callable[[], int] = lambda: NOW_NS
 
-    @classmethod
-    def open(cls, home: Home, settings: Settings, cwd: Path, database: Database | None, _report: object) -> _Acting:
-        return cls(home, settings, cwd, database)
 
-    def __enter__(self) -> _Acting:
-        self.database = self._given or Database(self.home.state)
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        if self._given is None:
-            self.database.close()
+@contextmanager
+def _acting(home: Home, cwd: Path) -> Iterator[StoreActing]:
+    database = Database(home.state)
+    try:
+        yield StoreActing(database, cwd)
+    finally:
+        database.close()
 
 
 class HomeBuilder:
@@ -240,3 +241,42 @@ class HomeBuilder:
             key = connection.execute(insert(table), values).inserted_primary_key
         assert key is not None
         return int(key[0])
+
+
+def eventful_home(folder: Path) -> Home:
+    """A home in which most things have happened once; every state of a file occurs."""
+    with HomeBuilder(folder) as past:
+        evidence, csv = past.source(), past.parser()
+        past.location(evidence, "new.csv")
+        done = past.location(evidence, "done.csv")
+        version = past.version(done)
+        job = past.job(done, version, csv, started_at_ns=NOW_NS, finished_at_ns=NOW_NS)
+        past.rows(job)
+        past.log(job, 0, "read 10 rows")
+        past.decision(done, "run", "new", "never read before", version_id=version, parser="csv")
+        again = past.location(evidence, "again.csv")
+        past.decision(again, "skip", "same_bytes", "as done.csv", version_id=past.version(again))
+        partly = past.location(evidence, "partly.csv")
+        job = past.job(partly, past.version(partly, b"partly"), csv)
+        past.rows(job, accepted=7, quarantined=2)
+        past.quarantine(job)
+        failed = past.location(evidence, "failed.csv")
+        version = past.version(failed, b"failed")
+        past.job(failed, version, csv, "failed", error_code="parser-raised", error_message="ValueError: \x1b[2Jboom")
+        past.decision(failed, "skip", "gave_up", "failed twice", version_id=version)
+        past.location(evidence, HOSTILE, is_missing=True)
+        past.location(evidence, "queue", kind="fifo")
+        past.location(evidence, b"caf\xe9.csv")
+        database = past.location(evidence, "history.db")
+        past.location(evidence, "history.db-wal", part_of=database)
+        changed = past.location(evidence, "changed.csv")
+        past.job(changed, past.version(changed, b"before"), csv)
+        past.database.driver.execute("UPDATE scout_locations SET is_dirty = 1 WHERE id = ?", (changed,))
+        running = past.location(evidence, "running.csv")
+        past.job(running, past.version(running, b"running"), csv, "running")
+        unknown = past.location(evidence, "日本語.bin")
+        past.decision(unknown, "skip", "no_parser", "unknown content", version_id=past.version(unknown, b"?"))
+        past.contract()
+        past.tag(done, "sales", past.rule())
+        past.tag(partly, "odd")
+        return past.home

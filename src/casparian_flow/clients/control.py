@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from casparian_flow.operations.context import Report
 from casparian_flow.operations.index import find
 from casparian_flow.operations.registry import Effect, Reply, Request
 
+if TYPE_CHECKING:
+    from casparian_flow.operations.context import Report
+
 OpenReading = Callable[[], AbstractContextManager[Any]]
 """Gives the `Reading` that a `read` operation looks at."""
-OpenActing = Callable[[Report], AbstractContextManager[Any]]
+OpenActing = Callable[["Report"], AbstractContextManager[Any]]
 """Gives the `Acting` under which any other operation works; its progress goes to the report."""
 
 

@@ -20,32 +20,62 @@ class TagRule:
     topic: str | None = None
 
 
+_PIECE = re.compile(r"(?:(?<=/)|(?<![\s\S]))\*\*/|\*\*|\*|\?|\[!?\]?+[^\]]*\]|[\s\S]")
+_WIDE = {"**/": "(?:.*?/)??", "**": ".*?"}
+
+
 @lru_cache(maxsize=4096)
 def _glob(pattern: str) -> re.Pattern[str]:
-    parts: list[str] = []
-    at = 0
-    while at < len(pattern):
-        if pattern.startswith("**/", at):
-            parts.append("(?:.*/)?")
-            at += 3
-        elif pattern.startswith("**", at):
-            parts.append(".*")
-            at += 2
-        elif pattern[at] == "*":
-            parts.append("[^/]*")
-            at += 1
-        elif pattern[at] == "?":
-            parts.append("[^/]")
-            at += 1
-        elif pattern[at] == "[" and "]" in pattern[at + 2 :]:
-            end = pattern.index("]", at + 2)
-            body = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
-            parts.append(f"[{'^' + body[1:] if body[0] == '!' else body}]")
-            at = end + 1
+    """The pattern as a regular expression that takes at most quadratic time, however many stars there are.
+
+    What stands between two stars may stop at the first place where it fits, since the star after it reaches
+    every later place too; an atomic group says so, and a failed match never tries the others.
+    """
+    units: list[tuple[str, list[str]]] = [("", [""])]
+    for piece in _PIECE.findall(pattern):
+        if piece in _WIDE:
+            units.append((_WIDE[piece], [""]))
+        elif piece == "*":
+            units[-1][1].append("")
         else:
-            parts.append(re.escape(pattern[at]))
+            units[-1][1][-1] += _one(piece)
+    written = [wide + _unit(chunks) for wide, chunks in units]
+    return re.compile("".join(f"(?>{each})" for each in written[:-1]) + written[-1], re.DOTALL)
+
+
+def _unit(chunks: list[str]) -> str:
+    """What stands between two stars that cross folders: pieces with stars between them that do not."""
+    first, *others = chunks
+    if not others:
+        return first
+    return first + "".join(f"(?>[^/]*?{chunk})" for chunk in others[:-1]) + f"[^/]*?{others[-1]}"
+
+
+def _one(piece: str) -> str:
+    if piece == "?":
+        return "[^/]"
+    if len(piece) == 1:
+        return re.escape(piece)
+    body = piece[1:-1]
+    is_negated = body[0] in "!^" and len(body) > 1
+    return f"(?!/){_members(body[1:] if is_negated else body, is_negated)}"
+
+
+def _members(body: str, is_negated: bool) -> str:
+    """A set of characters and ranges; a range that runs backwards holds nothing."""
+    members = ""
+    at = 0
+    while at < len(body):
+        if body[at + 1 : at + 2] == "-" and at + 2 < len(body):
+            if body[at] <= body[at + 2]:
+                members += f"{re.escape(body[at])}-{re.escape(body[at + 2])}"
+            at += 3
+        else:
+            members += re.escape(body[at])
             at += 1
-    return re.compile("".join(parts), re.DOTALL)
+    if not members:
+        return "." if is_negated else "(?!)"
+    return f"[{'^' if is_negated else ''}{members}]"
 
 
 def matches(pattern: str, path: str) -> bool:

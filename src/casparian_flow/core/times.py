@@ -20,7 +20,7 @@ def rfc3339(at_ns: int) -> str:
 
 def parse_since(text: str, now_ns: int) -> int:
     """The moment that `90m`, `24h`, `7d`, a date or a time names; without a zone a time is UTC."""
-    if ago := re.fullmatch(r"(\d{1,9})([smhdw])", text.strip()):
+    if ago := re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip()):
         return now_ns - int(ago[1]) * _UNITS[ago[2]] * 1_000_000_000
     try:
         moment = datetime.fromisoformat(text.strip())

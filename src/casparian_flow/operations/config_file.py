@@ -20,7 +20,7 @@ def with_setting(text: str, section: str, name: str, value: Any) -> str:
 
     `value` None takes the line out. Raises ConfigError when the text is written in a way that this cannot edit.
     """
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n") if text else []
     start, end = _bounds(lines, section)
     written = [] if value is None else [f"{name} = {_literal(value)}"]
     at = next((i for i in range(start, end) if re.match(rf"\s*{re.escape(name)}\s*=", lines[i])), None)
@@ -69,7 +69,9 @@ def _bounds(lines: list[str], section: str) -> tuple[int, int]:
 def _literal(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
 
 
 def _check(before: str, after: str, section: str, name: str, value: Any) -> None:

@@ -53,5 +53,5 @@ def _note(path: Path) -> str | None:
         with path.open("rb") as file:
             note = json.loads(file.read(MAX_NOTE))
         return f"process {int(note['pid'])}: {os.fspath(note['command'])[:200]}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from casparian_flow.store.database import Database
+if TYPE_CHECKING:
+    from casparian_flow.store.database import Database
 
 
 class Writing(Protocol):

@@ -155,24 +155,26 @@ class Face:
         """Show a list of any length; `ask` gives the page of at most so many items after a cursor."""
         rest: dict[str, str | None] = {"next_cursor": None}
         names = item.__struct_fields__  # type: ignore[attr-defined]
-        write_list(self.paper, schema, key, self._items(key, ask, rest), columns, names, rest)
+        # The first page is asked for before anything is written, so that an error stands alone.
+        first = ask(min(PAGE, self.limit or PAGE), None)
+        write_list(self.paper, schema, key, self._items(key, first, ask, rest), columns, names, rest)
         if rest["next_cursor"] is not None:
             self.note(f"showing the first {self.limit}; --all shows every one")
 
     def _items(
-        self, key: str, ask: Callable[[int, str | None], Any], rest: dict[str, str | None]
+        self, key: str, page: Any, ask: Callable[[int, str | None], Any], rest: dict[str, str | None]
     ) -> Iterator[Mapping[str, Any]]:
         from msgspec import to_builtins
 
         left = self.limit
         while True:
-            reply = ask(PAGE if left is None else min(PAGE, left), rest["next_cursor"])
-            yield from map(to_builtins, getattr(reply, key))
-            rest["next_cursor"] = reply.next_cursor
+            yield from map(to_builtins, getattr(page, key))
+            rest["next_cursor"] = page.next_cursor
             if left is not None:
-                left -= len(getattr(reply, key))
-            if reply.next_cursor is None or left == 0:
+                left -= len(getattr(page, key))
+            if page.next_cursor is None or left == 0:
                 return
+            page = ask(PAGE if left is None else min(PAGE, left), page.next_cursor)
 
     def show_rows(self, schema: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> None:
         """Show rows whose columns are only known now."""

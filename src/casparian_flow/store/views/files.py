@@ -30,6 +30,7 @@ from casparian_flow.store.tables import (
     jobs,
     locations,
     materializations,
+    parsers,
     quarantine,
     sources,
     tags,
@@ -88,6 +89,7 @@ _FROM = (
     .outerjoin(versions, versions.c.id == locations.c.current_version_id)
     .outerjoin(decisions, decisions.c.location_id == locations.c.id)
     .outerjoin(_latest, _latest.c.id == _latest_job)
+    .outerjoin(parsers, parsers.c.id == _latest.c.parser_id)
     .outerjoin(_main, _main.c.id == locations.c.part_of)
 )
 FILES: Select[tuple[object, ...]] = select(
@@ -110,7 +112,7 @@ FILES: Select[tuple[object, ...]] = select(
     decisions.c.action,
     decisions.c.reason.label("decided"),
     decisions.c.detail.label("decided_detail"),
-    decisions.c.parser,
+    func.coalesce(parsers.c.name, decisions.c.parser).label("parser"),
     decisions.c.version_id.label("decided_version_id"),
     _latest.c.id.label("job_id"),
     _latest.c.state.label("job_state"),

@@ -1,0 +1,53 @@
+"""What a command imports decides how fast it answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src"
+HEAVY = ("alembic", "duckdb", "msgspec", "numpy", "orjson", "pyarrow", "rich", "sqlalchemy")
+CENSUS = """
+import sys
+from casparian_flow.clients.cli.root import run
+code = run(sys.argv[2:])
+found = [name for name in sys.argv[1].split(",") if name in sys.modules]
+print(*found, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def imported(tmp_path: Path, unwanted: tuple[str, ...], *words: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", CENSUS, ",".join(unwanted), *words],
+        env={"PYTHONPATH": str(SOURCE), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], [], ["version"], ["--version"], ["files", "--help"], ["rules", "add", "-h"]]
+)
+def test_help_and_version_import_nothing_heavy(tmp_path, words):
+    assert imported(tmp_path, HEAVY, *words) == []
+
+
+@pytest.mark.parametrize("words", [["config"], ["config", "path"]])
+def test_settings_are_shown_without_a_database_library(tmp_path, words):
+    unwanted = tuple(name for name in HEAVY if name != "msgspec")
+    assert imported(tmp_path, unwanted, *words) == []
+
+
+@pytest.mark.parametrize("words", [["status"], ["files"], ["jobs"], ["tags"], ["contract"], ["rules"]])
+def test_reading_imports_no_engine_no_parser_and_no_migrations(tmp_path, words):
+    unwanted = tuple(name for name in HEAVY if name not in ("msgspec", "sqlalchemy"))
+    assert imported(tmp_path, unwanted, *words) == []

@@ -1,0 +1,56 @@
+"""A command line that runs in this process on a home of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import eventful_home, open_control
+from casparian_flow.clients.cli.root import run
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one command line left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON value that standard output holds."""
+        return json.loads(self.out)
+
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return eventful_home(tmp_path / "home").path
+
+
+@pytest.fixture
+def ask(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
+    """Run a command line on the eventful home, or with `home=None` on the one that it finds itself."""
+    for name in ("NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "ACCESSIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", None)
+    default = home
+
+    def ask(*words: str, home: Path | None = default) -> Answer:
+        given = ("--home", str(home)) if home else ()
+        code = run([*given, *words], open_control)
+        out, err = capsys.readouterr()
+        return Answer(code, out, err)
+
+    return ask

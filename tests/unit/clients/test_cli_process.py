@@ -1,0 +1,68 @@
+"""The command as a process of its own: pipes that close, streams that are absent, no waiting."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from builders import HomeBuilder, eventful_home
+from casparian_flow.clients.cli.errors import BROKEN_PIPE
+from casparian_flow.clients.cli.root import COMMANDS
+
+SOURCE = Path(__file__).parents[3] / "src"
+
+
+def start(home: Path, *words: str, **streams) -> subprocess.Popen[str]:
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
+    return subprocess.Popen(
+        [sys.executable, "-m", "casparian_flow", "--home", str(home), *words],
+        env={"PYTHONPATH": str(SOURCE), "HOME": str(home), "PATH": os.environ["PATH"]},
+        cwd=home,
+        text=True,
+        **streams,
+    )
+
+
+def test_no_command_waits_for_input(tmp_path):
+    home = eventful_home(tmp_path / "home").path
+    lines = [["rules", "remove", "1"], *([entry.name] for entry in COMMANDS if entry.name in ("status", "doctor"))]
+    for words in lines:
+        with start(home, *words, "--json") as process:
+            out, err = process.communicate(timeout=60)
+        assert json.loads(out or err.splitlines()[-1])
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path):
+    with HomeBuilder(tmp_path / "home") as past:
+        source = past.source()
+        past.database.driver.execute("BEGIN")
+        past.database.driver.executemany(
+            "INSERT INTO scout_locations (source_id, rel_path, display, kind, size, mtime_ns, ctime_ns, inode,"
+            " is_dirty, last_scan_id) VALUES (?, ?, ?, 'file', 1, 0, 0, 0, 1, 1)",
+            ((source, b"%06d" % number, f"{number:06d}") for number in range(5000)),
+        )
+        past.database.driver.execute("COMMIT")
+    with start(tmp_path / "home", "files") as process:
+        assert process.stdout.readline().startswith("000000\tnew")
+        process.stdout.close()
+        assert process.wait(timeout=60) == BROKEN_PIPE
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_stream_of_any_encoding_is_written(tmp_path, encoding):
+    home = eventful_home(tmp_path / "home").path
+    done = subprocess.run(
+        [sys.executable, "-m", "casparian_flow", "--home", str(home), "files", "-f", "table"],
+        env={"PYTHONPATH": str(SOURCE), "HOME": str(home), "PYTHONIOENCODING": encoding},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "skipped" in done.stdout.decode(encoding)

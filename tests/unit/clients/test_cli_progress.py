@@ -1,0 +1,107 @@
+"""Progress is rare, short and made of numbers."""
+
+from __future__ import annotations
+
+import io
+
+from casparian_flow.clients.cli.progress import Appended, Redrawn, Watcher, progress
+from casparian_flow.clients.cli.tally import Tally
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Drawn:
+    def __init__(self, every: float) -> None:
+        self.every = every
+        self.lines: list[tuple[str, str]] = []
+
+    def draw(self, lines: tuple[str, str]) -> None:
+        self.lines.append(lines)
+
+    def close(self) -> None: ...
+
+
+def test_a_fast_command_shows_nothing():
+    clock, drawn = Clock(), Drawn(0.1)
+    watcher = Watcher(drawn, clock)
+    for step in range(100):
+        clock.now = step * 0.004
+        watcher("scan.progressed", {"files": step})
+    assert drawn.lines == []
+
+
+def test_a_terminal_is_drawn_at_most_ten_times_a_second():
+    clock, drawn = Clock(), Drawn(0.1)
+    watcher = Watcher(drawn, clock)
+    for step in range(2000):
+        clock.now = step * 0.001
+        watcher("scan.progressed", {"files": step})
+    assert 10 <= len(drawn.lines) <= 16
+
+
+def test_the_lines_follow_the_events():
+    tally = Tally()
+    seen = []
+    events = [
+        ("scan.progressed", {"files": 1200}),
+        ("hash.progressed", {"files": 10, "bytes": 1_000_000, "total": 4_000_000}),
+        ("plan.made", {"run": 20, "skip": 1180}),
+        ("jobs.queued", {"total": 20}),
+        ("contract.adopted", {"table": "\x1b[2J"}),
+        ("job.completed", {"job": 1, "rows": 50, "quarantined": 2}),
+        ("job.completed", {"job": 2, "rows": 70, "quarantined": 0}),
+        ("something.else", {"text": "\x1b[2J"}),
+    ]
+    for second, (event, values) in enumerate(events):
+        tally.add(event, values, float(second))
+        seen.append(tally.lines(float(second) + 2))
+    assert seen[0] == ("scanning: 1,200 files", "")
+    assert seen[1][0] == "hashing: 10 files, 1.0 MB of 4.0 MB, 0:06 left"
+    assert seen[2][0] == "planned: 20 files to run, 1,180 to skip"
+    assert seen[-1] == ("parsing: 2 of 20 files, 0:54 left", "120 rows, 2 in quarantine, 1 new tables")
+    assert "\x1b" not in str(seen)
+
+
+def test_a_pipe_gets_whole_lines(capsys):
+    import sys
+
+    Appended(sys.stderr).draw(("scanning: 1 files", ""))
+    assert capsys.readouterr().err == "scanning: 1 files\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_the_lines_as_they_are_and_is_left_clean(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    drawn = Redrawn(stream)
+    drawn.draw(("scanning: [bold]1[/bold] files", "2 rows"))
+    drawn.close()
+    assert "[bold]1[/bold]" in stream.getvalue()
+    assert stream.getvalue().endswith("\x1b[2K") or "\x1b[?25h" in stream.getvalue()
+
+
+def test_drawing_nothing_writes_nothing():
+    stream = Terminal()
+    Redrawn(stream).close()
+    assert stream.getvalue() == ""
+
+
+def test_quiet_means_no_progress(tmp_path):
+    from casparian_flow.clients.cli.face import Face
+    from casparian_flow.clients.cli.options import Options, Session
+
+    for options in (Options(quiet=True), Options(progress=False)):
+        with progress(Face(Session(options))) as report:
+            assert not isinstance(report, Watcher)
+    with progress(Face(Session(Options(home=tmp_path)))) as report:
+        assert isinstance(report, Watcher)

@@ -1,0 +1,140 @@
+"""Jobs, quarantine groups, contracts and parsers as a person asks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from builders import NOW_NS, HomeBuilder
+from casparian_flow.core.contracts import ContractState
+from casparian_flow.core.errors import NotFound, UsageError, VerificationFailed
+from casparian_flow.core.hashing import digest_of
+from casparian_flow.core.jobs import JobState
+from casparian_flow.operations import contract, jobs, parser, quarantine
+from casparian_flow.operations.contract import ListContracts, ShowContract
+from casparian_flow.operations.jobs import ListJobs, ReadJobLogs, ShowJob
+from casparian_flow.operations.parser import ListParsers
+from casparian_flow.operations.quarantine import ListGroups
+from casparian_flow.operations.reading import open_reading
+from casparian_flow.settings import Settings
+
+
+def ask(past: HomeBuilder, function, request):
+    with open_reading(past.home, Settings(), Path("/evidence")) as reading:
+        return function(reading, request)
+
+
+@pytest.fixture
+def three(past: HomeBuilder) -> list[str]:
+    location = past.location(past.source())
+    version, csv, lines = past.version(location), past.parser(), past.parser("lines")
+    return [
+        str(past.job(location, version, csv, "failed", error_code="parser-raised")),
+        str(past.job(location, version, lines, queued_at_ns=NOW_NS - 10**18)),
+        str(past.job(location, version, csv, receipt='{"seconds": 1.5}')),
+    ]
+
+
+def test_jobs_are_listed_newest_first_in_pages(past, three):
+    first = ask(past, jobs.list_, ListJobs(limit=2))
+    second = ask(past, jobs.list_, ListJobs(limit=2, after=first.next_cursor))
+    assert [each.job for each in (*first.jobs, *second.jobs)] == three[::-1]
+    assert second.next_cursor is None
+
+
+def test_jobs_are_chosen_by_state_parser_file_and_time(past, three):
+    def found(**wanted):
+        return [each.job for each in ask(past, jobs.list_, ListJobs(**wanted)).jobs]
+
+    assert found(states=(JobState.FAILED,)) == [three[0]]
+    assert found(parser="lines") == [three[1]]
+    assert found(since="2026-01-01") == [three[2], three[0]]
+    assert found(file="a.csv") == three[::-1]
+    with pytest.raises(NotFound):
+        found(file="b.csv")
+
+
+def test_a_job_is_named_by_number_beginning_or_place(past, three):
+    for name, job in [("@last", three[2]), ("@-0", three[2]), ("@-2", three[0]), (three[1], three[1])]:
+        assert ask(past, jobs.show, ShowJob(job=name)).job.job == job
+    assert ask(past, jobs.show, ShowJob(job="@last")).receipt == {"seconds": 1.5}
+    with pytest.raises(UsageError):
+        ask(past, jobs.show, ShowJob(job=three[0][:-1]))
+    for absent in ("@-3", "4", "999"):
+        with pytest.raises(NotFound):
+            ask(past, jobs.show, ShowJob(job=absent))
+    for wrong in ("@first", "", "1" * 20, "١", "%"):
+        with pytest.raises(UsageError):
+            ask(past, jobs.show, ShowJob(job=wrong))
+
+
+def test_a_job_shows_what_it_brought(past, three):
+    job = int(three[2])
+    past.rows(job, accepted=7, quarantined=3)
+    past.quarantine(job, 3)
+    detail = ask(past, jobs.show, ShowJob(job="@last"))
+    assert (detail.job.accepted, detail.job.quarantined) == (7, 3)
+    assert [output.table for output in detail.outputs] == ["sales"]
+    assert [(group.code, group.rows) for group in detail.groups] == [("cf.cast", 3)]
+
+
+def test_logs_are_the_last_lines_in_the_order_written(past, three):
+    for line in range(5):
+        past.log(int(three[0]), line, f"line {line}")
+    found = ask(past, jobs.logs, ReadJobLogs(job=three[0], lines=2)).lines
+    assert [each.text for each in found] == ["line 3", "line 4"]
+
+
+def test_quarantine_is_one_line_per_cause_over_all_files(past):
+    source, csv = past.source(), past.parser()
+    for number in range(3):
+        location = past.location(source, f"{number}.csv")
+        job = past.job(location, past.version(location, b"%d" % number), csv)
+        past.quarantine(job, 10 + number)
+        past.quarantine(job, 1, code="cf.null")
+        past.quarantine(job, 100, is_current=False)
+        past.quarantine(job, 100, state="waived", code="cf.waived")
+    reply = ask(past, quarantine.list_, ListGroups())
+    assert [(group.code, group.rows, group.files) for group in reply.groups] == [("cf.cast", 33, 3), ("cf.null", 3, 3)]
+    assert reply.rows == 36
+    assert len({group.group for group in reply.groups}) == 2
+    assert len(ask(past, quarantine.list_, ListGroups(code="cf.null")).groups) == 1
+    assert ask(past, quarantine.list_, ListGroups(table="other")).groups == []
+
+
+def test_contracts_are_listed_while_they_live_and_shown_by_table_or_number(past):
+    past.contract(version=1, state="superseded")
+    applied = past.contract(version=2)
+    proposed = past.contract(version=3, state="proposed")
+    assert [each.id for each in ask(past, contract.list_, ListContracts()).contracts] == [proposed, applied]
+    old = ask(past, contract.list_, ListContracts(states=(ContractState.SUPERSEDED,)))
+    assert [each.version for each in old.contracts] == [1]
+    assert ask(past, contract.show, ShowContract(contract="sales")).contract.id == applied
+    assert ask(past, contract.show, ShowContract(contract="sales", version=1)).contract.version == 1
+    detail = ask(past, contract.show, ShowContract(contract=str(proposed)))
+    assert [(field.name, field.type, field.nullable) for field in detail.fields] == [
+        ("id", "int64", False),
+        ("amount", "decimal(9,2)", True),
+    ]
+    for absent in (ShowContract(contract="x"), ShowContract(contract="9"), ShowContract(contract="sales", version=9)):
+        with pytest.raises(NotFound):
+            ask(past, contract.show, absent)
+
+
+def test_a_contract_that_cannot_be_read_back_is_reported(past):
+    past.contract(body='{"columns": 3}')
+    with pytest.raises(VerificationFailed):
+        ask(past, contract.show, ShowContract(contract="sales"))
+
+
+def test_parsers_show_their_newest_artifact_unless_all_are_asked_for(past):
+    past.parser("csv")
+    past.parser("csv", version="2.0.0", artifact_hash=digest_of(b"2"), registered_at_ns=NOW_NS + 1)
+    past.parser("lines", status="pending")
+    newest = ask(past, parser.list_, ListParsers()).parsers
+    assert [(each.name, each.version, each.status) for each in newest] == [
+        ("csv", "2.0.0", "active"),
+        ("lines", "1.0.0", "pending"),
+    ]
+    assert len(ask(past, parser.list_, ListParsers(versions=True)).parsers) == 3
