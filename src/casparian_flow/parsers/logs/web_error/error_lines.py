@@ -62,8 +62,7 @@ def read_errors(records: RecordBlock) -> Iterator[Rows | Rejected]:
 
 def _batch(records: RecordBlock, chosen: Any, columns: dict[str, Any]) -> Any:
     absent = pa.nulls(len(chosen), pa.string())
-    message = columns["message"]
-    columns["message"] = records.message(message, chosen)
+    columns["message"] = records.message(columns["message"], chosen)
     columns["raw"] = pc.if_else(columns["time"].is_null(), records.raw_text(chosen), absent)
     for name in _INTEGERS:
         columns[name] = columns.get(name, absent).cast(pa.int64())
