@@ -155,12 +155,23 @@ def _as_table(data: Any) -> Any:
 
 def _records(output: str, rows: Rows) -> Iterator[dict[str, Any]]:
     ordinals = rows.source_row if rows.source_row is not None else [None] * rows.data.num_rows
-    for ordinal, record in zip(ordinals, rows.data.to_pylist(), strict=True):
-        yield {"_output": output, "_row": None if ordinal is None else int(ordinal)} | {
-            name: value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-            for name, value in record.items()
-            if value is not None
-        }
+    table = pa.table([_plain(column) for column in rows.data.columns], names=rows.data.column_names)
+    for ordinal, record in zip(ordinals, table.to_pylist(), strict=True):
+        values = {name: _as_json(value) for name, value in record.items() if value is not None}
+        yield {"_output": output, "_row": None if ordinal is None else int(ordinal)} | values
+
+
+def _plain(column: Any) -> Any:
+    """Times as text, since Python's own have no nanoseconds."""
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        return column.cast(pa.timestamp(column.type.unit, "UTC")).cast(pa.string())
+    return column.cast(pa.string()) if pa.types.is_temporal(column.type) else column
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    return value if isinstance(value, (str, int, float, bool, list, dict)) else str(value)
 
 
 def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:
