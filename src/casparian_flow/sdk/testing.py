@@ -155,13 +155,19 @@ def _as_table(data: Any) -> Any:
 
 def _records(output: str, rows: Rows) -> Iterator[dict[str, Any]]:
     ordinals = rows.source_row if rows.source_row is not None else [None] * rows.data.num_rows
-    table = pa.table([_plain(column) for column in rows.data.columns], names=rows.data.column_names)
-    for ordinal, record in zip(ordinals, table.to_pylist(), strict=True):
+    for ordinal, record in zip(ordinals, _plain(rows.data), strict=True):
         values = {name: _as_json(value) for name, value in record.items() if value is not None}
         yield {"_output": output, "_row": None if ordinal is None else int(ordinal)} | values
 
 
-def _plain(column: Any) -> Any:
+def _plain(table: Any) -> list[dict[str, Any]]:
+    if not table.num_columns:
+        return [{} for _ in range(table.num_rows)]
+    plain: list[dict[str, Any]] = pa.table(list(map(_plain_column, table.columns)), table.column_names).to_pylist()
+    return plain
+
+
+def _plain_column(column: Any) -> Any:
     """Times as text, since Python's own have no nanoseconds."""
     if pa.types.is_timestamp(column.type) and column.type.tz:
         return column.cast(pa.timestamp(column.type.unit, "UTC")).cast(pa.string())
