@@ -7,8 +7,9 @@ import json
 import random
 from pathlib import Path
 
-import casparian_flow.parsers
 import pytest
+
+import casparian_flow.parsers
 from casparian_flow.core.types import parse_type
 from casparian_flow.sdk.errors import PermanentError
 from casparian_flow.sdk.testing import Collected, collect, manifest_call
@@ -196,5 +197,14 @@ def test_random_bytes_are_survived(parser: Path, tmp_path: Path) -> None:
 
 @each_parser
 def test_nothing_but_line_ends_nul_bytes_or_marks_is_survived(parser: Path, tmp_path: Path) -> None:
-    for data in (b"\n", b"\r\n\r\n", b"\r", b"\0" * 512, b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff\0", b"\xff\xfe\n\0\n"):
+    for data in (
+        b"\n",
+        b"\r\n\r\n",
+        b"\r",
+        b"\0" * 512,
+        b"\xef\xbb\xbf",
+        b"\xff\xfe",
+        b"\xfe\xff\0",
+        b"\xff\xfe\n\0\n",
+    ):
         _run(parser, tmp_path / "odd", data)

@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LineBlock:
-    """Consecutive lines. `text` is a string array of the lines without their ends (`\\n` or `\\r\\n`).
+    r"""Consecutive lines. `text` is a string array of the lines without their ends (`\\n` or `\\r\\n`).
 
     `start` and `end` are the byte ranges `[start, end)` in the file, line ends left out; `number` counts lines
     from 1. A line with `is_broken` could not be decoded, or is too long where `is_cut`: its text is empty.
@@ -156,7 +156,8 @@ def _without_returns(data: bytes, encoding: Encoding, starts: Int64s, ends: Int6
     )
     before = np.maximum(ends // unit - 1, 0)
     has_return = (ends > starts) & (ends < len(data)) & (code_units[before] == 13)
-    return ends - unit * has_return
+    stripped: Int64s = ends - unit * has_return
+    return stripped
 
 
 def slices(buffer: Any, starts: Int64s, ends: Int64s) -> Any:

@@ -109,10 +109,7 @@ def _run(module: ModuleType, path: Path, context: Context) -> Iterator[Any]:
     handler = handler_class()
     if type(handler).configure is not BasePlugin.configure:
         handler.configure(context, context.options)
-    if hasattr(handler, "execute"):
-        returned = handler.execute(path)
-    else:
-        returned = handler.consume(FileEvent(path, context))
+    returned = handler.execute(path) if hasattr(handler, "execute") else handler.consume(FileEvent(path, context))
     for item in _items(returned):
         yield from handler.drain_published()
         yield item

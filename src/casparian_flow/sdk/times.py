@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from casparian_flow.sdk.lines import Bools, Int64s
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MONTH_OF = {sum(ord(char) << (8 * at) for at, char in enumerate(name)): number for number, name in enumerate(MONTHS, 1)}
+_MONTH_OF = {
+    sum(ord(char) << (8 * at) for at, char in enumerate(name)): number for number, name in enumerate(MONTHS, 1)
+}
 _MONTH_KEYS = np.array(sorted(_MONTH_OF), np.int64)
 _MONTH_NUMBERS = np.array([_MONTH_OF[key] for key in _MONTH_KEYS.tolist()], np.int64)
 NANOSECONDS = 1_000_000_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-
-from casparian_flow.sdk import Rejected, Rows, Verdict
 from json_rows import RowMaker
 from json_window import SPACE, Window, structure
+
+from casparian_flow.sdk import Rejected, Rows, Verdict
 
 OUTPUT, DOCUMENT = "", "document"
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
+from json_window import MAX_VALUE, SPACE, Window
 
 from casparian_flow.sdk import Rejected, Rows
 from casparian_flow.sdk.json_columns import JsonColumns
 from casparian_flow.sdk.lines import MAX_RAW
-from json_window import MAX_VALUE, SPACE, Window
 
 
 class RowMaker:

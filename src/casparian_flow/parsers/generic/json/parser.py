@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from casparian_flow.sdk import Context, PluginMetadata, Rejected, Rows, Verdict
-from casparian_flow.sdk.encodings import HEAD_BYTES, detect_unicode
 from json_documents import read_documents
 from json_window import Window
+
+from casparian_flow.sdk import Context, PluginMetadata, Rejected, Rows, Verdict
+from casparian_flow.sdk.encodings import HEAD_BYTES, detect_unicode
 
 MANIFEST = PluginMetadata(
     pattern=["*.json"], version="1", content=["json"], tables="file", requires=["numpy", "orjson"]

@@ -57,7 +57,9 @@ def _read(block: LineBlock, columns: JsonColumns) -> Iterator[Rows | Rejected]:
         accepted[members] = True
         yield block.rows("", batch, index[members])
     for at in index[~accepted].tolist():
-        rejected.append(block.reject("", at, "cf.json.keys", "more distinct keys than a table has columns, or too long"))
+        rejected.append(
+            block.reject("", at, "cf.json.keys", "more distinct keys than a table has columns, or too long")
+        )
     yield from rejected
 
 

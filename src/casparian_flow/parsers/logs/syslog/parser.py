@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from syslog_lines import read_lines
+from syslog_times import YearRule
+
 from casparian_flow.sdk import Column, Context, PluginMetadata, Rejected, Rows, Verdict
 from casparian_flow.sdk.encodings import detect_encoding
 from casparian_flow.sdk.lines import read_blocks
 from casparian_flow.sdk.records import read_records
-from syslog_lines import read_lines
-from syslog_times import YearRule
 
 MANIFEST = PluginMetadata(
     pattern=["syslog*", "auth.log*", "messages*", "*.syslog"],

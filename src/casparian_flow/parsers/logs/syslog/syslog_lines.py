@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from syslog_elements import as_json
+from syslog_times import YearRule, bsd_times, iso_times
 
 from casparian_flow.sdk import Rejected, Rows
 from casparian_flow.sdk.records import RecordBlock
 from casparian_flow.sdk.times import timestamps
-from syslog_elements import as_json
-from syslog_times import YearRule, bsd_times, iso_times
 
 OUTPUT = "syslog"
 FACILITIES = (

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from access_lines import OUTPUT, read_access
+
 from casparian_flow.sdk import Column, Context, PluginMetadata, Rejected, Rows, Verdict
 from casparian_flow.sdk.encodings import detect_encoding
 from casparian_flow.sdk.lines import read_blocks
@@ -33,7 +34,9 @@ MANIFEST = PluginMetadata(
             Column("referrer", "string"),
             Column("user_agent", "string"),
             Column("host_header", "string", description="Virtual host in front of the line"),
-            Column("duration_ms", "float64", description="From a number with decimals behind the known fields: seconds"),
+            Column(
+                "duration_ms", "float64", description="From a number with decimals behind the known fields: seconds"
+            ),
             Column("extra", "string", description="What stands behind the known fields"),
             Column("raw", "string", description="The line, where a column cannot hold its request or time"),
         ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from error_lines import read_errors
+
 from casparian_flow.sdk import Column, Context, PluginMetadata, Rejected, Rows, Verdict
 from casparian_flow.sdk.encodings import detect_encoding
 from casparian_flow.sdk.lines import read_blocks
 from casparian_flow.sdk.records import read_records
-from error_lines import read_errors
 
 MANIFEST = PluginMetadata(
     pattern=["*error.log*", "*error_log*"],
@@ -28,8 +29,12 @@ MANIFEST = PluginMetadata(
             Column("client_ip", "string", sensitivity="personal"),
             Column("client_port", "int64"),
             Column("code", "string", description="Apache: the message's code, such as AH00128"),
-            Column("system_error", "string", description="Apache: the operating system's error in front of the message"),
-            Column("message", "string", description="Everything behind the known fields, with the lines that continue it"),
+            Column(
+                "system_error", "string", description="Apache: the operating system's error in front of the message"
+            ),
+            Column(
+                "message", "string", description="Everything behind the known fields, with the lines that continue it"
+            ),
             Column("server", "string", description="nginx: the server block"),
             Column("request", "string", description="nginx: the request line"),
             Column("upstream", "string", description="nginx: where the request was passed to"),
