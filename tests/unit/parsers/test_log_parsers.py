@@ -17,9 +17,8 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data 
 
 def test_a_time_without_a_year_is_never_later_than_a_day_after_the_files_last_change(tmp_path: Path) -> None:
     file = tmp_path / "syslog"
-    file.write_text(
-        "Dec 31 23:00:00 host a: x\nMar  2 01:00:00 host a: y\nMar  3 01:00:00 host a: z\nFeb 29 01:00:00 h a: l\n"
-    )
+    days = ("Dec 31", "Mar  2", "Mar  3", "Feb 29")
+    file.write_text("".join(f"{day} 00:00:00 host app: x\n" for day in days))
     os.utime(file, (1_614_556_800, 1_614_556_800))  # 2021-03-01T00:00:00Z
     times = [record["time"][:10] for record in collect(PARSERS / "logs/syslog", file).records()]
     assert times == ["2020-12-31", "2021-03-02", "2020-03-03", "2020-02-29"]

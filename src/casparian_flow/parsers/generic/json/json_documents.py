@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from json_rows import RowMaker
-from json_window import SPACE, Window, structure
+from json_window import SPACE, Window
 
 from casparian_flow.sdk import Rejected, Rows, Verdict
+from casparian_flow.sdk.json_text import structure
 
 OUTPUT, DOCUMENT = "", "document"
 
@@ -35,7 +36,7 @@ def _first_end(data: bytes) -> int | None:
     """Where the first document ends, if it is an array or an object that does."""
     if not data.startswith((b"{", b"[")):
         return None
-    at, _, depth = structure(data)
+    at, _, depth = structure(np.frombuffer(data, np.uint8))
     closed = np.flatnonzero(depth <= 0)
     return int(at[closed[0]]) + 1 if len(closed) else None
 
@@ -44,7 +45,7 @@ def _records_key(data: bytes) -> tuple[str, int] | None:
     """The key whose array of objects is most of an object, and where in the data that array begins."""
     if not data.startswith(b"{"):
         return None
-    at, chars, depth = structure(data)
+    at, chars, depth = structure(np.frombuffer(data, np.uint8))
     is_top = (depth == 1) & ((chars == ord(":")) | (chars == ord(",")) | (at == 0))
     marks = at[is_top]
     kinds = chars[is_top]
@@ -85,14 +86,14 @@ def _read_wrapped(window: Window, rows: RowMaker, start: int) -> Iterator[Rows |
 
 def _key_start(before: bytes) -> int:
     """Where the key at the end of the data begins."""
-    at, _, depth = structure(before)
+    at, _, depth = structure(np.frombuffer(before, np.uint8))
     last = np.flatnonzero(depth == 1)
     return int(at[last[-1]]) + 1 if len(last) else 1
 
 
 def _object_end(data: bytes) -> int | None:
     """Behind the brace that closes an object whose beginning is consumed."""
-    at, _, depth = structure(data)
+    at, _, depth = structure(np.frombuffer(data, np.uint8))
     closed = np.flatnonzero(depth < 0)
     return int(at[closed[0]]) + 1 if len(closed) else None
 
@@ -101,7 +102,7 @@ def _read_elements(window: Window, rows: RowMaker) -> Iterator[Rows | Rejected]:
     """The elements of an array whose bracket is consumed, up to its end; returns whether it has one."""
     is_first = True
     while True:
-        at, chars, depth = structure(window.data)
+        at, chars, depth = structure(np.frombuffer(window.data, np.uint8))
         closed = np.flatnonzero(depth < 0)
         stop = int(closed[0]) if len(closed) else len(at)
         ends = at[:stop][(depth[:stop] == 0) & (chars[:stop] == ord(","))]
@@ -126,7 +127,7 @@ def _read_elements(window: Window, rows: RowMaker) -> Iterator[Rows | Rejected]:
 def _read_rest(window: Window, rows: RowMaker) -> Iterator[Rows | Rejected]:
     """Documents one after another."""
     while True:
-        at, chars, depth = structure(window.data)
+        at, chars, depth = structure(np.frombuffer(window.data, np.uint8))
         low = np.minimum.accumulate(np.minimum(depth, 0)) if len(depth) else depth
         is_end = (depth <= low) & ((chars == ord("}")) | (chars == ord("]")))
         ends = at[is_end] + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from json_window import MAX_VALUE, SPACE, Window
 
 from casparian_flow.sdk import Rejected, Rows
 from casparian_flow.sdk.json_columns import JsonColumns
+from casparian_flow.sdk.json_text import is_json_with_huge_numbers
 from casparian_flow.sdk.lines import MAX_RAW
 
 
@@ -43,16 +43,15 @@ class RowMaker:
         for at, text in enumerate(texts):
             try:
                 line = text.decode()
-                value = orjson.loads(text)
+                orjson.loads(text)
             except UnicodeDecodeError:
                 rejected.append((at, "cf.json.encoding", "the value cannot be decoded"))
                 continue
             except orjson.JSONDecodeError as exc:
-                value = _with_huge_numbers(line)
-                if value is None:
+                if not is_json_with_huge_numbers(line):
                     rejected.append((at, "cf.json.syntax", f"not JSON: {exc}"))
                     continue
-            objects.append(line if type(value) is dict else f'{{"value":{line}}}')
+            objects.append(line if line.startswith("{") else f'{{"value":{line}}}')
             index.append(at)
         places = np.array(index, np.int64)
         accepted = np.zeros(len(places), np.bool_)
@@ -97,17 +96,3 @@ class RowMaker:
             raw=raw[:MAX_RAW],
             source_row=int(number),
         )
-
-
-def _with_huge_numbers(text: str) -> Any:
-    """The value of a text that is JSON but for numbers too large for a float; None if it is not."""
-    try:
-        value = json.loads(text, parse_int=len, parse_float=len, parse_constant=_refuse)
-        json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no text: UnicodeEncodeError
-    except (ValueError, RecursionError):
-        return None
-    return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)

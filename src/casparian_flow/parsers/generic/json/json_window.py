@@ -1,4 +1,4 @@
-"""The part of a JSON file that is in memory: UTF-8 bytes, their places in the file and their structure."""
+"""The part of a JSON file that is in memory: UTF-8 bytes and their places in the file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ from casparian_flow.sdk.encodings import Encoding
 BLOCK_BYTES = 1 << 22
 MAX_VALUE = 1 << 24
 SPACE = b" \t\r\n"
-
-_QUOTE, _OPEN, _CLOSE, _OTHER = 1, 2, 3, 4
-_KINDS = np.zeros(256, np.uint8)
-for _chars, _kind in ((b'"', _QUOTE), (b"{[", _OPEN), (b"}]", _CLOSE), (b",:", _OTHER)):
-    _KINDS[list(_chars)] = _kind
 
 
 class Window:
@@ -72,24 +67,3 @@ class Window:
     def first_text(self, offset: int = 0) -> int:
         """The offset of the first byte from there on that is no white space."""
         return len(self.data) - len(self.data[offset:].lstrip(SPACE))
-
-
-def structure(data: bytes) -> tuple[Any, Any, Any]:
-    """Offsets of the brackets, commas and colons outside of strings, their characters, and the depth behind each."""
-    chars = np.frombuffer(data, np.uint8)
-    at = np.flatnonzero(_KINDS[chars])
-    kinds = _KINDS[chars[at]]
-    is_quote = kinds == _QUOTE
-    if b"\\" in data:
-        is_quote &= ~np.isin(at, _escaped(np.flatnonzero(chars == ord("\\"))), assume_unique=True)
-    is_outside = (np.cumsum(is_quote) & 1 == 0) & (kinds != _QUOTE)
-    at, kinds = at[is_outside], kinds[is_outside]
-    depth = np.cumsum((kinds == _OPEN).astype(np.int64) - (kinds == _CLOSE))
-    return at, chars[at], depth
-
-
-def _escaped(backslashes: Any) -> Any:
-    """Offsets of the characters that an odd run of backslashes escapes."""
-    first = np.flatnonzero(np.concatenate(([True], np.diff(backslashes) != 1)))
-    length = np.diff(np.append(first, len(backslashes)))
-    return (backslashes[first] + length)[length % 2 == 1]
