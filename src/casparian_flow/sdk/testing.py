@@ -172,8 +172,6 @@ def _plain_column(column: Any) -> Any:
 
 
 def _as_json(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.hex()
     return value if isinstance(value, (str, int, float, bool, list, dict)) else str(value)
 
 
