@@ -84,22 +84,30 @@ class JsonColumns:
     def _rename_repeated(self, pairs: _Pairs, codes: Int64s, columns: dict[str, int], is_refused: Bools) -> None:
         order = np.argsort(codes, kind="stable")
         again = (codes[order][1:] == codes[order][:-1]) & (pairs.line[order][1:] == pairs.line[order][:-1])
-        for line in np.unique(pairs.line[order][1:][again]).tolist():
-            names = list(columns)
-            taken = {names[code] for code in codes[pairs.line == line].tolist() if code >= 0}
-            seen: set[str] = set()
-            for pair in np.flatnonzero(pairs.line == line).tolist():
+        names = list(columns)
+        lines = np.unique(pairs.line[order][1:][again])
+        bounds = np.searchsorted(pairs.line, [lines, lines + 1]).T.tolist()
+        for line, (first, last) in zip(lines.tolist(), bounds, strict=True):
+            taken = {names[code] for code in codes[first:last].tolist() if code >= 0}
+            seen: dict[str, int] = {}
+            for pair in range(first, last):
                 if codes[pair] < 0:
                     continue
                 name = key = names[codes[pair]]
-                suffix = 2
-                while name in seen or (name != key and name in taken):
-                    name, suffix = f"{key}_{suffix}", suffix + 1
-                seen.add(name)
+                if key in seen:
+                    suffix = seen[key] + 1
+                    while (name := f"{key}_{suffix}") in taken:
+                        suffix += 1
+                    seen[key] = suffix
+                    taken.add(name)
+                else:
+                    seen[key] = 1
                 if not self._declare(name, key):
                     is_refused[line] = True
                     break
                 codes[pair] = columns.setdefault(name, len(columns))
+                if len(columns) > len(names):
+                    names.append(name)
 
     def _batch(self, columns: list[str], codes: Int64s, pairs: _Pairs, chosen: Bools, lines: Int64s) -> Any:
         row_of = np.full(pairs.count, -1, np.int64)

@@ -39,6 +39,8 @@ def _read(block: LineBlock, columns: JsonColumns) -> Iterator[Rows | Rejected]:
         if is_broken:
             rejected.append(_undecodable(block, at))
             continue
+        if not line:
+            continue
         try:
             orjson.loads(line)
         except orjson.JSONDecodeError as exc:
