@@ -143,7 +143,7 @@ def _is_row(line: Line, layout: Layout) -> tuple[str, str] | None:
     """Why a line above the first row is a bad row, not a title: there is no header that it could precede."""
     if line.fields is None:
         return "cf.csv.quote", "a quote that does not close at the end of a field"
-    if len(line.fields) < 2 or (layout.header and line.start < layout.header[0].start):
+    if sum(map(bool, line.fields)) < 2 or (layout.header and line.start < layout.header[0].start):
         return None
     return "cf.csv.arity", f"{len(line.fields)} fields where the table has {layout.arity}"
 

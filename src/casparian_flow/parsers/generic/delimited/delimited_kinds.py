@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 EMPTY, TEXT = "empty", "text"
 
@@ -29,6 +30,7 @@ _KINDS = re.compile(
 _MISSING = frozenset(b"na n/a nan null none nil - -- ? . \\n #n/a missing unknown".split())
 
 
+@lru_cache(maxsize=1 << 14)
 def kind_of(cell: bytes | None) -> str:
     """The kind of one cell."""
     if not cell or cell.isspace():

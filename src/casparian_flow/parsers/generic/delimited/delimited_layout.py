@@ -73,7 +73,7 @@ def lay_out(
     sample: bytes, eof: bool, dialect: Dialect, arity: int, header: int | None = None, skip: int | None = None
 ) -> Layout:
     """The first table of the sample; `header` rows and `skip` lines above it are taken as given."""
-    grammar = Grammar(dialect)
+    grammar = Grammar.of(dialect)
     lines = lines_of(grammar, sample, eof, arity)
     offset = 0 if skip is None else _after_lines(grammar, sample, eof, skip)
     rows = [line for line in lines if line.arity == arity and line.start >= offset]
@@ -155,7 +155,7 @@ def _header_above(
     if len(cells) == 1:
         text = sample[line.start : line.end].rstrip(b"\r\n")
         for delimiter in (",", ";", "\t", "|", ":", " "):
-            other = Grammar(Dialect(delimiter, dialect.quote, dialect.escape)).read(text, 0, True).fields
+            other = Grammar.of(Dialect(delimiter, dialect.quote, dialect.escape)).read(text, 0, True).fields
             if other is not None and len(other) == arity and _names_rows(other, data):
                 return _Above(line, other, f"the header is separated by {delimiter!r}")
     return None

@@ -44,7 +44,7 @@ class TableReader:
         self._output = output
         self._ledger = ledger
         self._fixed = fixed
-        self._grammar = Grammar(layout.dialect, resync)
+        self._grammar = Grammar.of(layout.dialect, resync)
         self._blocks = BlockReader(layout)
         self._vectorised = vectorised and self._blocks.works
         self._gathered = Gatherer(output, layout)
@@ -66,8 +66,8 @@ class TableReader:
             if self._vectorised and exact <= 0:
                 stop = min(len(stream.buf), stream.pos + size)
                 block = self._blocks.read(stream.buf, stream.pos, stop, stream.eof)
-                if block is None and size > LEAST_BLOCK:
-                    size >>= 3
+                if block is None and stop - stream.pos > LEAST_BLOCK:
+                    size = (stop - stream.pos) >> 3
                     continue
                 if block is not None:
                     self._take(block)

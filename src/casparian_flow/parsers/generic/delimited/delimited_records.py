@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from delimited_dialect import Dialect
 
@@ -28,6 +29,12 @@ class Record:
 
 class Grammar:
     """Reads records of one dialect out of UTF-8 bytes."""
+
+    @classmethod
+    @lru_cache(maxsize=256)
+    def of(cls, dialect: Dialect, resync: bool = True) -> Grammar:
+        """The grammar of a dialect, compiled once."""
+        return cls(dialect, resync)
 
     def __init__(self, dialect: Dialect, resync: bool = True) -> None:
         self.dialect = dialect

@@ -19,7 +19,7 @@ _SURE = 0.75
 
 def first_table(sample: bytes, eof: bool, whole: Sniffed, fixed: Fixed) -> Sniffed:
     """The dialect of the topmost table, where `whole` is what the sample as a whole looks like."""
-    lines = lines_of(Grammar(whole.dialect), sample, eof, whole.arity, _LINES)
+    lines = lines_of(Grammar.of(whole.dialect), sample, eof, whole.arity, _LINES)
     paragraphs = list(_paragraphs(lines))
     if len(paragraphs) > 1:
         for paragraph in paragraphs[:8]:
@@ -44,7 +44,7 @@ def next_table(sample: bytes, eof: bool, layout: Layout, gap: bool, fixed: Fixed
     `gap` says that a blank line came before. Without one, several records in a row must differ.
     """
     current = Sniffed(layout.dialect, layout.width, 1.0, None, 1.0, None)
-    lines = [line for line in lines_of(Grammar(layout.dialect), sample, eof, layout.width, 8) if not line.blank]
+    lines = [line for line in lines_of(Grammar.of(layout.dialect), sample, eof, layout.width, 8) if not line.blank]
     if not lines:
         return None
     fits = [line.arity == layout.width for line in lines]
@@ -54,7 +54,7 @@ def next_table(sample: bytes, eof: bool, layout: Layout, gap: bool, fixed: Fixed
         return current if again else None
     if not gap and (any(fits[:4]) or len(lines) < 4):
         return None
-    lines = lines_of(Grammar(layout.dialect), sample, eof, layout.width, _LINES)
+    lines = lines_of(Grammar.of(layout.dialect), sample, eof, layout.width, _LINES)
     for paragraph in list(_paragraphs(lines))[:3]:
         found = _table_in(sample[paragraph[0].start : paragraph[-1].end], fixed, current)
         if found is not None:
@@ -76,11 +76,11 @@ def _table_in(text: bytes, fixed: Fixed, other_than: Sniffed) -> Sniffed | None:
     sniffed = sniff(text, True, fixed)
     if sniffed.arity < 2:
         return None
-    lines = lines_of(Grammar(sniffed.dialect), text, True, sniffed.arity)
+    lines = lines_of(Grammar.of(sniffed.dialect), text, True, sniffed.arity)
     while lines and lines[0].arity <= 1:
         lines = lines[1:]
     rows = [line for line in lines if line.arity == sniffed.arity]
-    if len(rows) < 2 or len(rows) < 0.8 * len(lines):
+    if len(rows) < (4 if sniffed.arity == 2 else 2) or len(rows) < 0.8 * len(lines):
         return None
     same = sniffed.dialect.delimiter == other_than.dialect.delimiter and sniffed.arity == other_than.arity
     if _header_is_sure(rows):
