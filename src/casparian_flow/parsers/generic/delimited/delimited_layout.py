@@ -90,7 +90,7 @@ def lay_out(
         head, names, note = rows[:found], [row.fields or () for row in rows[:found]], ""
         trailing = trailing and found > 0 and len(rows) > found and not any(row[-1] for row in names)
         rows = rows[found:]
-    start = head[-1].end if head else rows[0].start if rows else len(sample)
+    start = head[-1].end if head else rows[0].start if rows else 0
     columns = arity - trailing
     data = [(row.fields or ())[:columns] for row in rows[:100]]
     return Layout(
