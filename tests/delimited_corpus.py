@@ -158,6 +158,12 @@ def headers() -> Iterator[Polluted]:
     years = [[c, str(i), str(i * 2), str(i * 3)] for i, c in enumerate(["DE", "FR", "IT", "US", "UK"] * 3)]
     names = ["Country", "2018", "2019", "2020"]
     yield Polluted("years as names", write([names, *years]).encode(), main(years, names))
+    frame = [[str(i), f"name {i % 9}", "Rome"] for i in range(20)]
+    yield Polluted("an index without a name", write([["", "who", "city"], *frame]).encode(), main(frame, ["column_1", "who", "city"]))
+    quarters = [[f"n{i}", str(i), str(i * 2), str(i * 3), str(i * 4)] for i in range(20)]
+    merged = [["", "2019", "", "2020", ""], ["Name", "Q1", "Q2", "Q1", "Q2"]]
+    names = ["Name", "2019 Q1", "Q2", "2020 Q1", "Q2_2"]
+    yield Polluted("names below merged cells", write([*merged, *quarters]).encode(), main(quarters, names))
     numbers = [[str(i), str(i * i), str(i + 5)] for i in range(30)]
     yield Polluted("only numbers", write(numbers).encode(), main(numbers, None))
     cars = [[str(i), str(i * 2), str(i + 3), str(i % 5)] for i in range(1, 30)]
@@ -279,7 +285,12 @@ def several_tables() -> Iterator[Polluted]:
     text = small + "\n" + BASE + "\n" + write([["a", "b"], *pairs])
     yield Polluted("three tables", text.encode(), {"": small_table, "t2": big_table, "t3": (["a", "b"], pairs)})
     yield Polluted("one table with its header twice", (BASE + BASE).encode(), main(ROWS + ROWS))
-    yield Polluted("the same table again after a gap", (BASE + "\n" + BASE).encode(), {"": big_table, "t2": big_table})
+    yield Polluted("one table with its header again after a gap", (BASE + "\n" + BASE).encode(), main(ROWS + ROWS))
+    yield Polluted("two dialects, no gap", (semicolons + BASE).encode(), {"": small_table, "t2": big_table})
+    yield Polluted("two dialects, no gap, big first", (BASE + semicolons).encode(), both)
+    grown = [",".join([*row, "new"]) for row in ROWS]
+    yield Polluted("a column more from the middle on", join([*LINES, *grown]), main(), 60)
+    yield Polluted("a run of long rows", join([*LINES[:30], *grown[:9], *LINES[30:]]), main(), 9)
 
 
 def cells() -> Iterator[Polluted]:

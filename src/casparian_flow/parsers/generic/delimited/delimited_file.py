@@ -18,6 +18,8 @@ from delimited_tables import first_table
 
 HEAD = 256 << 10
 FEW_LINES = 20
+MOST_TITLES = 8
+SHOWN_TITLES = 20
 
 
 def read_file(
@@ -123,27 +125,31 @@ class DelimitedFile:
         base = stream.pos
         for line in layout.header:
             ledger.mark("header", stream.origin(base + line.start), stream.origin(base + line.end))
+        head = layout.header[0].start if layout.header else 0
+        wide = [line for line in layout.skipped if line.start < head and sum(map(bool, line.fields or ())) > 1]
+        titles = 0
         for line in layout.skipped:
             start, end = stream.origin(base + line.start), stream.origin(base + line.end)
             if line.blank:
                 ledger.mark("blank", start, end)
-                continue
-            fault = _is_row(line, layout)
-            ledger.mark("rejected" if fault else "preamble", start, end)
-            if fault:
-                raw = stream.raw(start, min(end, start + RAW))
-                yield Rejected(output, *fault, start, end, raw=raw)
+            elif (fault := _fault(line, layout, len(wide) <= MOST_TITLES)) is not None:
+                ledger.mark("rejected", start, end)
+                yield Rejected(output, *fault, start, end, raw=stream.raw(start, min(end, start + RAW)))
             else:
-                text = stream.buf[base + line.start : base + line.end].decode("utf-8", "replace")
-                yield Verdict("preamble", text.rstrip("\r\n")[:500])
+                ledger.mark("preamble", start, end)
+                titles += 1
+                if titles <= SHOWN_TITLES:
+                    text = stream.buf[base + line.start : base + line.end].decode("utf-8", "replace")
+                    yield Verdict("preamble", text.rstrip("\r\n")[:500])
         stream.pos = base + layout.start
 
 
-def _is_row(line: Line, layout: Layout) -> tuple[str, str] | None:
-    """Why a line above the first row is a bad row, not a title: there is no header that it could precede."""
+def _fault(line: Line, layout: Layout, may_be_titles: bool) -> tuple[str, str] | None:
+    """Why a line above the first row is a bad row; None if it is a title, which needs a header to stand above."""
     if line.fields is None:
         return "cf.csv.quote", "a quote that does not close at the end of a field"
-    if sum(map(bool, line.fields)) < 2 or (layout.header and line.start < layout.header[0].start):
+    is_above = may_be_titles and bool(layout.header) and line.start < layout.header[0].start
+    if is_above or sum(map(bool, line.fields)) < 2 or (line.fields[0] or b"").startswith(b"#"):
         return None
     return "cf.csv.arity", f"{len(line.fields)} fields where the table has {layout.arity}"
 

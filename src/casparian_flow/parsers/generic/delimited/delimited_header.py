@@ -32,12 +32,17 @@ def find_header(records: Sequence[Fields]) -> Header:
     if not below:
         return Header(1, 0.6) if _is_plain_header(first) else Header(0, 0.7)
     kinds = [column_kind([row[i] for row in below]) for i in range(min(len(first), _COLUMNS))]
-    score = sum(_column_score(first[i], kinds[i], [row[i] for row in below]) for i in range(len(kinds)))
+    unnamed = 1 if not first[0] and kinds[0] == "number" and len(first) > 1 else 0  # an index has no name
+    score = sum(_column_score(first[i], kinds[i], [row[i] for row in below]) for i in range(unnamed, len(kinds)))
     if _is_sequence(first, kinds):
         score += len(kinds)
     if _has_repeats(first):
         score -= 1.0
-    score += 0.6 if _is_plain_header(first) else -0.3
+    score += 0.6 if _is_plain_header(first[unnamed:]) else -0.3
+    if score <= 0 and _is_group_row(first):
+        below_it = find_header(records[1:])
+        if below_it.rows and below_it.confidence > 0.6:
+            return Header(1 + below_it.rows, below_it.confidence)
     if score <= 0:
         return Header(0, _sureness(score))
     return Header(1 + _more_rows(records, kinds), _sureness(score))
@@ -59,8 +64,8 @@ def _column_score(top: bytes | None, kind: str, below: list[bytes | None]) -> fl
         return -0.4 if kind != TEXT else -0.2
     own = kind_of(top)
     if kind != TEXT:
-        if own == TEXT:
-            return 1.0
+        if own in (TEXT, "code") and own != kind:
+            return 1.0 if own == TEXT else 0.7
         return -1.0 if own == kind else 0.0
     if top in below:
         return -0.6
@@ -87,6 +92,12 @@ def _is_name(cell: bytes | None) -> bool:
     return kind_of(cell) in (TEXT, "code")
 
 
+def _is_group_row(fields: Fields) -> bool:
+    """Names with gaps between them, as merged cells leave them above the names of the columns."""
+    filled = [i for i, cell in enumerate(fields) if cell]
+    return 0 < len(filled) < len(fields) and filled != list(range(len(filled)))
+
+
 def _has_repeats(fields: Fields) -> bool:
     filled = [cell for cell in fields if cell]
     return len(set(filled)) < 0.7 * len(filled)
@@ -99,7 +110,8 @@ def _is_sequence(fields: Fields, kinds: Sequence[str]) -> bool:
         return False
     values = [int(cell) for cell in numbers if len(cell) < 9]
     steps = {b - a for a, b in zip(values, values[1:], strict=False)}
-    return steps == {1} and len(values) == len(numbers) and kinds[0] == TEXT
+    years = all(1800 <= value <= 2100 for value in values) and min(steps, default=0) > 0
+    return (steps == {1} or years) and len(values) == len(numbers) and kinds[0] == TEXT
 
 
 def _more_rows(records: Sequence[Fields], kinds: Sequence[str]) -> int:

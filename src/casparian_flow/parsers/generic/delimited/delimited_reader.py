@@ -110,7 +110,7 @@ class TableReader:
     def _judge(self, fields: list[bytes | None], text: bytes, next_pos: int) -> Iterator[Item]:
         stream, width = self._stream, self._layout.width
         start = stream.origin(stream.pos)
-        if len(fields) == 1 and (not text.strip(b"\r\n") or (width > 1 and not text.strip())):
+        if len(fields) == 1 and (not text.strip(b"\r\n\x1a") or (width > 1 and not text.strip())):
             stream.pos = next_pos
             self._ledger.mark("blank", start, stream.origin(next_pos))
             self._gap = True
@@ -118,7 +118,7 @@ class TableReader:
         uneven = len(fields) != width and not (self._layout.trailing and len(fields) == width - 1)
         if (self._gap or uneven) and self._another_begins():
             return
-        self._gap = False
+        was_gap, self._gap = self._gap, False
         stream.pos = next_pos
         end = stream.origin(next_pos)
         if uneven and text.startswith(b"#") and _is_text(text):
@@ -126,7 +126,7 @@ class TableReader:
             self._comments += 1
             if self._comments <= COMMENTS:
                 yield Verdict("comment", text.decode().rstrip("\r\n")[:500])
-        elif self._has_typed_header and fields == self._header[0]:
+        elif self._is_header_again(fields, was_gap):
             self._ledger.mark("header", start, end)
             yield Verdict("header", f"again at byte {start}")
         elif (fault := self._fault(fields, text, uneven)) is not None:
@@ -137,6 +137,10 @@ class TableReader:
             if len(fields) < width:
                 fields = [*fields, None]
             self._gathered.add_row(fields, self._row, start, end)
+
+    def _is_header_again(self, fields: list[bytes | None], after_gap: bool) -> bool:
+        """The header of the table, repeated: after a blank line, or where no row could read like it."""
+        return (self._has_typed_header or after_gap) and bool(self._header) and fields == self._header[0]
 
     def _another_begins(self) -> bool:
         """Whether another table begins here; asked less often the more often it was in vain."""

@@ -160,6 +160,8 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     if dialect.delimiter is not None and arity < 2:
         return Guess(dialect, 0.0, 1)
     share = most / len(records)
+    if dialect.delimiter is not None:
+        share = max(share, 0.9 * _steadiness(records))
     width = 0.375 if dialect.delimiter is None else 1 - 1 / (arity + 0.6)
     rows = [fields for fields in records if fields is not None and len(fields) == arity]
     cells = [cell for row in rows[:: 1 + len(rows) * arity // _CELLS] for cell in row[:_CELLS]][: 2 * _CELLS]
@@ -173,6 +175,12 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     if arity > 2 and _empty_columns(rows) > 0.4:
         score *= 0.6
     return Guess(dialect, score, arity, share)
+
+
+def _steadiness(records: list[list[bytes | None] | None]) -> float:
+    """The share of records as wide as the one before, which stays high where one table follows another."""
+    widths = [0 if fields is None else len(fields) for fields in records]
+    return sum(a == b > 1 for a, b in zip(widths, widths[1:], strict=False)) / len(widths)
 
 
 def _empty_columns(rows: list[list[bytes | None]]) -> float:
