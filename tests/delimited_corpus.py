@@ -159,7 +159,11 @@ def headers() -> Iterator[Polluted]:
     names = ["Country", "2018", "2019", "2020"]
     yield Polluted("years as names", write([names, *years]).encode(), main(years, names))
     frame = [[str(i), f"name {i % 9}", "Rome"] for i in range(20)]
-    yield Polluted("an index without a name", write([["", "who", "city"], *frame]).encode(), main(frame, ["column_1", "who", "city"]))
+    yield Polluted(
+        "an index without a name",
+        write([["", "who", "city"], *frame]).encode(),
+        main(frame, ["column_1", "who", "city"]),
+    )
     quarters = [[f"n{i}", str(i), str(i * 2), str(i * 3), str(i * 4)] for i in range(20)]
     merged = [["", "2019", "", "2020", ""], ["Name", "Q1", "Q2", "Q1", "Q2"]]
     names = ["Name", "2019 Q1", "Q2", "2020 Q1", "Q2_2"]
@@ -240,7 +244,9 @@ def records() -> Iterator[Polluted]:
     pairs = [[str(i), f"é{i}"] for i in range(30)]
     text = write([["a", "é"], *pairs])
     rest = [pair for pair in pairs if pair[0] != "7"]
-    yield Polluted("a byte that is not UTF-8", text.encode().replace("é7\n".encode(), b"\xe97\n"), main(rest, ["a", "é"]), 1)
+    yield Polluted(
+        "a byte that is not UTF-8", text.encode().replace("é7\n".encode(), b"\xe97\n"), main(rest, ["a", "é"]), 1
+    )
     yield Polluted("a NUL byte", text.encode().replace("é7\n".encode(), b"\x00\n"), main(rest, ["a", "é"]), 1)
 
 
@@ -266,7 +272,9 @@ def several_tables() -> Iterator[Polluted]:
     both = {"": big_table, "t2": small_table}
     for name, gap in {"a gap": "\n", "two blank lines": "\n\n", "no gap": ""}.items():
         yield Polluted(f"two tables, {name}", (BASE + gap + small).encode(), both)
-        yield Polluted(f"two tables, small first, {name}", (small + gap + BASE).encode(), {"": small_table, "t2": big_table})
+        yield Polluted(
+            f"two tables, small first, {name}", (small + gap + BASE).encode(), {"": small_table, "t2": big_table}
+        )
         if gap:
             text = BASE + gap + write([turned[0], *turned[1]])
             yield Polluted(f"two tables of one width, {name}", text.encode(), {"": big_table, "t2": turned})
@@ -305,7 +313,9 @@ def cells() -> Iterator[Polluted]:
     yield table("JSON", ["id", "j", "t"], [[str(i), f'{{"a": 1, "b": [1, "x"], "n": "{i}"}}', "t"] for i in n])
     raw = [f'{i}\t{{"a": 1, "b": [1, 2]}}\tt{i}' for i in n]
     yield Polluted("JSON between tabs", join(["id\tj\tt", *raw]), main([r.split("\t") for r in raw], ["id", "j", "t"]))
-    yield table("line ends in cells", ["id", "text", "e"], [[str(i), f"one\ntwo, with comma\n\nline {i}", "e"] for i in n])
+    yield table(
+        "line ends in cells", ["id", "text", "e"], [[str(i), f"one\ntwo, with comma\n\nline {i}", "e"] for i in n]
+    )
     yield table("tables in cells", ["id", "blob", "z"], [[str(i), "a,b,c\n1,2,3\n4,5,6\n", "e"] for i in n])
     yield table("verses in cells", ["id", "t"], [[str(i), "roses, red\nviolets, blue\nx, y\nz, w\na, b\n"] for i in n])
     yield table("markup in cells", ["id", "html"], [[str(i), f'<a href="x{i}">t, {i}</a>\n<br>'] for i in n])
@@ -326,7 +336,9 @@ def cells() -> Iterator[Polluted]:
     yield table("apostrophes", ["n", "t"], [[f"'tis {i}", f"dogs' {i}, x"] for i in n])
     yield table("times and colons", ["time", "msg"], [[f"12:{i:02d}:33", f"user: a{i} did b: c"] for i in n])
     tabbed = [f"n{i}\thello, world, {i}" for i in n]
-    yield Polluted("tabs and commas", join(["name\tnote", *tabbed]), main([r.split("\t") for r in tabbed], ["name", "note"]))
+    yield Polluted(
+        "tabs and commas", join(["name\tnote", *tabbed]), main([r.split("\t") for r in tabbed], ["name", "note"])
+    )
     log = [[f"2024-01-01 00:00:{i:02d}", "INFO", f'user "x{i}" did, well; a thing'] for i in n]
     yield table("log messages", ["ts", "level", "msg"], log)
     yield Polluted("quoted empty cells", b'a,b\n"",1\n"",2\n', main([["", "1"], ["", "2"]], ["a", "b"]))

@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.csv as pc
-
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT
 from delimited_layout import Layout
-from delimited_records import RESYNC_LINES, RESYNC_LINES_PAIRS
+from delimited_records import resync_lines
 
 LF, CR = 10, 13
 _ABSENT = "\x1f"
@@ -138,8 +137,7 @@ class BlockReader:
 
     def _has_long_fields(self, line_ends: np.ndarray, record_ends: np.ndarray) -> bool:
         lines = np.diff(np.searchsorted(line_ends, record_ends), prepend=-1)
-        limit = RESYNC_LINES if self._layout.width > 2 else RESYNC_LINES_PAIRS
-        return bool(lines.max() > limit)
+        return bool(lines.max() > resync_lines(self._layout.width))
 
     def _has_blank(self, codes: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> bool:
         short = starts[ends - starts < 2]

@@ -18,17 +18,16 @@ def resync(stream: Stream, grammar: Grammar, width: int) -> None:
             return
 
 
-def skip_oversize(stream: Stream, grammar: Grammar, width: int) -> None:
-    """Move the stream past a record too long to hold: to the end of its line, then to the next record."""
+def skip_line(stream: Stream, grammar: Grammar) -> None:
+    """Move the stream to the end of a line that is too long to hold."""
     while True:
         found = grammar.line_end.search(stream.buf, stream.pos)
         if found is not None and (stream.eof or found.end() < len(stream.buf)):
             stream.pos = found.end()
-            break
+            return
         stream.pos = len(stream.buf)
         if not stream.fill(BLOCK):
-            break
-    resync(stream, grammar, width)
+            return
 
 
 def _scan(stream: Stream, grammar: Grammar, width: int) -> tuple[bool, int]:

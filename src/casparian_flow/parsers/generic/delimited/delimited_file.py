@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from casparian_flow.sdk import PermanentError, Rejected, Verdict
 from delimited_encoding import UnknownEncoding, detect_encoding
 from delimited_layout import Layout, Line, lay_out
 from delimited_ledger import Ledger
 from delimited_options import Options
-from delimited_reader import BLOCK, RAW, Item, TableReader
+from delimited_reader import RAW, Item, TableReader
 from delimited_sniff import SAMPLE, Sniffed, sniff
 from delimited_stream import MAX_RECORD, Stream
 from delimited_tables import first_table
+
+from casparian_flow.sdk import PermanentError, Rejected, Verdict
 
 HEAD = 256 << 10
 FEW_LINES = 20
@@ -66,7 +67,7 @@ class DelimitedFile:
                 output,
                 self._ledger,
                 self._options.fixed,
-                resync=self._options.resync,
+                may_resync=self._options.resync,
                 vectorised=self._vectorised,
             )
             yield from reader.read()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from delimited_kinds import EMPTY, TEXT, column_kind, is_missing, kind_of
 
@@ -109,7 +110,7 @@ def _is_sequence(fields: Fields, kinds: Sequence[str]) -> bool:
     if len(numbers) < 2 or len(numbers) >= len(fields) or not fields[0] or fields[0].isdigit():
         return False
     values = [int(cell) for cell in numbers if len(cell) < 9]
-    steps = {b - a for a, b in zip(values, values[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(values)}
     years = all(1800 <= value <= 2100 for value in values) and min(steps, default=0) > 0
     return (steps == {1} or years) and len(values) == len(numbers) and kinds[0] == TEXT
 

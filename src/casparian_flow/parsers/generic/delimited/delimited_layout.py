@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-
 from delimited_dialect import Dialect
 from delimited_header import Fields, find_header
 from delimited_kinds import column_kind

@@ -8,11 +8,13 @@ from functools import lru_cache
 
 from delimited_dialect import Dialect
 
-RESYNC_LINES = 4
-"""So many lines after an open quote that are records of their own prove that the quote is stray."""
 
-RESYNC_LINES_PAIRS = 12
-"""The same for two columns, where prose can look like records by chance."""
+def resync_lines(arity: int) -> int:
+    """So many lines after an open quote that are records of their own prove that the quote is stray.
+
+    With two columns it takes more, because prose can look like records by chance.
+    """
+    return 4 if arity > 2 else 12
 
 
 class NeedMore(Exception):
@@ -158,18 +160,16 @@ class Grammar:
 
     def _is_stray(self, buf: bytes, at: int, close: int, eof: bool, arity: int) -> bool:
         """Whether the lines inside a field that closes well are records of their own."""
-        _, start = self.line(buf, at, eof)
-        wanted = RESYNC_LINES if arity > 2 else RESYNC_LINES_PAIRS
         inside = self.line_end.findall(buf, at, close)
-        return len(inside) > wanted and self._stray_run(buf, at, eof, arity) and start < close
+        return len(inside) > resync_lines(arity) and self._stray_run(buf, at, eof, arity)
 
     def _stray_run(self, buf: bytes, at: int, eof: bool, arity: int) -> bool:
+        """Whether enough lines after the one at `at` are records."""
         if not self._resync or arity < 2:
             return False
-        wanted = RESYNC_LINES if arity > 2 else RESYNC_LINES_PAIRS
         try:
             _, start = self.line(buf, at, eof)
-            return self.lines_fit(buf, start, eof, arity, wanted)
+            return self.lines_fit(buf, start, eof, arity, resync_lines(arity))
         except NeedMore:
             return False
 

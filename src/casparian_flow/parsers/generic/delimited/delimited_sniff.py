@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
+from itertools import islice, pairwise
 
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT, kind_of
-from delimited_records import Grammar, NeedMore
+from delimited_records import Grammar, NeedMore, Record
 
 Fixed = Mapping[str, str | bool | None]
 """The parts of a dialect that options fix: `delimiter quote escape lone_cr`."""
@@ -20,7 +20,18 @@ SAMPLE_RECORDS = 300
 _CELLS = 1000
 _RARE = ":/_=*#!"
 
-_PRIORS = {",": 1.0, ";": 1.0, "\t": 1.1, "|": 1.05, "\x01": 1.0, "\x1f": 1.0, "~": 0.9, "^": 0.9, "\xa7": 0.9, "!": 0.7}
+_PRIORS = {
+    ",": 1.0,
+    ";": 1.0,
+    "\t": 1.1,
+    "|": 1.05,
+    "\x01": 1.0,
+    "\x1f": 1.0,
+    "~": 0.9,
+    "^": 0.9,
+    "\xa7": 0.9,
+    "!": 0.7,
+}
 _PRIORS |= {":": 0.65, "#": 0.7, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.6}
 _SPACED = (", ", "; ", " | ", " ; ", " , ", "| ", ": ")
 _RUN = re.compile(r"""[^\w\s"'.\-+()\[\]{}/\\]{2,4}|\t{2,4}""")
@@ -132,27 +143,29 @@ def _leads(text: str, delimiter: str | None, quote: str | None) -> bool:
     return bool(delimiter and quote and re.search(f"{re.escape(delimiter)}[ \t]+{re.escape(quote)}", text))
 
 
-def records_of(grammar: Grammar, sample: bytes, eof: bool, limit: int = SAMPLE_RECORDS) -> list[list[bytes | None] | None]:
+def records_of(
+    grammar: Grammar, sample: bytes, eof: bool, limit: int = SAMPLE_RECORDS
+) -> list[list[bytes | None] | None]:
     """The fields of the sample's records, None for a damaged line; blank lines are left out."""
     records: list[list[bytes | None] | None] = []
     pos = 0
-    try:
-        while pos < len(sample) and len(records) < limit:
+    while pos < len(sample) and len(records) < limit:
+        try:
             record = grammar.read(sample, pos, eof)
-            fields = record.fields
-            if fields is None or len(fields) > 1 or fields[0]:
-                records.append(fields)
-            pos = record.end
-    except NeedMore:
-        if not records:
-            records.append(None)
-    return records
+        except NeedMore:
+            found = grammar.line_end.search(sample, pos)
+            if found is None or (len(records) > 10 and pos > len(sample) // 2):
+                break  # the last record goes on after the sample
+            record = Record(found.end(), None)
+        fields = record.fields
+        if fields is None or len(fields) > 1 or fields[0]:
+            records.append(fields)
+        pos = record.end
+    return records or [None]
 
 
 def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     records = records_of(Grammar.of(dialect), sample, eof)
-    if not records:
-        return Guess(dialect, 0.0, 1)
     counts = Counter(len(fields) for fields in records if fields is not None)
     if not counts:
         return Guess(dialect, 0.0, 1)
@@ -180,7 +193,7 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
 def _steadiness(records: list[list[bytes | None] | None]) -> float:
     """The share of records as wide as the one before, which stays high where one table follows another."""
     widths = [0 if fields is None else len(fields) for fields in records]
-    return sum(a == b > 1 for a, b in zip(widths, widths[1:], strict=False)) / len(widths)
+    return sum(a == b > 1 for a, b in pairwise(widths)) / len(widths)
 
 
 def _empty_columns(rows: list[list[bytes | None]]) -> float:
