@@ -18,6 +18,7 @@ Fixed = Mapping[str, str | bool | None]
 SAMPLE = 64 << 10
 SAMPLE_RECORDS = 300
 _CELLS = 1000
+_FEW_STRAYS = 3
 _RARE = ":/_=*#!"
 
 _PRIORS = {
@@ -45,6 +46,7 @@ class Guess:
     score: float
     arity: int
     share: float = 0.0
+    damaged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +67,23 @@ def sniff(sample: bytes, eof: bool, fixed: Fixed) -> Sniffed:
     rated = [_rate(dialect, sample, eof) for dialect in _candidates(text, fixed)]
     guesses = sorted((guess for guess in rated if _is_eligible(guess, rated)), key=lambda guess: -guess.score)
     best = guesses[0]
-    other = next((g for g in guesses if g.dialect.delimiter != guesses[0].dialect.delimiter), None)
-    other_quote = next(
-        (
-            g
-            for g in guesses
-            if g.dialect.delimiter == guesses[0].dialect.delimiter and g.dialect.quote != best.dialect.quote
-        ),
-        None,
-    )
+    other = next((g for g in guesses if g.dialect.delimiter != best.dialect.delimiter), None)
+    same = [g for g in rated if g.dialect.delimiter == best.dialect.delimiter and g.dialect.quote != best.dialect.quote]
+    other_quote = max(same, key=lambda guess: guess.score, default=None)
     return Sniffed(
         best.dialect,
         best.arity,
         _confidence(best, other),
         None if other is None else other.dialect.delimiter or "none",
-        _confidence(best, other_quote) if other_quote else (0.95 if best.dialect.quote else 0.9),
-        None if other_quote is None else other_quote.dialect.quote or "none",
+        _confidence(best, other_quote) if other_quote else 0.9,
+        (other_quote.dialect.quote if other_quote else None if best.dialect.quote else '"') or "none",
     )
 
 
 def _confidence(best: Guess, other: Guess | None) -> float:
     if other is None or best.score <= 0:
         return 1.0 if best.score > 0 else 0.5
-    return round(max(0.5, 1 - 0.5 * other.score / best.score), 3)
+    return round(max(0.5, 1 - 0.5 * (other.score / best.score) ** 4), 3)
 
 
 def _candidates(text: str, fixed: Fixed) -> list[Dialect]:
@@ -187,7 +183,7 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     score *= 0.8 if dialect.quote is None else 1.0  # a few stray quotes do not make a file without quoting
     if arity > 2 and _empty_columns(rows) > 0.4:
         score *= 0.6
-    return Guess(dialect, score, arity, share)
+    return Guess(dialect, score, arity, share, sum(fields is None for fields in records))
 
 
 def _steadiness(records: list[list[bytes | None] | None]) -> float:
@@ -203,8 +199,12 @@ def _empty_columns(rows: list[list[bytes | None]]) -> float:
 
 
 def _is_eligible(guess: Guess, rated: list[Guess]) -> bool:
-    """A delimiter with spaces counts only where the delimiter never stands without them."""
+    """A delimiter with spaces counts only where it never stands without them, no quotes only after much damage."""
     delimiter = guess.dialect.delimiter
+    if guess.dialect.quote is None:
+        quoted = [g.damaged for g in rated if g.dialect.delimiter == delimiter and g.dialect.quote == '"']
+        if quoted and min(quoted) < _FEW_STRAYS:
+            return False
     if delimiter is None or delimiter not in _SPACED:
         return True
     bare = [g for g in rated if g.dialect.delimiter == delimiter.strip() and g.dialect.quote == guess.dialect.quote]
