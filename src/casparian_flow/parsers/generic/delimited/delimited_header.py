@@ -54,7 +54,7 @@ def looks_like_header(fields: Fields, kinds: Sequence[str]) -> bool:
     typed = [i for i, kind in enumerate(kinds) if kind not in (TEXT, EMPTY) and i < len(fields)]
     if not typed or any(not field for field in fields[:1]):
         return False
-    return all(_is_name(fields[i]) for i in typed)
+    return all(_is_name(fields[i]) and kind_of(fields[i]) != kinds[i] for i in typed)
 
 
 def _column_score(top: bytes | None, kind: str, below: list[bytes | None]) -> float:
@@ -122,7 +122,7 @@ def _more_rows(records: Sequence[Fields], kinds: Sequence[str]) -> int:
         row, below = records[at], records[at + 1 : at + 1 + BELOW]
         kinds = [column_kind([other[i] for other in below]) for i in range(len(kinds))]
         typed = [i for i, kind in enumerate(kinds) if kind not in (TEXT, EMPTY)]
-        if len(typed) < 2 or not all(_is_name(row[i]) for i in typed):
+        if len(typed) < 2 or not looks_like_header(row, kinds):
             break
         more = at
     return more

@@ -46,7 +46,7 @@ class TableReader:
         self._ledger = ledger
         self._fixed = fixed
         self._grammar = Grammar.of(layout.dialect, may_resync)
-        self._blocks = BlockReader(layout)
+        self._blocks = BlockReader(layout, may_resync)
         self._vectorised = vectorised and self._blocks.works
         self._gathered = Gatherer(output, layout)
         self._header = [list(line.fields or ()) for line in layout.header[:1]]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT, kind_of
 from delimited_records import Grammar, NeedMore, Record
+
+Fields = list[bytes | None] | None
+"""The fields of a record, None for a damaged one."""
 
 Fixed = Mapping[str, str | bool | None]
 """The parts of a dialect that options fix: `delimiter quote escape lone_cr`."""
@@ -19,6 +22,7 @@ SAMPLE = 64 << 10
 SAMPLE_RECORDS = 300
 _CELLS = 1000
 _FEW_STRAYS = 3
+_MOST_TITLES = 8
 _RARE = ":/_=*#!"
 
 _PRIORS = {
@@ -65,6 +69,7 @@ def sniff(sample: bytes, eof: bool, fixed: Fixed) -> Sniffed:
     """The dialect that makes the most regular table of the sample; `fixed` parts are not questioned."""
     text = sample.decode("utf-8", "replace")
     rated = [_rate(dialect, sample, eof) for dialect in _candidates(text, fixed)]
+    rated = [_doubt_unused_quote(guess, rated, text) for guess in rated]
     guesses = sorted((guess for guess in rated if _is_eligible(guess, rated)), key=lambda guess: -guess.score)
     best = guesses[0]
     other = next((g for g in guesses if g.dialect.delimiter != best.dialect.delimiter), None)
@@ -90,7 +95,8 @@ def _candidates(text: str, fixed: Fixed) -> list[Dialect]:
     lines = [line for line in islice(re.split(r"\r\n|\n|\r", text), SAMPLE_RECORDS) if line.strip()]
     delimiters = [fixed["delimiter"]] if "delimiter" in fixed else [None, *_delimiters(lines)]
     lone_cr = [True]
-    if "\n" in text and re.search("\r(?!\n)", text):
+    alone = text.count("\r") - text.count("\r\n")
+    if 0 < 5 * alone <= text.count("\n"):
         lone_cr = [True, False]
     if "lone_cr" in fixed:
         lone_cr = [bool(fixed["lone_cr"])]
@@ -139,11 +145,9 @@ def _leads(text: str, delimiter: str | None, quote: str | None) -> bool:
     return bool(delimiter and quote and re.search(f"{re.escape(delimiter)}[ \t]+{re.escape(quote)}", text))
 
 
-def records_of(
-    grammar: Grammar, sample: bytes, eof: bool, limit: int = SAMPLE_RECORDS
-) -> list[list[bytes | None] | None]:
+def records_of(grammar: Grammar, sample: bytes, eof: bool, limit: int = SAMPLE_RECORDS) -> list[Fields]:
     """The fields of the sample's records, None for a damaged line; blank lines are left out."""
-    records: list[list[bytes | None] | None] = []
+    records: list[Fields] = []
     pos = 0
     while pos < len(sample) and len(records) < limit:
         try:
@@ -161,7 +165,7 @@ def records_of(
 
 
 def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
-    records = records_of(Grammar.of(dialect), sample, eof)
+    records = _without_titles(records_of(Grammar.of(dialect), sample, eof), dialect)
     counts = Counter(len(fields) for fields in records if fields is not None)
     if not counts:
         return Guess(dialect, 0.0, 1)
@@ -186,7 +190,15 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     return Guess(dialect, score, arity, share, sum(fields is None for fields in records))
 
 
-def _steadiness(records: list[list[bytes | None] | None]) -> float:
+def _without_titles(records: list[Fields], dialect: Dialect) -> list[Fields]:
+    """The records from the first that is split at all, where only a few before it are not."""
+    if dialect.delimiter is None:
+        return records
+    first = next((i for i, fields in enumerate(records[:_MOST_TITLES]) if fields and len(fields) > 1), 0)
+    return records[first:] if len(records) - first > 1 else records
+
+
+def _steadiness(records: list[Fields]) -> float:
     """The share of records as wide as the one before, which stays high where one table follows another."""
     widths = [0 if fields is None else len(fields) for fields in records]
     return sum(a == b > 1 for a, b in pairwise(widths)) / len(widths)
@@ -229,6 +241,22 @@ def _clean(cell: bytes | None, dialect: Dialect) -> float:
     if any(mark in edge for mark in _foreign(dialect.delimiter)):
         return 0.5
     return 0.6 if edge != cell else 0.75
+
+
+def _doubt_unused_quote(guess: Guess, rated: list[Guess], text: str) -> Guess:
+    """Less for a quote that does not occur where another one encloses more fields than it damages."""
+    dialect = guess.dialect
+    if dialect.quote is None or dialect.quote in text:
+        return guess
+    edge = re.escape(dialect.delimiter) if dialect.delimiter else r"(?!)"
+    for other in rated:
+        quote = other.dialect.quote
+        if quote is None or quote not in text or other.dialect.delimiter != dialect.delimiter:
+            continue
+        field = rf"(?:^|[\r\n]|{edge}){quote}(?:[^{quote}\r\n]|{quote}{quote})*+{quote}(?={edge}|[\r\n]|\Z)"
+        if len(re.findall(field, text)) > other.damaged:
+            return replace(guess, score=0.8 * guess.score)
+    return guess
 
 
 def _foreign(delimiter: str | None) -> tuple[bytes, ...]:
