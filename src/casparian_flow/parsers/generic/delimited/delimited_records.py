@@ -9,6 +9,8 @@ from itertools import islice, pairwise
 
 from delimited_dialect import Dialect
 
+_LONG_LINE = 1 << 20
+
 LOOK_AHEAD_LINES = 24
 """So many lines after an open quote are looked at for records."""
 
@@ -142,7 +144,7 @@ class Grammar:
             _, end = self.line(buf, at, eof)
             if first_quoted_line >= 0 and arity > 1 and len(fields) != arity and self._resync:
                 _, next_line = self.line(buf, first_quoted_line, eof)
-                if self.fits(buf, next_line, eof, arity):
+                if self._has_all_delimiters(buf, first_quoted_line, arity) and self.fits(buf, next_line, eof, arity):
                     return Record(next_line, None)
             return Record(end, fields)
 
@@ -159,7 +161,7 @@ class Grammar:
 
     def _is_stray(self, buf: bytes, at: int, close: int, arity: int) -> bool:
         """Whether enough of the whole lines between an opening quote and `close`, and half of them, are records."""
-        if not self._resync or arity < 2:
+        if not self._resync or arity < 2 or not self._has_all_delimiters(buf, at, arity):
             return False
         ends = [found.span() for found in islice(self.line_end.finditer(buf, at, close), LOOK_AHEAD_LINES + 1)]
         lines = [buf[start:end] for (_, start), (end, _) in pairwise(ends)]
@@ -167,6 +169,15 @@ class Grammar:
             return False
         records = sum(self.count(line) == arity for line in lines)
         return records >= resync_lines(arity) and 2 * records >= len(lines)
+
+    def _has_all_delimiters(self, buf: bytes, at: int, arity: int) -> bool:
+        """Whether the line of an opening quote has as many delimiters as a record, as it has where the quote is stray."""
+        if self.delimiter is None:
+            return False
+        floor = max(0, at - _LONG_LINE)
+        start = max(buf.rfind(b"\n", floor, at), buf.rfind(b"\r", floor, at), floor - 1) + 1
+        found = self.line_end.search(buf, at)
+        return buf.count(self.delimiter, start, found.start() if found else len(buf)) >= arity - 1
 
     def _plain(self, field: bytes, quoted: bool) -> bytes:
         if self.escape and self.escape in field:
