@@ -183,10 +183,9 @@ def test_a_record_too_long_to_hold_is_passed_over_in_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import delimited_damage
-    import delimited_file
     import delimited_reader
 
-    for module in (delimited_damage, delimited_file, delimited_reader):
+    for module in (delimited_damage, delimited_reader):
         monkeypatch.setattr(module, "MAX_RECORD", 1 << 20)
     path = tmp_path / "x.csv"
     with path.open("wb") as file:
@@ -206,10 +205,9 @@ def test_a_record_too_long_to_hold_is_passed_over_in_bounded_memory(
 
 def test_one_giant_line_is_one_rejection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import delimited_damage
-    import delimited_file
     import delimited_reader
 
-    for module in (delimited_damage, delimited_file, delimited_reader):
+    for module in (delimited_damage, delimited_reader):
         monkeypatch.setattr(module, "MAX_RECORD", 1 << 20)
     outcome = read(tmp_path, b"x" * (5 << 20))
     assert [entry.code for entry in outcome.rejected] == ["cf.csv.oversize"]
@@ -247,3 +245,10 @@ def test_whatever_stands_in_a_folder_no_byte_is_lost() -> None:
             assert start == position, path.name
             position = end
         assert position == path.stat().st_size, path.name
+
+
+def test_a_line_of_delimiters_does_not_become_millions_of_columns(tmp_path: Path) -> None:
+    outcome = read(tmp_path, b"a,b,c\n" + b"1,2,3\n" * 50 + b"," * 200_000 + b"\n4,5,6\n")
+    assert len(outcome.rows) == 51
+    assert [entry.code for entry in outcome.rejected] == ["cf.csv.arity"]
+    assert read(tmp_path, b"," * 200_000).names == ["column_1"]

@@ -12,13 +12,14 @@ from delimited_ledger import Ledger
 from delimited_options import Options
 from delimited_reader import RAW, Item, TableReader
 from delimited_sniff import SAMPLE, Sniffed, sniff
-from delimited_stream import MAX_RECORD, Stream
+from delimited_stream import Stream
 from delimited_tables import first_table
 
 from casparian_flow.sdk import PermanentError, Rejected, Verdict
 
 HEAD = 256 << 10
 FEW_LINES = 20
+MOST_SAMPLE = 4 << 20
 MOST_TITLES = 8
 SHOWN_TITLES = 20
 
@@ -89,7 +90,7 @@ class DelimitedFile:
     def _sample(self) -> bytes:
         """The text ahead, with at least a few lines where lines are very long."""
         stream = self._stream
-        while not stream.eof and len(stream.buf) - stream.pos < MAX_RECORD and _lines(stream.buf) < FEW_LINES:
+        while not stream.eof and len(stream.buf) - stream.pos < MOST_SAMPLE and _lines(stream.buf) < FEW_LINES:
             stream.fill(2 * (len(stream.buf) - stream.pos))
         return stream.buf[stream.pos :]
 

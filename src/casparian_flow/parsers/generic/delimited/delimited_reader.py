@@ -120,7 +120,8 @@ class TableReader:
             self._gap = True
             return
         uneven = len(fields) != width and not (self._layout.trailing and len(fields) == width - 1)
-        if (self._gap or uneven) and self._another_begins():
+        is_suspect = uneven or (self._gap and looks_like_header(fields, self._layout.kinds))
+        if is_suspect and self._another_begins():
             return
         was_gap, self._gap = self._gap, False
         stream.pos = next_pos

@@ -9,6 +9,9 @@ from itertools import islice, pairwise
 
 from delimited_dialect import Dialect
 
+MAX_COLUMNS = 20_000
+"""A record of more fields fits no table; the fields beyond are not even counted."""
+
 _LONG_LINE = 1 << 20
 
 LOOK_AHEAD_LINES = 24
@@ -99,7 +102,7 @@ class Grammar:
         text_end, end = self.line(buf, pos, eof)
         line = buf[pos:text_end]
         if (self.quote is None or self.quote not in line) and (self.escape is None or self.escape not in line):
-            fields = line.split(self.delimiter) if self.delimiter else [line]
+            fields = line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line]
             return Record(end, [field or None for field in fields])
         return self._tokenise(buf, pos, eof, arity)
 
@@ -138,7 +141,7 @@ class Grammar:
                 assert match is not None
                 fields.append(self._plain(match[0], quoted=False) or None)
                 at = match.end()
-            if self.delimiter and buf.startswith(self.delimiter, at):
+            if self.delimiter and len(fields) <= MAX_COLUMNS and buf.startswith(self.delimiter, at):
                 at += len(self.delimiter)
                 continue
             _, end = self.line(buf, at, eof)
@@ -171,7 +174,7 @@ class Grammar:
         return records >= resync_lines(arity) and 2 * records >= len(lines)
 
     def _has_all_delimiters(self, buf: bytes, at: int, arity: int) -> bool:
-        """Whether the line of an opening quote has as many delimiters as a record, as it has where the quote is stray."""
+        """Whether the line of an opening quote has the delimiters of a whole record, as it has if the quote is stray."""
         if self.delimiter is None:
             return False
         floor = max(0, at - _LONG_LINE)
