@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from casparian_flow.sdk import PermanentError
 from delimited_sniff import Fixed
+
+from casparian_flow.sdk import PermanentError
 
 _NAMES = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "none": None, "": None}
 _NEWLINES = ("lf", "crlf", "cr", "mixed")
@@ -47,7 +48,7 @@ class Options:
 
 def _character(name: str, value: str) -> str | None:
     value = _NAMES.get(value, value)
-    if value is not None and (name != "delimiter" and len(value) != 1 or "\n" in value or "\r" in value):
+    if value is not None and ((name != "delimiter" and len(value) != 1) or "\n" in value or "\r" in value):
         raise PermanentError(f"option {name} is {value!r}; it must be one character")
     return value
 

@@ -7,7 +7,6 @@ import os
 from typing import BinaryIO
 
 import numpy as np
-
 from delimited_encoding import Encoding
 
 CHUNK = 1 << 20
