@@ -1,5 +1,7 @@
 """What the walk says about one directory entry."""
 
+# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+
 from __future__ import annotations
 
 import errno
@@ -49,7 +51,7 @@ def describe(rel_path: bytes, absolute: bytes, root: bytes) -> Entry | None:
         return Entry(rel_path, EntryKind.UNREADABLE.value, 0, 0, 0, 0, f"cannot be examined: {reason_of(exc)}")
     if stat.S_ISREG(seen.st_mode):
         return Entry(
-            rel_path, FILE, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, _name_problem_of(rel_path)
+            rel_path, FILE, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino, name_problem_of(rel_path)
         )
     if stat.S_ISDIR(seen.st_mode):
         return None
@@ -62,7 +64,7 @@ def reason_of(exc: OSError) -> str:
     return exc.strerror or type(exc).__name__
 
 
-def _name_problem_of(rel_path: bytes) -> str | None:
+def name_problem_of(rel_path: bytes) -> str | None:
     try:
         return name_problem(rel_path.decode())
     except UnicodeDecodeError:
@@ -94,7 +96,7 @@ def _link(absolute: bytes, root: bytes) -> tuple[EntryKind, str]:
     real = os.path.realpath(absolute)
     where = "inside" if real == root or real.startswith(root.rstrip(b"/") + b"/") else "outside"
     if stat.S_ISDIR(target.st_mode):
-        if (os.path.dirname(absolute) + b"/").startswith(real.rstrip(b"/") + b"/"):  # noqa: PTH120 (bytes)
+        if (os.path.dirname(absolute) + b"/").startswith(real.rstrip(b"/") + b"/"):
             return EntryKind.SYMLINK_LOOP, "the link leads to a folder that it lies in"
         return EntryKind.SYMLINK, f"links are not followed; this one leads to a folder {where} the source"
     return EntryKind.SYMLINK, f"links are not followed; this one leads to a file {where} the source"

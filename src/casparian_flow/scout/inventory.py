@@ -1,5 +1,7 @@
 """Turns a walk into changes of file locations."""
 
+# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,7 @@
 """Names what is to be scanned: a folder, or one file of it."""
 
+# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+
 from __future__ import annotations
 
 import os

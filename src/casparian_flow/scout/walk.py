@@ -1,5 +1,7 @@
 """Lists everything below a folder in the order of its paths, without opening a file."""
 
+# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+
 from __future__ import annotations
 
 import os
@@ -150,7 +152,7 @@ class _Walk:
                 return None
             return folder_entry(stands_for_it, EntryKind.UNREADABLE, f"cannot be listed: {reason_of(exc)}")
         names.sort()
-        if b"_cf/" in names and os.path.isdir(absolute + b"_cf/log"):  # noqa: PTH112 (bytes)
+        if b"_cf/" in names and os.path.isdir(absolute + b"_cf/log"):
             return folder_entry(stands_for_it, EntryKind.IGNORED, "the folder of an output target is never walked")
         if len(names) > CHUNK:
             return list[Entry | bytes](names)

@@ -12,7 +12,7 @@ _PARAMETER = re.compile(r":(\w+)")
 
 def bulk(statement: ClauseElement, *names: str) -> str:
     """SQLite's text of a statement whose parameters are given by position, in the order of `names`."""
-    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))  # type: ignore[no-untyped-call]
+    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
     text_of = {name: f"?{number}" for number, name in enumerate(names, 1)}
     for name, value in compiled.params.items():
         if name not in text_of:

@@ -9,7 +9,22 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, case, false, insert, literal_column, not_, null, or_, select, true, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    false,
+    insert,
+    literal_column,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from casparian_flow.store.bulk import bulk
 from casparian_flow.store.tables import locations
@@ -18,9 +33,7 @@ L = locations.c
 PAGE = 10_000
 
 KNOWN_AFTER = bulk(
-    select(
-        L.rel_path, L.kind, L.size, L.mtime_ns, L.ctime_ns, L.inode, L.problem, L.is_missing, L.id, L.part_of
-    )
+    select(L.rel_path, L.kind, L.size, L.mtime_ns, L.ctime_ns, L.inode, L.problem, L.is_missing, L.id, L.part_of)
     .where(L.source_id == bindparam("source"), L.rel_path > bindparam("after"))
     .order_by(L.rel_path)
     .limit(bindparam("page", type_=Integer)),

@@ -93,5 +93,5 @@ def _is_within(path: bytes, folder: bytes) -> bool:
     return (path.rstrip(b"/") + b"/").startswith(folder.rstrip(b"/") + b"/")
 
 
-def _source(row: Row[tuple[int, bytes, bytes, str, str]]) -> Source:
+def _source(row: Row[int, bytes, bytes, str, str]) -> Source:
     return Source(SourceId(row[0]), row[1], row[2], row[3], row[4])
