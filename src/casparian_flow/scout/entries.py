@@ -1,6 +1,7 @@
 """What the walk says about one directory entry."""
 
-# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+# Paths are bytes, which pathlib does not take.
+# ruff: noqa: PTH116, PTH120
 
 from __future__ import annotations
 
@@ -34,13 +35,6 @@ def folder_entry(rel_path: bytes, kind: EntryKind, problem: str) -> Entry:
     return Entry(rel_path, kind.value, 0, 0, 0, 0, problem)
 
 
-def name_problem(display: str) -> str | None:
-    """What a person must know about a readable file's name; None for ordinary names."""
-    if display.isprintable():
-        return None
-    return "the name holds characters that cannot be shown"
-
-
 def describe(rel_path: bytes, absolute: bytes, root: bytes) -> Entry | None:
     """The entry at a path, or None when it is gone or has become a folder since it was listed."""
     try:
@@ -65,10 +59,12 @@ def reason_of(exc: OSError) -> str:
 
 
 def name_problem_of(rel_path: bytes) -> str | None:
+    """What a person must know about a readable file's name; None for ordinary names."""
     try:
-        return name_problem(rel_path.decode())
+        text = rel_path.decode()
     except UnicodeDecodeError:
         return "the name is not UTF-8; its other bytes are shown as \\xNN"
+    return None if text.isprintable() else "the name holds characters that cannot be shown"
 
 
 def _not_a_file(mode: int, absolute: bytes, root: bytes) -> tuple[EntryKind, str]:

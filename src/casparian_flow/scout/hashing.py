@@ -1,6 +1,6 @@
 """Reads a file once for its digest and its first bytes."""
 
-# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+# Paths are bytes, which pathlib does not take.
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def hash_file(path: bytes, *, with_sha256: bool = False) -> Hashed:
 
     `source_hash` is the plain blake3 of the bytes. For an SQLite database with a non-empty `-journal` or `-wal` beside
     it, it is the digest of the canonical JSON list of `[suffix, size, digest]` of the main file (suffix "") and those
-    companions, in the order `""`, `-journal`, `-wal`; `size` is then the sum. The sha256 is always that of the main file
-    alone, which is what other tools compute. Raises SourceChanged when any of the files changed
-    meanwhile, SourceUnreadable when one cannot be read, FileNotFoundError when the main file is gone.
+    companions, in the order "", `-journal`, `-wal`; `size` is then the sum. The sha256 is always that of the main file
+    alone, which is what other tools compute. Raises SourceChanged when the main file changed meanwhile or a companion
+    did, SourceUnreadable when one cannot be read, FileNotFoundError when the main file is gone.
     """
     main = _read(path, with_sha256=with_sha256)
     if not main.is_database:

@@ -1,6 +1,6 @@
 """Which paths a source leaves out, in the syntax of .gitignore."""
 
-# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+# Paths are bytes, which pathlib does not take.
 
 from __future__ import annotations
 

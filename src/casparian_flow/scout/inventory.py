@@ -1,6 +1,6 @@
 """Turns a walk into changes of file locations."""
 
-# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+# Paths are bytes, which pathlib does not take.
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Names what is to be scanned: a folder, or one file of it."""
 
-# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+# Paths are bytes, which pathlib does not take.
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_or_add_source(connection: Connection, path: Path, now_ns: int) -> tuple
         return known, []
     shared = stored.overlapping(stored.all_sources(connection), root)
     warnings = [
-        f"{display_path(raw)} overlaps source {source.id}, {source.display}: a file in both is listed twice, parsed once"
+        f"{display_path(raw)} overlaps source {source.id}, {source.display}: files in both are parsed once"
         for source in shared
     ]
     return stored.add_source(connection, root, only, now_ns), warnings

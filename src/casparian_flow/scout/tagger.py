@@ -32,9 +32,12 @@ class ContentKind(Protocol):
     """What the first bytes of a file show."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """The name of the kind."""
+
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """What in the bytes shows it."""
 
 
 Sniff = Callable[[bytes, int], ContentKind]

@@ -1,6 +1,7 @@
 """Lists everything below a folder in the order of its paths, without opening a file."""
 
-# ruff: noqa: PTH (paths are bytes, which pathlib does not take)
+# Paths are bytes, which pathlib does not take.
+# ruff: noqa: PTH116, PTH112
 
 from __future__ import annotations
 
