@@ -16,7 +16,8 @@ def schema_of(header: Sequence[Sequence[bytes | None]], arity: int) -> pa.Schema
     if not header:
         fields = [pa.field(f"column_{i}", pa.string()) for i in range(1, arity + 1)]
         return pa.schema(fields, metadata={SCHEMA_HEADERLESS: b"1"})
-    fields, seen = [], set()
+    fields: list[pa.Field] = []
+    seen: set[str] = set()
     for i in range(arity):
         parts = [cell.decode("utf-8", "replace") for row in header if i < len(row) and (cell := row[i])]
         original = " ".join(part for part in parts if part)
