@@ -9,6 +9,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+CORPUS = "corpus"
+EDITED = "orders_2026-03-01.csv"
+NEW_LINE = "121,2026-03-29,north,7.25,paid"
+"""A further line for the file `EDITED`."""
 REGIONS = ("north", "south", "east", "west")
 HOSTILE_NAME = "orders\x1b[31m red\n.csv"
 """A name with an escape sequence and a line break, as somebody who attacks a terminal would choose it."""
@@ -20,8 +24,8 @@ def make_corpus(folder: Path) -> None:
     backup = folder / "backup"
     backup.mkdir(parents=True, exist_ok=True)
     orders = _orders(1, 40)
-    _write(folder / "orders_2026-03-01.csv", orders)
-    _write(backup / "orders_2026-03-01.csv", orders)
+    _write(folder / EDITED, orders)
+    _write(backup / EDITED, orders)
     _write(folder / "orders_2026-03-02.csv", _damaged(_orders(41, 40)))
     _write(folder / HOSTILE_NAME, _orders(81, 5))
     _write(folder / "prices.csv", _prices(30))
@@ -103,7 +107,9 @@ def _make_database(path: Path) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, stock INTEGER)")
-            connection.executemany("INSERT INTO items VALUES (?, ?, ?)", [(n, f"item {n}", n * 3) for n in range(1, 21)])
+            connection.executemany(
+                "INSERT INTO items VALUES (?, ?, ?)", [(n, f"item {n}", n * 3) for n in range(1, 21)]
+            )
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.executemany("INSERT INTO items VALUES (?, ?, ?)", [(n, f"item {n}", None) for n in (21, 22)])
             for suffix in ("", "-wal"):
