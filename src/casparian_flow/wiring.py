@@ -11,7 +11,7 @@ from pathlib import Path
 
 from casparian_flow.operations.context import Acting, Report
 from casparian_flow.sentinel.home_lock import hold
-from casparian_flow.sentinel.recovery import recover
+from casparian_flow.sentinel.recovery import Recovered, recover
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
@@ -31,8 +31,12 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
     sinks = cache(open_sink)
     with hold(home.lock):
         database = Database(home.state)
+
+        def put_right() -> Recovered:
+            return recover(database, sinks, home.default_sink, home.staging, time.time_ns())
+
         try:
-            recovered = recover(database, sinks, home.default_sink, home.staging, time.time_ns())
+            recovered = put_right()
             if recovered.rolled_forward or recovered.abandoned:
                 report("home.recovered", {"landed": recovered.rolled_forward, "abandoned": recovered.abandoned})
             yield Acting(
@@ -47,6 +51,9 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
                 open_sink=sinks,
                 workers=lambda count: local_workers(count, sinks),
             )
+        except BaseException:  # what was interrupted, by a person or a fault, is not left looking as if it ran
+            put_right()
+            raise
         finally:
             database.close()
 

@@ -204,7 +204,14 @@ class Sentinel:
         self.totals.quarantined += sum(count.quarantined for count in receipt.counts)
         self.totals.rescued += sum(count.rescued for count in receipt.counts)
         self.totals.ended[job] = JobState.COMPLETED
-        self._notify("job.completed", {"job": job})
+        self._notify(
+            "job.completed",
+            {
+                "job": job,
+                "rows": sum(count.accepted for count in receipt.counts),
+                "quarantined": sum(count.quarantined for count in receipt.counts),
+            },
+        )
 
     def _fail(self, failed: Failed, now_ns: int) -> None:
         """End a failed attempt for good, or give a transient failure another try after a pause."""
