@@ -244,7 +244,7 @@ PUBLISHED = {
         _table(
             "schema_drift",
             "How files differed from their contracts.",
-            'SELECT job_id, table_name, axis, column_name, detail, rows FROM schema_drift ORDER BY job_id, ordinal',
+            "SELECT job_id, table_name, axis, column_name, detail, rows FROM schema_drift ORDER BY job_id, ordinal",
             ("job_id", INT, "the job"),
             ("table_name", TEXT, "the table"),
             ("axis", TEXT, "new_column, missing_column, type, nullability"),

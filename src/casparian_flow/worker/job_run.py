@@ -145,9 +145,7 @@ class JobRun:
 
     def _channel(self, place: Place) -> Channel:
         if place.table not in self._channels:
-            self._channels[place.table] = Channel(
-                place.table, place.contract, self._attempt, self._sink, self._lineage
-            )
+            self._channels[place.table] = Channel(place.table, place.contract, self._attempt, self._sink, self._lineage)
         return self._channels[place.table]
 
     def _flush_rejections(self, output: _Output) -> None:
@@ -256,4 +254,3 @@ class _Output:
         for spill in (self._rows, self._rejected):
             if spill is not None:
                 spill.close()
-
