@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
 from casparian_flow.core.contracts import Contract, Origin
 from casparian_flow.core.errors import NotFound, SourceUnreadable, UsageError
 from casparian_flow.core.files import display_path
@@ -48,7 +50,7 @@ class PreviewFile(Request, frozen=True, kw_only=True):
 
     path: str
     parser: str | None = None
-    options: dict[str, str] = {}
+    options: dict[str, str] = msgspec.field(default_factory=dict)
     rows: int = 20
 
 
@@ -97,7 +99,7 @@ class InferColumns(Request, frozen=True, kw_only=True):
 
     path: str
     parser: str | None = None
-    options: dict[str, str] = {}
+    options: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class ColumnEvidence(Reply, frozen=True, kw_only=True):

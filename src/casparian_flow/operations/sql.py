@@ -30,7 +30,7 @@ from casparian_flow.store.views import totals
 
 
 class AskSql(Request, frozen=True, kw_only=True):
-    """A query. `as_of` is a job: tables are as they were when its rows became visible. `to` writes all rows to a file."""
+    """A query. `as_of` is a job: tables as they were when its rows became visible. `to` writes all rows to a file."""
 
     query: str
     as_of: str | None = None
