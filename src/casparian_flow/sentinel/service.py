@@ -133,8 +133,7 @@ class Sentinel:
         for job, receipt in rolled.landed.items():
             if self.totals.ended.get(job) is JobState.COMMITTING:
                 self.totals.failed -= 1
-            self.totals.landed(job, receipt)
-            self._notify("job.completed", {"job": job})
+            self._landed(job, receipt)
         for table in sorted({entry.table for _sink, _commit, entry in retired}):
             self._notify("rows.retired", {"table": table})
         for uri, error in rolled.troubles.items():
@@ -178,10 +177,9 @@ class Sentinel:
         return Permit(job=sealed.job, attempt=sealed.attempt, entries=entries)
 
     def _over_tolerance(self, receipt: Receipt) -> str | None:
-        emitted = sum(count.emitted for count in receipt.counts)
-        quarantined = sum(count.quarantined for count in receipt.counts)
-        if emitted and quarantined / emitted > self._policy.tolerance:
-            return f"{quarantined} of {emitted} rows were rejected, more than {self._policy.tolerance:.2%}"
+        emitted = receipt.accepted + receipt.quarantined
+        if emitted and receipt.quarantined / emitted > self._policy.tolerance:
+            return f"{receipt.quarantined} of {emitted} rows were rejected, more than {self._policy.tolerance:.2%}"
         return None
 
     def _fence(
@@ -196,9 +194,12 @@ class Sentinel:
             if facts.attempt != concluded.attempt:
                 return
             receipt = commits.record(connection, facts, self._founding.contracts, now_ns)
-        self.totals.landed(concluded.job, receipt)
-        self._notify("job.completed", {"job": concluded.job})
+        self._landed(concluded.job, receipt)
         self._leave(concluded.job, now_ns)
+
+    def _landed(self, job: int, receipt: Receipt) -> None:
+        self.totals.landed(job, receipt)
+        self._notify("job.completed", {"job": job, "rows": receipt.accepted, "quarantined": receipt.quarantined})
 
     def _fail(self, failed: Failed, now_ns: int) -> None:
         """End a failed attempt for good, or give a transient failure another try after a pause."""

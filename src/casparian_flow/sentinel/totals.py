@@ -25,10 +25,9 @@ class Totals:
         """A job's rows are visible and recorded."""
         self.completed += 1
         self.ended[job] = JobState.COMPLETED
-        for count in receipt.counts:
-            self.accepted += count.accepted
-            self.quarantined += count.quarantined
-            self.rescued += count.rescued
+        self.accepted += receipt.accepted
+        self.quarantined += receipt.quarantined
+        self.rescued += sum(count.rescued for count in receipt.counts)
 
     def lost(self, job: int, to: JobState) -> None:
         """A job is over and brought nothing; one that could not be promoted counts as failed until it is."""
