@@ -86,6 +86,7 @@ def gather_world(
     for row in plan_store.unfinished(connection):
         ended[row.source_hash].append(
             Ended(
+                job=row.id,
                 source_hash=row.source_hash,
                 parser=row.parser_name,
                 artifact_hash=row.artifact_hash,
@@ -95,7 +96,6 @@ def gather_world(
                 state=row.state,
                 code=row.error_code or "",
                 message=row.error_message or "",
-                is_transient=bool(row.is_transient),
             )
         )
     return World(
