@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from delimited_support import Outcome, read_delimited
 
 CELL = st.one_of(
-    st.sampled_from(["", "1", "23", "4.5", "2024-01-02", "text", "a b", "é", "x,y", "p;q", 'say "hi"', "two\nlines", "#c"]),
-    st.text(alphabet='ab1 ,;"\'\n\r\t\\é|#', max_size=6),
+    st.sampled_from(
+        ["", "1", "23", "4.5", "2024-01-02", "text", "a b", "é", "x,y", "p;q", 'say "hi"', "two\nlines", "#c"]
+    ),
+    st.text(alphabet="ab1 ,;\"'\n\r\t\\é|#", max_size=6),
 )
-DAMAGE = st.sampled_from(["", "", "", "", '"', ",", "\n", "\r", "\n\n", "\r\n", "\x00", "#", "a,b\n", '"\n', ' "', "\ufeff"])
+DAMAGE = st.sampled_from(
+    ["", "", "", "", '"', ",", "\n", "\r", "\n\n", "\r\n", "\x00", "#", "a,b\n", '"\n', ' "', "\ufeff"]
+)
 
 
 def quoted(cell: str, quote: str) -> str:
@@ -98,7 +102,9 @@ def test_every_row_lies_where_it_says(tmp_path: Path, text: str, encoding: str) 
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64])
-def test_results_do_not_depend_on_how_the_file_is_cut(tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_do_not_depend_on_how_the_file_is_cut(
+    tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import delimited_reader
     import delimited_stream
 

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from casparian_flow.sentinel.drive import Workers
-from casparian_flow.sentinel.recovery import Recovered
 from casparian_flow.settings import Home, Settings
-from casparian_flow.sinks.base import Sink
-from casparian_flow.store.database import Database
+
+if TYPE_CHECKING:  # a command that only reads must not wait for what only acting needs
+    from casparian_flow.sentinel.drive import Workers
+    from casparian_flow.sentinel.recovery import Recovered
+    from casparian_flow.sinks.base import Sink
+    from casparian_flow.store.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache, partial
-from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.outputs import Role
 from casparian_flow.core.quarantine import group_reference
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.operations.export import write_batches
-from casparian_flow.sinks.read import scan
-from casparian_flow.store.views import history
 from casparian_flow.store.views import quarantine as view
 
 
@@ -66,113 +53,6 @@ def list_(reading: Reading, request: ListGroups) -> GroupList:
     return GroupList(groups=groups, rows=sum(group.rows for group in groups))
 
 
-class ShowGroup(Request, frozen=True, kw_only=True):
-    """One group by its reference or a unique beginning of it, and how many of its rows."""
-
-    group: str
-    rows: int = 20
-
-
-class RejectedRow(Reply, frozen=True, kw_only=True):
-    """One rejected row: where it stands in which file, what it held, and every reason."""
-
-    path: str
-    source_row: int | None
-    start: int | None
-    end: int | None
-    locator: str | None
-    message: str
-    errors: list[str]
-    values: str | None
-    raw: str | None
-    job: str
-
-
-class GroupDetail(Reply, frozen=True, kw_only=True):
-    """One group with its rows; `rows` may be cut, the group's own count never is."""
-
-    group: GroupEntry
-    rows: list[RejectedRow]
-
-
-class ExportGroup(Request, frozen=True, kw_only=True):
-    """One group, and the file that all its rows are written to."""
-
-    group: str
-    to: str
-
-
-class Exported(Reply, frozen=True, kw_only=True):
-    """What was written."""
-
-    path: str
-    rows: int
-
-
-def show(reading: Reading, request: ShowGroup) -> GroupDetail:
-    """A group and its first rows; raises NotFound."""
-    group = _find(reading, request.group)
-    path_of = cache(partial(history.path_of_version, reading.connection))
-    rows: list[RejectedRow] = []
-    for batch in _rows(reading, group):
-        for row in batch.slice(0, request.rows - len(rows)).to_pylist():
-            rows.append(_shown(row, path_of))
-        if len(rows) >= request.rows:
-            break
-    return GroupDetail(group=group, rows=rows)
-
-
-def export(reading: Reading, request: ExportGroup) -> Exported:
-    """Write every row of a group to a Parquet, CSV or JSON Lines file, by its extension; it must not exist yet."""
-    group = _find(reading, request.group)
-    path = reading.cwd / request.to
-    written = write_batches(path, _rows(reading, group))
-    return Exported(path=str(path), rows=written)
-
-
-def _find(reading: Reading, named: str) -> GroupEntry:
-    groups = list_(reading, ListGroups()).groups
-    found = [group for group in groups if group.group.startswith(named)] if named else []
-    if not found:
-        raise NotFound(f"there is no quarantine group {named!r}", fix="casparian quarantine list")
-    if len(found) > 1:
-        raise UsageError(f"{named!r} names {len(found)} groups", why=", ".join(group.group for group in found[:5]))
-    return found[0]
-
-
-def _rows(reading: Reading, group: GroupEntry) -> Iterator[pa.RecordBatch]:
-    """The group's current rows, batch by batch."""
-    for uri in view.sinks_of(reading.connection, group.table):
-        for batch in scan(Path(uri.removeprefix("parquet://")), group.table, Role.QUARANTINE):
-            of_group = pc.and_(pc.equal(batch["code"], group.code), pc.equal(batch["shape"], group.shape))
-            same_column = pc.equal(pc.fill_null(batch["column"], ""), group.column)
-            kept = batch.filter(pc.and_(of_group, same_column))
-            if kept.num_rows:
-                yield kept
-
-
-def _shown(row: dict[str, Any], path_of: Callable[[int], str]) -> RejectedRow:
-    raw = row["raw"]
-    return RejectedRow(
-        path=path_of(row["_cf_file_version_id"]),
-        source_row=row["_cf_source_row"],
-        start=row["start"],
-        end=row["end"],
-        locator=row["locator"],
-        message=row["message"],
-        errors=[
-            f"{error['code']} {error['column'] or ''} expected {error['expected'] or 'a readable record'}, "
-            f"found {error['observed']!r}"
-            for error in row["errors"] or ()
-        ],
-        values=row["values"],
-        raw=None if raw is None else raw.decode("utf-8", "backslashreplace"),
-        job=str(row["_cf_job_id"]),
-    )
-
-
 OPERATIONS = (
     Operation("quarantine.list", ListGroups, GroupList, Effect.READ, list_, "Rows in quarantine, by cause."),
-    Operation("quarantine.show", ShowGroup, GroupDetail, Effect.READ, show, "The rows of one cause, as they were."),
-    Operation("quarantine.export", ExportGroup, Exported, Effect.READ, export, "Write the rows of one cause to a file."),
 )

@@ -6,6 +6,7 @@ import difflib
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,7 +53,7 @@ class SqlAnswer(Reply, frozen=True, kw_only=True):
     """
 
     columns: list[SqlColumn]
-    rows: list[list[object]]
+    rows: list[list[Any]]
     count: int
     is_cut: bool
     written_to: str | None

@@ -11,7 +11,9 @@ DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 _MAX_FIELD = 1 << 16
 _CLOCK_COMMA = re.compile(r"\W?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d,\d{3}\b")
 _MARKDOWN_RULE = re.compile(r"\|?\s*:?-{3,}:?\s*\|")
-_LOG_LINE = re.compile(r"\W?(?:\d{4}-\d\d-\d\d|\d\d?/\d\d?/\d{2,4}|[A-Z][a-z]{2} [ \d]\d)[ T]\d\d:\d\d(?::\d\d)?[^,;|\t]* ")
+_LOG_LINE = re.compile(
+    r"\W?(?:\d{4}-\d\d-\d\d|\d\d?/\d\d?/\d{2,4}|[A-Z][a-z]{2} [ \d]\d)[ T]\d\d:\d\d(?::\d\d)?[^,;|\t]* "
+)
 
 
 def delimiter_of(lines: Sequence[str]) -> str | None:
@@ -60,6 +62,12 @@ def _is_prose(lines: Sequence[str], delimiter: str, fields: int) -> bool:
     cells = [cell for line in lines for cell in line.split(delimiter)]
     words = sum(cell.count(" ") for cell in cells) / len(cells)
     spaced = sum(f"{delimiter} " in line for line in lines) * 2 > len(lines)
+    if (
+        fields == 2
+        and words >= 1
+        and 10 * sum(" " in line.partition(delimiter)[0].strip() for line in lines) > len(lines)
+    ):
+        return True  # two columns of several words each are two halves of sentences
     if len(lines) == 1:
         return fields < 3 or words > 2
     return (delimiter in ",;" and spaced and words > 1.5) or (fields <= 3 and words > 4)

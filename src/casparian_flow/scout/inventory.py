@@ -1,21 +1,168 @@
+"""Turns a walk into changes of file locations."""
+
+# Paths are bytes, which pathlib does not take.
+
+from __future__ import annotations
+
 import os
-from sqlalchemy import select, insert, update
-from casparian_flow.store.tables import locations, sources, scans
-class ScanReport: pass
-def scan(database, source, now_ns, report):
-    with database.transaction() as c:
-        root=c.execute(select(sources.c.root).where(sources.c.id==source)).scalar_one()
-        known={r.rel_path:r for r in c.execute(select(locations).where(locations.c.source_id==source))}
-        sid=c.execute(insert(scans).returning(scans.c.id),{"source_id":source,"started_at_ns":now_ns}).scalar_one()
-        for d,_,fs in os.walk(root):
-            for f in fs:
-                p=os.path.join(d,f); st=os.stat(p); rel=os.path.relpath(p,root)
-                v=dict(size=st.st_size,mtime_ns=st.st_mtime_ns,ctime_ns=st.st_ctime_ns,inode=st.st_ino)
-                k=known.pop(rel,None)
-                if k is None:
-                    c.execute(insert(locations),dict(source_id=source,rel_path=rel,display=rel.decode("utf-8","backslashreplace"),kind="file",is_dirty=True,is_missing=False,last_scan_id=sid,**v))
-                elif (k.size,k.mtime_ns,k.ctime_ns,k.inode)!=tuple(v.values()):
-                    c.execute(update(locations).where(locations.c.id==k.id).values(is_dirty=True,is_missing=False,**v))
-        for k in known.values():
-            c.execute(update(locations).where(locations.c.id==k.id).values(is_missing=True))
-    return ScanReport()
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from casparian_flow.core.files import EntryKind, display_path
+from casparian_flow.scout.entries import FILE, Entry
+from casparian_flow.scout.ignore import rules_of_source
+from casparian_flow.scout.walk import WHOLE_SOURCE, Tree, walk
+from casparian_flow.store import inventory as known_files
+from casparian_flow.store.database import Database
+from casparian_flow.store.inventory import Known
+from casparian_flow.store.sources import finish_scan, source_by_id, start_scan
+
+Report = Callable[[str, dict[str, object]], None]
+"""Progress as it happens: an event name, `noun.verb` in the past, and its values."""
+
+TRANSACTION = 10_000
+"""Changes written at a time."""
+COMPANIONS = (b"-journal", b"-shm", b"-wal")
+"""What SQLite puts beside a database."""
+
+
+@dataclass(slots=True)
+class ScanReport:
+    """What one scan saw and changed; `unreadable` names the folders below which nothing was concluded."""
+
+    scan_id: int
+    entries: int = 0
+    problems: int = 0
+    new: int = 0
+    changed: int = 0
+    missing: int = 0
+    returned: int = 0
+    renamed: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+
+def scan(database: Database, source_id: int, now_ns: int, report: Report) -> ScanReport:
+    """Bring the locations of a source up to date with its folder; what did not change is not written.
+
+    A file is recorded as missing only where its folder was listed, or is gone from a folder that was. Changes become
+    durable in steps, so an interrupted scan leaves a correct part of its work behind.
+    """
+    source = source_by_id(database.connection, source_id)
+    database.connection.rollback()
+    tree = Tree(
+        root=source.root,
+        only=source.only,
+        ignore=rules_of_source(source.root, source.ignore),
+        home=os.path.realpath(os.fsencode(database.path.parent)),
+    )
+    with database.transaction() as connection:
+        scan_id = start_scan(connection, source_id, now_ns)
+    merge = _Merge(database, source_id, ScanReport(scan_id))
+    for batch in walk(tree):
+        merge.take(batch)
+        report("files.listed", {"source": source.display, "entries": merge.result.entries})
+    merge.finish(now_ns)
+    return merge.result
+
+
+class _Merge:
+    """The listed entries and the known locations, both ordered by path, taken side by side."""
+
+    def __init__(self, database: Database, source: int, result: ScanReport) -> None:
+        self.result = result
+        self._database = database
+        self._source = source
+        self._known = self._pages()
+        self._next = next(self._known, None)
+        self._folder: Entry | None = None
+        self._new: list[Entry] = []
+        self._changed: list[tuple[Entry, int]] = []
+        self._gone: list[tuple[int, int | None]] = []
+        self._ignored: list[tuple[int, str]] = []
+
+    def _pages(self) -> Iterator[Known]:
+        after = b""
+        # A page is asked for when the merge has come to its end, so rows that this scan adds stand before it.
+        while page := known_files.known_after(self._database.driver, self._source, after):
+            yield from page
+            after = page[-1][0]
+
+    def take(self, batch: list[Entry]) -> None:
+        """Compare the next entries; writes when enough has changed."""
+        known = self._next
+        for entry in batch:
+            path = entry.rel_path
+            while known is not None and known[0] < path:
+                self._was_not_listed(known)
+                known = next(self._known, None)
+            if known is None or known[0] != path:
+                self._new.append(entry)
+            else:
+                self._compare(known, entry)
+                known = next(self._known, None)
+            if entry.kind != FILE:
+                self._note(entry)
+        self._next = known
+        self.result.entries += len(batch)
+        if len(self._new) + len(self._changed) + len(self._gone) + len(self._ignored) >= TRANSACTION:
+            self._write()
+
+    def finish(self, now_ns: int) -> None:
+        """Conclude about what is known beyond the last entry, and close the scan."""
+        while self._next is not None:
+            self._was_not_listed(self._next)
+            self._next = next(self._known, None)
+        self._write()
+        result = self.result
+        with self._database.transaction() as connection:
+            if result.missing and result.new:
+                result.renamed = known_files.find_renames(connection, self._source, result.scan_id)
+            finish_scan(connection, result.scan_id, now_ns, entries=result.entries, problems=result.problems)
+
+    def _note(self, entry: Entry) -> None:
+        if entry.kind != EntryKind.IGNORED:
+            self.result.problems += 1
+        if entry.rel_path.endswith(b"/"):
+            self._folder = entry
+            if entry.kind == EntryKind.UNREADABLE:
+                self.result.unreadable.append(display_path(entry.rel_path))
+
+    def _compare(self, known: Known, entry: Entry) -> None:
+        if known[7]:
+            self.result.returned += 1
+        elif known[:6] != entry[:6]:
+            self.result.changed += 1
+        elif entry.kind == FILE or known[6] == entry.problem:
+            return
+        self._changed.append((entry, known[8]))
+
+    def _was_not_listed(self, known: Known) -> None:
+        path, is_missing, location = known[0], known[7], known[8]
+        folder = self._folder
+        if folder is not None and (folder.rel_path == WHOLE_SOURCE or path.startswith(folder.rel_path)):
+            if folder.kind == EntryKind.IGNORED and not is_missing and known[1] != EntryKind.IGNORED:
+                self._ignored.append((location, folder.problem or ""))
+            return
+        if not is_missing:
+            self.result.missing += 1
+            self._gone.append((location, known[9]))
+
+    def _write(self) -> None:
+        scan, source = self.result.scan_id, self._source
+        self.result.new += len(self._new)
+        with self._database.transaction():
+            driver = self._database.driver
+            known_files.mark_missing(driver, scan, self._gone)
+            known_files.mark_ignored(driver, scan, self._ignored)
+            known_files.change_locations(driver, ((*entry[1:], scan, location) for entry, location in self._changed))
+            known_files.add_locations(driver, ((*entry, display_path(entry[0]), source, scan) for entry in self._new))
+            known_files.join_companions(driver, source, self._companions())
+        self._new, self._changed, self._gone, self._ignored = [], [], [], []
+
+    def _companions(self) -> Iterator[tuple[bytes, bytes]]:
+        for entry in self._new:
+            if entry.rel_path.endswith(COMPANIONS) and entry.kind == FILE:
+                yield entry.rel_path, entry.rel_path.rsplit(b"-", 1)[0]
+        for entry, _ in self._changed:
+            if entry.rel_path.endswith(COMPANIONS) and entry.kind == FILE:
+                yield entry.rel_path, entry.rel_path.rsplit(b"-", 1)[0]

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 _FORMATS = (
     (
         "web_access",
-        re.compile(r'(?:\S+ ){3,4}\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "(?:[^"\\]|\\.)*" (?:\d{3}|-) '),
+        re.compile(
+            r'(?:\S+ ){3,4}\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "(?:[^"\\]|\\.)*" (?:\d{3}|-) '
+        ),
     ),
     (
         "web_error",

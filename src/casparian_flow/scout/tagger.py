@@ -1,20 +1,216 @@
-import os
-from pathlib import Path
-from sqlalchemy import select, insert, update
-from casparian_flow.store.tables import locations, sources, versions, hashes
-from casparian_flow.core.hashing import digest_of_file
-class TagReport: pass
-def tag(database, source, now_ns, sniff, report):
-    with database.transaction() as c:
-        root=c.execute(select(sources.c.root).where(sources.c.id==source)).scalar_one()
-        for r in c.execute(select(locations).where(locations.c.source_id==source,locations.c.is_dirty.is_(True))).all():
-            p=os.path.join(root,r.rel_path); h=digest_of_file(Path(os.fsdecode(p))) if r.size else "blake3:empty"
-            cur=c.execute(select(versions.c.source_hash).where(versions.c.id==r.current_version_id)).scalar() if r.current_version_id else None
-            vid=r.current_version_id
-            if cur!=h:
-                if not c.execute(select(hashes.c.size).where(hashes.c.source_hash==h)).first():
-                    c.execute(insert(hashes),dict(source_hash=h,size=r.size,first_seen_at_ns=now_ns))
-                k=sniff(open(p,"rb").read(65536),r.size)
-                vid=c.execute(insert(versions).returning(versions.c.id),dict(location_id=r.id,source_hash=h,size=r.size,mtime_ns=r.mtime_ns,content=k.kind,content_reason=k.reason,detected_at_ns=now_ns)).scalar_one()
-            c.execute(update(locations).where(locations.c.id==r.id).values(is_dirty=False,current_version_id=vid))
-    return TagReport()
+"""Reads what changed: versions by hash, kinds of content, and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from casparian_flow.core.errors import SourceChanged, SourceUnreadable
+from casparian_flow.core.files import Stamp, display_path
+from casparian_flow.core.tags import TagRule
+from casparian_flow.scout.entries import name_problem_of
+from casparian_flow.scout.hashing import Hashed, hash_file
+from casparian_flow.scout.inventory import COMPANIONS, Report
+from casparian_flow.scout.rules import tags_of
+from casparian_flow.store import tags as stored_tags
+from casparian_flow.store import versions as stored
+from casparian_flow.store.database import Database
+from casparian_flow.store.sources import source_by_id
+from casparian_flow.store.versions import Dirty
+
+THREADS = 4
+PAGE = 2_000
+GROUP = 50
+"""Files that a thread reads for one answer, so that small files do not wait for each other."""
+RACY_NS = 2_000_000_000
+"""The coarsest clock of a common file system: a later change within it may leave the same signs."""
+
+
+class ContentKind(Protocol):
+    """What the first bytes of a file show."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind."""
+
+    @property
+    def reason(self) -> str:
+        """What in the bytes shows it."""
+
+
+Sniff = Callable[[bytes, int], ContentKind]
+"""The kind of content shown by a file's first 64 KiB and its size."""
+
+
+@dataclass(slots=True)
+class TagReport:
+    """What one pass read and found; the paths of what must be looked at again, as text."""
+
+    read: int = 0
+    bytes_read: int = 0
+    new_versions: int = 0
+    unchanged: int = 0
+    vanished: int = 0
+    changing: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One file read: what it gave, or why it gave nothing."""
+
+    dirty: Dirty
+    hashed: Hashed | None = None
+    content: ContentKind | None = None
+    unreadable: str = ""
+    is_changing: bool = False
+
+
+def is_racy(stamp: Stamp, read_at_ns: int) -> bool:
+    """Whether a file may still change without any of its signs changing; `read_at_ns` is before the reading."""
+    return stamp.ctime_ns > read_at_ns - RACY_NS or abs(stamp.mtime_ns - read_at_ns) < RACY_NS
+
+
+def tag(
+    database: Database,
+    source_id: int,
+    now_ns: int,
+    sniff: Sniff,
+    report: Report,
+    *,
+    selection: Collection[int] | None = None,
+    with_sha256: bool = False,
+) -> TagReport:
+    """Hash the source's dirty files (of `selection`, location ids, if given), add versions, apply tag rules.
+
+    A version is added only if the bytes differ from the current version's. A file that changes meanwhile, cannot be
+    read, or was changed less than two seconds before `now_ns` stays dirty and is read again by the next pass; no file
+    keeps the others from being read. Durable in steps.
+    """
+    source = source_by_id(database.connection, source_id)
+    rules = stored_tags.all_rules(database.connection)
+    database.connection.rollback()
+    base = source.root.rstrip(b"/") + b"/"
+    result = TagReport()
+
+    def read_group(group: list[Dirty]) -> list[_Read]:
+        return [_read(base, dirty, sniff, with_sha256) for dirty in group]
+
+    wanted = None if selection is None else frozenset(selection)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="hash") as pool:
+        while wanted is None or wanted:
+            released: list[int] = []
+            for page in _pages(database, source_id, wanted):
+                groups = [page[at : at + GROUP] for at in range(0, len(page), GROUP)]
+                reads = [read for group in pool.map(read_group, groups) for read in group]
+                with database.transaction():
+                    _record(database, reads, now_ns, result)
+                    released += _record_companions(database, source_id, reads)
+                    _apply_rules(database, page, rules)
+                report("files.hashed", {"source": source.display, "files": result.read, "bytes": result.bytes_read})
+            # What stood beside a file that is no database is a file of its own after all.
+            wanted = frozenset(released)
+    return result
+
+
+def _pages(database: Database, source: int, wanted: frozenset[int] | None) -> Iterator[list[Dirty]]:
+    after = 0
+    while page := stored.dirty_after(database.driver, source, after, PAGE):
+        after = page[-1][0]
+        yield page if wanted is None else [dirty for dirty in page if dirty[0] in wanted]
+
+
+def _read(base: bytes, dirty: Dirty, sniff: Sniff, with_sha256: bool) -> _Read:
+    try:
+        hashed = hash_file(base + dirty[1], with_sha256=with_sha256)
+    except FileNotFoundError:
+        return _Read(dirty)
+    except SourceChanged:
+        return _Read(dirty, is_changing=True)
+    except SourceUnreadable as exc:
+        return _Read(dirty, unreadable=f"{exc.message}: {exc.why}")
+    return _Read(dirty, hashed, sniff(hashed.head, hashed.size))
+
+
+def _record(database: Database, reads: list[_Read], now_ns: int, result: TagReport) -> None:
+    driver = database.driver
+    next_version = stored.last_version(driver) + 1
+    new_versions: list[tuple[Any, ...]] = []
+    settled: list[tuple[Any, ...]] = []
+    for read in reads:
+        location, rel_path, _, version, known_hash, renamed_from = read.dirty
+        if read.hashed is None or read.content is None:
+            continue
+        hashed, stamp = read.hashed, read.hashed.stamp
+        result.read += 1
+        result.bytes_read += hashed.size
+        if hashed.source_hash == known_hash:
+            result.unchanged += 1
+        else:
+            version = next_version + len(new_versions)
+            new_versions.append(
+                (
+                    version,
+                    location,
+                    hashed.source_hash,
+                    hashed.sha256,
+                    hashed.size,
+                    stamp.mtime_ns,
+                    read.content.kind,
+                    read.content.reason,
+                    now_ns,
+                )
+            )
+        if renamed_from is not None and known_hash is None:
+            before = stored.hash_of_location(driver, renamed_from)
+            renamed_from = renamed_from if before == hashed.source_hash else None
+        settled.append(
+            (
+                stamp.size,
+                stamp.mtime_ns,
+                stamp.ctime_ns,
+                stamp.inode,
+                is_racy(stamp, now_ns),
+                name_problem_of(rel_path),
+                version,
+                renamed_from,
+                location,
+            )
+        )
+    stored.add_versions(driver, new_versions)
+    stored.set_versions(driver, settled)
+    result.new_versions += len(new_versions)
+    _record_failures(database, reads, result)
+
+
+def _record_companions(database: Database, source: int, reads: list[_Read]) -> list[int]:
+    driver = database.driver
+    read = [(read.dirty[0], read.dirty[1], read.hashed.is_database) for read in reads if read.hashed is not None]
+    released = stored.release_companions(driver, [location for location, _, is_database in read if not is_database])
+    stored.claim_companions(
+        driver,
+        [
+            (source, rel_path + suffix, location)
+            for location, rel_path, is_database in read
+            if is_database
+            for suffix in COMPANIONS
+        ],
+    )
+    return released
+
+
+def _record_failures(database: Database, reads: list[_Read], result: TagReport) -> None:
+    unreadable = [(read.dirty[0], read.unreadable) for read in reads if read.unreadable]
+    vanished = [read.dirty[0] for read in reads if not (read.hashed or read.unreadable or read.is_changing)]
+    stored.set_problems(database.driver, unreadable)
+    stored.set_vanished(database.driver, vanished)
+    result.vanished += len(vanished)
+    result.changing += [display_path(read.dirty[1]) for read in reads if read.is_changing]
+    result.unreadable += [(display_path(read.dirty[1]), read.unreadable) for read in reads if read.unreadable]
+
+
+def _apply_rules(database: Database, page: list[Dirty], rules: list[TagRule]) -> None:
+    rows = [(dirty[0], *given) for dirty in page for given in tags_of(display_path(dirty[1]), rules)]
+    stored_tags.replace_rule_tags(database.driver, [dirty[0] for dirty in page], rows)

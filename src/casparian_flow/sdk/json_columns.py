@@ -11,16 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from casparian_flow.sdk.emit import FIELD_ENCODING, FIELD_ORIGINAL
+from casparian_flow.sdk.json_text import structure
 from casparian_flow.sdk.lines import Bools, Int64s, slices
 
 MAX_CELLS = 1 << 21
 MAX_COLUMNS = 4096
 MAX_NAME_BYTES = 1024
-
-_QUOTE, _OPEN, _CLOSE, _COMMA, _COLON = 1, 2, 3, 4, 5
-_KINDS = np.zeros(256, np.uint8)
-for _chars, _kind in ((b'"', _QUOTE), (b"{[", _OPEN), (b"}]", _CLOSE), (b",", _COMMA), (b":", _COLON)):
-    _KINDS[list(_chars)] = _kind
 
 
 class JsonColumns:
@@ -88,22 +84,30 @@ class JsonColumns:
     def _rename_repeated(self, pairs: _Pairs, codes: Int64s, columns: dict[str, int], is_refused: Bools) -> None:
         order = np.argsort(codes, kind="stable")
         again = (codes[order][1:] == codes[order][:-1]) & (pairs.line[order][1:] == pairs.line[order][:-1])
-        for line in np.unique(pairs.line[order][1:][again]).tolist():
-            names = list(columns)
-            taken = {names[code] for code in codes[pairs.line == line].tolist() if code >= 0}
-            seen: set[str] = set()
-            for pair in np.flatnonzero(pairs.line == line).tolist():
+        names = list(columns)
+        lines = np.unique(pairs.line[order][1:][again])
+        bounds = np.searchsorted(pairs.line, [lines, lines + 1]).T.tolist()
+        for line, (first, last) in zip(lines.tolist(), bounds, strict=True):
+            taken = {names[code] for code in codes[first:last].tolist() if code >= 0}
+            seen: dict[str, int] = {}
+            for pair in range(first, last):
                 if codes[pair] < 0:
                     continue
                 name = key = names[codes[pair]]
-                suffix = 2
-                while name in seen or (name != key and name in taken):
-                    name, suffix = f"{key}_{suffix}", suffix + 1
-                seen.add(name)
+                if key in seen:
+                    suffix = seen[key] + 1
+                    while (name := f"{key}_{suffix}") in taken:
+                        suffix += 1
+                    seen[key] = suffix
+                    taken.add(name)
+                else:
+                    seen[key] = 1
                 if not self._declare(name, key):
                     is_refused[line] = True
                     break
                 codes[pair] = columns.setdefault(name, len(columns))
+                if len(columns) > len(names):
+                    names.append(name)
 
     def _batch(self, columns: list[str], codes: Int64s, pairs: _Pairs, chosen: Bools, lines: Int64s) -> Any:
         row_of = np.full(pairs.count, -1, np.int64)
@@ -147,30 +151,10 @@ class _Pairs:
 
 def _top_marks(data: Any, first: int) -> Int64s:
     """Offsets of the braces, commas and colons of the outermost objects."""
-    at = np.flatnonzero(_KINDS[data])
-    at = at[at >= first]
-    kinds = _KINDS[data[at]]
-    is_quote = kinds == _QUOTE
-    escapes = np.flatnonzero(data == ord("\\"))
-    if len(escapes):
-        is_quote &= ~np.isin(at, _escaped(escapes), assume_unique=True)
-    is_outside = (np.cumsum(is_quote) & 1 == 0) & (kinds != _QUOTE)
-    at, kinds = at[is_outside], kinds[is_outside]
-    depth = np.cumsum((kinds == _OPEN).astype(np.int8) - (kinds == _CLOSE).astype(np.int8), dtype=np.int32)
-    is_inner = kinds == _CLOSE
-    is_top = np.where(is_inner, depth == 0, depth == 1)
-    marks: Int64s = at[is_top]
+    at, chars, depth = structure(data[first:])
+    is_close = (chars == ord("}")) | (chars == ord("]"))
+    marks: Int64s = at[np.where(is_close, depth == 0, depth == 1)] + first
     return marks
-
-
-def _escaped(backslashes: Int64s) -> Int64s:
-    """Offsets of the characters that an odd run of backslashes escapes."""
-    starts_run = np.concatenate(([True], np.diff(backslashes) != 1))
-    first = np.flatnonzero(starts_run)
-    length = np.diff(np.append(first, len(backslashes)))
-    odd = length % 2 == 1
-    escaped: Int64s = (backslashes[first] + length)[odd]
-    return escaped
 
 
 def _trimmed(pieces: Any) -> Any:

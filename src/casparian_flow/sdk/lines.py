@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LineBlock:
-    """Consecutive lines. `text` is a string array of the lines without their ends (`\\n` or `\\r\\n`).
+    r"""Consecutive lines. `text` is a string array of the lines without their ends (`\\n` or `\\r\\n`).
 
     `start` and `end` are the byte ranges `[start, end)` in the file, line ends left out; `number` counts lines
     from 1. A line with `is_broken` could not be decoded, or is too long where `is_cut`: its text is empty.
@@ -71,6 +71,7 @@ def read_blocks(
     """Every line of the file, in order; memory is bounded by the block size and the longest line allowed."""
     with path.open("rb") as file:
         file.seek(encoding.mark)
+        block_bytes = min(block_bytes, max_line)
         yield from _read(file, encoding, block_bytes - block_bytes % 2, max_line)
 
 
@@ -78,29 +79,36 @@ def _read(file: BinaryIO, encoding: Encoding, block_bytes: int, max_line: int) -
     offset, number, carry = encoding.mark, 1, b""
     while piece := file.read(block_bytes):
         data = carry + piece
+        if len(data) > max_line and not _first_fits(data, encoding, max_line):
+            end, carry = _skip_line(file, encoding, block_bytes, offset, data)
+            yield _cut_block(data[: min(MAX_RAW, end - offset)], offset, end, number)
+            offset, number = end + encoding.unit, number + 1
+            continue
         cut = _last_line_end(data, encoding)
         if cut:
             block = _block(data[:cut], encoding, offset, number)
             yield block
-            offset, number, carry = offset + cut, number + len(block), data[cut:]
-        else:
-            carry = data
-        if len(carry) > max_line:
-            end, rest = _skip_line(file, encoding, block_bytes, offset + len(carry))
-            yield _cut_block(carry[:MAX_RAW], offset, end, number)
-            offset, number, carry = end + encoding.unit, number + 1, rest
+            offset, number = offset + cut, number + len(block)
+        carry = data[cut:]
     if carry:
         yield _block(carry, encoding, offset, number)
 
 
-def _skip_line(file: BinaryIO, encoding: Encoding, block_bytes: int, position: int) -> tuple[int, bytes]:
+def _first_fits(data: bytes, encoding: Encoding, max_line: int) -> bool:
+    """Whether the first line is no longer than a line may be; no other one can be."""
+    ends = _line_ends(data[: max_line + encoding.unit], encoding)
+    return len(ends) > 0
+
+
+def _skip_line(file: BinaryIO, encoding: Encoding, block_bytes: int, position: int, piece: bytes) -> tuple[int, bytes]:
     """Where a line that is too long ends, and what was read beyond it."""
-    while piece := file.read(block_bytes):
+    while piece:
         ends = _line_ends(piece, encoding)
         if len(ends):
             first = int(ends[0])
             return position + first, piece[first + encoding.unit :]
         position += len(piece)
+        piece = file.read(block_bytes)
     return position, b""
 
 
@@ -156,7 +164,8 @@ def _without_returns(data: bytes, encoding: Encoding, starts: Int64s, ends: Int6
     )
     before = np.maximum(ends // unit - 1, 0)
     has_return = (ends > starts) & (ends < len(data)) & (code_units[before] == 13)
-    return ends - unit * has_return
+    stripped: Int64s = ends - unit * has_return
+    return stripped
 
 
 def slices(buffer: Any, starts: Int64s, ends: Int64s) -> Any:

@@ -109,10 +109,7 @@ def _run(module: ModuleType, path: Path, context: Context) -> Iterator[Any]:
     handler = handler_class()
     if type(handler).configure is not BasePlugin.configure:
         handler.configure(context, context.options)
-    if hasattr(handler, "execute"):
-        returned = handler.execute(path)
-    else:
-        returned = handler.consume(FileEvent(path, context))
+    returned = handler.execute(path) if hasattr(handler, "execute") else handler.consume(FileEvent(path, context))
     for item in _items(returned):
         yield from handler.drain_published()
         yield item
@@ -155,12 +152,27 @@ def _as_table(data: Any) -> Any:
 
 def _records(output: str, rows: Rows) -> Iterator[dict[str, Any]]:
     ordinals = rows.source_row if rows.source_row is not None else [None] * rows.data.num_rows
-    for ordinal, record in zip(ordinals, rows.data.to_pylist(), strict=True):
-        yield {"_output": output, "_row": None if ordinal is None else int(ordinal)} | {
-            name: value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
-            for name, value in record.items()
-            if value is not None
-        }
+    for ordinal, record in zip(ordinals, _plain(rows.data), strict=True):
+        values = {name: _as_json(value) for name, value in record.items() if value is not None}
+        yield {"_output": output, "_row": None if ordinal is None else int(ordinal)} | values
+
+
+def _plain(table: Any) -> list[dict[str, Any]]:
+    if not table.num_columns:
+        return [{} for _ in range(table.num_rows)]
+    plain: list[dict[str, Any]] = pa.table(list(map(_plain_column, table.columns)), table.column_names).to_pylist()
+    return plain
+
+
+def _plain_column(column: Any) -> Any:
+    """Times as text, since Python's own have no nanoseconds."""
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        return column.cast(pa.timestamp(column.type.unit, "UTC")).cast(pa.string())
+    return column.cast(pa.string()) if pa.types.is_temporal(column.type) else column
+
+
+def _as_json(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, list, dict)) else str(value)
 
 
 def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -28,8 +28,8 @@ OLDEST_EVERY = 8
 PLACES = (
     select(
         versions.c.id,
-        versions.c.size,
-        versions.c.mtime_ns,
+        locations.c.size,
+        locations.c.mtime_ns,
         sources.c.root,
         locations.c.rel_path,
     )

@@ -53,16 +53,24 @@ class Routing:
         steps: list[str] = []
         if self.explicit is not None:
             return Route(self.parsers[self.explicit], (f"parser {self.explicit} was asked for",))
-        topic = None
-        for rule in rules_for(path, self.rules):
-            topic = topic or rule.topic
+        matching = rules_for(path, self.rules)
+        topic = next((rule.topic for rule in matching if rule.topic), None)
+        for rule in matching:
             name = rule.parser or self._subscriber(rule.tag)
             if name is None:
                 steps.append(f"rule {rule.pattern} gives tag {rule.tag}, which no parser subscribes to")
-            elif (found := self.parsers.get(name)) is None:
+                continue
+            if name not in self.parsers:
                 steps.append(f"rule {rule.pattern} names parser {name}, which does not exist")
-            else:
-                return Route(found, (*steps, f"rule {rule.pattern} (priority {rule.priority}) names {name}"), topic)
+                continue
+            rivals = {other.pattern: other.parser for other in matching if other.priority == rule.priority and other.parser}
+            if len(set(rivals.values()) | {name}) > 1:
+                names = ", ".join(f"{pattern} names {parser}" for pattern, parser in rivals.items())
+                steps.append(f"rules of the same priority disagree: {names}; give one a higher --priority")
+                return Route(None, tuple(steps), topic)
+            return Route(
+                self.parsers[name], (*steps, f"rule {rule.pattern} (priority {rule.priority}) names {name}"), topic
+            )
         for tag in tags:
             if name := self._subscriber(tag):
                 return Route(self.parsers[name], (*steps, f"tag {tag}: {name} subscribes to it"), topic)

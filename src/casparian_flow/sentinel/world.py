@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -19,17 +19,18 @@ from casparian_flow.store import tags as tag_store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which files a plan is about: below these folders or exactly these files of a source, all where empty."""
+    """Which files a plan is about: those of these sources, with this tag, modified since then."""
 
     sources: Sequence[int]
-    prefixes: Mapping[int, Sequence[bytes]] = field(default_factory=dict)
     tag: str | None = None
     since_ns: int | None = None
 
 
 def gather_files(connection: Connection, selection: Selection) -> list[PlannedFile]:
     """Every location of the sources; those outside the selection are marked so."""
-    tags = tag_store.tags_of(connection, selection.sources)
+    tags: dict[int, tuple[str, ...]] = defaultdict(tuple)
+    for location, tag, _rule in tag_store.tags_of_sources(connection, selection.sources):
+        tags[location] += (tag,)
     rows = list(file_store.current_files(connection, selection.sources))
     display_of = {row.location_id: row.display for row in rows}
     return [
@@ -113,13 +114,6 @@ def gather_world(
 
 
 def _is_selected(row: file_store.FileRow, selection: Selection, tags: Sequence[str]) -> bool:
-    prefixes = selection.prefixes.get(row.source_id, ())
-    if prefixes and not any(_is_below(row.rel_path, prefix) for prefix in prefixes):
-        return False
     if selection.tag is not None and selection.tag not in tags:
         return False
     return selection.since_ns is None or row.mtime_ns >= selection.since_ns
-
-
-def _is_below(path: bytes, prefix: bytes) -> bool:
-    return not prefix or path == prefix or path.startswith(prefix.rstrip(b"/") + b"/")

@@ -55,10 +55,12 @@ sources = Table(
     "scout_sources",
     metadata,
     Column("id", ID, primary_key=True),
-    Column("root", LargeBinary, nullable=False, unique=True),
+    Column("root", LargeBinary, nullable=False),
+    Column("only", LargeBinary, nullable=False, comment="the one file of the root that is meant; empty: everything"),
     Column("display", Text, nullable=False),
     Column("ignore", Text, nullable=False, server_default=""),
     Column("added_at_ns", BigInteger, nullable=False),
+    UniqueConstraint("root", "only"),
 )
 
 scans = Table(
@@ -77,7 +79,7 @@ locations = Table(
     metadata,
     Column("id", ID, primary_key=True),
     Column("source_id", ForeignKey("scout_sources.id"), nullable=False),
-    Column("rel_path", LargeBinary, nullable=False),
+    Column("rel_path", LargeBinary, nullable=False, comment="a folder that is a row itself ends with a slash"),
     Column("display", Text, nullable=False),
     Column("kind", String(20), nullable=False),
     Column("problem", Text, comment="why an entry that is not an ordinary readable file is one"),
@@ -89,13 +91,15 @@ locations = Table(
     Column("is_missing", Boolean, nullable=False, server_default=text("0")),
     Column("part_of", ForeignKey("scout_locations.id"), comment="the database that this file is a companion of"),
     Column("renamed_from", ForeignKey("scout_locations.id")),
-    Column("last_scan_id", BigInteger, nullable=False),
+    Column("last_scan_id", BigInteger, nullable=False, comment="the last scan that changed this row"),
     Column("current_version_id", BigInteger, comment="the newest version; kept when the file goes missing"),
     UniqueConstraint("source_id", "rel_path"),
     _one_of("kind", EntryKind),
 )
 Index("ix_scout_locations_dirty", locations.c.source_id, sqlite_where=locations.c.is_dirty.is_(True))
 Index("ix_scout_locations_version", locations.c.current_version_id)
+Index("ix_scout_locations_gone", locations.c.source_id, locations.c.inode, sqlite_where=locations.c.is_missing.is_(True))
+Index("ix_scout_locations_part", locations.c.part_of, sqlite_where=locations.c.part_of.is_not(None))
 
 hashes = Table(
     "scout_hashes",

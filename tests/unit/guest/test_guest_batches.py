@@ -99,7 +99,6 @@ def test_dicts_give_columns_in_order_of_appearance_with_nulls_for_absent_keys() 
     "data",
     [42, "text", {"a": 1}, {"a": "text"}, {1: [1]}, {"a": [1], "b": [1, 2]}, pl.LazyFrame({"a": [1]}), [1, 2]],
     ids=["number", "text", "number value", "text value", "number key", "uneven columns", "lazy frame", "numbers"],
-    ids=repr,
 )
 def test_anything_else_is_refused(data: Any) -> None:
     with pytest.raises(BadYield):

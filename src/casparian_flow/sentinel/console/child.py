@@ -42,7 +42,7 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        reader = connection.execute(order.text).to_arrow_reader(BATCH_ROWS)
+        reader: pa.RecordBatchReader = connection.execute(order.text).to_arrow_reader(BATCH_ROWS)
         with pa.ipc.new_stream(sys.stdout.buffer, reader.schema) as writer:
             for batch in reader:
                 writer.write_batch(batch)

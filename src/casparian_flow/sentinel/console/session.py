@@ -51,7 +51,7 @@ def run_query(text: str, tables: list[TableSource], limits: QueryLimits) -> Answ
     with _process([sys.executable, "-I", "-c", _START.format(path=path)]) as child:
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         late = threading.Event()
-        alarm = threading.Timer(limits.seconds, lambda: (late.set(), child.kill()))
+        alarm = threading.Timer(limits.seconds, _stop, (child, late))
         alarm.start()
         try:
             child.stdin.write(msgspec.json.encode(QueryOrder(text=text, tables=tables, limits=limits)))
@@ -69,6 +69,11 @@ def run_query(text: str, tables: list[TableSource], limits: QueryLimits) -> Answ
         if answer is None or code != 0:
             raise _failure(child.stderr.read().decode("utf-8", "replace"), code)
         return answer
+
+
+def _stop(child: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    child.kill()
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def list_(face: Face, table: str | None, code: str | None) -> None:
 @pass_face
 def show(face: Face, group: str, rows: int) -> None:
     """The rows of one group as they were, with every reason."""
-    from casparian_flow.operations.quarantine import ShowGroup
+    from casparian_flow.operations.quarantine_rows import ShowGroup
 
     reply = face.ask("quarantine.show", ShowGroup(group=group, rows=rows))
     lines = [f"{reply.group.rows} rows in {reply.group.files} files of table {plain(reply.group.table)}"]
@@ -63,7 +63,7 @@ def show(face: Face, group: str, rows: int) -> None:
 @pass_face
 def export(face: Face, group: str, out: str) -> None:
     """Write all rows of one group to OUT: a .parquet, .csv or .jsonl file."""
-    from casparian_flow.operations.quarantine import ExportGroup
+    from casparian_flow.operations.quarantine_rows import ExportGroup
 
     reply = face.ask("quarantine.export", ExportGroup(group=group, to=out))
     face.show("casparian.export/1", reply, [f"{reply.rows} rows written to {plain(reply.path)}"])

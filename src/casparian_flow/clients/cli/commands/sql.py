@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TextIO
+
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
@@ -20,7 +22,13 @@ MOST_ROWS = 1_000_000
 @click.option("-o", "--output", "to", metavar="OUT", help="Write all rows to a .parquet, .csv or .jsonl file.")
 @pass_face
 def command(
-    face: Face, query: str | None, file: click.utils.LazyFile | None, as_of: str | None, seconds: float, max_rows: int, to: str | None
+    face: Face,
+    query: str | None,
+    file: TextIO | None,
+    as_of: str | None,
+    seconds: float,
+    max_rows: int,
+    to: str | None,
 ) -> None:
     """Query outputs, their quarantine (quarantine.TABLE) and control tables (cf_*, scout_*, schema_*); reading only."""
     from casparian_flow.operations.sql import AskSql

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+from delimited_layout import Layout
 
 from casparian_flow.sdk import Rows
-from delimited_layout import Layout
 
 ENOUGH_ROWS = 8192
 MOST_ROWS = 16384

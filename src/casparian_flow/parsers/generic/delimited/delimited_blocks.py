@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.csv as pc
-
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT
 from delimited_layout import Layout
-from delimited_records import RESYNC_LINES, RESYNC_LINES_PAIRS
+from delimited_records import resync_lines
 
 LF, CR = 10, 13
 _ABSENT = "\x1f"
@@ -32,9 +31,10 @@ class Block:
 class BlockReader:
     """Reads blocks of one table. A block it cannot vouch for is left to the exact reader."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, may_resync: bool) -> None:
         dialect = layout.dialect
         self._layout = layout
+        self._may_resync = may_resync
         self._quote = ord(dialect.quote) if dialect.quote and ord(dialect.quote) < 128 else None
         self._delimiter = dialect.delimiter
         self.works = _is_simple(dialect)
@@ -82,7 +82,7 @@ class BlockReader:
             quotes = quotes[: np.searchsorted(quotes, record_ends[-1])]
             if not self._is_well_quoted(codes, quotes):
                 return None
-            if len(record_ends) < len(line_ends) and self._has_long_fields(line_ends, record_ends):
+            if len(record_ends) < len(line_ends) and self._may_hide_records(codes, line_ends, record_ends):
                 return None
         else:
             record_ends = line_ends
@@ -136,10 +136,18 @@ class BlockReader:
         closes[:-1] |= closing[:-1] + 1 == opening[1:]
         return bool(closes.all())
 
-    def _has_long_fields(self, line_ends: np.ndarray, record_ends: np.ndarray) -> bool:
-        lines = np.diff(np.searchsorted(line_ends, record_ends), prepend=-1)
-        limit = RESYNC_LINES if self._layout.width > 2 else RESYNC_LINES_PAIRS
-        return bool(lines.max() > limit)
+    def _may_hide_records(self, codes: np.ndarray, line_ends: np.ndarray, record_ends: np.ndarray) -> bool:
+        """Whether the lines inside some quoted field have enough delimiters to be records of their own."""
+        if not self._may_resync or self._delimiter is None:
+            return False
+        delimiters = np.flatnonzero(codes == ord(self._delimiter))
+        wide = np.diff(np.searchsorted(delimiters, line_ends), prepend=0) >= self._layout.width - 1
+        record = np.searchsorted(record_ends, line_ends)
+        inside = np.append(record[1:] == record[:-1], False)
+        inside[1:] &= record[1:] == record[:-1]
+        inside[0] = False
+        hidden = np.bincount(record[inside & wide], minlength=1)
+        return bool(hidden.max() >= resync_lines(self._layout.width))
 
     def _has_blank(self, codes: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> bool:
         short = starts[ends - starts < 2]
@@ -153,7 +161,8 @@ class BlockReader:
         delimiter = ord(self._delimiter) if self._delimiter else LF
         outside = (beside < 0) | (beside >= len(codes))
         near = codes[np.clip(beside, 0, len(codes) - 1)]
-        return outside | (near == delimiter) | (near == LF) | (near == CR)
+        at_edge: np.ndarray = outside | (near == delimiter) | (near == LF) | (near == CR)
+        return at_edge
 
     def _columns(self, view: memoryview, expected: int, parse: pc.ParseOptions) -> pa.RecordBatch | None:
         if view[-1] not in (LF, CR):

@@ -18,17 +18,16 @@ def resync(stream: Stream, grammar: Grammar, width: int) -> None:
             return
 
 
-def skip_oversize(stream: Stream, grammar: Grammar, width: int) -> None:
-    """Move the stream past a record too long to hold: to the end of its line, then to the next record."""
+def skip_line(stream: Stream, grammar: Grammar) -> None:
+    """Move the stream to the end of a line that is too long to hold."""
     while True:
         found = grammar.line_end.search(stream.buf, stream.pos)
         if found is not None and (stream.eof or found.end() < len(stream.buf)):
             stream.pos = found.end()
-            break
+            return
         stream.pos = len(stream.buf)
         if not stream.fill(BLOCK):
-            break
-    resync(stream, grammar, width)
+            return
 
 
 def _scan(stream: Stream, grammar: Grammar, width: int) -> tuple[bool, int]:
@@ -39,7 +38,7 @@ def _scan(stream: Stream, grammar: Grammar, width: int) -> tuple[bool, int]:
         while pos < len(stream.buf):
             text_end, end = grammar.line(stream.buf, pos, stream.eof)
             count = grammar.count(stream.buf[pos:text_end])
-            if count == width:
+            if count == width or (count == 0 and _begins_record(stream, grammar, pos, width)):
                 return True, pos
             if count != last or count < 2:
                 run, run_start, last = 0, pos, count
@@ -51,6 +50,15 @@ def _scan(stream: Stream, grammar: Grammar, width: int) -> tuple[bool, int]:
         if pos == stream.pos:
             return False, _grow(stream)
     return False, pos
+
+
+def _begins_record(stream: Stream, grammar: Grammar, pos: int, width: int) -> bool:
+    """Whether a record of several lines starts here, as one more than the line itself shows."""
+    try:
+        fields = grammar.read(stream.buf, pos, stream.eof, width).fields
+    except NeedMore:
+        return False
+    return width > 1 and fields is not None and len(fields) == width
 
 
 def _grow(stream: Stream) -> int:

@@ -71,11 +71,12 @@ def canonical(name: str) -> str:
     codec = _ALIASES.get(codec, codec)
     if codec == "utf-8" or codec in _UNITS:
         return codec
+    pairs = [bytes([first, second]) for first in range(256) for second in b"\x30\x41\x61\xa1\xbf"]
     try:
-        one_each = all(len(bytes([byte]).decode(codec, "replace")) == 1 for byte in range(256))
+        is_fixed = all(len(pair.decode(codec, "replace")) == 2 for pair in pairs)
     except (UnicodeError, LookupError) as exc:
         raise UnknownEncoding(f"{name!r} is not an encoding of text") from exc
-    if not one_each or len("é".encode(codec, "replace")) != 1 or len((b"aa" * 8).decode(codec, "replace")) != 16:
+    if not is_fixed:
         raise UnknownEncoding(f"{name!r} has characters of varying width, which cannot be mapped back to bytes")
     return codec
 

@@ -6,18 +6,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from casparian_flow.sdk import PermanentError, Rejected, Verdict
 from delimited_encoding import UnknownEncoding, detect_encoding
 from delimited_layout import Layout, Line, lay_out
 from delimited_ledger import Ledger
 from delimited_options import Options
-from delimited_reader import BLOCK, RAW, Item, TableReader
+from delimited_reader import RAW, Item, TableReader
 from delimited_sniff import SAMPLE, Sniffed, sniff
-from delimited_stream import MAX_RECORD, Stream
+from delimited_stream import Stream
 from delimited_tables import first_table
+
+from casparian_flow.sdk import PermanentError, Rejected, Verdict
 
 HEAD = 256 << 10
 FEW_LINES = 20
+MOST_SAMPLE = 4 << 20
+MOST_TITLES = 8
+SHOWN_TITLES = 20
 
 
 def read_file(
@@ -64,7 +68,7 @@ class DelimitedFile:
                 output,
                 self._ledger,
                 self._options.fixed,
-                resync=self._options.resync,
+                may_resync=self._options.resync,
                 vectorised=self._vectorised,
             )
             yield from reader.read()
@@ -86,7 +90,7 @@ class DelimitedFile:
     def _sample(self) -> bytes:
         """The text ahead, with at least a few lines where lines are very long."""
         stream = self._stream
-        while not stream.eof and len(stream.buf) - stream.pos < MAX_RECORD and _lines(stream.buf) < FEW_LINES:
+        while not stream.eof and len(stream.buf) - stream.pos < MOST_SAMPLE and _lines(stream.buf) < FEW_LINES:
             stream.fill(2 * (len(stream.buf) - stream.pos))
         return stream.buf[stream.pos :]
 
@@ -123,27 +127,31 @@ class DelimitedFile:
         base = stream.pos
         for line in layout.header:
             ledger.mark("header", stream.origin(base + line.start), stream.origin(base + line.end))
+        head = layout.header[0].start if layout.header else 0
+        wide = [line for line in layout.skipped if line.start < head and sum(map(bool, line.fields or ())) > 1]
+        titles = 0
         for line in layout.skipped:
             start, end = stream.origin(base + line.start), stream.origin(base + line.end)
             if line.blank:
                 ledger.mark("blank", start, end)
-                continue
-            fault = _is_row(line, layout)
-            ledger.mark("rejected" if fault else "preamble", start, end)
-            if fault:
-                raw = stream.raw(start, min(end, start + RAW))
-                yield Rejected(output, *fault, start, end, raw=raw)
+            elif (fault := _fault(line, layout, len(wide) <= MOST_TITLES)) is not None:
+                ledger.mark("rejected", start, end)
+                yield Rejected(output, *fault, start, end, raw=stream.raw(start, min(end, start + RAW)))
             else:
-                text = stream.buf[base + line.start : base + line.end].decode("utf-8", "replace")
-                yield Verdict("preamble", text.rstrip("\r\n")[:500])
+                ledger.mark("preamble", start, end)
+                titles += 1
+                if titles <= SHOWN_TITLES:
+                    text = stream.buf[base + line.start : base + line.end].decode("utf-8", "replace")
+                    yield Verdict("preamble", text.rstrip("\r\n")[:500])
         stream.pos = base + layout.start
 
 
-def _is_row(line: Line, layout: Layout) -> tuple[str, str] | None:
-    """Why a line above the first row is a bad row, not a title: there is no header that it could precede."""
+def _fault(line: Line, layout: Layout, may_be_titles: bool) -> tuple[str, str] | None:
+    """Why a line above the first row is a bad row; None if it is a title, which needs a header to stand above."""
     if line.fields is None:
         return "cf.csv.quote", "a quote that does not close at the end of a field"
-    if sum(map(bool, line.fields)) < 2 or (layout.header and line.start < layout.header[0].start):
+    is_above = may_be_titles and bool(layout.header) and line.start < layout.header[0].start
+    if is_above or sum(map(bool, line.fields)) < 2 or (line.fields[0] or b"").startswith(b"#"):
         return None
     return "cf.csv.arity", f"{len(line.fields)} fields where the table has {layout.arity}"
 

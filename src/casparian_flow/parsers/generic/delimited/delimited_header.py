@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from delimited_kinds import EMPTY, TEXT, column_kind, is_missing, kind_of
 
@@ -32,12 +33,17 @@ def find_header(records: Sequence[Fields]) -> Header:
     if not below:
         return Header(1, 0.6) if _is_plain_header(first) else Header(0, 0.7)
     kinds = [column_kind([row[i] for row in below]) for i in range(min(len(first), _COLUMNS))]
-    score = sum(_column_score(first[i], kinds[i], [row[i] for row in below]) for i in range(len(kinds)))
+    unnamed = 1 if not first[0] and kinds[0] == "number" and len(first) > 1 else 0  # an index has no name
+    score = sum(_column_score(first[i], kinds[i], [row[i] for row in below]) for i in range(unnamed, len(kinds)))
     if _is_sequence(first, kinds):
         score += len(kinds)
     if _has_repeats(first):
         score -= 1.0
-    score += 0.6 if _is_plain_header(first) else -0.3
+    score += 0.6 if _is_plain_header(first[unnamed:]) else -0.3
+    if score <= 0 and _is_group_row(first):
+        below_it = find_header(records[1:])
+        if below_it.rows and below_it.confidence > 0.6:
+            return Header(1 + below_it.rows, below_it.confidence)
     if score <= 0:
         return Header(0, _sureness(score))
     return Header(1 + _more_rows(records, kinds), _sureness(score))
@@ -48,7 +54,7 @@ def looks_like_header(fields: Fields, kinds: Sequence[str]) -> bool:
     typed = [i for i, kind in enumerate(kinds) if kind not in (TEXT, EMPTY) and i < len(fields)]
     if not typed or any(not field for field in fields[:1]):
         return False
-    return all(_is_name(fields[i]) for i in typed)
+    return all(_is_name(fields[i]) and kind_of(fields[i]) != kinds[i] for i in typed)
 
 
 def _column_score(top: bytes | None, kind: str, below: list[bytes | None]) -> float:
@@ -59,8 +65,8 @@ def _column_score(top: bytes | None, kind: str, below: list[bytes | None]) -> fl
         return -0.4 if kind != TEXT else -0.2
     own = kind_of(top)
     if kind != TEXT:
-        if own == TEXT:
-            return 1.0
+        if own in (TEXT, "code") and own != kind:
+            return 1.0 if own == TEXT else 0.7
         return -1.0 if own == kind else 0.0
     if top in below:
         return -0.6
@@ -87,6 +93,12 @@ def _is_name(cell: bytes | None) -> bool:
     return kind_of(cell) in (TEXT, "code")
 
 
+def _is_group_row(fields: Fields) -> bool:
+    """Names with gaps between them, as merged cells leave them above the names of the columns."""
+    filled = [i for i, cell in enumerate(fields) if cell]
+    return 0 < len(filled) < len(fields) and filled != list(range(len(filled)))
+
+
 def _has_repeats(fields: Fields) -> bool:
     filled = [cell for cell in fields if cell]
     return len(set(filled)) < 0.7 * len(filled)
@@ -98,8 +110,9 @@ def _is_sequence(fields: Fields, kinds: Sequence[str]) -> bool:
     if len(numbers) < 2 or len(numbers) >= len(fields) or not fields[0] or fields[0].isdigit():
         return False
     values = [int(cell) for cell in numbers if len(cell) < 9]
-    steps = {b - a for a, b in zip(values, values[1:], strict=False)}
-    return steps == {1} and len(values) == len(numbers) and kinds[0] == TEXT
+    steps = {b - a for a, b in pairwise(values)}
+    years = all(1800 <= value <= 2100 for value in values) and min(steps, default=0) > 0
+    return (steps == {1} or years) and len(values) == len(numbers) and kinds[0] == TEXT
 
 
 def _more_rows(records: Sequence[Fields], kinds: Sequence[str]) -> int:
@@ -109,7 +122,7 @@ def _more_rows(records: Sequence[Fields], kinds: Sequence[str]) -> int:
         row, below = records[at], records[at + 1 : at + 1 + BELOW]
         kinds = [column_kind([other[i] for other in below]) for i in range(len(kinds))]
         typed = [i for i, kind in enumerate(kinds) if kind not in (TEXT, EMPTY)]
-        if len(typed) < 2 or not all(_is_name(row[i]) for i in typed):
+        if len(typed) < 2 or not looks_like_header(row, kinds):
             break
         more = at
     return more

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-
 from delimited_dialect import Dialect
 from delimited_header import Fields, find_header
 from delimited_kinds import column_kind
@@ -77,7 +76,9 @@ def lay_out(
     lines = lines_of(grammar, sample, eof, arity)
     offset = 0 if skip is None else _after_lines(grammar, sample, eof, skip)
     rows = [line for line in lines if line.arity == arity and line.start >= offset]
-    rows = rows[_count_titles(rows) if skip is None else 0 :]
+    if skip is None:
+        rows = rows[_count_titles(rows) :]
+        rows = rows[_count_above_gap(lines, rows) :] if header is None else rows
     trailing = arity > 1 and len(rows) > 1 and not any((row.fields or ())[-1] for row in rows)
     above = None if header is not None or skip is not None else _header_above(lines, rows, trailing, sample, dialect)
     if above is not None:
@@ -90,7 +91,7 @@ def lay_out(
         head, names, note = rows[:found], [row.fields or () for row in rows[:found]], ""
         trailing = trailing and found > 0 and len(rows) > found and not any(row[-1] for row in names)
         rows = rows[found:]
-    start = head[-1].end if head else rows[0].start if rows else len(sample)
+    start = head[-1].end if head else rows[0].start if rows else 0
     columns = arity - trailing
     data = [(row.fields or ())[:columns] for row in rows[:100]]
     return Layout(
@@ -126,6 +127,17 @@ def _count_titles(rows: Sequence[Line]) -> int:
     return count if count < len(filled) and filled[count] > max(1, width // 2) else 0
 
 
+def _count_above_gap(lines: Sequence[Line], rows: Sequence[Line]) -> int:
+    """How many records at the top only happen to be as wide as the table whose header follows after a gap."""
+    gap = next((line.start for line in lines if line.blank and rows and line.start > rows[0].start), 0)
+    count = sum(row.start < gap for row in rows[:4])
+    if not 0 < count < 4 or find_header([row.fields or () for row in rows[:count]] * 2).rows:
+        return 0
+    below = [row.fields or () for row in rows[count:]]
+    header = find_header(below)
+    return count if 0 < header.rows < len(below) and header.confidence >= 0.75 else 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Above:
     """A header line whose number of fields is not the table's, and the names it gives."""
@@ -152,9 +164,9 @@ def _header_above(
         return _Above(line, named, "empty cells left out of the header")
     if len(cells) == arity - 1 > 1 and _counts_up(data) and _names_rows([b"row", *cells], data):
         return _Above(line, [None, *cells], "the header does not name the row numbers")
-    if len(cells) == 1:
+    if len(cells) == 1 and arity > 2:
         text = sample[line.start : line.end].rstrip(b"\r\n")
-        for delimiter in (",", ";", "\t", "|", ":", " "):
+        for delimiter in (",", ";", "\t", "|"):
             other = Grammar.of(Dialect(delimiter, dialect.quote, dialect.escape)).read(text, 0, True).fields
             if other is not None and len(other) == arity and _names_rows(other, data):
                 return _Above(line, other, f"the header is separated by {delimiter!r}")

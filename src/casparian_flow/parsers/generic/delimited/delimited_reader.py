@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from casparian_flow.sdk import Rejected, Rows, Verdict
 from delimited_batches import Gatherer
 from delimited_blocks import Block, BlockReader
-from delimited_damage import resync, skip_oversize
+from delimited_damage import resync, skip_line
 from delimited_header import looks_like_header
 from delimited_layout import Layout
 from delimited_ledger import Ledger
@@ -15,6 +14,8 @@ from delimited_records import Grammar, NeedMore, Record
 from delimited_sniff import Fixed, Sniffed
 from delimited_stream import MAX_RECORD, Stream
 from delimited_tables import LOOK_AHEAD, next_table
+
+from casparian_flow.sdk import Rejected, Rows, Verdict
 
 BLOCK = 1 << 20
 LEAST_BLOCK = 16 << 10
@@ -36,7 +37,7 @@ class TableReader:
         ledger: Ledger,
         fixed: Fixed,
         *,
-        resync: bool = True,
+        may_resync: bool = True,
         vectorised: bool = True,
     ) -> None:
         self._stream = stream
@@ -44,8 +45,8 @@ class TableReader:
         self._output = output
         self._ledger = ledger
         self._fixed = fixed
-        self._grammar = Grammar.of(layout.dialect, resync)
-        self._blocks = BlockReader(layout)
+        self._grammar = Grammar.of(layout.dialect, may_resync)
+        self._blocks = BlockReader(layout, may_resync)
         self._vectorised = vectorised and self._blocks.works
         self._gathered = Gatherer(output, layout)
         self._header = [list(line.fields or ()) for line in layout.header[:1]]
@@ -96,29 +97,33 @@ class TableReader:
         record = self._next_record()
         start = stream.origin(stream.pos)
         if record is None:
-            skip_oversize(stream, self._grammar, self._layout.width)
+            self._gap = False
+            skip_line(stream, self._grammar)
+            resync(stream, self._grammar, self._layout.width)
             yield self._reject("cf.csv.oversize", f"a record of more than {MAX_RECORD >> 20} MiB", start)
         elif record.fields is None:
-            if not (self._gap and self._another_begins()):
-                self._gap = False
-                stream.pos = record.end
-                resync(stream, self._grammar, self._layout.width)
-                yield self._reject("cf.csv.quote", "a quote that does not close at the end of a field", start)
+            if self._gap and self._another_begins():
+                return
+            self._gap = False
+            stream.pos = record.end
+            resync(stream, self._grammar, self._layout.width)
+            yield self._reject("cf.csv.quote", "a quote that does not close at the end of a field", start)
         else:
             yield from self._judge(record.fields, stream.buf[stream.pos : record.end], record.end)
 
     def _judge(self, fields: list[bytes | None], text: bytes, next_pos: int) -> Iterator[Item]:
         stream, width = self._stream, self._layout.width
         start = stream.origin(stream.pos)
-        if len(fields) == 1 and (not text.strip(b"\r\n") or (width > 1 and not text.strip())):
+        if len(fields) == 1 and (not text.strip(b"\r\n\x1a") or (width > 1 and not text.strip())):
             stream.pos = next_pos
             self._ledger.mark("blank", start, stream.origin(next_pos))
             self._gap = True
             return
         uneven = len(fields) != width and not (self._layout.trailing and len(fields) == width - 1)
-        if (self._gap or uneven) and self._another_begins():
+        is_suspect = uneven or (self._gap and looks_like_header(fields, self._layout.kinds))
+        if is_suspect and self._another_begins():
             return
-        self._gap = False
+        was_gap, self._gap = self._gap, False
         stream.pos = next_pos
         end = stream.origin(next_pos)
         if uneven and text.startswith(b"#") and _is_text(text):
@@ -126,7 +131,7 @@ class TableReader:
             self._comments += 1
             if self._comments <= COMMENTS:
                 yield Verdict("comment", text.decode().rstrip("\r\n")[:500])
-        elif self._has_typed_header and fields == self._header[0]:
+        elif self._is_header_again(fields, was_gap):
             self._ledger.mark("header", start, end)
             yield Verdict("header", f"again at byte {start}")
         elif (fault := self._fault(fields, text, uneven)) is not None:
@@ -137,6 +142,10 @@ class TableReader:
             if len(fields) < width:
                 fields = [*fields, None]
             self._gathered.add_row(fields, self._row, start, end)
+
+    def _is_header_again(self, fields: list[bytes | None], after_gap: bool) -> bool:
+        """The header of the table, repeated: after a blank line, or where no row could read like it."""
+        return (self._has_typed_header or after_gap) and bool(self._header) and fields == self._header[0]
 
     def _another_begins(self) -> bool:
         """Whether another table begins here; asked less often the more often it was in vain."""
@@ -153,7 +162,7 @@ class TableReader:
         return self.next is not None
 
     def _next_record(self) -> Record | None:
-        """The next record, None where it is longer than any record may be."""
+        """The next record; damage where its quote does not close, None where its line is longer than may be."""
         stream = self._stream
         while True:
             try:
@@ -161,7 +170,8 @@ class TableReader:
             except NeedMore:
                 have = len(stream.buf) - stream.pos
                 if have >= MAX_RECORD:
-                    return None
+                    line_end = self._grammar.line_end.search(stream.buf, stream.pos)
+                    return None if line_end is None else Record(line_end.end(), None)
                 stream.fill(min(2 * have, MAX_RECORD))
 
     def _fault(self, fields: list[bytes | None], text: bytes, uneven: bool) -> tuple[str, str] | None:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice, pairwise
 
 from delimited_dialect import Dialect
 
-RESYNC_LINES = 4
-"""So many lines after an open quote that are records of their own prove that the quote is stray."""
+MAX_COLUMNS = 20_000
+"""A record of more fields fits no table; the fields beyond are not even counted."""
 
-RESYNC_LINES_PAIRS = 12
-"""The same for two columns, where prose can look like records by chance."""
+_LONG_LINE = 1 << 20
+
+LOOK_AHEAD_LINES = 24
+"""So many lines after an open quote are looked at for records."""
+
+
+def resync_lines(arity: int) -> int:
+    """So many lines after an open quote that are records of their own prove that the quote is stray.
+
+    With few columns it takes more, because prose can look like records by chance.
+    """
+    return 2 if arity > 4 else 4 if arity > 2 else 12
 
 
 class NeedMore(Exception):
@@ -91,7 +102,7 @@ class Grammar:
         text_end, end = self.line(buf, pos, eof)
         line = buf[pos:text_end]
         if (self.quote is None or self.quote not in line) and (self.escape is None or self.escape not in line):
-            fields = line.split(self.delimiter) if self.delimiter else [line]
+            fields = line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line]
             return Record(end, [field or None for field in fields])
         return self._tokenise(buf, pos, eof, arity)
 
@@ -100,17 +111,12 @@ class Grammar:
         record = self._tokenise(line, 0, True, 0)
         return len(record.fields) if record.fields is not None and record.end == len(line) else 0
 
-    def lines_fit(self, buf: bytes, pos: int, eof: bool, arity: int, wanted: int) -> bool:
-        """Whether the next `wanted` lines (fewer at the end of the file, but one) are records of `arity`."""
-        seen = 0
-        while seen < wanted and pos < len(buf):
-            text_end, end = self.line(buf, pos, eof)
-            if self.count(buf[pos:text_end]) != arity:
-                return False
-            seen, pos = seen + 1, end
-        if seen < wanted and not eof:
-            raise NeedMore
-        return seen > 0
+    def fits(self, buf: bytes, pos: int, eof: bool, arity: int) -> bool:
+        """Whether the line at `pos` is a record of `arity`."""
+        if pos >= len(buf):
+            return False
+        text_end, _ = self.line(buf, pos, eof)
+        return self.count(buf[pos:text_end]) == arity
 
     def _tokenise(self, buf: bytes, pos: int, eof: bool, arity: int) -> Record:
         fields: list[bytes | None] = []
@@ -125,7 +131,7 @@ class Grammar:
                     raise NeedMore
                 body = match[1]
                 if b"\n" in body or b"\r" in body:
-                    if self._is_stray(buf, at, match.end(), eof, arity):
+                    if self._is_stray(buf, at, match.end(), arity):
                         return Record(self.line(buf, at, eof)[1], None)
                     first_quoted_line = at if first_quoted_line < 0 else first_quoted_line
                 fields.append(self._plain(body, quoted=True))
@@ -135,13 +141,13 @@ class Grammar:
                 assert match is not None
                 fields.append(self._plain(match[0], quoted=False) or None)
                 at = match.end()
-            if self.delimiter and buf.startswith(self.delimiter, at):
+            if self.delimiter and len(fields) <= MAX_COLUMNS and buf.startswith(self.delimiter, at):
                 at += len(self.delimiter)
                 continue
             _, end = self.line(buf, at, eof)
             if first_quoted_line >= 0 and arity > 1 and len(fields) != arity and self._resync:
                 _, next_line = self.line(buf, first_quoted_line, eof)
-                if self.lines_fit(buf, next_line, eof, arity, 1):
+                if self._has_all_delimiters(buf, first_quoted_line, arity) and self.fits(buf, next_line, eof, arity):
                     return Record(next_line, None)
             return Record(end, fields)
 
@@ -152,26 +158,29 @@ class Grammar:
         unclosed = self._body.match(buf, opened.end())
         edge = len(buf) - 1 - len(self.delimiter or b" ")
         at_edge = unclosed is not None and unclosed.end() >= edge
-        if at_edge and not eof and not self._stray_run(buf, at, eof, arity):
+        if at_edge and not eof and not self._is_stray(buf, at, len(buf), arity):
             raise NeedMore
         return Record(self.line(buf, at, eof)[1], None)
 
-    def _is_stray(self, buf: bytes, at: int, close: int, eof: bool, arity: int) -> bool:
-        """Whether the lines inside a field that closes well are records of their own."""
-        _, start = self.line(buf, at, eof)
-        wanted = RESYNC_LINES if arity > 2 else RESYNC_LINES_PAIRS
-        inside = self.line_end.findall(buf, at, close)
-        return len(inside) > wanted and self._stray_run(buf, at, eof, arity) and start < close
+    def _is_stray(self, buf: bytes, at: int, close: int, arity: int) -> bool:
+        """Whether enough of the whole lines between an opening quote and `close`, and half of them, are records."""
+        if not self._resync or arity < 2 or not self._has_all_delimiters(buf, at, arity):
+            return False
+        ends = [found.span() for found in islice(self.line_end.finditer(buf, at, close), LOOK_AHEAD_LINES + 1)]
+        lines = [buf[start:end] for (_, start), (end, _) in pairwise(ends)]
+        if len(lines) < resync_lines(arity):
+            return False
+        records = sum(self.count(line) == arity for line in lines)
+        return records >= resync_lines(arity) and 2 * records >= len(lines)
 
-    def _stray_run(self, buf: bytes, at: int, eof: bool, arity: int) -> bool:
-        if not self._resync or arity < 2:
+    def _has_all_delimiters(self, buf: bytes, at: int, arity: int) -> bool:
+        """Whether the line of an opening quote has the delimiters of a whole record, as it has around a stray one."""
+        if self.delimiter is None:
             return False
-        wanted = RESYNC_LINES if arity > 2 else RESYNC_LINES_PAIRS
-        try:
-            _, start = self.line(buf, at, eof)
-            return self.lines_fit(buf, start, eof, arity, wanted)
-        except NeedMore:
-            return False
+        floor = max(0, at - _LONG_LINE)
+        start = max(buf.rfind(b"\n", floor, at), buf.rfind(b"\r", floor, at), floor - 1) + 1
+        found = self.line_end.search(buf, at)
+        return buf.count(self.delimiter, start, found.start() if found else len(buf)) >= arity - 1
 
     def _plain(self, field: bytes, quoted: bool) -> bytes:
         if self.escape and self.escape in field:

@@ -6,21 +6,37 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT, kind_of
-from delimited_records import Grammar, NeedMore
+from delimited_records import MAX_COLUMNS, Grammar, NeedMore, Record
 
-Fixed = Mapping[str, str | bool | None]
-"""The parts of a dialect that options fix: `delimiter quote escape lone_cr`."""
+Fields = list[bytes | None] | None
+"""The fields of a record, None for a damaged one."""
+
+Fixed = Mapping[str, str | None]
+"""The parts of a dialect that options fix: `delimiter quote escape newline`."""
 
 SAMPLE = 64 << 10
 SAMPLE_RECORDS = 300
 _CELLS = 1000
+_FEW_STRAYS = 3
+_MOST_TITLES = 8
 _RARE = ":/_=*#!"
 
-_PRIORS = {",": 1.0, ";": 1.0, "\t": 1.1, "|": 1.05, "\x01": 1.0, "\x1f": 1.0, "~": 0.9, "^": 0.9, "\xa7": 0.9, "!": 0.7}
+_PRIORS = {
+    ",": 1.0,
+    ";": 1.0,
+    "\t": 1.1,
+    "|": 1.05,
+    "\x01": 1.0,
+    "\x1f": 1.0,
+    "~": 0.9,
+    "^": 0.9,
+    "\xa7": 0.9,
+    "!": 0.7,
+}
 _PRIORS |= {":": 0.65, "#": 0.7, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.6}
 _SPACED = (", ", "; ", " | ", " ; ", " , ", "| ", ": ")
 _RUN = re.compile(r"""[^\w\s"'.\-+()\[\]{}/\\]{2,4}|\t{2,4}""")
@@ -34,6 +50,7 @@ class Guess:
     score: float
     arity: int
     share: float = 0.0
+    damaged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +69,37 @@ def sniff(sample: bytes, eof: bool, fixed: Fixed) -> Sniffed:
     """The dialect that makes the most regular table of the sample; `fixed` parts are not questioned."""
     text = sample.decode("utf-8", "replace")
     rated = [_rate(dialect, sample, eof) for dialect in _candidates(text, fixed)]
+    rated = [_doubt_unused_quote(guess, rated, text) for guess in rated]
     guesses = sorted((guess for guess in rated if _is_eligible(guess, rated)), key=lambda guess: -guess.score)
     best = guesses[0]
-    other = next((g for g in guesses if g.dialect.delimiter != guesses[0].dialect.delimiter), None)
-    other_quote = next(
-        (
-            g
-            for g in guesses
-            if g.dialect.delimiter == guesses[0].dialect.delimiter and g.dialect.quote != best.dialect.quote
-        ),
-        None,
-    )
+    other = next((g for g in guesses if g.dialect.delimiter != best.dialect.delimiter), None)
+    same = [g for g in rated if g.dialect.delimiter == best.dialect.delimiter and g.dialect.quote != best.dialect.quote]
+    other_quote = max(same, key=lambda guess: guess.score, default=None)
     return Sniffed(
         best.dialect,
         best.arity,
         _confidence(best, other),
         None if other is None else other.dialect.delimiter or "none",
-        _confidence(best, other_quote) if other_quote else (0.95 if best.dialect.quote else 0.9),
-        None if other_quote is None else other_quote.dialect.quote or "none",
+        _confidence(best, other_quote) if other_quote else 0.9,
+        (other_quote.dialect.quote if other_quote else None if best.dialect.quote else '"') or "none",
     )
 
 
 def _confidence(best: Guess, other: Guess | None) -> float:
     if other is None or best.score <= 0:
         return 1.0 if best.score > 0 else 0.5
-    return round(max(0.5, 1 - 0.5 * other.score / best.score), 3)
+    return round(max(0.5, 1 - 0.5 * (other.score / best.score) ** 4), 3)
 
 
 def _candidates(text: str, fixed: Fixed) -> list[Dialect]:
     lines = [line for line in islice(re.split(r"\r\n|\n|\r", text), SAMPLE_RECORDS) if line.strip()]
     delimiters = [fixed["delimiter"]] if "delimiter" in fixed else [None, *_delimiters(lines)]
     lone_cr = [True]
-    if "\n" in text and re.search("\r(?!\n)", text):
+    alone = text.count("\r") - text.count("\r\n")
+    if 0 < 5 * alone <= text.count("\n"):
         lone_cr = [True, False]
-    if "lone_cr" in fixed:
-        lone_cr = [bool(fixed["lone_cr"])]
+    if "newline" in fixed:
+        lone_cr = [fixed["newline"] in ("cr", "mixed")]
     dialects = []
     for delimiter in delimiters:
         for quote in [fixed["quote"]] if "quote" in fixed else _quotes(text, delimiter):
@@ -132,34 +145,36 @@ def _leads(text: str, delimiter: str | None, quote: str | None) -> bool:
     return bool(delimiter and quote and re.search(f"{re.escape(delimiter)}[ \t]+{re.escape(quote)}", text))
 
 
-def records_of(grammar: Grammar, sample: bytes, eof: bool, limit: int = SAMPLE_RECORDS) -> list[list[bytes | None] | None]:
+def records_of(grammar: Grammar, sample: bytes, eof: bool, limit: int = SAMPLE_RECORDS) -> list[Fields]:
     """The fields of the sample's records, None for a damaged line; blank lines are left out."""
-    records: list[list[bytes | None] | None] = []
+    records: list[Fields] = []
     pos = 0
-    try:
-        while pos < len(sample) and len(records) < limit:
+    while pos < len(sample) and len(records) < limit:
+        try:
             record = grammar.read(sample, pos, eof)
-            fields = record.fields
-            if fields is None or len(fields) > 1 or fields[0]:
-                records.append(fields)
-            pos = record.end
-    except NeedMore:
-        if not records:
-            records.append(None)
-    return records
+        except NeedMore:
+            found = grammar.line_end.search(sample, pos)
+            if found is None or (len(records) > 10 and pos > len(sample) // 2):
+                break  # the last record goes on after the sample
+            record = Record(found.end(), None)
+        fields = record.fields
+        if fields is None or len(fields) > 1 or fields[0]:
+            records.append(fields)
+        pos = record.end
+    return records or [None]
 
 
 def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
-    records = records_of(Grammar.of(dialect), sample, eof)
-    if not records:
-        return Guess(dialect, 0.0, 1)
+    records = _without_titles(records_of(Grammar.of(dialect), sample, eof), dialect)
     counts = Counter(len(fields) for fields in records if fields is not None)
     if not counts:
         return Guess(dialect, 0.0, 1)
     arity, most = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or dialect.delimiter is None), item[0]))
-    if dialect.delimiter is not None and arity < 2:
+    if dialect.delimiter is not None and not 2 <= arity <= MAX_COLUMNS:
         return Guess(dialect, 0.0, 1)
     share = most / len(records)
+    if dialect.delimiter is not None:
+        share = max(share, 0.9 * _steadiness(records))
     width = 0.375 if dialect.delimiter is None else 1 - 1 / (arity + 0.6)
     rows = [fields for fields in records if fields is not None and len(fields) == arity]
     cells = [cell for row in rows[:: 1 + len(rows) * arity // _CELLS] for cell in row[:_CELLS]][: 2 * _CELLS]
@@ -172,7 +187,21 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     score *= 0.8 if dialect.quote is None else 1.0  # a few stray quotes do not make a file without quoting
     if arity > 2 and _empty_columns(rows) > 0.4:
         score *= 0.6
-    return Guess(dialect, score, arity, share)
+    return Guess(dialect, score, arity, share, sum(fields is None for fields in records))
+
+
+def _without_titles(records: list[Fields], dialect: Dialect) -> list[Fields]:
+    """The records from the first that is split at all, where only a few before it are not."""
+    if dialect.delimiter is None:
+        return records
+    first = next((i for i, fields in enumerate(records[:_MOST_TITLES]) if fields and len(fields) > 1), 0)
+    return records[first:] if len(records) - first > 1 else records
+
+
+def _steadiness(records: list[Fields]) -> float:
+    """The share of records as wide as the one before, which stays high where one table follows another."""
+    widths = [0 if fields is None else len(fields) for fields in records]
+    return sum(a == b > 1 for a, b in pairwise(widths)) / len(widths)
 
 
 def _empty_columns(rows: list[list[bytes | None]]) -> float:
@@ -182,8 +211,12 @@ def _empty_columns(rows: list[list[bytes | None]]) -> float:
 
 
 def _is_eligible(guess: Guess, rated: list[Guess]) -> bool:
-    """A delimiter with spaces counts only where the delimiter never stands without them."""
+    """A delimiter with spaces counts only where it never stands without them, no quotes only after much damage."""
     delimiter = guess.dialect.delimiter
+    if guess.dialect.quote is None:
+        quoted = [g.damaged for g in rated if g.dialect.delimiter == delimiter and g.dialect.quote == '"']
+        if quoted and min(quoted) < _FEW_STRAYS:
+            return False
     if delimiter is None or delimiter not in _SPACED:
         return True
     bare = [g for g in rated if g.dialect.delimiter == delimiter.strip() and g.dialect.quote == guess.dialect.quote]
@@ -208,6 +241,22 @@ def _clean(cell: bytes | None, dialect: Dialect) -> float:
     if any(mark in edge for mark in _foreign(dialect.delimiter)):
         return 0.5
     return 0.6 if edge != cell else 0.75
+
+
+def _doubt_unused_quote(guess: Guess, rated: list[Guess], text: str) -> Guess:
+    """Less for a quote that does not occur where another one encloses more fields than it damages."""
+    dialect = guess.dialect
+    if dialect.quote is None or dialect.quote in text:
+        return guess
+    edge = re.escape(dialect.delimiter) if dialect.delimiter else r"(?!)"
+    for other in rated:
+        quote = other.dialect.quote
+        if quote is None or quote not in text or other.dialect.delimiter != dialect.delimiter:
+            continue
+        field = rf"(?:^|[\r\n]|{edge}){quote}(?:[^{quote}\r\n]|{quote}{quote})*+{quote}(?={edge}|[\r\n]|\Z)"
+        if len(re.findall(field, text)) > other.damaged:
+            return replace(guess, score=0.8 * guess.score)
+    return guess
 
 
 def _foreign(delimiter: str | None) -> tuple[bytes, ...]:

@@ -7,7 +7,6 @@ import os
 from typing import BinaryIO
 
 import numpy as np
-
 from delimited_encoding import Encoding
 
 CHUNK = 1 << 20
@@ -90,7 +89,8 @@ class Stream:
             return positions + self._origin
         if self._widths is None:
             self._widths = self._measure()
-        return np.minimum(self._widths[positions] + self._origin, self._size)
+        origins: np.ndarray = np.minimum(self._widths[positions] + self._origin, self._size)
+        return origins
 
     def raw(self, start: int, end: int) -> bytes:
         """The file's own bytes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from delimited_header import find_header, looks_like_header
 from delimited_kinds import EMPTY, TEXT, column_kind
@@ -29,6 +29,11 @@ def first_table(sample: bytes, eof: bool, whole: Sniffed, fixed: Fixed) -> Sniff
             if found is not None and (found.arity > 2 or len(paragraph) > 4):
                 return found
     filled = [line for line in lines if not line.blank]
+    above = list(takewhile(lambda line: line.arity != whole.arity, filled))
+    if len(above) > 3:
+        found = _table_in(sample[above[0].start : above[-1].end], fixed, replace(whole, arity=0), headerless=False)
+        if found is not None and (found.arity > 2 or len(above) > 4):
+            return found
     for arity, run in groupby(filled, key=lambda line: line.arity):
         rows = list(run)
         if arity == whole.arity and len(rows) > 1:
@@ -49,14 +54,15 @@ def next_table(sample: bytes, eof: bool, layout: Layout, gap: bool, fixed: Fixed
         return None
     fits = [line.arity == layout.width for line in lines]
     if fits[0]:
-        header = gap and looks_like_header(lines[0].fields or (), layout.kinds)
+        same_header = any(lines[0].fields == line.fields for line in layout.header[:1])
+        header = gap and not same_header and looks_like_header(lines[0].fields or (), layout.kinds)
         again = header and len(lines) > 1 and fits[1] and not looks_like_header(lines[1].fields or (), layout.kinds)
         return current if again else None
     if not gap and (any(fits[:4]) or len(lines) < 4):
         return None
     lines = lines_of(Grammar.of(layout.dialect), sample, eof, layout.width, _LINES)
     for paragraph in list(_paragraphs(lines))[:3]:
-        found = _table_in(sample[paragraph[0].start : paragraph[-1].end], fixed, current)
+        found = _table_in(sample[paragraph[0].start : paragraph[-1].end], fixed, current, headerless=gap)
         if found is not None:
             return found
         if len(paragraph) > 2 or not gap:
@@ -71,7 +77,7 @@ def _paragraphs(lines: Sequence[Line]) -> Iterator[list[Line]]:
             yield list(group)
 
 
-def _table_in(text: bytes, fixed: Fixed, other_than: Sniffed) -> Sniffed | None:
+def _table_in(text: bytes, fixed: Fixed, other_than: Sniffed, *, headerless: bool = True) -> Sniffed | None:
     """The dialect of a text that is a table by itself, but not one more piece of `other_than`."""
     sniffed = sniff(text, True, fixed)
     if sniffed.arity < 2:
@@ -85,7 +91,7 @@ def _table_in(text: bytes, fixed: Fixed, other_than: Sniffed) -> Sniffed | None:
     same = sniffed.dialect.delimiter == other_than.dialect.delimiter and sniffed.arity == other_than.arity
     if _header_is_sure(rows):
         return sniffed
-    if same or len(rows) < 4:
+    if same or not headerless or len(rows) < 4:
         return None
     kinds = [column_kind([(row.fields or ())[i] for row in rows[1:50]]) for i in range(min(sniffed.arity, 100))]
     return sniffed if any(kind not in (TEXT, EMPTY) for kind in kinds) else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from casparian_flow.sdk import Context, PluginMetadata, Rejected, Rows, Verdict
 from delimited_file import read_file
+
+from casparian_flow.sdk import Context, PluginMetadata, Rejected, Rows, Verdict
 
 MANIFEST = PluginMetadata(
     version="1",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -14,6 +12,7 @@ import pyarrow as pa
 from casparian_flow.sdk import Context, PluginMetadata, Rejected, Rows, Verdict
 from casparian_flow.sdk.encodings import HEAD_BYTES, detect_unicode
 from casparian_flow.sdk.json_columns import JsonColumns
+from casparian_flow.sdk.json_text import is_json_with_huge_numbers
 from casparian_flow.sdk.lines import LineBlock, read_blocks
 
 MANIFEST = PluginMetadata(
@@ -40,16 +39,17 @@ def _read(block: LineBlock, columns: JsonColumns) -> Iterator[Rows | Rejected]:
         if is_broken:
             rejected.append(_undecodable(block, at))
             continue
+        if not line:
+            continue
         try:
-            value = orjson.loads(line)
+            orjson.loads(line)
         except orjson.JSONDecodeError as exc:
             if not line.strip(" \t\r"):
                 continue
-            value = _with_huge_numbers(line)
-            if value is None:
+            if not is_json_with_huge_numbers(line):
                 rejected.append(block.reject("", at, "cf.json.syntax", f"not JSON: {exc}"))
                 continue
-        objects.append(line if type(value) is dict else f'{{"value":{line}}}')
+        objects.append(line if line.lstrip(" \t\r").startswith("{") else f'{{"value":{line}}}')
         lines.append(at)
     index = np.array(lines, np.int64)
     accepted = np.zeros(len(lines), np.bool_)
@@ -57,24 +57,10 @@ def _read(block: LineBlock, columns: JsonColumns) -> Iterator[Rows | Rejected]:
         accepted[members] = True
         yield block.rows("", batch, index[members])
     for at in index[~accepted].tolist():
-        rejected.append(block.reject("", at, "cf.json.keys", "more distinct keys than a table has columns, or too long"))
+        rejected.append(
+            block.reject("", at, "cf.json.keys", "more distinct keys than a table has columns, or too long")
+        )
     yield from rejected
-
-
-def _with_huge_numbers(line: str) -> Any:
-    """The value of a line that is JSON but for numbers too large for a float; None if it is not."""
-    if not any(char.isdigit() for char in line):
-        return None
-    try:
-        value = json.loads(line, parse_int=len, parse_float=len, parse_constant=_refuse)
-        json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate is no text: UnicodeEncodeError
-    except (ValueError, RecursionError):
-        return None
-    return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
 
 
 def _undecodable(block: LineBlock, at: int) -> Rejected:

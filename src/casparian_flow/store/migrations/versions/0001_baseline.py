@@ -95,16 +95,17 @@ def upgrade() -> None:
     op.create_table('scout_sources',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('root', sa.LargeBinary(), nullable=False),
+    sa.Column('only', sa.LargeBinary(), nullable=False, comment='the one file of the root that is meant; empty: everything'),
     sa.Column('display', sa.Text(), nullable=False),
     sa.Column('ignore', sa.Text(), server_default='', nullable=False),
     sa.Column('added_at_ns', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_scout_sources')),
-    sa.UniqueConstraint('root', name=op.f('uq_scout_sources_root'))
+    sa.UniqueConstraint('root', 'only', name=op.f('uq_scout_sources_root_only'))
     )
     op.create_table('scout_locations',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('source_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('rel_path', sa.LargeBinary(), nullable=False),
+    sa.Column('rel_path', sa.LargeBinary(), nullable=False, comment='a folder that is a row itself ends with a slash'),
     sa.Column('display', sa.Text(), nullable=False),
     sa.Column('kind', sa.String(length=20), nullable=False),
     sa.Column('problem', sa.Text(), nullable=True, comment='why an entry that is not an ordinary readable file is one'),
@@ -116,7 +117,7 @@ def upgrade() -> None:
     sa.Column('is_missing', sa.Boolean(), server_default=sa.text('0'), nullable=False),
     sa.Column('part_of', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='the database that this file is a companion of'),
     sa.Column('renamed_from', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
-    sa.Column('last_scan_id', sa.BigInteger(), nullable=False),
+    sa.Column('last_scan_id', sa.BigInteger(), nullable=False, comment='the last scan that changed this row'),
     sa.Column('current_version_id', sa.BigInteger(), nullable=True, comment='the newest version; kept when the file goes missing'),
     sa.CheckConstraint("kind IN ('file', 'symlink_loop', 'symlink_broken', 'symlink', 'fifo', 'socket', 'device', 'unreadable', 'ignored', 'special')", name=op.f('ck_scout_locations_kind_known')),
     sa.ForeignKeyConstraint(['part_of'], ['scout_locations.id'], name=op.f('fk_scout_locations_part_of')),
@@ -126,6 +127,8 @@ def upgrade() -> None:
     sa.UniqueConstraint('source_id', 'rel_path', name=op.f('uq_scout_locations_source_id_rel_path'))
     )
     op.create_index('ix_scout_locations_dirty', 'scout_locations', ['source_id'], unique=False, sqlite_where=sa.text('is_dirty IS 1'))
+    op.create_index('ix_scout_locations_gone', 'scout_locations', ['source_id', 'inode'], unique=False, sqlite_where=sa.text('is_missing IS 1'))
+    op.create_index('ix_scout_locations_part', 'scout_locations', ['part_of'], unique=False, sqlite_where=sa.text('part_of IS NOT NULL'))
     op.create_index('ix_scout_locations_version', 'scout_locations', ['current_version_id'], unique=False)
     op.create_table('scout_scans',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),

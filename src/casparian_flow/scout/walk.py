@@ -1,0 +1,192 @@
+"""Lists everything below a folder in the order of its paths, without opening a file."""
+
+# Paths are bytes, which pathlib does not take.
+# ruff: noqa: PTH116, PTH112
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from casparian_flow.core.files import EntryKind
+from casparian_flow.scout.entries import Entry, describe, folder_entry, reason_of
+from casparian_flow.scout.ignore import IgnoreRules
+
+THREADS = 4
+AHEAD = 64
+"""Folders that may be listed before their turn."""
+CHUNK = 2_000
+"""Entries examined at a time; of a larger folder only the names are held in memory."""
+WHOLE_SOURCE = b"./"
+"""The row for a root whose entries cannot be listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What is to be walked: absolute real paths, and what is left out."""
+
+    root: bytes
+    only: bytes = b""
+    ignore: IgnoreRules = field(default_factory=IgnoreRules)
+    home: bytes | None = None
+
+
+def walk(tree: Tree) -> Iterator[list[Entry]]:
+    """Batches of entries, ordered by the bytes of their paths over the whole walk.
+
+    A folder that could not be listed, is ignored or belongs to Casparian is one entry whose path ends with a slash.
+    What was known below it stands right after it in this order, so whoever compares needs to remember one entry only.
+    """
+    if tree.only:
+        yield _one_file(tree)
+        return
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="walk")
+    try:
+        yield from _Walk(tree, pool).batches()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _one_file(tree: Tree) -> list[Entry]:
+    try:
+        os.stat(tree.root)
+    except OSError as exc:
+        return [folder_entry(WHOLE_SOURCE, EntryKind.UNREADABLE, f"cannot be listed: {reason_of(exc)}")]
+    entry = describe(tree.only, _join(tree.root, tree.only), tree.root)
+    return [entry] if entry else []
+
+
+_Items = list[Entry | bytes]
+"""A folder's entries in order: examined, or a name yet to be examined, or a folder's name with a slash."""
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A folder whose entries are being given out."""
+
+    path: bytes
+    items: _Items
+    at: int = 0
+    asked: int = 0
+
+
+class _Walk:
+    """One walk: a stack of open folders, and the folders that are listed ahead of their turn."""
+
+    def __init__(self, tree: Tree, pool: ThreadPoolExecutor) -> None:
+        self._tree = tree
+        self._base = tree.root.rstrip(b"/") + b"/"
+        self._home = _identity(tree.home) if tree.home else None
+        self._pool = pool
+        self._stack: list[_Folder] = []
+        self._ahead: dict[bytes, Future[_Items | Entry | None]] = {}
+
+    def batches(self) -> Iterator[list[Entry]]:
+        batch: list[Entry] = []
+        listed = self._list(b"")
+        if isinstance(listed, Entry):
+            yield [listed]
+            return
+        self._stack.append(_Folder(b"", listed or []))
+        while self._stack:
+            folder = self._stack[-1]
+            if folder.at == len(folder.items):
+                self._stack.pop()
+                continue
+            item = folder.items[folder.at]
+            folder.at += 1
+            if isinstance(item, Entry):
+                batch.append(item)
+            elif item.endswith(b"/"):
+                entry = self._enter(folder.path + item)
+                if entry is not None:
+                    batch.append(entry)
+            else:
+                entry = self._examine(folder.path + item)
+                if entry is not None:
+                    batch.append(entry)
+            if len(batch) >= CHUNK:
+                yield batch
+                batch = []
+        yield batch
+
+    def _enter(self, path: bytes) -> Entry | None:
+        """Open a folder; or its entry, when it is not to be opened."""
+        future = self._ahead.pop(path, None)
+        listed = future.result() if future else self._list(path)
+        if isinstance(listed, Entry):
+            return listed
+        if listed:
+            self._stack.append(_Folder(path, listed))
+        self._look_ahead()
+        return None
+
+    def _look_ahead(self) -> None:
+        """Have the next folders listed by other threads, those of the innermost open folder first."""
+        for folder in reversed(self._stack):
+            at = max(folder.asked, folder.at)
+            while at < len(folder.items) and len(self._ahead) < AHEAD:
+                item = folder.items[at]
+                at += 1
+                if isinstance(item, bytes) and item.endswith(b"/"):
+                    path = folder.path + item
+                    self._ahead[path] = self._pool.submit(self._list, path)
+            folder.asked = at
+            if len(self._ahead) >= AHEAD:
+                return
+
+    def _list(self, path: bytes) -> _Items | Entry | None:
+        """A folder's entries, or the one entry that stands for it, or None when it is gone."""
+        if path and self._tree.ignore.ignores(path):
+            return folder_entry(path, EntryKind.IGNORED, "left out by the source's ignore rules")
+        absolute = self._base + path
+        stands_for_it = path or WHOLE_SOURCE
+        try:
+            if self._is_home(absolute):
+                return folder_entry(stands_for_it, EntryKind.IGNORED, "the active home is never walked")
+            with os.scandir(absolute) as listing:
+                names = [one.name + b"/" if one.is_dir(follow_symlinks=False) else one.name for one in listing]
+        except OSError as exc:
+            if path and isinstance(exc, FileNotFoundError | NotADirectoryError):
+                return None
+            return folder_entry(stands_for_it, EntryKind.UNREADABLE, f"cannot be listed: {reason_of(exc)}")
+        names.sort()
+        if b"_cf/" in names and os.path.isdir(absolute + b"_cf/log"):
+            return folder_entry(stands_for_it, EntryKind.IGNORED, "the folder of an output target is never walked")
+        if len(names) > CHUNK:
+            return list[Entry | bytes](names)
+        items: _Items = []
+        for name in names:
+            if name.endswith(b"/"):
+                items.append(name)
+            elif (entry := self._examine(path + name)) is not None:
+                items.append(entry)
+        return items
+
+    def _examine(self, rel_path: bytes) -> Entry | None:
+        entry = describe(rel_path, self._base + rel_path, self._tree.root)
+        if entry is not None and self._tree.ignore.ignores(rel_path):
+            return entry._replace(kind=EntryKind.IGNORED.value, problem="left out by the source's ignore rules")
+        return entry
+
+    def _is_home(self, absolute: bytes) -> bool:
+        if self._home is None:
+            return False
+        if absolute == self._base and self._base.startswith((self._tree.home or b"").rstrip(b"/") + b"/"):
+            return True
+        return _identity(absolute) == self._home
+
+
+def _identity(path: bytes) -> tuple[int, int] | None:
+    """Device and inode, which stay the same whatever name a folder is reached by; None when there is none."""
+    try:
+        seen = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return seen.st_dev, seen.st_ino
+
+
+def _join(root: bytes, rel_path: bytes) -> bytes:
+    return root.rstrip(b"/") + b"/" + rel_path
