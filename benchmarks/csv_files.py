@@ -43,5 +43,3 @@ def _compare(folder: Path, total: int, count: int, rounds: int) -> None:
     sides = Rounds({"duckdb copy": peer, "first contact": first, "contract in place": lambda _round: ours("second")})
     sides.run(rounds)
     sides.report("duckdb copy", BARS, size // 2, "rows", rows // 2)
-
-

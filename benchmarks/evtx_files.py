@@ -9,7 +9,12 @@ from pathlib import Path
 from benchmarks.timing import MB, ROOT, Measured, Rounds, Skipped, casparian, python, workspace
 
 SAMPLES = ROOT.parent / "shared" / "data" / "evtx"
-SOUND = ("system.evtx", "security.evtx", "sample-with-irregular-bool-values.evtx", "E_Windows_system32*Shell-Core*.evtx")
+SOUND = (
+    "system.evtx",
+    "security.evtx",
+    "sample-with-irregular-bool-values.evtx",
+    "E_Windows_system32*Shell-Core*.evtx",
+)
 BARS = {"first run": 0.8}
 _PADDING = 1024
 """A byte of the file header that no checksum covers and nothing reads: what makes a copy a file of its own."""

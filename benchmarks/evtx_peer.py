@@ -15,7 +15,16 @@ import pyarrow.parquet as pq
 from evtx import PyEvtxParser
 
 ROWS = 16_384
-TEXTS = ("channel", "computer", "provider", "provider_guid", "keywords", "user_sid", "activity_id", "related_activity_id")
+TEXTS = (
+    "channel",
+    "computer",
+    "provider",
+    "provider_guid",
+    "keywords",
+    "user_sid",
+    "activity_id",
+    "related_activity_id",
+)
 NUMBERS = ("record_id", "event_id", "qualifiers", "version", "level", "task", "opcode", "process_id", "thread_id")
 SCHEMA = pa.schema(
     [("time_created", pa.timestamp("us", "UTC")), *((name, pa.int64()) for name in NUMBERS)]

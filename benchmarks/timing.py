@@ -138,7 +138,9 @@ class Rounds:
 
     def report(self, peer: str, bars: Mapping[str, float], size: int, unit: str, count: int) -> None:
         """Medians by side with their speed relative to the peer; `size` in bytes, `count` in `unit`."""
-        print(f"{'':24} {'s':>7} {'min-max':>13} {'cpu s':>7} {'MB/s':>7} {unit + '/s':>10} {'peak MB':>8}  speed / {peer}")
+        print(
+            f"{'':24} {'s':>7} {'min-max':>13} {'cpu s':>7} {'MB/s':>7} {unit + '/s':>10} {'peak MB':>8}  speed / {peer}"
+        )
         for name, found in self.measured.items():
             times = [each.seconds for each in found]
             seconds, cpu = statistics.median(times), statistics.median(each.cpu_seconds for each in found)
@@ -146,7 +148,9 @@ class Rounds:
             spread = f"{min(times):.2f}-{max(times):.2f}"
             speed = f"{self.seconds(peer) / seconds:.2f}"
             if name in bars:
-                speed += f"  (bar {bars[name]:.2f}: {'met' if self.seconds(peer) / seconds >= bars[name] else 'missed'})"
+                speed += (
+                    f"  (bar {bars[name]:.2f}: {'met' if self.seconds(peer) / seconds >= bars[name] else 'missed'})"
+                )
             print(
                 f"{name:24} {seconds:7.2f} {spread:>13} {cpu:7.2f} {size / MB / seconds:7.1f} {count / seconds:10,.0f}"
                 f" {peak:8.0f}  {speed}"

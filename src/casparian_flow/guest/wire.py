@@ -43,7 +43,7 @@ HOST_GONE: Final = 3
 GO: Final = b"\x01"
 
 _GATHER = 1 << 16
-_AHEAD = 8 << 20
+_AHEAD = 2 << 20
 """Bytes that may wait for the host while the parser goes on; one frame more than this is held at most."""
 
 
