@@ -161,7 +161,8 @@ class BlockReader:
         delimiter = ord(self._delimiter) if self._delimiter else LF
         outside = (beside < 0) | (beside >= len(codes))
         near = codes[np.clip(beside, 0, len(codes) - 1)]
-        return outside | (near == delimiter) | (near == LF) | (near == CR)
+        at_edge: np.ndarray = outside | (near == delimiter) | (near == LF) | (near == CR)
+        return at_edge
 
     def _columns(self, view: memoryview, expected: int, parse: pc.ParseOptions) -> pa.RecordBatch | None:
         if view[-1] not in (LF, CR):

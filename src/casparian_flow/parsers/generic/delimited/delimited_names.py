@@ -14,9 +14,10 @@ _RESERVED = "_cf_"
 def schema_of(header: Sequence[Sequence[bytes | None]], arity: int) -> pa.Schema:
     """The schema: all text, each name unique; `cf.original` keeps a header that had to be changed."""
     if not header:
-        fields = [pa.field(f"column_{i}", pa.string()) for i in range(1, arity + 1)]
-        return pa.schema(fields, metadata={SCHEMA_HEADERLESS: b"1"})
-    fields, seen = [], set()
+        made_up = [pa.field(f"column_{i}", pa.string()) for i in range(1, arity + 1)]
+        return pa.schema(made_up, metadata={SCHEMA_HEADERLESS: b"1"})
+    fields: list[pa.Field] = []
+    seen: set[str] = set()
     for i in range(arity):
         parts = [cell.decode("utf-8", "replace") for row in header if i < len(row) and (cell := row[i])]
         original = " ".join(part for part in parts if part)

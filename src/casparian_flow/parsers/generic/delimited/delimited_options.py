@@ -27,7 +27,7 @@ class Options:
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Options:
         """From what the parser was given; raises PermanentError for a value that makes no sense."""
-        fixed: dict[str, str | bool | None] = {}
+        fixed: dict[str, str | None] = {}
         for name in ("delimiter", "quote", "escape"):
             if options.get(name) is not None:
                 fixed[name] = _character(name, str(options[name]))
@@ -35,7 +35,7 @@ class Options:
         if newline is not None:
             if newline not in _NEWLINES:
                 raise PermanentError(f"option newline is {newline!r}; it must be one of {', '.join(_NEWLINES)}")
-            fixed["lone_cr"] = newline in ("cr", "mixed")
+            fixed["newline"] = str(newline)
         encoding = options.get("encoding")
         return cls(
             None if encoding is None else str(encoding),
@@ -46,8 +46,8 @@ class Options:
         )
 
 
-def _character(name: str, value: str) -> str | None:
-    value = _NAMES.get(value, value)
+def _character(name: str, given: str) -> str | None:
+    value = _NAMES.get(given, given)
     if value is not None and ((name != "delimiter" and len(value) != 1) or "\n" in value or "\r" in value):
         raise PermanentError(f"option {name} is {value!r}; it must be one character")
     return value

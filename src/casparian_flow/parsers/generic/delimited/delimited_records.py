@@ -174,7 +174,7 @@ class Grammar:
         return records >= resync_lines(arity) and 2 * records >= len(lines)
 
     def _has_all_delimiters(self, buf: bytes, at: int, arity: int) -> bool:
-        """Whether the line of an opening quote has the delimiters of a whole record, as it has if the quote is stray."""
+        """Whether the line of an opening quote has the delimiters of a whole record, as it has around a stray one."""
         if self.delimiter is None:
             return False
         floor = max(0, at - _LONG_LINE)

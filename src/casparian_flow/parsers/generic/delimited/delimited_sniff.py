@@ -15,8 +15,8 @@ from delimited_records import MAX_COLUMNS, Grammar, NeedMore, Record
 Fields = list[bytes | None] | None
 """The fields of a record, None for a damaged one."""
 
-Fixed = Mapping[str, str | bool | None]
-"""The parts of a dialect that options fix: `delimiter quote escape lone_cr`."""
+Fixed = Mapping[str, str | None]
+"""The parts of a dialect that options fix: `delimiter quote escape newline`."""
 
 SAMPLE = 64 << 10
 SAMPLE_RECORDS = 300
@@ -98,8 +98,8 @@ def _candidates(text: str, fixed: Fixed) -> list[Dialect]:
     alone = text.count("\r") - text.count("\r\n")
     if 0 < 5 * alone <= text.count("\n"):
         lone_cr = [True, False]
-    if "lone_cr" in fixed:
-        lone_cr = [bool(fixed["lone_cr"])]
+    if "newline" in fixed:
+        lone_cr = [fixed["newline"] in ("cr", "mixed")]
     dialects = []
     for delimiter in delimiters:
         for quote in [fixed["quote"]] if "quote" in fixed else _quotes(text, delimiter):

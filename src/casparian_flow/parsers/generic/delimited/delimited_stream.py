@@ -89,7 +89,8 @@ class Stream:
             return positions + self._origin
         if self._widths is None:
             self._widths = self._measure()
-        return np.minimum(self._widths[positions] + self._origin, self._size)
+        origins: np.ndarray = np.minimum(self._widths[positions] + self._origin, self._size)
+        return origins
 
     def raw(self, start: int, end: int) -> bytes:
         """The file's own bytes."""
