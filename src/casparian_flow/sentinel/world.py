@@ -95,6 +95,7 @@ def gather_world(
     for row in plan_store.unfinished(connection):
         ended[row.source_hash].append(
             Ended(
+                job=row.id,
                 source_hash=row.source_hash,
                 parser=row.parser_name,
                 artifact_hash=row.artifact_hash,
@@ -104,7 +105,6 @@ def gather_world(
                 state=row.state,
                 code=row.error_code or "",
                 message=row.error_message or "",
-                is_transient=bool(row.is_transient),
             )
         )
     return World(
