@@ -110,8 +110,17 @@ def error_codes() -> Iterator[str]:
 
 
 def every_error() -> list[type[errors.CasparianError]]:
-    """Every class of the tree, in the order of the file."""
-    return [each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, errors.CasparianError)]
+    """The tree in the order of its file, then the errors that other modules add to it, by code."""
+    list(index.every())
+    tree = [each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, errors.CasparianError)]
+    return tree + sorted(set(_below(errors.CasparianError)) - set(tree), key=lambda each: each.code)
+
+
+def _below(kind: type[errors.CasparianError]) -> Iterator[type[errors.CasparianError]]:
+    for each in kind.__subclasses__():
+        if each.__module__.startswith("casparian_flow."):
+            yield each
+        yield from _below(each)
 
 
 def all_settings() -> Iterator[str]:
@@ -145,7 +154,7 @@ def tables() -> Iterator[str]:
     """The reserved columns and the control tables."""
     yield "# Columns and tables\n"
     yield "## Reserved columns\n"
-    yield "Every row of every table carries them; the prefix `_cf_` is reserved, and a parser that uses it is refused.\n"
+    yield "Every row of every table carries them. The prefix `_cf_` is reserved: a parser that uses it is refused.\n"
     yield from _table(("column", "meaning"), ((f"`{name}`", says) for name, says in LINEAGE_SAYS.items()))
     yield "## Control tables\n"
     yield "`casparian sql` reads them beside the tables and `quarantine.TABLE`.\n"
@@ -193,7 +202,11 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|") if "\\|" not in text else text
+    return text.replace("|", "\\|")
+
+
+def _yes(claim: bool) -> str:
+    return "yes" if claim else "no"
 
 
 def _one_line(text: str | None) -> str:

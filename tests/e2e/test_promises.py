@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from product import Product
 
 from casparian_flow.core.outputs import Role
+from product import Product
 
 ROWS = "id,amount\n1,2.5\n2,3.5,too,many\n3,4.5\n"
 
