@@ -107,13 +107,12 @@ def test_the_migrations_make_the_schema_that_tables_py_describes(tmp_path: Path)
 def shapes(engine) -> dict[str, object]:
     """Columns, keys and indexes of every table, in a form that can be compared."""
     inspector = inspect(engine)
+    foreign_keys = inspector.get_foreign_keys
     return {
         table: {
             "columns": [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in inspector.get_columns(table)],
             "key": inspector.get_pk_constraint(table)["constrained_columns"],
-            "foreign": sorted(
-                f"{k['constrained_columns']} {k['referred_table']}" for k in inspector.get_foreign_keys(table)
-            ),
+            "foreign": sorted(f"{k['constrained_columns']} {k['referred_table']}" for k in foreign_keys(table)),
             "unique": sorted(str(u["column_names"]) for u in inspector.get_unique_constraints(table)),
             "indexes": sorted(f"{i['name']} {i['column_names']} {i['unique']}" for i in inspector.get_indexes(table)),
         }
