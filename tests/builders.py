@@ -69,7 +69,7 @@ class HomeBuilder:
         self.close()
 
     def source(self, root: bytes = b"/evidence") -> int:
-        return self._add(tables.sources, root=root, display=root.decode(), added_at_ns=NOW_NS)
+        return self._add(tables.sources, root=root, only=b"", display=root.decode(), added_at_ns=NOW_NS)
 
     def location(self, source: int, path: str | bytes = "a.csv", **changes: Any) -> int:
         raw = path if isinstance(path, bytes) else path.encode()
@@ -178,7 +178,6 @@ class HomeBuilder:
         values = {
             "job_id": job,
             "table_name": "sales",
-            "level": "field",
             "code": "cf.cast",
             "column_name": "amount",
             "shape": "A/A",

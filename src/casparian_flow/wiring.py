@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from casparian_flow.operations.context import Acting, Report
@@ -31,8 +31,9 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
     sinks = cache(open_sink)
     with hold(home.lock):
         database = Database(home.state)
+        put_right = partial(recover, database, sinks, home.default_sink, home.staging)
         try:
-            recovered = recover(database, sinks, home.default_sink, home.staging, time.time_ns())
+            recovered = put_right(time.time_ns())
             if recovered.rolled_forward or recovered.abandoned:
                 report("home.recovered", {"landed": recovered.rolled_forward, "abandoned": recovered.abandoned})
             yield Acting(
@@ -47,6 +48,9 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
                 open_sink=sinks,
                 workers=lambda count: local_workers(count, sinks),
             )
+        except BaseException:  # so that nothing is said to be running after a person or a fault stopped it
+            put_right(time.time_ns())
+            raise
         finally:
             database.close()
 
