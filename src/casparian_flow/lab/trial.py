@@ -65,13 +65,13 @@ class TrialOutput:
 def try_parser(
     parser: ParserOrder, path: bytes, table: str, *, limits: Limits | None = None, rows: int | None = None
 ) -> Trial:
-    """Read a file with a parser in a guest; with `rows`, only until so many rows came. `table` is the file's name for one.
+    """Read a file with a parser in a guest, with `rows` only until so many came; `table` is the file's name for one.
 
     Types are inferred over every row that was read. At most 100,000 rows per output are kept for showing.
     Raises SourceUnreadable; what goes wrong in the parser is in the trial.
     """
     try:
-        stat = os.stat(path)
+        stat = os.stat(path)  # noqa: PTH116 pathlib takes no bytes
     except OSError as exc:
         raise SourceUnreadable("the file cannot be read", why=exc.strerror or str(exc)) from exc
     order = JobOrder(

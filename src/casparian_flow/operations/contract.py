@@ -169,9 +169,7 @@ class Approved(Reply, frozen=True, kw_only=True):
 def approve(acting: Acting, request: ApproveContract) -> Approved:
     """Put a proposed contract in force in the name of the person who asks; the next run reads its files again."""
     with acting.database.transaction() as connection:
-        approved = contract_store.approve(
-            connection, request.contract, acting.actor, request.reason, acting.clock()
-        )
+        approved = contract_store.approve(connection, request.contract, acting.actor, request.reason, acting.clock())
         row = contract_store.describe(connection, request.contract)
     return Approved(
         contract=request.contract,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
 from casparian_flow.core.contracts import Contract, Origin
 from casparian_flow.core.errors import NotFound, SourceUnreadable, UsageError
 from casparian_flow.core.files import display_path
@@ -14,7 +16,6 @@ from casparian_flow.core.times import rfc3339
 from casparian_flow.lab.trial import Trial, try_parser
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.protocol.messages import ParserOrder
 from casparian_flow.publish.discover import FoundParser, local_parser, plugin_parsers, shipped_parsers
 from casparian_flow.schema.rendering import as_text
 from casparian_flow.scout.content import sniff
@@ -49,7 +50,7 @@ class PreviewFile(Request, frozen=True, kw_only=True):
 
     path: str
     parser: str | None = None
-    options: dict[str, str] = {}
+    options: dict[str, str] = msgspec.field(default_factory=dict)
     rows: int = 20
 
 
@@ -98,7 +99,7 @@ class InferColumns(Request, frozen=True, kw_only=True):
 
     path: str
     parser: str | None = None
-    options: dict[str, str] = {}
+    options: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class ColumnEvidence(Reply, frozen=True, kw_only=True):
@@ -150,7 +151,12 @@ def preview(reading: Reading, request: PreviewFile) -> Preview:
     """The first rows as they would land, and what would be rejected among them."""
     path = _existing(reading, request.path)
     registered = _parser_for(reading, path, request.parser)
-    trial = try_parser(parser_order(registered, dict(request.options)), os.fsencode(path), table_from_file_name(path.name), rows=request.rows)
+    trial = try_parser(
+        parser_order(registered, dict(request.options)),
+        os.fsencode(path),
+        table_from_file_name(path.name),
+        rows=request.rows,
+    )
     return Preview(
         path=display_path(os.fsencode(path)),
         parser=registered.artifact.label,
@@ -169,7 +175,9 @@ def infer(reading: Reading, request: InferColumns) -> Inference:
     """The type of every column over all rows, with the value that ruled out each other type."""
     path = _existing(reading, request.path)
     registered = _parser_for(reading, path, request.parser)
-    trial = try_parser(parser_order(registered, dict(request.options)), os.fsencode(path), table_from_file_name(path.name))
+    trial = try_parser(
+        parser_order(registered, dict(request.options)), os.fsencode(path), table_from_file_name(path.name)
+    )
     columns = [
         ColumnEvidence(
             table=output.table,

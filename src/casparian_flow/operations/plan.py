@@ -26,7 +26,7 @@ class MakePlan(Request, frozen=True, kw_only=True):
 
     paths: tuple[str, ...] = ()
     parser: str | None = None
-    options: dict[str, str] = {}
+    options: dict[str, str] = msgspec.field(default_factory=dict)
     table: str | None = None
     tag: str | None = None
     since: str | None = None

@@ -53,6 +53,4 @@ def list_(reading: Reading, request: ListGroups) -> GroupList:
     return GroupList(groups=groups, rows=sum(group.rows for group in groups))
 
 
-OPERATIONS = (
-    Operation("quarantine.list", ListGroups, GroupList, Effect.READ, list_, "Rows in quarantine, by cause."),
-)
+OPERATIONS = (Operation("quarantine.list", ListGroups, GroupList, Effect.READ, list_, "Rows in quarantine, by cause."),)

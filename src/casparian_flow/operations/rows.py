@@ -55,8 +55,6 @@ def _found(values: dict[str, Any], materialization: Any, role: Role) -> FoundRow
         end=values["end"] if rejected else None,
         message=values["message"] if rejected else None,
         values={
-            name: None if value is None else str(value)
-            for name, value in values.items()
-            if name not in LINEAGE_COLUMNS
+            name: None if value is None else str(value) for name, value in values.items() if name not in LINEAGE_COLUMNS
         },
     )

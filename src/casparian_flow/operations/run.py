@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-
 from casparian_flow.core.errors import OutputExists, UsageError
 from casparian_flow.core.ids import new_time_ordered_id
 from casparian_flow.core.jobs import JobState

@@ -30,7 +30,7 @@ from casparian_flow.store.views import totals
 
 
 class AskSql(Request, frozen=True, kw_only=True):
-    """A query. `as_of` is a job: tables are as they were when its rows became visible. `to` writes all rows to a file."""
+    """A query. `as_of` is a job: tables as they were when its rows became visible. `to` writes all rows to a file."""
 
     query: str
     as_of: str | None = None
@@ -119,7 +119,7 @@ def rows_of(table: pa.Table) -> list[list[object]]:
 def _plain(column: pa.Array) -> list[object]:
     kind = column.type
     is_finite = not pa.types.is_floating(kind) or pc.all(pc.is_finite(pc.fill_null(column, 0.0))).as_py() is not False
-    if is_finite and (pa.types.is_primitive(kind) and not pa.types.is_temporal(kind) or pa.types.is_string(kind)):
+    if is_finite and ((pa.types.is_primitive(kind) and not pa.types.is_temporal(kind)) or pa.types.is_string(kind)):
         values: list[object] = column.to_pylist()
         return values
     return list(as_text(column).to_pylist())

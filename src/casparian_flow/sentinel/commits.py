@@ -22,22 +22,19 @@ from casparian_flow.store import outputs as output_store
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import drift, jobs, materializations, parsers, quarantine, verdicts
 
-FACTS = (
-    select(
-        jobs.c.id,
-        jobs.c.attempt,
-        jobs.c.plan_id,
-        jobs.c.source_hash,
-        jobs.c.config_hash,
-        jobs.c.sink_uri,
-        jobs.c.sink_mode,
-        jobs.c.receipt,
-        parsers.c.name.label("parser_name"),
-        parsers.c.artifact_hash,
-        parsers.c.env_hash,
-    )
-    .join(parsers, parsers.c.id == jobs.c.parser_id)
-)
+FACTS = select(
+    jobs.c.id,
+    jobs.c.attempt,
+    jobs.c.plan_id,
+    jobs.c.source_hash,
+    jobs.c.config_hash,
+    jobs.c.sink_uri,
+    jobs.c.sink_mode,
+    jobs.c.receipt,
+    parsers.c.name.label("parser_name"),
+    parsers.c.artifact_hash,
+    parsers.c.env_hash,
+).join(parsers, parsers.c.id == jobs.c.parser_id)
 
 
 def facts_of(connection: Connection, job: int) -> AnyRow:
@@ -60,9 +57,7 @@ def permit(
             _refuse_foreign_rows(connection, facts, output.table)
     if not job_store.permit(connection, facts.id, facts.attempt, msgspec.json.encode(receipt).decode()):
         return None
-    removed = output_store.superseded_by(
-        connection, facts.sink_uri, facts.id, facts.source_hash, facts.parser_name
-    )
+    removed = output_store.superseded_by(connection, facts.sink_uri, facts.id, facts.source_hash, facts.parser_name)
     entries = _entries(connection, [(facts, receipt)], removed, contracts, action=EntryAction.APPEND)
     for entry in entries:
         output_store.add_commit(connection, facts.sink_uri, entry, now_ns, job=facts.id, attempt=facts.attempt)
@@ -122,7 +117,9 @@ def record(connection: Connection, facts: AnyRow, contracts: Mapping[str, Contra
         raise InvariantBroken(f"job {facts.id} was promoted without a permit")
     for row in output_store.unrecorded(connection):
         if row.job_id == facts.id:
-            output_store.supersede(connection, row.sink_uri, row.table_name, parse_entry(row.body, row.sink_uri).removed_jobs)
+            output_store.supersede(
+                connection, row.sink_uri, row.table_name, parse_entry(row.body, row.sink_uri).removed_jobs
+            )
     connection.execute(output_store.RECORD_COMMIT, {"job": facts.id})
     connection.execute(insert(materializations), _materializations(facts, receipt, contracts, now_ns))
     if receipt.groups:
@@ -242,9 +239,7 @@ def _entries(
     return entries
 
 
-def _job_record(
-    facts: AnyRow, receipt: Receipt, output: SealedOutput, contracts: Mapping[str, Contract]
-) -> JobRecord:
+def _job_record(facts: AnyRow, receipt: Receipt, output: SealedOutput, contracts: Mapping[str, Contract]) -> JobRecord:
     count = next(count for count in receipt.counts if count.table == output.table)
     return JobRecord(
         job=facts.id,

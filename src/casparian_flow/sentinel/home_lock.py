@@ -31,7 +31,9 @@ def hold(path: Path, *, wait: bool = False) -> Iterator[None]:
                 break
             except BlockingIOError as exc:
                 if not wait:
-                    raise HomeBusy("another process works in this home", where=str(path.parent), why=holder(path)) from exc
+                    raise HomeBusy(
+                        "another process works in this home", where=str(path.parent), why=holder(path)
+                    ) from exc
                 time.sleep(RETRY_SECONDS)
         os.ftruncate(handle, 0)
         command = " ".join(safe_text(part) for part in sys.argv)

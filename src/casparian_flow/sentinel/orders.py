@@ -60,25 +60,26 @@ class Dispatcher:
         """The next order for a worker, its jobs now `dispatched` to it; None when nothing is due."""
         self._claims += 1
         with self._database.transaction() as connection:
-            first = job_store.claim(
-                connection, worker, now_ns, LEASE_NS, oldest_first=self._claims % OLDEST_EVERY == 0
-            )
+            first = job_store.claim(connection, worker, now_ns, LEASE_NS, oldest_first=self._claims % OLDEST_EVERY == 0)
             if first is None:
                 return None
             group = [first]
             parser = self._parsers[first.parser_id]
             sizes = _places(connection, [first.version_id])
-            if parser.artifact.origin is ParserOrigin.SHIPPED and sizes[first.version_id].size <= job_store.LARGEST_GROUPED:
+            if (
+                parser.artifact.origin is ParserOrigin.SHIPPED
+                and sizes[first.version_id].size <= job_store.LARGEST_GROUPED
+            ):
                 more = job_store.claim_alike(connection, first, worker, now_ns, LEASE_NS, GROUP_FILES - 1)
                 group += self._fit(connection, more, sizes)
             return self._word(first, parser, group, sizes, contracts, now_ns)
 
-    def _fit(
-        self, connection: Connection, more: Sequence[AnyRow], places: dict[int, AnyRow]
-    ) -> list[AnyRow]:
+    def _fit(self, connection: Connection, more: Sequence[AnyRow], places: dict[int, AnyRow]) -> list[AnyRow]:
         """Those of the claimed jobs that fit into one group; the rest go back to the queue."""
         places |= _places(connection, [row.version_id for row in more])
-        room = GROUP_BYTES - sum(place.size for place in places.values() if place.id not in {r.version_id for r in more})
+        room = GROUP_BYTES - sum(
+            place.size for place in places.values() if place.id not in {r.version_id for r in more}
+        )
         fitting: list[AnyRow] = []
         for row in sorted(more, key=lambda row: row.id):
             if (size := places[row.version_id].size) <= room:

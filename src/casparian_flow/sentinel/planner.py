@@ -127,7 +127,13 @@ class Plan:
         """Digest of every decision: the same plan made again has the same, a moved world has another."""
         return digest_of_json(
             [
-                [d.file.location, d.file.version, d.action, d.reason, d.parser.artifact.artifact_hash if d.parser else ""]
+                [
+                    d.file.location,
+                    d.file.version,
+                    d.action,
+                    d.reason,
+                    d.parser.artifact.artifact_hash if d.parser else "",
+                ]
                 for d in self.decisions
             ]
         )
@@ -179,12 +185,17 @@ def _unfit(file: PlannedFile) -> Decision | None:
     if not file.is_selected:
         return Decision(file=file, action="skip", reason=SkipReason.NOT_SELECTED, detail="outside the selection")
     if file.is_missing:
-        return Decision(file=file, action="skip", reason=SkipReason.SOURCE_MISSING, detail="not there any more; its rows are kept")
+        return Decision(
+            file=file, action="skip", reason=SkipReason.SOURCE_MISSING, detail="not there any more; its rows are kept"
+        )
     if file.part_of is not None:
         return Decision(file=file, action="skip", reason=SkipReason.NOT_SELECTED, detail=f"part of {file.part_of}")
     if file.kind != EntryKind.FILE or file.problem or file.version is None:
         return Decision(
-            file=file, action="skip", reason=SkipReason.NOT_SELECTED, detail=file.problem or f"not a regular file: {file.kind}"
+            file=file,
+            action="skip",
+            reason=SkipReason.NOT_SELECTED,
+            detail=file.problem or f"not a regular file: {file.kind}",
         )
     if file.content == "empty":
         return Decision(file=file, action="skip", reason=SkipReason.NO_PARSER, detail="the file is empty")
@@ -232,9 +243,7 @@ def _reason(
     return RunReason.NEW, why
 
 
-def _changed(
-    same_bytes: Sequence[Done], parser: Candidate, world: World, config: str
-) -> tuple[RunReason, str] | None:
+def _changed(same_bytes: Sequence[Done], parser: Candidate, world: World, config: str) -> tuple[RunReason, str] | None:
     """What differs between what was done with these bytes last and what would be done now."""
     artifact, last = parser.artifact, same_bytes[-1]
     if last.artifact_hash != artifact.artifact_hash:

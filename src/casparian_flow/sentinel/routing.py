@@ -63,7 +63,9 @@ class Routing:
             if name not in self.parsers:
                 steps.append(f"rule {rule.pattern} names parser {name}, which does not exist")
                 continue
-            rivals = {other.pattern: other.parser for other in matching if other.priority == rule.priority and other.parser}
+            rivals = {
+                other.pattern: other.parser for other in matching if other.priority == rule.priority and other.parser
+            }
             if len(set(rivals.values()) | {name}) > 1:
                 names = ", ".join(f"{pattern} names {parser}" for pattern, parser in rivals.items())
                 steps.append(f"rules of the same priority disagree: {names}; give one a higher --priority")
@@ -85,7 +87,11 @@ class Routing:
         """A shipped parser of text whose own pattern the name fits: the name settles what the bytes leave open."""
         for candidate in self.parsers.values():
             reads_text = TEXT_KINDS.intersection(candidate.content)
-            if reads_text and candidate.artifact.origin is ParserOrigin.SHIPPED and any(matches(pattern, path.lower()) for pattern in candidate.patterns):
+            if (
+                reads_text
+                and candidate.artifact.origin is ParserOrigin.SHIPPED
+                and any(matches(pattern, path.lower()) for pattern in candidate.patterns)
+            ):
                 return candidate
         return None
 

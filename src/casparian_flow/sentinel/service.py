@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row
-
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.jobs import JobState
@@ -276,9 +274,7 @@ class Sentinel:
                 continue
             with self._database.transaction() as connection:
                 for contract in founded.contracts:
-                    contract_store.apply_first(
-                        connection, contract, {"jobs": sorted(surveys)}, AUTOMATIC, now_ns
-                    )
+                    contract_store.apply_first(connection, contract, {"jobs": sorted(surveys)}, AUTOMATIC, now_ns)
             for contract in founded.contracts:
                 self._contracts[contract.table] = contract
                 self.adopted.add(contract.table)
@@ -301,9 +297,7 @@ class Sentinel:
         """Propose the drafts; the jobs end `rejected` and keep nothing staged."""
         with self._database.transaction() as connection:
             for contract in drafted:
-                number = contract_store.propose(
-                    connection, contract, {"jobs": sorted(waiting)}, AUTOMATIC, now_ns
-                )
+                number = contract_store.propose(connection, contract, {"jobs": sorted(waiting)}, AUTOMATIC, now_ns)
                 self._notify("contract.proposed", {"table": contract.table, "contract": number})
         for job in list(waiting):
             order, _dispatch = self._orders[job]
@@ -323,5 +317,3 @@ class Sentinel:
         with self._database.transaction() as connection:
             job_store.add_log_lines(connection, logged.job, logged.attempt, first, logged.lines)
         self._log_lines[key] = first + len(logged.lines)
-
-

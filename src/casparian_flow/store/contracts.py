@@ -98,7 +98,9 @@ def approve(connection: Connection, contract_id: int, actor: str, reason: str, n
         },
     )
     if decided.rowcount != 1:
-        raise UsageError(f"contract {contract_id} is {row.state}, not proposed", fix=f"casparian contract show {contract_id}")
+        raise UsageError(
+            f"contract {contract_id} is {row.state}, not proposed", fix=f"casparian contract show {contract_id}"
+        )
     return from_json(row.body)
 
 

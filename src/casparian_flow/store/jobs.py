@@ -72,9 +72,7 @@ ABANDON_UNPERMITTED = (
     )
 )
 SINKS_OF_UNPERMITTED = (
-    select(jobs.c.sink_uri)
-    .where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING)))
-    .distinct()
+    select(jobs.c.sink_uri).where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING))).distinct()
 )
 REQUEST_CANCEL = (
     update(jobs)
@@ -139,7 +137,9 @@ def start(connection: Connection, job: int, attempt: int, now_ns: int) -> bool:
 
 def permit(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
     """The commit point: whether this attempt may make its rows visible; from here on it only rolls forward."""
-    return connection.execute(PERMIT_COMMIT, {"job": job, "of_attempt": attempt, "sealed_receipt": receipt}).rowcount == 1
+    return (
+        connection.execute(PERMIT_COMMIT, {"job": job, "of_attempt": attempt, "sealed_receipt": receipt}).rowcount == 1
+    )
 
 
 def complete(connection: Connection, job: int, now_ns: int) -> bool:

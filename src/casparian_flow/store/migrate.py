@@ -59,4 +59,6 @@ def live_fingerprint(connection: Connection) -> str:
 
 def expected_fingerprint() -> str:
     """Digest of the tables and columns that `tables.py` describes."""
-    return digest_of_json({table.name: sorted(column.name for column in table.columns) for table in metadata.sorted_tables})
+    return digest_of_json(
+        {table.name: sorted(column.name for column in table.columns) for table in metadata.sorted_tables}
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
 
@@ -13,7 +12,9 @@ from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import commits, jobs, locations, materializations, quarantine, versions
 
 LAST_SEQ = select(func.max(commits.c.seq)).where(
-    commits.c.sink_uri == bindparam("sink"), commits.c.table_name == bindparam("table"), commits.c.role == bindparam("role")
+    commits.c.sink_uri == bindparam("sink"),
+    commits.c.table_name == bindparam("table"),
+    commits.c.role == bindparam("role"),
 )
 UNRECORDED = (
     select(
@@ -57,10 +58,7 @@ SUPERSEDED_BY = select(*_VISIBLE).where(
     materializations.c.is_current.is_(True),
     materializations.c.sink_uri == bindparam("sink"),
     materializations.c.job_id != bindparam("job"),
-    (
-        (materializations.c.source_hash == bindparam("hash"))
-        & (materializations.c.parser_name == bindparam("parser"))
-    )
+    ((materializations.c.source_hash == bindparam("hash")) & (materializations.c.parser_name == bindparam("parser")))
     | (
         materializations.c.source_hash.in_(
             select(_old.c.source_hash).where(
@@ -70,11 +68,7 @@ SUPERSEDED_BY = select(*_VISIBLE).where(
         & ~_is_carried
     ),
 )
-STALE = (
-    select(*_VISIBLE)
-    .where(materializations.c.is_current.is_(True), ~_is_carried)
-    .order_by(materializations.c.id)
-)
+STALE = select(*_VISIBLE).where(materializations.c.is_current.is_(True), ~_is_carried).order_by(materializations.c.id)
 SUPERSEDE = (
     update(materializations)
     .where(

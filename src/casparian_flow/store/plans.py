@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, literal_column, select
 
@@ -120,5 +119,3 @@ def is_in_use(connection: Connection, sink: str, table: str) -> bool:
         ).first()
         is not None
     )
-
-

@@ -123,8 +123,8 @@ PUBLISHED = {
         _table(
             "cf_file_location",
             "Every path that was ever found.",
-            """SELECT l.id, l.source_id, s.display, l.display, l.kind, l.problem, l.size, l.mtime_ns / 1000, l.is_missing,
-                 l.current_version_id
+            """SELECT l.id, l.source_id, s.display, l.display, l.kind, l.problem, l.size, l.mtime_ns / 1000,
+                 l.is_missing, l.current_version_id
                FROM scout_locations l JOIN scout_sources s ON s.id = l.source_id ORDER BY l.id""",
             ("id", INT, "the path's id"),
             ("source_id", INT, "its source"),
@@ -244,7 +244,7 @@ PUBLISHED = {
         _table(
             "schema_drift",
             "How files differed from their contracts.",
-            'SELECT job_id, table_name, axis, column_name, detail, rows FROM schema_drift ORDER BY job_id, ordinal',
+            "SELECT job_id, table_name, axis, column_name, detail, rows FROM schema_drift ORDER BY job_id, ordinal",
             ("job_id", INT, "the job"),
             ("table_name", TEXT, "the table"),
             ("axis", TEXT, "new_column, missing_column, type, nullability"),

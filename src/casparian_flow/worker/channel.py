@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from casparian_flow.core.contracts import Contract
+from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.core.outputs import Role, SealedOutput
 from casparian_flow.core.quarantine import QuarantineGroup
 from casparian_flow.core.receipts import DriftNote, OutputCounts
@@ -14,7 +15,6 @@ from casparian_flow.schema.rejections import reject_all
 from casparian_flow.schema.validate import Validator
 from casparian_flow.sinks.base import Attempt, Sink, Staged
 from casparian_flow.sinks.lineage import Lineage
-from casparian_flow.core.hashing import digest_of_json
 
 
 class Channel:
@@ -31,9 +31,7 @@ class Channel:
         self._writers: dict[Role, _Writer] = {}
         self._rescued = 0
 
-    def accept(
-        self, batch: pa.RecordBatch, source_row: pa.Array, start: pa.Array | None, end: pa.Array | None
-    ) -> None:
+    def accept(self, batch: pa.RecordBatch, source_row: pa.Array, start: pa.Array | None, end: pa.Array | None) -> None:
         """Take rows in: those that fit the contract are accepted, the others rejected with every reason."""
         assert self._validator is not None
         validated = self._validator.validate(batch, source_row, start, end)
@@ -117,5 +115,3 @@ class _Writer:
 
 def _schema_hash(schema: pa.Schema) -> str:
     return digest_of_json([[field.name, str(field.type)] for field in schema])
-
-

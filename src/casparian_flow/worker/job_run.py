@@ -145,9 +145,7 @@ class JobRun:
 
     def _channel(self, place: Place) -> Channel:
         if place.table not in self._channels:
-            self._channels[place.table] = Channel(
-                place.table, place.contract, self._attempt, self._sink, self._lineage
-            )
+            self._channels[place.table] = Channel(place.table, place.contract, self._attempt, self._sink, self._lineage)
         return self._channels[place.table]
 
     def _flush_rejections(self, output: _Output) -> None:
@@ -173,7 +171,7 @@ class JobRun:
 
     def _look(self) -> os.stat_result:
         try:
-            return os.stat(self.order.path)
+            return os.stat(self.order.path)  # noqa: PTH116 pathlib takes no bytes
         except OSError as exc:
             raise SourceUnreadable("the file cannot be read", why=exc.strerror or str(exc)) from exc
 
@@ -256,4 +254,3 @@ class _Output:
         for spill in (self._rows, self._rejected):
             if spill is not None:
                 spill.close()
-

@@ -48,9 +48,7 @@ class LocalPool:
 class _Member:
     """One worker: a thread, its inbox, and its line to the sentinel."""
 
-    def __init__(
-        self, name: str, reports: queue.Queue[tuple[str, Report]], tools: Tools, stop: CancelToken
-    ) -> None:
+    def __init__(self, name: str, reports: queue.Queue[tuple[str, Report]], tools: Tools, stop: CancelToken) -> None:
         self.inbox: queue.Queue[Order | Answer | None] = queue.Queue()
         self.thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._name = name
@@ -102,5 +100,5 @@ class _Member:
             )
 
 
-class _Ended(Exception):  # noqa: N818
+class _Ended(Exception):
     """The pool ends while a worker waits for an answer."""

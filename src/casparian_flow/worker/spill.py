@@ -25,9 +25,7 @@ class Spill:
         self._schema: pa.Schema | None = None
         self.rows = 0
 
-    def write(
-        self, batch: pa.RecordBatch, source_row: pa.Array, start: pa.Array | None, end: pa.Array | None
-    ) -> None:
+    def write(self, batch: pa.RecordBatch, source_row: pa.Array, start: pa.Array | None, end: pa.Array | None) -> None:
         """Keep one batch with the places of its rows."""
         unknown = pa.nulls(batch.num_rows, pa.int64())
         arrays = [*batch.columns, source_row, unknown if start is None else start, unknown if end is None else end]

@@ -25,7 +25,11 @@ class Place:
 
 
 def place_of(
-    parser: ParserOrder, order: JobOrder, output: str, columns: Sequence[str], headerless: bool,
+    parser: ParserOrder,
+    order: JobOrder,
+    output: str,
+    columns: Sequence[str],
+    headerless: bool,
     contracts: Mapping[str, Contract],
 ) -> Place:
     """The place of an output with these columns."""

@@ -80,7 +80,9 @@ def _check_body(connection: duckdb.DuckDBPyConnection, body: str) -> frozenset[T
         return _check_words(connection, body)
     message = str(tree.get("error_message", ""))
     if "Only SELECT" in message:
-        raise QueryRefused("only queries that read are answered here", why=body.split(None, 1)[0].upper() + " is not one")
+        raise QueryRefused(
+            "only queries that read are answered here", why=body.split(None, 1)[0].upper() + " is not one"
+        )
     raise QueryRefused("the query cannot be parsed", why=message.splitlines()[0])
 
 
@@ -110,7 +112,9 @@ def _check_words(connection: duckdb.DuckDBPyConnection, body: str) -> frozenset[
     if ";" in bare:
         raise QueryRefused("one statement at a time")
     names = re.findall(
-        r"\b(?:from|join|pivot|unpivot|pivot_wider|pivot_longer)\s+((?:\"[^\"]+\"|\w+)(?:\.(?:\"[^\"]+\"|\w+))?)", body, re.IGNORECASE
+        r"\b(?:from|join|pivot|unpivot|pivot_wider|pivot_longer)\s+((?:\"[^\"]+\"|\w+)(?:\.(?:\"[^\"]+\"|\w+))?)",
+        body,
+        re.IGNORECASE,
     )
     parts = [[part.strip('"') for part in name.split(".", 1)] for name in names]
     return frozenset(TableName("", part[0]) if len(part) == 1 else TableName(part[0], part[1]) for part in parts)

@@ -18,7 +18,9 @@ import casparian_flow
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.sentinel.console.limits import QueryLimits, QueryOrder, TableSource
 
-_START = "import sys; sys.path.insert(0, {path!r}); from casparian_flow.sentinel.console.child import main; sys.exit(main())"
+_START = (
+    "import sys; sys.path.insert(0, {path!r}); from casparian_flow.sentinel.console.child import main; sys.exit(main())"
+)
 
 
 class QueryFailed(CasparianError):
