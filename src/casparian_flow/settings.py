@@ -72,6 +72,8 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """After this long a job is stopped."""
     memory_mb: Annotated[int, msgspec.Meta(ge=64)] = 2048
     """Address space of one parser process."""
+    retry_seconds: tuple[Annotated[float, msgspec.Meta(ge=0)], ...] = (4.0, 16.0, 64.0)
+    """The pauses before each further try of a job that failed for a passing reason."""
 
 
 class GovernanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from casparian_flow.operations.context import Acting, Report
 from casparian_flow.sentinel.home_lock import hold
-from casparian_flow.sentinel.recovery import Recovered, recover
+from casparian_flow.sentinel.recovery import recover
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
@@ -31,12 +31,9 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
     sinks = cache(open_sink)
     with hold(home.lock):
         database = Database(home.state)
-
-        def put_right() -> Recovered:
-            return recover(database, sinks, home.default_sink, home.staging, time.time_ns())
-
+        put_right = partial(recover, database, sinks, home.default_sink, home.staging)
         try:
-            recovered = put_right()
+            recovered = put_right(time.time_ns())
             if recovered.rolled_forward or recovered.abandoned:
                 report("home.recovered", {"landed": recovered.rolled_forward, "abandoned": recovered.abandoned})
             yield Acting(
@@ -51,8 +48,8 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
                 open_sink=sinks,
                 workers=lambda count: local_workers(count, sinks),
             )
-        except BaseException:  # what was interrupted, by a person or a fault, is not left looking as if it ran
-            put_right()
+        except BaseException:  # so that nothing is said to be running after a person or a fault stopped it
+            put_right(time.time_ns())
             raise
         finally:
             database.close()

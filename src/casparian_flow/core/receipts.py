@@ -57,6 +57,16 @@ class Receipt:
     user: str = ""
     version: str = ""
 
+    @property
+    def accepted(self) -> int:
+        """Rows in all tables."""
+        return sum(count.accepted for count in self.counts)
+
+    @property
+    def quarantined(self) -> int:
+        """Rows in quarantine, of all tables."""
+        return sum(count.quarantined for count in self.counts)
+
     def check_conservation(self) -> None:
         """Raises InvariantBroken unless every emitted row was accepted or quarantined, and sealed as such."""
         sealed: dict[tuple[str, str], int] = {}

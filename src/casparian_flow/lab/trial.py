@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -65,13 +66,13 @@ class TrialOutput:
 def try_parser(
     parser: ParserOrder, path: bytes, table: str, *, limits: Limits | None = None, rows: int | None = None
 ) -> Trial:
-    """Read a file with a parser in a guest, with `rows` only until so many came; `table` is the file's name for one.
+    """Read a file with a parser in a guest; with `rows`, only until so many rows came.
 
-    Types are inferred over every row that was read. At most 100,000 rows per output are kept for showing.
-    Raises SourceUnreadable; what goes wrong in the parser is in the trial.
+    `table` is the name that the file would give to a table. Types are inferred over every row that was read. At most
+    100,000 rows per output are kept for showing. Raises SourceUnreadable; what goes wrong in the parser is in the trial.
     """
     try:
-        stat = os.stat(path)  # noqa: PTH116 pathlib takes no bytes
+        stat = Path(os.fsdecode(path)).stat()
     except OSError as exc:
         raise SourceUnreadable("the file cannot be read", why=exc.strerror or str(exc)) from exc
     order = JobOrder(

@@ -19,6 +19,7 @@ AREAS: dict[str, str] = {
     "contract.approve": "contract",
     "contract.list": "contract",
     "contract.show": "contract",
+    "demo": "demo",
     "doctor": "doctor",
     "files.list": "files",
     "files.show": "files",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -98,6 +99,8 @@ def run(acting: Acting, request: RunFiles) -> RunReply:
     began = time.monotonic()
     policy = _policy(acting, request)
     prepared = prepare_saved(acting, int(request.plan)) if request.plan else prepare(acting, request.selection)
+    if (trouble := acting.recovered.troubles.get(prepared.target.uri)) is not None:
+        raise trouble  # its state is not known until what was permitted there is visible
     acting.open_sink(prepared.target.uri).check()
     _refuse_existing(acting, prepared)
     sentinel = _sentinel(acting, prepared, request, policy)
@@ -106,10 +109,8 @@ def run(acting: Acting, request: RunFiles) -> RunReply:
         workers = request.workers or acting.settings.run.workers
         with acting.workers(workers) as pool:
             drive(sentinel, pool, acting.clock)
-    failed_hashes = [
-        decision.file.source_hash or "" for job, decision in jobs.items() if sentinel.totals.ended.get(job) == "failed"
-    ]
-    sentinel.finish(failed_hashes, acting.clock())
+    sentinel.finish(_present_hashes(prepared), acting.clock())
+    shutil.rmtree(acting.home.staging, ignore_errors=True)
     reply = _reply(acting, prepared, sentinel, jobs, time.monotonic() - began)
     acting.report("run.finished", {"outcome": reply.outcome})
     return reply
@@ -121,7 +122,17 @@ def _policy(acting: Acting, request: RunFiles) -> Policy:
     if first not in FIRST_CONTRACTS:
         raise UsageError(f"first contract is {' or '.join(FIRST_CONTRACTS)}, not {first}")
     tolerance = governance.tolerance if request.tolerance is None else request.tolerance
-    return Policy(holds_first_contracts=first == "hold", tolerance=tolerance)
+    return Policy(
+        holds_first_contracts=first == "hold",
+        tolerance=tolerance,
+        back_off_seconds=acting.settings.run.retry_seconds,
+    )
+
+
+def _present_hashes(prepared: Prepared) -> set[str]:
+    """The bytes of the selected files that are there: what a replacement keeps where it brings nothing newer."""
+    files = (decision.file for decision in prepared.plan.decisions if decision.file.is_selected)
+    return {file.source_hash for file in files if file.source_hash is not None and not file.is_missing}
 
 
 def _sentinel(acting: Acting, prepared: Prepared, request: RunFiles, policy: Policy) -> Sentinel:
@@ -205,7 +216,7 @@ def _reply(
     selected = [decision for decision in prepared.plan.decisions if decision.file.is_selected]
     skipped = Counter(str(decision.reason) for decision in selected if decision.action == "skip")
     with acting.database.transaction() as connection:
-        ended = job_store.of_plan(connection, prepared.id)
+        ended = job_store.not_landed(connection, prepared.id)
         tables = output_store.brought_by_plan(connection, prepared.id)
         quarantine = output_store.open_quarantine(connection)
         proposals = contract_store.proposed(connection)
@@ -219,7 +230,7 @@ def _reply(
             why=row.error_why or "",
         )
         for row in ended
-        if row.state in (JobState.FAILED, JobState.ABORTED)
+        if row.state in (JobState.FAILED, JobState.ABORTED, JobState.COMMITTING)
     ]
     waited_for = {
         table for row in ended if row.state == JobState.REJECTED for table in (row.error_message or "").split()

@@ -8,7 +8,7 @@ import msgspec
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.jobs import LogLine
-from casparian_flow.core.outputs import PermittedEntry, SinkMode
+from casparian_flow.core.outputs import PermittedEntry, SealedOutput, SinkMode
 from casparian_flow.core.receipts import Receipt
 
 
@@ -76,11 +76,13 @@ class OutputSurvey(Message, frozen=True, kw_only=True):
     """What a job found in one output for which no contract exists yet.
 
     `survey` is the mergeable elimination state of its columns (`schema.survey`). `base_table` is the name that the
-    file asks for; which table it joins or founds is decided when every file has been surveyed.
+    file asks for; which table it joins or founds is decided when every file has been surveyed. `is_named`: the parser
+    names its tables itself, so the columns do not matter for the choice.
     """
 
     output: str
     base_table: str
+    is_named: bool
     columns: list[str]
     headerless: bool
     rows: int
@@ -88,11 +90,12 @@ class OutputSurvey(Message, frozen=True, kw_only=True):
 
 
 class Surveyed(Message, frozen=True, kw_only=True):
-    """Worker to sentinel: parsed, but at least one output waits for its contract."""
+    """Worker to sentinel: parsed, but at least one output waits for its contract; `sealed` are those that do not."""
 
     job: int
     attempt: int
     outputs: list[OutputSurvey]
+    sealed: list[SealedOutput]
 
 
 class Settle(Message, frozen=True, kw_only=True):

@@ -54,7 +54,8 @@ def permit(
     receipt.check_conservation()
     if facts.sink_mode == SinkMode.ERROR:
         for output in receipt.outputs:
-            _refuse_foreign_rows(connection, facts, output.table)
+            if output_store.has_foreign_rows(connection, facts.sink_uri, output.table, facts.plan_id):
+                raise OutputExists(f"table {output.table} already has rows", where=facts.sink_uri)
     if not job_store.permit(connection, facts.id, facts.attempt, msgspec.json.encode(receipt).decode()):
         return None
     removed = output_store.superseded_by(connection, facts.sink_uri, facts.id, facts.source_hash, facts.parser_name)
@@ -70,10 +71,11 @@ def permit_replacement(
     kept_hashes: Iterable[str],
     contracts: Mapping[str, Contract],
     now_ns: int,
-) -> list[PermittedEntry]:
+) -> frozenset[int]:
     """The commit point of a whole `replace` run: one entry per log supersedes every other job of those tables.
 
-    Rows of files in `kept_hashes` (files of this run that failed) stay. Jobs cancelled meanwhile are left out.
+    Returns the jobs that are permitted: those cancelled meanwhile are not. Rows of bytes in `kept_hashes` that none of
+    the permitted jobs has read again stay: files that are up to date, and files that failed.
     """
     permitted = [
         (facts, receipt)
@@ -81,20 +83,21 @@ def permit_replacement(
         if job_store.permit(connection, facts.id, facts.attempt, msgspec.json.encode(receipt).decode())
     ]
     if not permitted:
-        return []
-    sink, mine, kept = permitted[0][0].sink_uri, {facts.id for facts, _ in permitted}, set(kept_hashes)
+        return frozenset()
+    sink, mine = permitted[0][0].sink_uri, frozenset(facts.id for facts, _ in permitted)
+    kept = set(kept_hashes) - {facts.source_hash for facts, _ in permitted}
     touched = {output.table for _, receipt in permitted for output in receipt.outputs}
     removed = [
         row
         for table in sorted(touched)
         for row in output_store.current_in_table(connection, sink, table)
-        if row.job_id not in mine and row.source_hash not in kept
+        if row.source_hash not in kept
     ]
     entries = _entries(connection, permitted, removed, contracts, action=EntryAction.REPLACE)
     first = permitted[0][0]
     for entry in entries:
         output_store.add_commit(connection, sink, entry, now_ns, job=first.id, attempt=first.attempt)
-    return entries
+    return mine
 
 
 def retire(connection: Connection, now_ns: int) -> list[tuple[str, int, PermittedEntry]]:
@@ -181,11 +184,9 @@ def record_retirement(connection: Connection, sink: str, commit: int, entry: Per
     connection.execute(output_store.RECORD_RETIREMENT, {"commit": commit})
 
 
-def _refuse_foreign_rows(connection: Connection, facts: AnyRow, table: str) -> None:
-    for row in output_store.current_in_table(connection, facts.sink_uri, table):
-        plan = connection.execute(select(jobs.c.plan_id).where(jobs.c.id == row.job_id)).scalar_one()
-        if plan != facts.plan_id:
-            raise OutputExists(f"table {table} already has rows", where=facts.sink_uri)
+def records_of(body: bytes, where: str) -> Sequence[JobRecord]:
+    """What each job did for the table of one entry."""
+    return parse_entry(body, where).jobs
 
 
 def _entries(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 
 from casparian_flow.core.contracts import Contract
+from casparian_flow.core.tables import choose_table
 from casparian_flow.protocol.messages import OutputSurvey
 from casparian_flow.schema.draft import draft_contract
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sentinel.clusters import Cluster, Shape, cluster_shapes
+
+Surveys = Mapping[int, Sequence[OutputSurvey]]
+"""What each job of a scope found, by job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Waiting:
     """The jobs of one scope: files that may map to the same new tables."""
 
     expected: set[int] = field(default_factory=set)
-    surveyed: dict[int, list[OutputSurvey]] = field(default_factory=dict)
+    surveyed: dict[int, Sequence[OutputSurvey]] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
@@ -41,6 +44,7 @@ class FirstContact:
     def __init__(self) -> None:
         self._scopes: dict[str, Waiting] = defaultdict(Waiting)
         self._scope_of: dict[int, str] = {}
+        self._complete: list[Surveys] = []
 
     def expect(self, job: int, scope: str) -> None:
         """A job of this scope is going to run."""
@@ -49,51 +53,83 @@ class FirstContact:
 
     def add(self, job: int, outputs: Sequence[OutputSurvey]) -> None:
         """A job has been surveyed and waits for its contracts."""
-        waiting = self._scopes[self._scope_of[job]]
+        scope = self._scope_of[job]
+        waiting = self._scopes[scope]
         waiting.expected.discard(job)
-        waiting.surveyed[job] = list(outputs)
+        waiting.surveyed[job] = outputs
+        self._close(scope)
 
     def leave(self, job: int) -> None:
         """A job needs no contract: it sealed, failed or was stopped."""
-        if (scope := self._scope_of.pop(job, None)) is not None:
+        if (scope := self._scope_of.pop(job, None)) is not None and scope in self._scopes:
             self._scopes[scope].expected.discard(job)
             self._scopes[scope].surveyed.pop(job, None)
+            self._close(scope)
 
-    def take_complete(self) -> list[dict[int, list[OutputSurvey]]]:
+    def take_complete(self) -> list[Surveys]:
         """The surveys of every scope that has become complete, each once."""
-        complete = [name for name, waiting in self._scopes.items() if waiting.is_complete]
-        taken = [self._scopes.pop(name).surveyed for name in complete]
-        return [surveys for surveys in taken if surveys]
+        taken, self._complete = self._complete, []
+        return taken
+
+    def _close(self, scope: str) -> None:
+        if self._scopes[scope].is_complete and (surveys := self._scopes.pop(scope).surveyed):
+            self._complete.append(surveys)
 
 
-def found_tables(surveys: Mapping[int, Sequence[OutputSurvey]], in_force: Mapping[str, Contract]) -> Founded:
+def found_tables(surveys: Surveys, in_force: Mapping[str, Contract]) -> Founded:
     """Choose a table for every surveyed output and draft the contract of each new table from all its rows.
 
-    Outputs of one base name are clustered by their columns (`sentinel.clusters`); each cluster is a table.
+    An output that fits a contract in force joins that table. Of the others, those that the parser named itself are
+    one table per name; those that are named by their file are clustered by their columns (`sentinel.clusters`).
     """
-    by_base: dict[str, list[tuple[int, OutputSurvey]]] = defaultdict(list)
+    tables: dict[tuple[int, str], str] = {}
+    by_base: dict[tuple[str, bool], list[tuple[int, OutputSurvey]]] = defaultdict(list)
+    known = {table: contract.names for table, contract in in_force.items()}
     for job, outputs in surveys.items():
         for output in outputs:
-            by_base[output.base_table].append((job, output))
-    contracts: list[Contract] = []
-    tables: dict[tuple[int, str], str] = {}
-    for base, members in sorted(by_base.items()):
-        for cluster in cluster_shapes(Counter(_shape(output) for _, output in members)):
+            if (table := _table_in_force(output, known)) is not None:
+                tables[job, output.output] = table
+            else:
+                by_base[output.base_table, output.is_named].append((job, output))
+    contracts: dict[str, Contract] = {}
+    for (base, is_named), members in sorted(by_base.items()):
+        counted = Counter(_shape(output) for _, output in members)
+        clusters = [_one_cluster(counted)] if is_named else _clusters(base, counted, {*in_force, *contracts})
+        for cluster in clusters:
             of_cluster = [(job, output) for job, output in members if _shape(output) in cluster.members]
-            table = cluster.table_name(base, in_force)
+            table = base + cluster.suffix
             tables.update({(job, output.output): table for job, output in of_cluster})
-            if table not in in_force:
-                merged = reduce(Survey.merge, (_survey(output, cluster) for _, output in of_cluster))
-                contracts.append(draft_contract(table, merged, headerless=cluster.is_headerless))
-    return Founded(tuple(contracts), tables)
+            if table not in in_force and table not in contracts:
+                contracts[table] = _draft(table, cluster, [output for _, output in of_cluster])
+    return Founded(tuple(contracts.values()), tables)
+
+
+def _table_in_force(output: OutputSurvey, known: Mapping[str, Sequence[str]]) -> str | None:
+    """The table that a worker would have chosen had it known every contract of now."""
+    if output.is_named:
+        return output.base_table if output.base_table in known else None
+    return choose_table(output.base_table, output.columns, known, headerless=output.headerless)
+
+
+def _clusters(base: str, counted: Mapping[Shape, int], taken: Container[str]) -> list[Cluster]:
+    return cluster_shapes(counted, bare_is_free=base not in taken)
+
+
+def _one_cluster(counted: Mapping[Shape, int]) -> Cluster:
+    return Cluster(min(counted, key=lambda shape: shape.headerless), sum(counted.values()), set(counted))
+
+
+def _draft(table: str, cluster: Cluster, outputs: Sequence[OutputSurvey]) -> Contract:
+    """The contract of all rows; files without a header take the names of the others by position."""
+    named = Survey.merged(_survey(output) for output in outputs if output.headerless == cluster.is_headerless)
+    nameless = [_survey(output) for output in outputs if output.headerless != cluster.is_headerless]
+    renamed = [survey.renamed(dict(zip(survey.names, named.names, strict=False))) for survey in nameless]
+    return draft_contract(table, Survey.merged([named, *renamed]), headerless=cluster.is_headerless)
 
 
 def _shape(output: OutputSurvey) -> Shape:
     return Shape(tuple(output.columns), output.headerless)
 
 
-def _survey(output: OutputSurvey, cluster: Cluster) -> Survey:
-    survey = Survey.from_bytes(output.survey)
-    if output.headerless and not cluster.is_headerless:
-        return survey.renamed(dict(zip(output.columns, cluster.leader.columns, strict=True)))
-    return survey
+def _survey(output: OutputSurvey) -> Survey:
+    return Survey.from_bytes(output.survey)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from casparian_flow.core.artifacts import ParserStatus
 from casparian_flow.core.files import EntryKind
 from casparian_flow.core.hashing import digest_of_json
+from casparian_flow.core.jobs import JobState
 from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.core.tables import snake_case, table_from_file_name
 from casparian_flow.sentinel.routing import Candidate, Routing
@@ -64,6 +65,7 @@ class Done:
 class Ended:
     """One job that ended without landing."""
 
+    job: int
     source_hash: str
     parser: str
     artifact_hash: str
@@ -73,7 +75,11 @@ class Ended:
     state: str
     code: str
     message: str
-    is_transient: bool
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the attempt was stopped from outside: it says nothing about the file."""
+        return self.state == JobState.ABORTED and self.code != "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +154,9 @@ def make_plan(files: Iterable[PlannedFile], world: World) -> Plan:
     """Decide for each file, in path order; of several files with the same bytes the first one runs."""
     config = config_hash(world.options, world.table)
     taken: dict[tuple[str, str], str] = {}
-    decisions = [_decide(file, world, config, taken) for file in sorted(files, key=lambda file: file.display)]
+    decisions = [
+        _decide(file, world, config, taken) for file in sorted(files, key=lambda file: (file.display, file.location))
+    ]
     return Plan(decisions=tuple(decisions), config_hash=config)
 
 
@@ -205,71 +213,74 @@ def _unfit(file: PlannedFile) -> Decision | None:
 def _reason(
     file: PlannedFile, parser: Candidate, world: World, config: str, why: str
 ) -> tuple[RunReason | SkipReason, str]:
+    """Whether these bytes go through this parser, and why: first what is done, then what failed since."""
+    assert file.source_hash is not None
     artifact = parser.artifact
-    same_bytes = [d for d in world.done.get(file.source_hash or "", ()) if d.parser == artifact.name]
-    if world.force and (same_bytes or world.ended.get(file.source_hash or "")):
+    done = [d for d in world.done.get(file.source_hash, ()) if d.parser == artifact.name]
+    ended = [e for e in world.ended.get(file.source_hash, ()) if e.parser == artifact.name and not e.is_interrupted]
+    if world.force and (done or ended):
         return RunReason.FORCED, "asked for with --force"
-    if same_bytes:
-        changed = _changed(same_bytes, parser, world, config)
-        if changed is not None:
-            return changed
-        if any(d.version == file.version for d in same_bytes):
-            return SkipReason.UP_TO_DATE, f"job {same_bytes[-1].job}"
-        return SkipReason.SAME_BYTES, f"same bytes as in job {same_bytes[-1].job}"
-    failures = [
-        ended
-        for ended in world.ended.get(file.source_hash or "", ())
-        if ended.parser == artifact.name and ended.sink_uri == world.sink_uri
-    ]
-    alike = [
-        e
-        for e in failures
-        if (e.artifact_hash, e.env_hash, e.config_hash) == (artifact.artifact_hash, artifact.env_hash, config)
-    ]
-    if alike and alike[-1].state != "aborted":
-        return _after_failure(alike, world, file)
-    if failures and not alike:
-        last = failures[-1]
-        if last.artifact_hash != artifact.artifact_hash:
-            return RunReason.PARSER_CHANGED, f"the parser changed since it failed: {last.message}"
-        if last.env_hash != artifact.env_hash:
-            return RunReason.ENV_CHANGED, "the environment changed since it failed"
-        return RunReason.CONFIG_CHANGED, "the options changed since it failed"
+    changed = _changed(done, parser, world, config) if done else None
+    if done and changed is None:
+        if any(d.version == file.version for d in done):
+            return SkipReason.UP_TO_DATE, f"job {done[-1].job}"
+        return SkipReason.SAME_BYTES, f"same bytes as in job {done[-1].job}"
+    last_done = max((d.job for d in done), default=0)
+    failures = [e for e in ended if e.sink_uri == world.sink_uri and e.job > last_done]
+    now = (artifact.artifact_hash, artifact.env_hash, config)
+    if alike := [e for e in failures if (e.artifact_hash, e.env_hash, e.config_hash) == now]:
+        return _after_failure(alike, world)
+    if changed is not None:
+        return changed
+    if failures:
+        return _since_failure(failures[-1], parser)
     earlier = world.earlier.get(file.location, frozenset()) - {file.source_hash}
-    if any(world.done.get(old) or world.ended.get(old) for old in earlier if old):
+    if any(world.done.get(old) or world.ended.get(old) for old in earlier):
         return RunReason.BYTES_CHANGED, why
-    if any(d.parser != artifact.name for d in world.done.get(file.source_hash or "", ())):
+    if world.done.get(file.source_hash):
         return RunReason.PARSER_CHANGED, why
     return RunReason.NEW, why
 
 
-def _changed(same_bytes: Sequence[Done], parser: Candidate, world: World, config: str) -> tuple[RunReason, str] | None:
-    """What differs between what was done with these bytes last and what would be done now."""
-    artifact, last = parser.artifact, same_bytes[-1]
+def _changed(done: Sequence[Done], parser: Candidate, world: World, config: str) -> tuple[RunReason, str] | None:
+    """What differs between what this target has of these bytes and what would be done now."""
+    here = [d for d in done if (d.sink_uri, d.sink_mode) == (world.sink_uri, world.sink_mode)]
+    if not here:
+        return RunReason.TARGET_CHANGED, f"not in {world.sink_uri} in mode {world.sink_mode} yet"
+    artifact, last = parser.artifact, here[-1]
     if last.artifact_hash != artifact.artifact_hash:
         return RunReason.PARSER_CHANGED, f"{artifact.name} changed since job {last.job}"
     if last.env_hash != artifact.env_hash:
         return RunReason.ENV_CHANGED, f"the environment changed since job {last.job}"
     if last.config_hash != config:
         return RunReason.CONFIG_CHANGED, f"the options changed since job {last.job}"
-    if not any((d.sink_uri, d.sink_mode) == (world.sink_uri, world.sink_mode) for d in same_bytes):
-        return RunReason.TARGET_CHANGED, f"not in {world.sink_uri} in mode {world.sink_mode} yet"
-    for d in same_bytes:
-        in_force = world.contracts.get(d.table)
-        if d.job == last.job and d.table and d.contract_hash and in_force != d.contract_hash:
+    for d in here:
+        if d.job == last.job and d.contract_hash and world.contracts.get(d.table) != d.contract_hash:
             return RunReason.CONTRACT_CHANGED, f"the contract of {d.table} changed since job {d.job}"
     return None
 
 
-def _after_failure(alike: Sequence[Ended], world: World, file: PlannedFile) -> tuple[RunReason | SkipReason, str]:
+def _since_failure(last: Ended, parser: Candidate) -> tuple[RunReason, str]:
+    """What differs between the last attempt, which failed, and what would be done now."""
+    if last.artifact_hash != parser.artifact.artifact_hash:
+        return RunReason.PARSER_CHANGED, f"the parser changed since it failed: {last.message}"
+    if last.env_hash != parser.artifact.env_hash:
+        return RunReason.ENV_CHANGED, "the environment changed since it failed"
+    return RunReason.CONFIG_CHANGED, "the options changed since it failed"
+
+
+def _after_failure(alike: Sequence[Ended], world: World) -> tuple[RunReason | SkipReason, str]:
+    """What follows from attempts that would only be repeated as they were."""
     last = alike[-1]
+    if last.code == "cancelled":
+        return SkipReason.CANCELLED, "cancelled by a person; --force reads it"
     if last.code == "awaiting-approval":
         waiting = [table for table in last.message.split() if table in world.awaiting]
         if waiting:
             return SkipReason.AWAITING_APPROVAL, f"the contract of {waiting[0]} is proposed, not approved"
         return RunReason.CONTRACT_CHANGED, "its contract was decided"
     if last.code == "over-tolerance":
-        return SkipReason.HELD_BY_POLICY, last.message
+        return SkipReason.HELD_BY_POLICY, f"{last.message}; --force reads it again"
     repeats = sum(1 for e in alike if e.code in REPEATABLE)
     if last.code in LASTING or (last.code in REPEATABLE and repeats >= 2):
         return SkipReason.GAVE_UP, last.message

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.outputs import PermittedEntry, Role
+from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel import commits
-from casparian_flow.sinks.base import Sink
+from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store.database import Database
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.meta import next_incarnation
 
 INTERRUPTED = "its process ended before it committed"
@@ -22,12 +25,24 @@ INTERRUPTED = "its process ended before it committed"
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was found. `rolled_forward` jobs landed, `abandoned` jobs left nothing behind."""
+    """What was found. `rolled_forward` jobs landed, `abandoned` jobs left nothing behind.
+
+    `troubles` are sinks, by URI, in which permitted work still waits for the next try, and why.
+    """
 
     incarnation: int
-    rolled_forward: int
-    abandoned: int
-    swept_files: int
+    rolled_forward: int = 0
+    abandoned: int = 0
+    swept_files: int = 0
+    troubles: Mapping[str, CasparianError] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RolledForward:
+    """The jobs that landed with their receipts, and the sinks, by URI, that refused, with their last error."""
+
+    landed: dict[int, Receipt] = field(default_factory=dict)
+    troubles: dict[str, CasparianError] = field(default_factory=dict)
 
 
 def recover(
@@ -35,34 +50,73 @@ def recover(
 ) -> Recovered:
     """Bring state and sinks together at start; needs no person and can be interrupted and repeated at any point.
 
-    After a clean end there is nothing to do, and no folder is looked at.
+    After a clean end there is nothing to do, and no folder is looked at. A sink that cannot be reached does not stand
+    in the way of the others: what was permitted there waits for the next start.
     """
     with database.transaction() as connection:
         incarnation = next_incarnation(connection)
-        unpermitted = job_store.sinks_of_unpermitted(connection)
+        sinks = job_store.sinks_of_unpermitted(connection)
         abandoned = job_store.abandon_unpermitted(connection, now_ns, INTERRUPTED)
-        open_entries = output_store.unrecorded(connection)
-        committing = connection.execute(job_store.COMMITTING).all()
-        in_force = contract_store.in_force(connection)
+        sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
     if staging.exists():
         shutil.rmtree(staging)
-    if not (abandoned or open_entries or committing):
-        return Recovered(incarnation, 0, 0, 0)
-    by_sink: dict[str, list[PermittedEntry]] = defaultdict(list)
-    for row in open_entries:
-        by_sink[row.sink_uri].append(
-            PermittedEntry(table=row.table_name, role=Role(row.role), seq=row.seq, body=row.body)
-        )
-    for uri, entries in by_sink.items():
-        open_sink(uri).promote(entries)
-    # In order of permit, so that a later commit that removes an earlier one's rows is recorded after it.
-    for job in sorted(committing, key=lambda row: min((e.id for e in open_entries if e.job_id == row.id), default=0)):
-        with database.transaction() as connection:
-            commits.record(connection, commits.facts_of(connection, job.id), in_force, now_ns)
-    for row in open_entries:
-        if row.job_id is None:
-            entry = PermittedEntry(table=row.table_name, role=Role(row.role), seq=row.seq, body=row.body)
+    rolled = roll_forward(database, open_sink, now_ns)
+    if not (abandoned or rolled.landed or sinks):
+        return Recovered(incarnation)
+    with database.transaction() as connection:
+        keep = [Attempt(job=row.id, attempt=row.attempt) for row in connection.execute(job_store.COMMITTING)]
+    swept = 0
+    for uri in dict.fromkeys([default_sink, *sinks]):
+        try:
+            swept += open_sink(uri).sweep(keep)
+        except CasparianError as exc:
+            rolled.troubles.setdefault(uri, exc)
+    return Recovered(incarnation, len(rolled.landed), abandoned, swept, rolled.troubles)
+
+
+def roll_forward(database: Database, open_sink: Callable[[str], Sink], now_ns: int) -> RolledForward:
+    """Promote and record everything that was permitted and is not recorded; no worker may be at work.
+
+    A commit whose sink refuses stays as it is.
+    """
+    with database.transaction() as connection:
+        entries = output_store.unrecorded(connection)
+        committing = [row.id for row in connection.execute(job_store.COMMITTING)]
+        in_force = contract_store.in_force(connection) if committing else {}
+    rolled = RolledForward()
+    waiting: set[int] = set()
+    for rows in _by_commit(entries):
+        try:
+            open_sink(rows[0].sink_uri).promote([_entry(row) for row in rows])
+        except CasparianError as exc:
+            rolled.troubles[rows[0].sink_uri] = exc
+            waiting.update(_jobs_behind(rows))
+            continue
+        if rows[0].job_id is None:
             with database.transaction() as connection:
-                commits.record_retirement(connection, row.sink_uri, row.id, entry)
-    swept = sum(open_sink(uri).sweep([]) for uri in dict.fromkeys([default_sink, *unpermitted, *by_sink]))
-    return Recovered(incarnation, len(committing), abandoned, swept)
+                commits.record_retirement(connection, rows[0].sink_uri, rows[0].id, _entry(rows[0]))
+    for job in committing:
+        if job not in waiting:
+            with database.transaction() as connection:
+                facts = commits.facts_of(connection, job)
+                rolled.landed[job] = commits.record(connection, facts, in_force, now_ns)
+    return rolled
+
+
+def _by_commit(entries: Sequence[AnyRow]) -> list[list[AnyRow]]:
+    """The entries of one job together, each entry that only removes rows alone; oldest first."""
+    found: dict[tuple[str, int], list[AnyRow]] = defaultdict(list)
+    for row in entries:
+        found["commit" if row.job_id is None else "job", row.id if row.job_id is None else row.job_id].append(row)
+    return list(found.values())
+
+
+def _jobs_behind(rows: list[AnyRow]) -> set[int]:
+    """Every job whose rows these entries add: several when they replace a table."""
+    return {record.job for row in rows for record in commits.records_of(row.body, row.sink_uri)} | {
+        row.job_id for row in rows if row.job_id is not None
+    }
+
+
+def _entry(row: AnyRow) -> PermittedEntry:
+    return PermittedEntry(table=row.table_name, role=Role(row.role), seq=row.seq, body=row.body)

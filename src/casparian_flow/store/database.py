@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from casparian_flow.core.errors import VerificationFailed
-from casparian_flow.store import migrate
-from casparian_flow.store.engine import make_engine, open_read_only
+from casparian_flow.store.engine import REVISION, live_revision, make_engine, open_read_only
 
 __all__ = ["FILE_NAME", "Database", "open_read_only"]
 
@@ -27,7 +27,10 @@ class Database:
         self._engine = make_engine(path, read_only=False)
         try:
             self.connection = self._engine.connect()
-            migrate.upgrade(self.connection)
+            if not self._is_current():
+                from casparian_flow.store import migrate  # noqa: PLC0415 - 0.2 s that a current database does not need
+
+                migrate.upgrade(self.connection)
         except Exception as exc:
             self._engine.dispose()
             raise VerificationFailed(
@@ -49,6 +52,14 @@ class Database:
         raw = self.connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         return raw
+
+    def _is_current(self) -> bool:
+        try:
+            return live_revision(self.connection) == REVISION
+        except OperationalError:  # a new file has no tables yet
+            return False
+        finally:
+            self.connection.rollback()
 
     def close(self) -> None:
         """Give the file back; the write-ahead log is folded in."""

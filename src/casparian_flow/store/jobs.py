@@ -12,7 +12,7 @@ from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import job_logs, jobs
 
-LARGEST_GROUPED = 1 << 20
+LARGEST_GROUPED = 16 << 20
 """Files above this size are never grouped with others in one process."""
 
 PERMIT_COMMIT = (
@@ -30,7 +30,15 @@ START = (
 COMPLETE = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.state == literal_column("'committing'"))
-    .values(state=JobState.COMPLETED, finished_at_ns=bindparam("now_ns"), lease_until_ns=None, is_transient=None)
+    .values(
+        state=JobState.COMPLETED,
+        finished_at_ns=bindparam("now_ns"),
+        lease_until_ns=None,
+        is_transient=None,
+        error_code=None,
+        error_message=None,
+        error_why=None,
+    )
 )
 END = (
     update(jobs)
@@ -80,10 +88,16 @@ REQUEST_CANCEL = (
     .where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING)))
     .values(cancel_requested=True)
 )
+NOTE_TROUBLE = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(jobs.c.state == literal_column("'committing'"))
+    .values(error_code=bindparam("code"), error_message=bindparam("message"))
+)
 COMMITTING = select(jobs.c.id, jobs.c.attempt).where(jobs.c.state == literal_column("'committing'"))
-OF_PLAN = select(
+NOT_LANDED = select(
     jobs.c.id, jobs.c.state, jobs.c.error_code, jobs.c.location_id, jobs.c.error_message, jobs.c.error_why
-).where(jobs.c.plan_id == bindparam("plan"))
+).where(jobs.c.plan_id == bindparam("plan"), jobs.c.state != literal_column("'completed'"))
 
 
 def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -192,15 +206,15 @@ def abandon_unpermitted(connection: Connection, now_ns: int, message: str) -> in
     return connection.execute(ABANDON_UNPERMITTED, {"now_ns": now_ns, "message": message}).rowcount
 
 
-def is_committing(connection: Connection, job: int) -> bool:
-    """Whether a job has its permit and is not recorded yet."""
-    found = connection.execute(select(jobs.c.state).where(jobs.c.id == job)).scalar()
-    return found == JobState.COMMITTING
+def note_trouble(connection: Connection, job: int, attempt: int, code: str, message: str) -> bool:
+    """Keep why a permitted job could not be promoted yet; false if it is not committing."""
+    noted = connection.execute(NOTE_TROUBLE, {"job": job, "of_attempt": attempt, "code": code, "message": message})
+    return noted.rowcount == 1
 
 
-def of_plan(connection: Connection, plan: int) -> Sequence[AnyRow]:
-    """How the jobs of a plan stand."""
-    return connection.execute(OF_PLAN, {"plan": plan}).all()
+def not_landed(connection: Connection, plan: int) -> Sequence[AnyRow]:
+    """The jobs of a plan that did not land, and why."""
+    return connection.execute(NOT_LANDED, {"plan": plan}).all()
 
 
 def sinks_of_unpermitted(connection: Connection) -> list[str]:

@@ -88,6 +88,11 @@ CURRENT_IN_TABLE = select(*_VISIBLE).where(
     materializations.c.sink_uri == bindparam("sink"),
     materializations.c.table_name == bindparam("table"),
 )
+FOREIGN_IN_TABLE = (
+    CURRENT_IN_TABLE.join(jobs, jobs.c.id == materializations.c.job_id)
+    .where(jobs.c.plan_id != bindparam("plan"))
+    .limit(1)
+)
 
 BROUGHT_BY_PLAN = (
     select(
@@ -164,6 +169,11 @@ def supersede(connection: Connection, sink: str, table: str, removed: Sequence[i
 def current_in_table(connection: Connection, sink: str, table: str) -> Sequence[AnyRow]:
     """What is visible of a table now."""
     return connection.execute(CURRENT_IN_TABLE, {"sink": sink, "table": table}).all()
+
+
+def has_foreign_rows(connection: Connection, sink: str, table: str, plan: int) -> bool:
+    """Whether a table shows rows that this plan did not bring."""
+    return connection.execute(FOREIGN_IN_TABLE, {"sink": sink, "table": table, "plan": plan}).first() is not None
 
 
 def brought_by_plan(connection: Connection, plan: int) -> Sequence[AnyRow]:

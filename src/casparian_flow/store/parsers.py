@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
-from casparian_flow.core.ids import ArtifactHash, EnvHash
+from casparian_flow.core.artifacts import ParserArtifact
 from casparian_flow.store.tables import parsers
 
 FIND = select(parsers.c.id, parsers.c.status, parsers.c.path).where(
@@ -42,19 +41,3 @@ def register(connection: Connection, artifact: ParserArtifact, manifest: str, no
             },
         ).scalar_one()
     )
-
-
-def by_id(connection: Connection) -> dict[int, ParserArtifact]:
-    """Every artifact that was ever registered."""
-    return {
-        row.id: ParserArtifact(
-            name=row.name,
-            version=row.version,
-            artifact_hash=ArtifactHash(row.artifact_hash),
-            env_hash=EnvHash(row.env_hash),
-            path=row.path,
-            origin=ParserOrigin(row.origin),
-            status=ParserStatus(row.status),
-        )
-        for row in connection.execute(select(parsers))
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, insert, literal_column, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from casparian_flow.store.database import Database
 from casparian_flow.store.engine import AnyRow
@@ -40,8 +40,6 @@ UNFINISHED = (
         jobs.c.state,
         jobs.c.error_code,
         jobs.c.error_message,
-        jobs.c.is_transient,
-        jobs.c.failures,
         jobs.c.id,
     )
     .join(parsers, parsers.c.id == jobs.c.parser_id)
@@ -103,19 +101,3 @@ def decide(database: Database, rows: Iterable[tuple[int, int, int | None, str, s
     A decision that says the same as before is not written again. Call inside a transaction.
     """
     database.driver.executemany(_UPSERT, rows)
-
-
-def is_in_use(connection: Connection, sink: str, table: str) -> bool:
-    """Whether a table of a sink has rows in its current view."""
-    return (
-        connection.execute(
-            select(literal_column("1"))
-            .where(
-                materializations.c.sink_uri == sink,
-                materializations.c.table_name == table,
-                materializations.c.is_current.is_(True),
-            )
-            .limit(1)
-        ).first()
-        is not None
-    )

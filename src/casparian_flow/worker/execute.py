@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from casparian_flow.core.errors import CasparianError, ParserFailed
+from casparian_flow.core.errors import CasparianError, InvariantBroken, ParserFailed
 from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.messages import (
     Conclude,
@@ -27,15 +27,12 @@ from casparian_flow.protocol.messages import (
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
-from casparian_flow.worker.channel import Channel
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Printed, Raised, RejectedRecord
 from casparian_flow.worker.job_run import JobRun
 from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.link import Link
-from casparian_flow.worker.pending import job_folder, read_pending
-from casparian_flow.worker.seal import lineage_of, seal_channels, with_more
-from casparian_flow.worker.spill import read_spill
-from casparian_flow.worker.tables import under_contract
+from casparian_flow.worker.pending import job_folder
+from casparian_flow.worker.settle import cast_spilled
 
 LOG_LINES_AT_ONCE = 500
 
@@ -117,6 +114,8 @@ class _Group:
                     pass
         except CasparianError as error:
             self._fail(error)
+        except Exception as exc:  # a fault of ours in one file must not cost the other files of the group
+            self._fail(host_fault(exc))
 
     def _begin(self, job: JobOrder) -> None:
         self._begun.add(job.job)
@@ -153,31 +152,15 @@ class _Group:
 
 def settle_job(settle: Settle, link: Link, tools: Tools) -> None:
     """Cast the staged rows of a surveyed job to their contracts, seal and commit."""
-    began = time.monotonic()
     sink = tools.open_sink(settle.sink_uri)
     folder = job_folder(Path(settle.staging), settle.order)
-    attempt = Attempt(job=settle.order.job, attempt=settle.order.attempt)
-    lineage = lineage_of(settle.parser, settle.order)
-    pending = read_pending(folder)
-    channels: dict[str, Channel] = {}
     try:
-        for spilled in pending.spilled:
-            table = settle.tables[spilled.output]
-            contract = settle.contracts[table]
-            channel = channels.setdefault(table, Channel(table, contract, attempt, sink, lineage))
-            if spilled.rows is not None:
-                for batch, source_row, start, end in read_spill(folder / spilled.rows):
-                    channel.accept(under_contract(batch, contract), source_row, start, end)
-            if spilled.rejected is not None:
-                for batch, source_row, _start, _end in read_spill(folder / spilled.rejected):
-                    channel.reject(batch, source_row)
-        receipt = with_more(pending.receipt, seal_channels(channels.values()), time.monotonic() - began)
-        commit(Sealed(job=attempt.job, attempt=attempt.attempt, receipt=receipt), sink, link)
+        sealed = cast_spilled(settle, folder, sink)
     except CasparianError as error:
-        for channel in channels.values():
-            channel.discard()
-        sink.discard(attempt, pending.receipt.outputs)
         link.send(failure(settle.order, error))
+    else:
+        # From the permit on nothing is discarded: what cannot be promoted now is promoted later.
+        commit(sealed, sink, link)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -193,6 +176,15 @@ def commit(sealed: Sealed, sink: Sink, link: Link) -> None:
             pass
         case Fenced():
             sink.discard(Attempt(job=sealed.job, attempt=sealed.attempt), sealed.receipt.outputs)
+
+
+def host_fault(exc: Exception) -> InvariantBroken:
+    """An exception that nobody foresaw, with the place where it was raised."""
+    where = traceback.extract_tb(exc.__traceback__)[-1]
+    return InvariantBroken(
+        f"the host failed: {exc or type(exc).__name__}",
+        why=f"{type(exc).__name__} in {where.name}, {Path(where.filename).name} line {where.lineno}",
+    )
 
 
 def failure(job: JobOrder, error: CasparianError) -> Failed:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.errors import SourceChanged, SourceUnreadable
+from casparian_flow.core.errors import InvariantBroken, SourceChanged, SourceUnreadable
 from casparian_flow.core.quarantine import Code
-from casparian_flow.core.receipts import VerdictNote
+from casparian_flow.core.receipts import Receipt, VerdictNote
 from casparian_flow.protocol.messages import JobOrder, OutputSurvey, ParserOrder, Sealed, Surveyed
 from casparian_flow.schema.rejections import rejections_of_records
 from casparian_flow.schema.survey import Survey
@@ -97,10 +97,11 @@ class JobRun:
             VerdictNote(name=event.name, value=event.value, confidence=event.confidence, runner_up=event.runner_up)
         )
 
-    def finish(self, _ended: Ended, isolation: str) -> Sealed | Surveyed:
+    def finish(self, ended: Ended, isolation: str) -> Sealed | Surveyed:
         """Seal what has its contract; if an output still waits for one, leave everything ready for it.
 
-        Raises SourceChanged if the file changed while it was read.
+        Raises SourceChanged if the file changed while it was read, and InvariantBroken unless every row that the
+        parser emitted is sealed or waits.
         """
         self._check_unchanged()
         for name, output in self._outputs.items():
@@ -111,6 +112,7 @@ class JobRun:
         sealed = seal_channels(self._channels.values())
         receipt = receipt_of(sealed, tuple(self._verdicts), isolation, seconds, self.order.size)
         waiting = {name: output for name, output in self._outputs.items() if output.is_waiting}
+        self._check_none_is_lost(ended, receipt, sum(output.spilled for output in waiting.values()))
         if not waiting:
             shutil.rmtree(self._folder, ignore_errors=True)
             return Sealed(job=self.order.job, attempt=self.order.attempt, receipt=receipt)
@@ -120,14 +122,21 @@ class JobRun:
             job=self.order.job,
             attempt=self.order.attempt,
             outputs=[self._survey_of(name, output) for name, output in waiting.items()],
+            sealed=list(receipt.outputs),
         )
+
+    def _check_none_is_lost(self, ended: Ended, receipt: Receipt, spilled: int) -> None:
+        emitted = sum(ended.emitted.values())
+        kept = sum(count.emitted for count in receipt.counts) + spilled
+        if emitted != kept:
+            raise InvariantBroken("rows were lost between the parser and the sink", why=f"{kept} of {emitted} arrived")
 
     def discard(self) -> None:
         """Leave nothing of this attempt behind."""
         for channel in self._channels.values():
             channel.discard()
         for output in self._outputs.values():
-            output.abandon()
+            output.close_spills()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _output(self, name: str) -> _Output:
@@ -163,6 +172,7 @@ class JobRun:
         return OutputSurvey(
             output=name,
             base_table=base_table(self._parser, self.order, name),
+            is_named=self._parser.tables != "file",
             columns=output.surveyed.names,
             headerless=output.headerless,
             rows=output.rows_spilled,
@@ -171,7 +181,7 @@ class JobRun:
 
     def _look(self) -> os.stat_result:
         try:
-            return os.stat(self.order.path)  # noqa: PTH116 pathlib takes no bytes
+            return Path(os.fsdecode(self.order.path)).stat()
         except OSError as exc:
             raise SourceUnreadable("the file cannot be read", why=exc.strerror or str(exc)) from exc
 
@@ -206,8 +216,13 @@ class _Output:
 
     @property
     def rows_spilled(self) -> int:
-        """How many rows wait."""
+        """How many rows wait, without those that the parser rejected."""
         return self._rows.rows if self._rows else 0
+
+    @property
+    def spilled(self) -> int:
+        """How many rows and rejections wait."""
+        return self.rows_spilled + (self._rejected.rows if self._rejected else 0)
 
     def number(self, count: int) -> pa.Array:
         """Ordinals for rows whose parser gives none."""
@@ -239,18 +254,16 @@ class _Output:
 
     def close(self, name: str) -> Spilled:
         """Finish the spills; where they are."""
-        self._close_all()
+        self.close_spills()
         return Spilled(
             output=name,
             rows=self._path.with_suffix(".rows").name if self._rows else None,
             rejected=self._path.with_suffix(".rejected").name if self._rejected else None,
+            count=self.spilled,
         )
 
-    def abandon(self) -> None:
-        """Close the spills, whatever they hold."""
-        self._close_all()
-
-    def _close_all(self) -> None:
+    def close_spills(self) -> None:
+        """Give the files back, whatever they hold."""
         for spill in (self._rows, self._rejected):
             if spill is not None:
                 spill.close()

@@ -13,11 +13,12 @@ NAME = "pending.json"
 
 
 class Spilled(msgspec.Struct, frozen=True, kw_only=True):
-    """The spills of one output by file name; None where there was nothing."""
+    """The spills of one output by file name, None where there was nothing, and how many rows they hold together."""
 
     output: str
     rows: str | None
     rejected: str | None
+    count: int
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):

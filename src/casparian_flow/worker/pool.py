@@ -6,9 +6,10 @@ import queue
 import threading
 
 from casparian_flow.core.errors import CasparianError
-from casparian_flow.protocol.messages import Answer, Dispatch, Failed, Idle, Order, Report, Sealed, Settle
+from casparian_flow.guest.pandas_import import forgo_pandas
+from casparian_flow.protocol.messages import Answer, Dispatch, Idle, Order, Report, Sealed, Settle
 from casparian_flow.worker.cancel import CancelToken
-from casparian_flow.worker.execute import Tools, parse_group, settle_job
+from casparian_flow.worker.execute import Tools, failure, host_fault, parse_group, settle_job
 
 
 class LocalPool:
@@ -22,6 +23,7 @@ class LocalPool:
         }
 
     def __enter__(self) -> LocalPool:
+        forgo_pandas()
         for member in self._members.values():
             member.thread.start()
         return self
@@ -86,18 +88,9 @@ class _Member:
                 self._report_fault(order, exc)
 
     def _report_fault(self, order: Order, exc: Exception) -> None:
-        code = exc.code if isinstance(exc, CasparianError) else "worker-fault"
+        error = exc if isinstance(exc, CasparianError) else host_fault(exc)
         for job in order.jobs if isinstance(order, Dispatch) else [order.order]:
-            self.send(
-                Failed(
-                    job=job.job,
-                    attempt=job.attempt,
-                    code=code,
-                    message=str(exc) or type(exc).__name__,
-                    why=type(exc).__name__,
-                    transient=False,
-                )
-            )
+            self.send(failure(job, error))
 
 
 class _Ended(Exception):

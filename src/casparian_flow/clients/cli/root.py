@@ -18,6 +18,7 @@ from casparian_flow.clients.cli.nouns import Entry, LazyGroup
 from casparian_flow.clients.cli.options import Session, shared_options
 
 COMMANDS = (
+    Entry("demo", "Start here", "The whole journey on a small directory of messy files."),
     Entry("init", "Start here", "Make a case folder: everything about one case beside it."),
     Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
     Entry("doctor", "Start here", "What may be wrong with the home and the machine."),
