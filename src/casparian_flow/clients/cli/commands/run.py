@@ -96,6 +96,8 @@ def command(face: Face, /, **given: Any) -> int:
     selection = selection_of(given)
     with progress(face) as report:
         reply = face.ask("run", RunFiles(selection=selection, **given), report)
+    for warning in reply.warnings:
+        face.note(f"note: {plain(warning)}")
     face.show("casparian.run/1", reply, _lines(face, reply))
     if reply.outcome == "quarantined" and accept == "quarantine":
         return 0
