@@ -68,8 +68,9 @@ def try_parser(
 ) -> Trial:
     """Read a file with a parser in a guest; with `rows`, only until so many rows came.
 
-    `table` is the name that the file would give to a table. Types are inferred over every row that was read; at most
-    100,000 rows per output are kept. Raises SourceUnreadable; what goes wrong in the parser is in the trial.
+    `table` is the name that the file would give to a table. Types are inferred over every row that was read. At most
+    100,000 rows per output are kept for showing. Raises SourceUnreadable; what goes wrong in the parser is in the
+    trial.
     """
     try:
         stat = Path(os.fsdecode(path)).stat()

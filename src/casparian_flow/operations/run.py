@@ -87,6 +87,8 @@ class RunReply(Reply, frozen=True, kw_only=True):
     tables: list[TableResult]
     failures: list[FailedFile]
     unreadable: list[str]
+    problems: int
+    warnings: list[str]
     waiting: list[Waiting]
     open_quarantine: int
     gave_up: int
@@ -274,6 +276,8 @@ def _reply(
         ],
         failures=failures,
         unreadable=unreadable,
+        problems=sum(scan.problems for scan in prepared.discovered.scans),
+        warnings=list(prepared.discovered.warnings),
         waiting=waiting,
         open_quarantine=quarantine,
         gave_up=skipped.get("gave_up", 0),
