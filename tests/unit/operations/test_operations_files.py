@@ -104,6 +104,7 @@ def test_a_failed_file_has_the_code_of_its_error_or_why_it_is_not_tried_again(pa
     assert listed(past).files[0].detail == "boom"
 
 
+@pytest.mark.invariant(7)
 def test_a_cancelled_file_is_skipped(past):
     a_read_file(past, "aborted")
     assert only(past) == ("skipped", "cancelled")
