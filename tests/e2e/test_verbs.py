@@ -47,3 +47,11 @@ def test_inspect_says_what_a_file_is_without_a_home(product: Product, tmp_path: 
     (tmp_path / "a.csv").write_text("id;name\n1;x\n2;y\n")
     assert "delimited" in product("inspect", str(tmp_path / "a.csv"), "--json", expect=[0]).out
     assert not product.home.exists()
+
+
+def test_a_source_leaves_out_what_it_is_told_to(ran: Product, tmp_path: Path) -> None:
+    (tmp_path / "in" / "scratch.csv").write_text("id\n1\n")
+    ran("source", "ignore", "1", "scratch.*", expect=[0])
+    assert "scratch.*" in ran("source", "list", "--json", expect=[0]).out
+    ran.run(str(tmp_path / "in"))
+    assert ran.tables() == ["sales"]
