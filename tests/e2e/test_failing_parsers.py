@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from product import Product
 
 SOCKET = """
@@ -50,9 +51,7 @@ def run_with(product: Product, tmp_path: Path) -> Callable[..., Any]:
     data = tmp_path / "data"
     data.mkdir()
     for number in (1, 2, 3):
-        path = data / f"f{number}.txt"
-        path.write_text(f"{number}\n")
-        os.utime(path, ns=(1, 1))  # long ago: a file written just now may change once more unseen
+        (data / f"f{number}.txt").write_text(f"{number}\n")
     (product.home).mkdir()
     (product.home / "config.toml").write_text("[run]\nretry_seconds = [0.01, 0.01, 0.01]\n")
 
@@ -85,14 +84,14 @@ def parse(path):
     ],
 )
 def test_one_bad_file_is_named_and_the_others_land(
-    run_with: Callable[..., Any], product: Product, deed: str, code: str
+    run_with: Callable[..., Any], product: Product, tmp_path: Path, deed: str, code: str
 ) -> None:
     reply = run_with(SOCKET + ONLY_TWO.format(deed=deed), "--job-timeout", "2")
     [failure] = reply["failures"]
     assert (failure["path"], failure["code"]) == ("f2.txt", code)
     assert sorted(product.table("x")["n"].to_pylist()) == [1, 3]
-    [listed] = product("files", "--state", "failed", "--json", expect=[0]).json["files"]
-    assert listed["path"] == "f2.txt"
+    why = product("why", str(tmp_path / "data" / "f2.txt"), "--json", expect=[0]).json
+    assert why["job"]["job"]["job"] == failure["job"]
     assert code in product("jobs", "show", failure["job"], "--json", expect=[0]).out
 
 
@@ -181,7 +180,9 @@ def test_a_changed_parser_that_fails_is_given_up_too_and_the_old_rows_stay(
 
 
 def test_a_permanent_error_is_given_up_at_once(run_with: Callable[..., Any]) -> None:
-    refuse = "from casparian_flow.sdk import PermanentError\n" + ONLY_TWO.format(deed="raise PermanentError('not mine')")
+    refuse = "from casparian_flow.sdk import PermanentError\n" + ONLY_TWO.format(
+        deed="raise PermanentError('not mine')"
+    )
     assert run_with(refuse)["failures"][0]["code"] == "parser-refused"
     assert run_with(refuse, expect=(0,))["gave_up"] == 1
 

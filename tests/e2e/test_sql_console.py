@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from product import Product
 
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.operations.reading import open_reading
 from casparian_flow.operations.sql import AskSql, ask
 from casparian_flow.sentinel.console.session import QueryFailed
 from casparian_flow.settings import Home, Settings
+from product import Product
 
 TIMELINE = """
 -- View version history for all files
@@ -195,9 +195,7 @@ ATTACKS = [
 ]
 
 
-def test_no_attack_reads_or_writes_a_file_while_another_process_writes(
-    while_writing: Product, tmp_path: Path
-) -> None:
+def test_no_attack_reads_or_writes_a_file_while_another_process_writes(while_writing: Product, tmp_path: Path) -> None:
     out = tmp_path / "out"
     home = Home(while_writing.home)
     for attack in ATTACKS:
