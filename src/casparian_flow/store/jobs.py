@@ -12,7 +12,7 @@ from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import job_logs, jobs
 
-LARGEST_GROUPED = 16 << 20
+LARGEST_GROUPED = 64 << 20
 """Files above this size are never grouped with others in one process."""
 
 PERMIT_COMMIT = (
