@@ -69,7 +69,8 @@ def try_parser(
     """Read a file with a parser in a guest; with `rows`, only until so many rows came.
 
     `table` is the name that the file would give to a table. Types are inferred over every row that was read. At most
-    100,000 rows per output are kept for showing. Raises SourceUnreadable; what goes wrong in the parser is in the trial.
+    100,000 rows per output are kept for showing. Raises SourceUnreadable; what goes wrong in the parser is in the
+    trial.
     """
     try:
         stat = Path(os.fsdecode(path)).stat()

@@ -8,6 +8,7 @@ from casparian_flow.core.times import rfc3339
 from casparian_flow.operations import machine
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.store.views import sources as source_view
 from casparian_flow.store.views import totals
 from casparian_flow.store.views.files import count_by_state
 
@@ -85,7 +86,7 @@ def status(reading: Reading, _request: AskStatus) -> Status:
                 entries=row["entries"],
                 scanned=None if row["scanned_at_ns"] is None else rfc3339(row["scanned_at_ns"]),
             )
-            for row in totals.list_sources(connection)
+            for row in source_view.list_sources(connection)
         ],
         files={state.value: count for state, count in files.items()},
         jobs={state.value: count for state, count in by_state.items()},

@@ -17,8 +17,17 @@ MOST_ROWS = 1_000_000
 @click.argument("query", required=False)
 @click.option("--file", "file", type=click.File(), help="Read the query from a file; - is standard input.")
 @click.option("--as-of", metavar="JOB", help="Tables as they were when this job's rows became visible.")
-@click.option("--timeout", "seconds", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Stop after S seconds.")
-@click.option("--max-rows", type=click.IntRange(1, 100_000_000), default=MOST_ROWS, show_default=True, help="Cut the answer here.")
+@click.option(
+    "--timeout",
+    "seconds",
+    type=click.FloatRange(min=0.1),
+    default=60.0,
+    show_default=True,
+    help="Stop after S seconds.",
+)
+@click.option(
+    "--max-rows", type=click.IntRange(1, 100_000_000), default=MOST_ROWS, show_default=True, help="Cut the answer here."
+)
 @click.option("-o", "--output", "to", metavar="OUT", help="Write all rows to a .parquet, .csv or .jsonl file.")
 @pass_face
 def command(
