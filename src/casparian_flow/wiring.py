@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,5 +55,5 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
 
 
 def local_workers(count: int, sinks: Callable[[str], Sink]) -> LocalPool:
-    """So many workers in this process; 0 means one per core."""
-    return LocalPool(count or len(os.sched_getaffinity(0)), Tools(open_sink=sinks))
+    """So many workers in this process."""
+    return LocalPool(count, Tools(open_sink=sinks))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from casparian_flow.lab.corpus import HOSTILE_NAME
@@ -18,7 +17,7 @@ def test_the_demo_goes_as_expected_and_keeps_what_it_made_where_asked(product: P
     case = Product(tmp_path / "case" / ".casparian")
     assert set(case.tables()) >= {"orders", "events", "prices", "staff", "stock__items"}
     assert case.table("stock__items").num_rows == 22, "two of the rows stand only in the write-ahead log"
-    assert case.run("corpus", cwd=tmp_path / "case")["run"] == 0
+    assert case.run(str(tmp_path / "case" / "corpus"))["run"] == 0
 
 
 def test_every_file_of_the_demo_has_its_reason(product: Product, tmp_path) -> None:
@@ -26,8 +25,7 @@ def test_every_file_of_the_demo_has_its_reason(product: Product, tmp_path) -> No
     listed = Product(tmp_path / "case" / ".casparian")("files", "--json", expect=[0]).json["files"]
     assert len(listed) == sum(len(files) for _, _, files in os.walk(tmp_path / "case" / "corpus"))
     assert all(each["reason"] for each in listed)
-    hostile = next(each for each in listed if each["path"].startswith("orders\\x1b"))
-    assert HOSTILE_NAME not in json.dumps(hostile) and hostile["state"] == "done"
+    assert next(each for each in listed if each["path"] == HOSTILE_NAME)["state"] == "done"
 
 
 def test_a_folder_with_something_in_it_is_left_alone(product: Product, tmp_path) -> None:

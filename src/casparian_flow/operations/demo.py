@@ -40,43 +40,23 @@ JOURNEY = (
     ),
     Step(
         says="A directory becomes tables. Rows that do not fit are kept aside, so the exit code is 3.",
-        words=(
-            "run",
-            CORPUS,
-        ),
+        words=("run", CORPUS),
         exit_code=3,
-        shows=(
-            "orders",
-            "events",
-            "stock__items",
-            "same_bytes",
-        ),
+        shows=("orders", "events", "stock__items", "same_bytes"),
     ),
     Step(
         says="Every file has a state and a reason: same bytes, a pipe, an empty file, a name that attacks terminals.",
         words=("files",),
-        shows=(
-            "same bytes as",
-            "a named pipe is never opened",
-            "the file is empty",
-            r"orders\x1b[31m",
-        ),
+        shows=("same bytes as", "a named pipe is never opened", "the file is empty", r"orders\x1b[31m"),
     ),
     Step(
         says="Nothing was dropped or repaired in silence: what did not fit is in quarantine, by cause.",
         words=("quarantine",),
-        shows=(
-            "cf.csv.arity",
-            "cf.csv.quote",
-            "cf.json.syntax",
-        ),
+        shows=("cf.csv.arity", "cf.csv.quote", "cf.json.syntax"),
     ),
     Step(
         says="The whole story of one record: file, parser, job, and why it is where it is.",
-        words=(
-            "why",
-            f"{CORPUS}/orders_2026-03-02.csv:5",
-        ),
+        words=("why", f"{CORPUS}/orders_2026-03-02.csv:5"),
         shows=("cf.csv.arity",),
     ),
     Step(
@@ -85,22 +65,12 @@ JOURNEY = (
             "sql",
             "SELECT region, count(*) AS n, round(sum(amount), 2) AS amount FROM orders GROUP BY 1 ORDER BY 1",
         ),
-        shows=(
-            "north",
-            "south",
-            "west",
-        ),
+        shows=("north", "south", "west"),
     ),
     Step(
         says="A second run reads nothing, because nothing changed.",
-        words=(
-            "run",
-            CORPUS,
-        ),
-        shows=(
-            "0 run",
-            "up_to_date",
-        ),
+        words=("run", CORPUS),
+        shows=("0 run", "up_to_date"),
     ),
     Step(
         says="One file grows by a line.",
@@ -109,37 +79,18 @@ JOURNEY = (
     ),
     Step(
         says="Only that file is read again.",
-        words=(
-            "run",
-            CORPUS,
-        ),
-        shows=(
-            "1 run",
-            "1 completed",
-        ),
+        words=("run", CORPUS),
+        shows=("1 run", "1 completed"),
     ),
     Step(
         says="The new row leads back to its job, parser, file version and bytes.",
-        words=(
-            "trace",
-            f"{CORPUS}/{EDITED}:41",
-        ),
-        shows=(
-            "blake3:",
-            "delimited@",
-        ),
+        words=("trace", f"{CORPUS}/{EDITED}:41"),
+        shows=("blake3:", "delimited@"),
     ),
     Step(
         says="The control tables say the same: each job, and the reason for which it ran.",
-        words=(
-            "sql",
-            "SELECT reason, state, count(*) AS jobs FROM cf_processing_queue GROUP BY ALL ORDER BY ALL",
-        ),
-        shows=(
-            "bytes_changed",
-            "new",
-            "completed",
-        ),
+        words=("sql", "SELECT reason, state, count(*) AS jobs FROM cf_processing_queue GROUP BY ALL ORDER BY ALL"),
+        shows=("bytes_changed", "new", "completed"),
     ),
 )
 

@@ -19,13 +19,14 @@ from casparian_flow.operations.jobs import one_job
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.schema.rejections import REJECTION_SCHEMA
 from casparian_flow.schema.rendering import as_text
+from casparian_flow.sentinel.console.dependency import complete_groupings
 from casparian_flow.sentinel.console.guard import check_query
 from casparian_flow.sentinel.console.limits import QueryLimits
 from casparian_flow.sentinel.console.session import run_query
 from casparian_flow.sentinel.console.snapshot import QUARANTINE, Catalog
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store import contracts as contract_store
-from casparian_flow.store.published import PUBLISHED
+from casparian_flow.store.published import COLUMNS_BY_ID, PUBLISHED
 from casparian_flow.store.views import totals
 
 
@@ -98,7 +99,7 @@ def ask(reading: Reading, request: AskSql) -> SqlAnswer:
     with tempfile.TemporaryDirectory(prefix="casparian-sql-") as folder:
         sources = catalog.sources(checked.tables, Path(folder))
         limits = QueryLimits(seconds=request.seconds, rows=request.max_rows)
-        answer = run_query(checked.text, sources, limits)
+        answer = run_query(complete_groupings(checked.text, COLUMNS_BY_ID), sources, limits)
     if request.to is not None:
         write_batches(reading.cwd / request.to, answer.table.to_batches())
     return SqlAnswer(

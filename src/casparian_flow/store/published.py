@@ -255,6 +255,12 @@ PUBLISHED = {
     )
 }
 """By name."""
+COLUMNS_BY_ID = {
+    name: tuple(column.name for column in table.columns)
+    for name, table in PUBLISHED.items()
+    if table.columns[0].name == "id"
+}
+"""The columns of the tables in which `id` names one row."""
 
 
 def read_published(connection: Connection, name: str) -> pa.Table:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
 from casparian_flow.core.errors import UsageError
+from casparian_flow.sentinel.console.tree import cte_names, nodes
 
 READING_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "repeat", "json_each", "json_tree"})
@@ -91,7 +91,7 @@ def _check_tree(tree: dict[str, Any]) -> frozenset[TableName]:
         raise QueryRefused("one statement at a time", why=f"there are {len(tree['statements'])}")
     tables: set[TableName] = set()
     own: set[str] = set()
-    for node in _nodes(tree):
+    for node in nodes(tree):
         kind = node.get("type")
         if isinstance(kind, str) and kind.endswith("_NODE") and kind not in READING_NODES:
             raise QueryRefused("only queries that read are answered here", why=f"it holds a {kind.lower()}")
@@ -101,7 +101,7 @@ def _check_tree(tree: dict[str, Any]) -> frozenset[TableName]:
                 raise QueryRefused(f"the table function {name} is not allowed here", why="it could reach other files")
         if kind == "BASE_TABLE":
             tables.add(TableName(str(node.get("schema_name", "")), str(node["table_name"])))
-        own.update(_cte_names(node))
+        own.update(cte_names(node))
     return frozenset(table for table in tables if table.schema or table.name not in own)
 
 
@@ -118,24 +118,3 @@ def _check_words(connection: duckdb.DuckDBPyConnection, body: str) -> frozenset[
     )
     parts = [[part.strip('"') for part in name.split(".", 1)] for name in names]
     return frozenset(TableName("", part[0]) if len(part) == 1 else TableName(part[0], part[1]) for part in parts)
-
-
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object of the tree; a stack, since trees may nest deeper than Python recurses."""
-    stack = [value]
-    while stack:
-        each = stack.pop()
-        if isinstance(each, dict):
-            yield each
-            stack.extend(each.values())
-        elif isinstance(each, list):
-            stack.extend(each)
-
-
-def _cte_names(node: dict[str, Any]) -> Iterator[str]:
-    ctes = node.get("cte_map")
-    if isinstance(ctes, dict):
-        for entry in ctes.get("map", ()):
-            yield str(entry["key"])
-    if "cte_name" in node:
-        yield str(node["cte_name"])

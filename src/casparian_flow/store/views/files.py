@@ -62,6 +62,14 @@ _has_open_quarantine = exists(
     )
 ).correlate(_latest)
 
+# A file that was read while it was being written is read again at the next scan; until its signs change it counts as read.
+_has_changed = or_(
+    versions.c.id.is_(None),
+    and_(
+        locations.c.is_dirty,
+        or_(locations.c.size != versions.c.size, locations.c.mtime_ns != versions.c.mtime_ns),
+    ),
+)
 _is_fresh = or_(decisions.c.version_id.is_(None), decisions.c.version_id == locations.c.current_version_id)
 
 STATE: ColumnElement[str] = case(
@@ -69,7 +77,7 @@ STATE: ColumnElement[str] = case(
     (locations.c.kind != EntryKind.FILE, literal(FileState.SKIPPED.value)),
     (locations.c.part_of.is_not(None), literal(FileState.SKIPPED.value)),
     (
-        or_(locations.c.is_dirty, locations.c.current_version_id.is_(None)),
+        _has_changed,
         case((_was_read, literal(FileState.CHANGED.value)), else_=literal(FileState.NEW.value)),
     ),
     (_latest.c.state == JobState.FAILED, literal(FileState.FAILED.value)),
