@@ -56,6 +56,16 @@ def test_a_skipped_file_has_the_reason_of_the_plan(past):
     assert listed(past).files[0].detail == "unknown content"
 
 
+def test_a_file_read_moments_after_it_was_written_is_done(past):
+    _location, version, _ = a_read_file(past)
+    with past.database.transaction() as connection:
+        connection.execute(tables.locations.update().values(current_version_id=version, is_dirty=True))
+    assert only(past)[0] == "done"
+    with past.database.transaction() as connection:
+        connection.execute(tables.locations.update().values(mtime_ns=NOW_NS + 1))
+    assert only(past) == ("changed", "bytes_changed")
+
+
 def test_a_decision_about_earlier_bytes_no_longer_counts(past):
     location = past.location(past.source())
     past.decision(location, "skip", "no_parser", version_id=past.version(location))
