@@ -44,7 +44,7 @@ def fastest(work: Callable[[], object], times: int = 7) -> float:
     return min(once() for _ in range(times))
 
 
-def main() -> None:
+def main(_quick: bool = False, _rounds: int = 1) -> None:
     rows = pa.array(np.arange(1, ROWS + 1))
     print(f"{'ns per cell':22} {'survey':>8} {'validate':>9} {'Arrow cast':>11} {'validate / Arrow':>17}")
     for name, column in columns().items():

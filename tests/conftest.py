@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from product import Product
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"

@@ -88,6 +88,8 @@ class Product:
         for role in Role:
             for name in self.tables(role):
                 table = self.table(name, role)
-                kept = [c for c in table.column_names if c not in ("_cf_job_id", "_cf_processed_at", "_cf_file_version_id")]
+                kept = [
+                    c for c in table.column_names if c not in ("_cf_job_id", "_cf_processed_at", "_cf_file_version_id")
+                ]
                 found[f"{role} {name}"] = sorted(map(repr, table.select(sorted(kept)).to_pylist()))
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,7 +47,7 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
                 open_sink=sinks,
                 workers=lambda count: local_workers(count, sinks),
             )
-        except KeyboardInterrupt:  # so that nothing is said to be running after a person stopped it
+        except BaseException:  # so that nothing is said to be running after a person or a fault stopped it
             put_right(time.time_ns())
             raise
         finally:
@@ -56,5 +55,5 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
 
 
 def local_workers(count: int, sinks: Callable[[str], Sink]) -> LocalPool:
-    """So many workers in this process; 0 means one per core."""
-    return LocalPool(count or len(os.sched_getaffinity(0)), Tools(open_sink=sinks))
+    """So many workers in this process."""
+    return LocalPool(count, Tools(open_sink=sinks))

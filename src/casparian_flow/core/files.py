@@ -50,7 +50,7 @@ class Stamp:
 
 
 def display_path(raw: bytes) -> str:
-    """A path's bytes as text that JSON and SQL can hold; undecodable bytes appear as `\\xNN`."""
+    r"""A path's bytes as text that JSON and SQL can hold; undecodable bytes appear as `\xNN`."""
     return raw.decode("utf-8", "backslashreplace")
 
 

@@ -1,7 +1,7 @@
-"""Keeps pyarrow from importing pandas for a parser that does not use it.
+"""Keeps pyarrow from importing pandas where nobody uses it.
 
 With the first Python list that pyarrow converts it imports pandas, if that is installed, to see whether the list is
-one of its series: 0.2 to 0.6 seconds for every guest. pyarrow tries once, so once is made to fail.
+one of its series: 0.2 to 0.6 seconds for every process. pyarrow tries once, so once is made to fail.
 """
 
 from __future__ import annotations
@@ -25,16 +25,23 @@ class _Absent(MetaPathFinder):
             raise ModuleNotFoundError(fullname)
 
 
-def spare_pandas(path: Path, requires: Sequence[str]) -> bool:
-    """Let pyarrow believe that there is no pandas, unless the parser mentions or requires it. Says whether it does."""
-    if "pandas" in sys.modules or _mentions_pandas(path) or any(name.startswith("pandas") for name in requires):
-        return False
+def forgo_pandas() -> None:
+    """Let pyarrow believe in this process that there is no pandas, unless it was imported already."""
+    if "pandas" in sys.modules:
+        return
     absent = _Absent()
     sys.meta_path.insert(0, absent)
     try:
         pa.array([None])
     finally:
         sys.meta_path.remove(absent)
+
+
+def spare_pandas(path: Path, requires: Sequence[str]) -> bool:
+    """Forgo pandas unless the parser mentions or requires it. Says whether it does."""
+    if "pandas" in sys.modules or _mentions_pandas(path) or any(name.startswith("pandas") for name in requires):
+        return False
+    forgo_pandas()
     return True
 
 

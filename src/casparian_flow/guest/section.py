@@ -83,7 +83,7 @@ class Section:
     def close(self) -> None:
         """Close the section with its counts; `finish` comes before."""
         self._wire.send(Kind.END, {"job": self._job, "counts": self._counts})
-        self._wire.flush()
+        self._wire.drain()
 
     def fail(self, kind: str, message: str, where: str, trace: str) -> None:
         """Close the section as failed; what waits is dropped."""
@@ -97,7 +97,7 @@ class Section:
         with self._lock:
             self._is_open = False
             self._wire.send(Kind.FAILED, head)
-            self._wire.flush()
+            self._wire.drain()
 
     def _take(self, item: Any) -> None:
         if isinstance(item, Rejected):
@@ -225,9 +225,10 @@ def _check_names(output: str, names: list[str]) -> None:
         raise BadYield(f"output {output!r} has {len(names)} columns; {MAX_COLUMNS} is the most")
 
 
-def _values(place: pa.Array) -> memoryview:
+def _values(place: pa.Array) -> bytes:
+    """A copy, since the parser may use its arrays again before they are sent."""
     start = 8 * place.offset
-    return memoryview(place.buffers()[1])[start : start + 8 * len(place)]
+    return bytes(memoryview(place.buffers()[1])[start : start + 8 * len(place)])
 
 
 def clean(text: object, most: int = MAX_TEXT) -> str:

@@ -16,6 +16,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final
@@ -41,6 +43,8 @@ HOST_GONE: Final = 3
 GO: Final = b"\x01"
 
 _GATHER = 1 << 16
+_AHEAD = 2 << 20
+"""Bytes that may wait for the host while the parser goes on; one frame more than this is held at most."""
 
 
 class Kind(IntEnum):
@@ -65,11 +69,15 @@ def frame(kind: Kind, head: Mapping[str, Any], body_length: int = 0) -> bytes:
 
 
 class Wire:
-    """The guest's end of the socket. Small frames are gathered; `flush` sends them."""
+    """The guest's end of the socket. Small frames are gathered; `flush` sends them.
+
+    Frames leave through a thread, so that parsing goes on while the host is busy with what was sent before.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._gathered = bytearray()
+        self._sender = _Sender(fd)
 
     def receive_order(self) -> Any:
         """The order, which is the only frame that the host sends."""
@@ -84,12 +92,12 @@ class Wire:
             os._exit(HOST_GONE)
 
     def send(self, kind: Kind, head: Mapping[str, Any], body: Sequence[Any] = ()) -> None:
-        """Send one frame; `body` are buffers that follow one another."""
+        """Send one frame; `body` are buffers that follow one another and never change again."""
         parts = [memoryview(part).cast("B") for part in body]
         length = sum(map(len, parts))
         self._gathered += frame(kind, head, length)
         if length > _GATHER:
-            self._write([memoryview(bytes(self._gathered)), *parts])
+            self._sender.put([memoryview(bytes(self._gathered)), *parts])
             self._gathered.clear()
             return
         for part in parts:
@@ -100,8 +108,64 @@ class Wire:
     def flush(self) -> None:
         """Send what was gathered."""
         if self._gathered:
-            self._write([memoryview(bytes(self._gathered))])
+            self._sender.put([memoryview(bytes(self._gathered))])
             self._gathered.clear()
+
+    def drain(self) -> None:
+        """Send what was gathered, and return when everything is sent."""
+        self.flush()
+        self._sender.drain()
+
+    def _read(self, length: int) -> bytes:
+        data = bytearray()
+        while len(data) < length:
+            piece = os.read(self._fd, length - len(data))
+            if not piece:
+                raise EOFError("the host left before it gave an order")
+            data += piece
+        return bytes(data)
+
+
+class _Sender:
+    """Writes to the socket in order: little at once, much from a thread of its own."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._waiting: deque[list[memoryview]] = deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def put(self, parts: list[memoryview]) -> None:
+        """Have these bytes sent; waits while too much is on its way."""
+        size = sum(map(len, parts))
+        with self._changed:
+            if not self._bytes and size <= 2 * _GATHER:
+                self._write(parts)
+                return
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+            self._changed.wait_for(lambda: self._bytes <= _AHEAD)
+            self._waiting.append(parts)
+            self._bytes += size
+            self._changed.notify_all()
+
+    def drain(self) -> None:
+        """Return when everything is sent."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._bytes)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._bytes))
+                parts = self._waiting.popleft()
+            size = sum(map(len, parts))
+            self._write(parts)
+            with self._changed:
+                self._bytes -= size
+                self._changed.notify_all()
 
     def _write(self, parts: list[memoryview]) -> None:
         while parts:
@@ -113,12 +177,3 @@ class Wire:
                 sent -= len(parts.pop(0))
             if parts:
                 parts[0] = parts[0][sent:]
-
-    def _read(self, length: int) -> bytes:
-        data = bytearray()
-        while len(data) < length:
-            piece = os.read(self._fd, length - len(data))
-            if not piece:
-                raise EOFError("the host left before it gave an order")
-            data += piece
-        return bytes(data)

@@ -14,22 +14,12 @@ from casparian_flow.core.jobs import JobState
 from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.core.times import parse_since, rfc3339
 from casparian_flow.operations.context import Reading
+from casparian_flow.operations.entry_kinds import KINDS
 from casparian_flow.operations.lookup import one_file
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.store.views import files as view
 from casparian_flow.store.views import history
 
-KINDS = {
-    "symlink_loop": "a symbolic link that leads back to itself",
-    "symlink_broken": "a symbolic link to nothing",
-    "symlink": "a symbolic link",
-    "fifo": "a pipe",
-    "socket": "a socket",
-    "device": "a device",
-    "unreadable": "cannot be read",
-    "ignored": "ignored by a pattern of its source",
-    "special": "not an ordinary file",
-}
 AWAITING_APPROVAL = "awaiting-approval"
 """The code of a job that was rejected because a person has to approve a contract; its message names the tables."""
 

@@ -55,6 +55,7 @@ class PlanReply(Reply, frozen=True, kw_only=True):
     run_files: int
     run_bytes: int
     entries: list[PlanEntry]
+    warnings: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,7 @@ def make(acting: Acting, request: MakePlan) -> PlanReply:
             for decision in prepared.plan.decisions
             if decision.file.is_selected
         ],
+        warnings=list(prepared.discovered.warnings),
     )
 
 

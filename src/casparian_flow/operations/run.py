@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections import Counter
@@ -86,6 +87,8 @@ class RunReply(Reply, frozen=True, kw_only=True):
     tables: list[TableResult]
     failures: list[FailedFile]
     unreadable: list[str]
+    problems: int
+    warnings: list[str]
     waiting: list[Waiting]
     open_quarantine: int
     gave_up: int
@@ -106,8 +109,7 @@ def run(acting: Acting, request: RunFiles) -> RunReply:
     sentinel = _sentinel(acting, prepared, request, policy)
     jobs = _enqueue(acting, prepared, sentinel)
     if jobs:
-        workers = request.workers or acting.settings.run.workers
-        with acting.workers(workers) as pool:
+        with acting.workers(_workers(acting, request)) as pool:
             drive(sentinel, pool, acting.clock)
     sentinel.finish(_present_hashes(prepared), acting.clock())
     shutil.rmtree(acting.home.staging, ignore_errors=True)
@@ -144,8 +146,19 @@ def _sentinel(acting: Acting, prepared: Prepared, request: RunFiles, policy: Pol
         job_seconds=request.job_seconds or acting.settings.run.job_seconds,
         memory_bytes=acting.settings.run.memory_mb << 20,
     )
-    dispatcher = Dispatcher(acting.database, prepared.catalog.registered, str(acting.home.staging), limits)
+    dispatcher = Dispatcher(
+        acting.database,
+        prepared.catalog.registered,
+        str(acting.home.staging),
+        limits,
+        _workers(acting, request),
+    )
     return Sentinel(acting.database, dispatcher, acting.open_sink, policy, acting.report)
+
+
+def _workers(acting: Acting, request: RunFiles) -> int:
+    """How many workers; 0 in the settings means one per core."""
+    return request.workers or acting.settings.run.workers or len(os.sched_getaffinity(0))
 
 
 def _refuse_existing(acting: Acting, prepared: Prepared) -> None:
@@ -263,6 +276,8 @@ def _reply(
         ],
         failures=failures,
         unreadable=unreadable,
+        problems=sum(scan.problems for scan in prepared.discovered.scans),
+        warnings=list(prepared.discovered.warnings),
         waiting=waiting,
         open_quarantine=quarantine,
         gave_up=skipped.get("gave_up", 0),

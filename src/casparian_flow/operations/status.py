@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from casparian_flow.core.files import FileState
+from casparian_flow.core.jobs import FINAL_STATES
 from casparian_flow.core.times import rfc3339
+from casparian_flow.operations import machine
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.store.views import sources as source_view
 from casparian_flow.store.views import totals
 from casparian_flow.store.views.files import count_by_state
 
@@ -43,9 +46,15 @@ class OpenQuarantine(Reply, frozen=True, kw_only=True):
 
 
 class Status(Reply, frozen=True, kw_only=True):
-    """One home. `next` are commands that make sense now, the first one most."""
+    """One home. `next` are commands that make sense now, the first one most.
+
+    `holder` is the process that works in it now. Jobs that are neither queued nor over without a holder were
+    interrupted: `interrupted` counts them, and the next run puts them right.
+    """
 
     home: str
+    holder: str | None
+    interrupted: int
     sources: list[SourceStatus]
     files: dict[str, int]
     jobs: dict[str, int]
@@ -63,8 +72,13 @@ def status(reading: Reading, _request: AskStatus) -> Status:
     files = count_by_state(connection)
     rows, jobs = totals.open_quarantine(connection)
     proposed = totals.count_proposed(connection)
+    by_state = totals.count_jobs(connection)
+    holder = machine.lock_holder(reading.home.lock)
+    unfinished = sum(count for state, count in by_state.items() if state not in FINAL_STATES)
     return Status(
         home=str(reading.home.path),
+        holder=holder,
+        interrupted=0 if holder else unfinished,
         sources=[
             SourceStatus(
                 id=row["id"],
@@ -72,10 +86,10 @@ def status(reading: Reading, _request: AskStatus) -> Status:
                 entries=row["entries"],
                 scanned=None if row["scanned_at_ns"] is None else rfc3339(row["scanned_at_ns"]),
             )
-            for row in totals.list_sources(connection)
+            for row in source_view.list_sources(connection)
         ],
         files={state.value: count for state, count in files.items()},
-        jobs={state.value: count for state, count in totals.count_jobs(connection).items()},
+        jobs={state.value: count for state, count in by_state.items()},
         tables=[TableStatus(**row) for row in totals.list_tables(connection)],
         quarantine=OpenQuarantine(rows=rows, files=jobs),
         gave_up=totals.count_gave_up(connection),

@@ -113,7 +113,7 @@ class Settle(Message, frozen=True, kw_only=True):
 
 
 class Sealed(Message, frozen=True, kw_only=True):
-    """Worker to sentinel: staged and sealed; may it be promoted?"""
+    """Worker to sentinel: staged and sealed, and a question whether it may be promoted."""
 
     job: int
     attempt: int

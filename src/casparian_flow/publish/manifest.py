@@ -21,7 +21,7 @@ from casparian_flow.publish.syntax import EntryForm, Source, entry_form, main_fi
 from casparian_flow.sdk.columns import SENSITIVITIES, Column
 from casparian_flow.sdk.manifest import PluginMetadata
 
-CONTENT = ("delimited", "jsonl", "json", "sqlite", "evtx", "log", "text")
+CONTENT = ("delimited", "jsonl", "json", "sqlite", "evtx", "syslog", "web_access", "web_error", "w3c", "text")
 TABLES = ("topic", "file")
 _COMMENT = re.compile(r"#\s*(PATTERN|TOPIC):\s*(.+?)\s*$")
 

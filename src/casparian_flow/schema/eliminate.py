@@ -122,15 +122,16 @@ class Elimination(msgspec.Struct):
 
     def _wanted(self, source: str, first: int) -> set[str]:
         """The candidates about which cells from that position on could teach something."""
-        wanted = {key for key in KEYS[self.tagged] if self._is_wanted(key, source, first)}
-        if (self.is_open("float64") or self.is_open("decimal")) and self._is_wanted(_WHOLE, source, first):
-            wanted.add(_WHOLE)
+        place = (source, first)
+        keys = KEYS[self.tagged]
+        if self.is_open("float64") or self.is_open("decimal"):
+            keys = (*keys, _WHOLE)
+        wanted = set()
+        for key in keys:
+            known = self.ruled.get(key, ())
+            if len(known) < EXAMPLES or (known[-1].source, known[-1].row) >= place:
+                wanted.add(key)
         return wanted
-
-    def _is_wanted(self, key: str, source: str, first: int) -> bool:
-        """Whether cells from that position on could change what is known of a candidate."""
-        known = self.ruled.get(key, ())
-        return len(known) < EXAMPLES or (known[-1].source, known[-1].row) >= (source, first)
 
     def _learn(self, cells: Cells, rows: Ints, source: str) -> None:
         if not self.tagged:

@@ -21,7 +21,9 @@ from casparian_flow.schema.rendering import as_text
 from casparian_flow.schema.rescue import RESCUED_FIELD, rescue
 from casparian_flow.sdk.emit import FIELD_ENCODING
 
-_NOTHING_REJECTED = pa.RecordBatch.from_pylist([], schema=REJECTION_SCHEMA)
+_NOTHING_REJECTED = pa.RecordBatch.from_arrays(
+    [pa.nulls(0, field.type) for field in REJECTION_SCHEMA], schema=REJECTION_SCHEMA
+)
 _TEMPORAL = frozenset({"date", "time", "timestamp", "timestamp_tz"})
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+_W3C = re.compile(r"#Fields:\s*[A-Za-z]", re.IGNORECASE)
+_DIRECTIVES = 20
 _FORMATS = (
     (
         "web_access",
@@ -33,6 +35,11 @@ _FORMATS = (
 
 def log_kind(lines: Sequence[str]) -> tuple[str, str] | None:
     """The format of most lines that are not indented, with the reason; None when it is none of ours."""
+    for number, line in enumerate(lines, start=1):
+        if _W3C.match(line):
+            return "w3c", f"line {number} names the fields"
+        if number == _DIRECTIVES or not line.startswith("#"):
+            break
     heads = [line for line in lines if not line[0].isspace()]
     for kind, pattern in _FORMATS:
         matching = sum(pattern.match(line) is not None for line in heads)

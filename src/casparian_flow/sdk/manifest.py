@@ -14,7 +14,8 @@ class PluginMetadata:
     """The parser's manifest; written as a literal call, `MANIFEST = PluginMetadata(...)`.
 
     `pattern` (a glob or several), `topic`, `priority` and `subscriptions` wire the parser to files and tags.
-    `content` names the kinds of content it reads (`delimited jsonl json sqlite evtx log text`).
+    `content` names the kinds of content it reads (`delimited jsonl json sqlite evtx syslog web_access
+    web_error text`).
     `outputs` declares columns per output; they are contract v1 of their tables.
     `tables` says how outputs become tables: `topic` uses the output's own name, `file` names the table after the
     file: output `""` is the file's table itself, any other output `x` is `<table>__x`.

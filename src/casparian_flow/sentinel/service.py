@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,10 @@ class Sentinel:
         if order is not None:
             self._founding.ordered(order)
         return order
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is handled and ordered inside becomes durable at its end: only then may answers and orders leave."""
+        return self._database.together()
 
     def handle(self, message: Report, now_ns: int) -> Answer | None:
         """Take one report in; the answer if its sender waits for one."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from casparian_flow.core.files import EntryKind
 from casparian_flow.core.outputs import SinkTarget
+from casparian_flow.scout.entries import name_problem_of
 from casparian_flow.sentinel.planner import Done, Ended, PlannedFile, World
 from casparian_flow.sentinel.routing import Candidate, Routing
 from casparian_flow.store import contracts as contract_store
@@ -38,7 +40,7 @@ def gather_files(connection: Connection, selection: Selection) -> list[PlannedFi
             location=row.location_id,
             display=row.display,
             kind=row.kind,
-            problem=row.problem,
+            problem=_obstacle(row),
             size=row.size,
             mtime_ns=row.mtime_ns,
             is_missing=row.is_missing,
@@ -52,6 +54,13 @@ def gather_files(connection: Connection, selection: Selection) -> list[PlannedFi
         )
         for row in rows
     ]
+
+
+def _obstacle(row: file_store.FileRow) -> str | None:
+    """Why the entry cannot be read; a remark on a file's name does not keep it from being read."""
+    if row.problem is None or (row.kind == EntryKind.FILE and row.problem == name_problem_of(row.rel_path)):
+        return None
+    return row.problem
 
 
 def gather_world(

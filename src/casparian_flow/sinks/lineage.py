@@ -37,7 +37,7 @@ _STAMPED_FIELDS = tuple(
 """What sinks are given: constants as dictionaries of one value."""
 
 _CHUNK = 131_072
-_ZEROS = pa.array(np.zeros(_CHUNK, np.int8))
+_ZEROS = pa.Array.from_buffers(pa.int8(), _CHUNK, [None, pa.py_buffer(np.zeros(_CHUNK, np.int8))])
 """The one value's index, shared by every constant of every job."""
 
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from casparian_flow.core.errors import VerificationFailed
-from casparian_flow.store import migrate
-from casparian_flow.store.engine import make_engine, open_read_only
+from casparian_flow.store.engine import REVISION, live_revision, make_engine, open_read_only
 
 __all__ = ["FILE_NAME", "Database", "open_read_only"]
 
@@ -27,7 +27,10 @@ class Database:
         self._engine = make_engine(path, read_only=False)
         try:
             self.connection = self._engine.connect()
-            migrate.upgrade(self.connection)
+            if not self._is_current():
+                from casparian_flow.store import migrate  # noqa: PLC0415 - 0.2 s that a current database does not need
+
+                migrate.upgrade(self.connection)
         except Exception as exc:
             self._engine.dispose()
             raise VerificationFailed(
@@ -39,9 +42,16 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One durable transaction: everything in it, or nothing."""
-        with self.connection.begin():
+        """One transaction: everything in it, or nothing. Durable at its end, or at the end of `together` around it."""
+        begin = self.connection.begin_nested if self.connection.in_transaction() else self.connection.begin
+        with begin():
             yield self.connection
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make the transactions inside durable at once: many then cost one flush of the disk."""
+        with self.connection.begin():
+            yield
 
     @property
     def driver(self) -> sqlite3.Connection:
@@ -49,6 +59,14 @@ class Database:
         raw = self.connection.connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         return raw
+
+    def _is_current(self) -> bool:
+        try:
+            return live_revision(self.connection) == REVISION
+        except OperationalError:  # a new file has no tables yet
+            return False
+        finally:
+            self.connection.rollback()
 
     def close(self) -> None:
         """Give the file back; the write-ahead log is folded in."""

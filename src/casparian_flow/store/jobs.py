@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from casparian_flow.core.jobs import JobState, LogLine
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import job_logs, jobs
 
-LARGEST_GROUPED = 1 << 20
+LARGEST_GROUPED = 64 << 20
 """Files above this size are never grouped with others in one process."""
 
 PERMIT_COMMIT = (
@@ -133,6 +133,12 @@ def claim_alike(
             "largest": LARGEST_GROUPED,
         },
     ).all()
+
+
+def count_queued(connection: Connection, most: int) -> int:
+    """How many jobs are queued, counted up to `most`."""
+    some = select(jobs.c.id).where(jobs.c.state == literal_column("'queued'")).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
 
 
 def put_back(connection: Connection, ids: Iterable[int]) -> None:

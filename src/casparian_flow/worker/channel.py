@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pyarrow as pa
 
 from casparian_flow.core.contracts import Contract
@@ -15,6 +17,7 @@ from casparian_flow.schema.rejections import reject_all
 from casparian_flow.schema.validate import Validator
 from casparian_flow.sinks.base import Attempt, Sink, Staged
 from casparian_flow.sinks.lineage import Lineage
+from casparian_flow.worker.behind import Behind
 
 
 class Channel:
@@ -82,7 +85,7 @@ class Channel:
     def discard(self) -> None:
         """Remove what was staged."""
         for writer in self._writers.values():
-            writer.staged.discard()
+            writer.discard()
 
     def _write(self, role: Role, batch: pa.RecordBatch, source_row: pa.Array) -> None:
         if batch.num_rows == 0:
@@ -96,21 +99,33 @@ class Channel:
 
 
 class _Writer:
-    """A staged table with the count and the digest of its rows."""
+    """A staged table with the count and the digest of its rows; all but its first rows are written behind."""
 
     def __init__(self, staged: Staged, schema_hash: str) -> None:
-        self.staged = staged
         self.rows = 0
+        self._staged = staged
         self._schema_hash = schema_hash
         self._digest = RowDigest()
+        self._behind = Behind()
 
     def write(self, batch: pa.RecordBatch, stamped: pa.RecordBatch) -> None:
-        self._digest.update(batch)
-        self.staged.write(stamped)
+        if self.rows:
+            self._behind.do(partial(self._take, batch, stamped))
+        else:  # a small table needs no thread
+            self._take(batch, stamped)
         self.rows += batch.num_rows
 
     def seal(self) -> SealedOutput:
-        return self.staged.seal(self._digest.hex(), self._schema_hash)
+        self._behind.finish()
+        return self._staged.seal(self._digest.hex(), self._schema_hash)
+
+    def discard(self) -> None:
+        self._behind.stop()
+        self._staged.discard()
+
+    def _take(self, batch: pa.RecordBatch, stamped: pa.RecordBatch) -> None:
+        self._digest.update(batch)
+        self._staged.write(stamped)
 
 
 def _schema_hash(schema: pa.Schema) -> str:

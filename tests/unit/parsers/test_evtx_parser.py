@@ -300,7 +300,7 @@ def test_records_under_a_bad_checksum_are_kept_and_marked(parse) -> None:
     parsed = parse(damaged(data, at, "66.6".encode("utf-16-le")))
     assert books(parsed)["records_read"] == 15 and books(parsed)["crc_bad"] == 1
     (entry,) = parsed.rejected
-    assert (entry.code, entry.start, entry.end) == ("cf.evtx.chunk_crc", HEADER + CHUNK, HEADER + 2 * CHUNK)
+    assert (entry.code, entry.start, entry.end) == ("cf.evtx.chunk_crc", HEADER + CHUNK + 8, HEADER + CHUNK + 128)
     assert [row["record_state"] for row in parsed.rows(EVENTS)][5] == "unverified"
 
 

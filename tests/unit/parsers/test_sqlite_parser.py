@@ -314,3 +314,10 @@ def test_what_is_no_readable_database_is_refused(evidence: Path, data: bytes) ->
     evidence.write_bytes(data)
     with pytest.raises(PermanentError):
         parse(evidence)
+
+
+def test_a_list_of_tables_that_is_not_text_is_refused(build) -> None:
+    path = build("CREATE TABLE plain (a INTEGER CHECK (a > 0))")
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE plain", b"CREATE \xa5ABLE plain"))
+    with pytest.raises(PermanentError):
+        parse(path)

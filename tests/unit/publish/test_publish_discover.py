@@ -9,6 +9,7 @@ import pytest
 from casparian_flow.core.artifacts import ParserOrigin, ParserStatus
 from casparian_flow.core.errors import EnvironmentMissing, ParserInvalid
 from casparian_flow.publish.discover import local_parser, plugin_parsers, shipped_parsers
+from casparian_flow.publish.manifest import CONTENT
 
 PARSE = "def parse(path): ...\n"
 
@@ -22,6 +23,15 @@ def test_shipped_parsers_are_found_by_kind_of_evidence_and_are_active(tmp_path: 
     assert {(item.artifact.origin, item.artifact.status) for item in found if item.artifact} == {
         (ParserOrigin.SHIPPED, ParserStatus.ACTIVE)
     }
+
+
+def test_everything_that_is_shipped_can_be_used() -> None:
+    assert [str(item.error) for item in shipped_parsers() if item.error] == []
+
+
+@pytest.mark.parametrize("kind", CONTENT)
+def test_every_kind_of_content_has_a_parser(kind: str) -> None:
+    assert [item.path.name for item in shipped_parsers() if item.manifest and kind in item.manifest.content]
 
 
 def test_plugins_are_files_and_folders_and_pending(tmp_path: Path) -> None:

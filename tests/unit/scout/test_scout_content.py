@@ -36,6 +36,8 @@ ACCESS = '192.0.2.1 - - [13/Jan/2016:19:31:16 +0000] "GET / HTTP/1.1" 200 494\n'
         ("Jan 22 07:52:33 host app[1]: text, with, commas\n" * 4, "syslog"),
         ('<165>1 2003-10-11T22:14:15.003Z host app - ID [a b="c"] text\n', "syslog"),
         ("2024-01-02T03:04:05+01:00 host sshd[1]: Accepted\n", "syslog"),
+        ("#Software: Some Server\n#Fields: date time c-ip\n2024-01-02 03:04:05 192.0.2.1\n", "w3c"),
+        ("#Version: 1.5\n# notes\nfirst\n#Fields: too late\n", "text"),
         ("2024-01-02 03:04:05,123 INFO app started\n" * 9, "text"),
         ("Dear all,\nas you know, it rains.\nBest regards, Ada\nBye, all\n", "text"),
         ("Hello, my friend, how are you today\nFine, thank you, and you there\n" * 4, "text"),

@@ -18,10 +18,13 @@ from casparian_flow.clients.cli.nouns import Entry, LazyGroup
 from casparian_flow.clients.cli.options import Session, shared_options
 
 COMMANDS = (
+    Entry("demo", "Start here", "The whole journey on a small directory of messy files."),
     Entry("init", "Start here", "Make a case folder: everything about one case beside it."),
     Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
     Entry("doctor", "Start here", "What may be wrong with the home and the machine."),
     Entry("version", "Start here", "The version of the product."),
+    Entry("scan", "Discover", "Find and hash files; run nothing."),
+    Entry("source", "Discover", "The folders that are scanned, and what is left out.", also=("sources",)),
     Entry("files", "Discover", "Every file found, its state and the reason.", also=("file",)),
     Entry("inspect", "Discover", "What a file is, by its bytes."),
     Entry("preview", "Discover", "The first rows of a file as they would land."),

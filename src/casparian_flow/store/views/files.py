@@ -56,12 +56,22 @@ _was_read = exists(
     .select_from(_older.join(jobs, jobs.c.source_hash == _older.c.source_hash))
     .where(_older.c.location_id == locations.c.id, jobs.c.state == JobState.COMPLETED)
 ).correlate(locations)
+# A file read within moments of its change stays dirty, to be read again; that does not make it changed.
+_is_changed = and_(locations.c.is_dirty, locations.c.mtime_ns.is_not(versions.c.mtime_ns))
 _has_open_quarantine = exists(
     select(literal(1)).where(
         quarantine.c.job_id == _latest.c.id, quarantine.c.is_current, quarantine.c.state.in_(OPEN_STATES)
     )
 ).correlate(_latest)
 
+# A file that was read while it was being written is read again at the next scan; until its signs change it counts as read.
+_has_changed = or_(
+    versions.c.id.is_(None),
+    and_(
+        locations.c.is_dirty,
+        or_(locations.c.size != versions.c.size, locations.c.mtime_ns != versions.c.mtime_ns),
+    ),
+)
 _is_fresh = or_(decisions.c.version_id.is_(None), decisions.c.version_id == locations.c.current_version_id)
 
 STATE: ColumnElement[str] = case(
@@ -69,7 +79,7 @@ STATE: ColumnElement[str] = case(
     (locations.c.kind != EntryKind.FILE, literal(FileState.SKIPPED.value)),
     (locations.c.part_of.is_not(None), literal(FileState.SKIPPED.value)),
     (
-        or_(locations.c.is_dirty, locations.c.current_version_id.is_(None)),
+        _has_changed,
         case((_was_read, literal(FileState.CHANGED.value)), else_=literal(FileState.NEW.value)),
     ),
     (_latest.c.state == JobState.FAILED, literal(FileState.FAILED.value)),

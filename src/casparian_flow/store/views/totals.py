@@ -13,26 +13,11 @@ from casparian_flow.store.tables import (
     contracts,
     decisions,
     jobs,
-    locations,
     materializations,
     quarantine,
-    scans,
-    sources,
 )
 from casparian_flow.store.views.files import OPEN_STATES
 
-SOURCES = select(
-    sources.c.id,
-    sources.c.display.label("root"),
-    select(func.count())
-    .where(locations.c.source_id == sources.c.id, locations.c.is_missing.is_(False))
-    .scalar_subquery()
-    .label("entries"),
-    select(func.max(scans.c.finished_at_ns))
-    .where(scans.c.source_id == sources.c.id)
-    .scalar_subquery()
-    .label("scanned_at_ns"),
-).order_by(sources.c.id)
 JOBS_BY_STATE = select(jobs.c.state, func.count()).group_by(jobs.c.state)
 _in_force = and_(contracts.c.table_name == materializations.c.table_name, contracts.c.state == ContractState.APPLIED)
 TABLES = (
@@ -58,11 +43,6 @@ WITHOUT_REVIEW = select(func.count()).where(
     contracts.c.state == ContractState.APPLIED, contracts.c.origin == Origin.ADOPTED
 )
 PROPOSED = select(func.count()).where(contracts.c.state == ContractState.PROPOSED)
-
-
-def list_sources(connection: Connection) -> Sequence[RowMapping]:
-    """Every source with its present entries and its last finished scan."""
-    return connection.execute(SOURCES).mappings().all()
 
 
 def count_jobs(connection: Connection) -> dict[JobState, int]:

@@ -10,7 +10,7 @@ import click
 from casparian_flow.clients.cli.commands.run import selection_of, selection_options
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.progress import progress
-from casparian_flow.clients.cli.render import Column, Kind, size_text, table_lines
+from casparian_flow.clients.cli.render import Column, Kind, plain, size_text, table_lines
 
 if TYPE_CHECKING:
     from casparian_flow.operations.plan import PlanReply
@@ -33,6 +33,8 @@ def command(face: Face, /, **given: Any) -> None:
     """What a run would do with every file, and why; saved, so that `run --plan ID` does exactly that."""
     with progress(face) as report:
         reply = face.ask("plan.make", selection_of(given), report)
+    for warning in reply.warnings:
+        face.note(f"note: {plain(warning)}")
     face.show("casparian.plan/1", reply, _lines(face, reply))
 
 

@@ -42,7 +42,9 @@ def list_(face: Face, table: str | None, code: str | None) -> None:
 
 @command.command("show")
 @click.argument("group")
-@click.option("-n", "--rows", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many rows.")
+@click.option(
+    "-n", "--rows", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many rows."
+)
 @pass_face
 def show(face: Face, group: str, rows: int) -> None:
     """The rows of one group as they were, with every reason."""
@@ -52,7 +54,11 @@ def show(face: Face, group: str, rows: int) -> None:
     lines = [f"{reply.group.rows} rows in {reply.group.files} files of table {plain(reply.group.table)}"]
     for row in reply.rows:
         place = f"bytes {row.start}-{row.end}" if row.start is not None else plain(row.locator or "")
-        lines += ["", f"{plain(row.path)} record {row.source_row} {place}", *(f"  {plain(each)}" for each in row.errors)]
+        lines += [
+            "",
+            f"{plain(row.path)} record {row.source_row} {place}",
+            *(f"  {plain(each)}" for each in row.errors),
+        ]
         lines += [f"  {name}: {plain(text)}" for name, text in (("values", row.values), ("raw", row.raw)) if text]
     face.show("casparian.quarantine-group/1", reply, lines)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
+from casparian_flow.clients.cli.options import options_of
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
 
@@ -52,19 +53,6 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def options_of(texts: tuple[str, ...]) -> dict[str, str]:
-    """Parser options from `key=value` texts."""
-    from casparian_flow.core.errors import UsageError
-
-    options = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"{text!r} is not key=value", fix="--option delimiter=;")
-        options[key.strip()] = value
-    return options
-
-
 def selection_of(given: dict[str, Any]) -> MakePlan:
     """The request that the selection options stand for; takes them out of `given`."""
     from casparian_flow.core.outputs import SinkMode
@@ -79,8 +67,12 @@ def selection_of(given: dict[str, Any]) -> MakePlan:
 @selection_options
 @click.option("--plan", metavar="ID", help="Do exactly what this saved plan says, or refuse.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Parser processes at once.")
-@click.option("--job-timeout", "job_seconds", type=click.FloatRange(min=0.01), metavar="S", help="Stop a job after S seconds.")
-@click.option("--tolerance", type=click.FloatRange(0, 1), metavar="R", help="Hold a file when more of its rows are rejected.")
+@click.option(
+    "--job-timeout", "job_seconds", type=click.FloatRange(min=0.01), metavar="S", help="Stop a job after S seconds."
+)
+@click.option(
+    "--tolerance", type=click.FloatRange(0, 1), metavar="R", help="Hold a file when more of its rows are rejected."
+)
 @click.option("--first-contract", type=click.Choice(("adopt", "hold")), help="What happens with a table seen first.")
 @click.option("--accept", type=click.Choice(("quarantine",)), help="End with 0 although rows were quarantined.")
 @pass_face
@@ -92,6 +84,8 @@ def command(face: Face, /, **given: Any) -> int:
     selection = selection_of(given)
     with progress(face) as report:
         reply = face.ask("run", RunFiles(selection=selection, **given), report)
+    for warning in reply.warnings:
+        face.note(f"note: {plain(warning)}")
     face.show("casparian.run/1", reply, _lines(face, reply))
     if reply.outcome == "quarantined" and accept == "quarantine":
         return 0
@@ -132,5 +126,5 @@ def _next(reply: RunReply) -> str:
     if reply.open_quarantine:
         return "casparian quarantine"
     if reply.tables:
-        return f'casparian sql "SELECT * FROM {reply.tables[0].table} LIMIT 10"'
+        return f'casparian sql "SELECT * FROM {reply.tables[0].table} LIMIT 10"'  # noqa: S608 shown, never run
     return "casparian tables"

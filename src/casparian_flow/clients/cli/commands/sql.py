@@ -17,8 +17,17 @@ MOST_ROWS = 1_000_000
 @click.argument("query", required=False)
 @click.option("--file", "file", type=click.File(), help="Read the query from a file; - is standard input.")
 @click.option("--as-of", metavar="JOB", help="Tables as they were when this job's rows became visible.")
-@click.option("--timeout", "seconds", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Stop after S seconds.")
-@click.option("--max-rows", type=click.IntRange(1, 100_000_000), default=MOST_ROWS, show_default=True, help="Cut the answer here.")
+@click.option(
+    "--timeout",
+    "seconds",
+    type=click.FloatRange(min=0.1),
+    default=60.0,
+    show_default=True,
+    help="Stop after S seconds.",
+)
+@click.option(
+    "--max-rows", type=click.IntRange(1, 100_000_000), default=MOST_ROWS, show_default=True, help="Cut the answer here."
+)
 @click.option("-o", "--output", "to", metavar="OUT", help="Write all rows to a .parquet, .csv or .jsonl file.")
 @pass_face
 def command(
@@ -46,7 +55,7 @@ def command(
     items = (dict(zip(names, row, strict=True)) for row in reply.rows)
     face.show_rows("casparian.sql/1", [Column(name) for name in names], items)
     if reply.is_cut:
-        face.note(f"showing the first {reply.count} rows; --all or --max-rows shows more")
+        face.note(f"showing the first {reply.count:,} rows; --all or --max-rows shows more")
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -40,6 +40,10 @@ def _lines(face: Face, status: Status) -> Iterator[str]:
     from msgspec import to_builtins
 
     yield f"home        {safe_text(status.home)}"
+    if status.holder:
+        yield f"at work     {safe_text(status.holder)}"
+    if status.interrupted:
+        yield f"interrupted {status.interrupted:,} jobs; the next run puts them right"
     yield f"files       {_counts(status.files)}"
     yield f"jobs        {_counts(status.jobs)}"
     yield f"quarantine  {status.quarantine.rows:,} rows of {status.quarantine.files:,} files"

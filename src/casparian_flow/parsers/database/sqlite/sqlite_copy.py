@@ -53,4 +53,6 @@ def open_copy(path: Path) -> Iterator[sqlite3.Connection]:
                 connection.execute("PRAGMA query_only = ON")
             except sqlite3.DatabaseError as error:
                 raise PermanentError(f"SQLite cannot open it: {error}") from error
+            except UnicodeDecodeError as error:  # SQLite quotes a name of the list of tables as it found it
+                raise PermanentError("SQLite cannot open it: its list of tables is damaged") from error
             yield connection

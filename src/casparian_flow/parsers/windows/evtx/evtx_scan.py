@@ -23,6 +23,8 @@ from casparian_flow.sdk import Rejected
 OUTPUT = "evtx_events"
 RAW_KEPT = 4096
 """How many bytes of a damaged span are kept with its entry."""
+_CHECKED = slice(8, 128)
+"""What a chunk's header says behind its magic, with both checksums; the records have ranges of their own."""
 
 
 class Code(StrEnum):
@@ -117,7 +119,7 @@ def scan_chunk(number: int, start: int, data: bytes) -> Chunk | None:
     if is_crc_bad:
         part = "records" if header.is_sound else "header" if data_sound else "header and records"
         message = f"the checksum does not match ({part}); {len(records)} records were found, {header.promised} promised"
-        damage.append(reject(Code.CHUNK_CRC, message, number, start, data))
+        damage.append(reject(Code.CHUNK_CRC, message, number, start + _CHECKED.start, data[_CHECKED]))
     for gap_start, gap_end in records.gaps:
         is_last = is_short and gap_end == len(data)
         message = "the file ends inside this record" if is_last else "no record can be recognised here"

@@ -1,0 +1,1 @@
+"""What the product costs, beside what others cost, measured in the same run."""

@@ -1,0 +1,75 @@
+"""`casparian scan`: what a folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from casparian_flow.clients.cli.face import Face, pass_face
+from casparian_flow.clients.cli.progress import progress
+from casparian_flow.clients.cli.render import Column, plain, size_text, table_lines
+
+if TYPE_CHECKING:
+    from casparian_flow.operations.scan import Problem, ScanReply
+
+PROBLEMS = (Column("path"), Column("kind"), Column("reason"))
+UNREADABLE = 3
+"""The exit code when something could not be read."""
+
+
+@click.command("scan")
+@click.argument("paths", nargs=-1, metavar="[DIR|FILE]...")
+@click.option("--sha256", "with_sha256", is_flag=True, help="Keep the sha256 of every file that is read, too.")
+@click.option("--problems", "only_problems", is_flag=True, help="List what is no ordinary, readable file, and why.")
+@pass_face
+def command(face: Face, paths: tuple[str, ...], with_sha256: bool, only_problems: bool) -> int:
+    """Find, hash and recognise files; run nothing. Without a path, every known source."""
+    from casparian_flow.operations.scan import Problem, ScanFiles
+
+    with progress(face) as report:
+        reply = face.ask("scan", ScanFiles(paths=paths, with_sha256=with_sha256), report)
+    for warning in reply.warnings:
+        face.note(f"note: {plain(warning)}")
+    if only_problems:
+        face.show_list("casparian.scan.problems/1", "problems", reply.problems, PROBLEMS, Problem)
+    else:
+        face.show("casparian.scan/1", reply, _lines(face, reply))
+    return UNREADABLE if reply.unreadable else 0
+
+
+def _lines(face: Face, reply: ScanReply) -> Iterator[str]:
+    changes = (
+        (reply.new, "new"),
+        (reply.changed, "changed"),
+        (reply.missing, "missing"),
+        (reply.returned, "back again"),
+        (reply.renamed, "renamed"),
+    )
+    told = ", ".join(f"{count:,} {name}" for count, name in changes if count) or "nothing changed"
+    yield f"entries   {reply.entries:,}: {told}"
+    yield f"read      {reply.files_read:,} files, {size_text(reply.bytes_read)}; {reply.new_versions:,} new contents"
+    for content, files in reply.content.items():
+        yield f"{files:>9,}  {plain(content)}"
+    for path in reply.still_changing:
+        yield f"still being written, read at the next scan: {plain(path)}"
+    unreadable = [problem for problem in reply.problems if problem.keeps_from_reading]
+    if unreadable:
+        yield ""
+        yield from _unreadable(face, unreadable)
+    odd = len(reply.problems) - len(unreadable)
+    if odd:
+        yield f"odd       {odd:,} entries are no ordinary files or oddly named; casparian scan --problems lists them"
+    yield ""
+    yield "next      casparian run"
+
+
+def _unreadable(face: Face, problems: list[Problem]) -> Iterator[str]:
+    from msgspec import to_builtins
+
+    limit = face.limit or len(problems)
+    yield f"{len(problems):,} could not be read"
+    yield from table_lines(map(to_builtins, problems[:limit]), PROBLEMS, face.paper)
+    if len(problems) > limit:
+        yield f"and {len(problems) - limit:,} more; --all shows every one"

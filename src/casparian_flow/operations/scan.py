@@ -1,0 +1,86 @@
+"""Scans: what a folder holds, found and hashed without running anything."""
+
+from __future__ import annotations
+
+from sqlalchemy import RowMapping
+
+from casparian_flow.core.files import EntryKind
+from casparian_flow.operations.context import Acting
+from casparian_flow.operations.entry_kinds import KINDS
+from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.operations.selection import discover
+from casparian_flow.scout.entries import name_problem_of
+from casparian_flow.store.views import sources as view
+
+
+class ScanFiles(Request, frozen=True, kw_only=True):
+    """Which folders and files; none means every known source."""
+
+    paths: tuple[str, ...] = ()
+    with_sha256: bool = False
+
+
+class Problem(Reply, frozen=True, kw_only=True):
+    """One entry that is no ordinary, readable file; `keeps_from_reading`: nothing of it was read because of this."""
+
+    path: str
+    kind: str
+    reason: str
+    keeps_from_reading: bool
+
+
+class ScanReply(Reply, frozen=True, kw_only=True):
+    """What is there and what changed since the last scan. `content` counts entries by kind of content."""
+
+    entries: int
+    new: int
+    changed: int
+    missing: int
+    returned: int
+    renamed: int
+    files_read: int
+    bytes_read: int
+    new_versions: int
+    still_changing: list[str]
+    unreadable: int
+    content: dict[str, int]
+    problems: list[Problem]
+    warnings: list[str]
+
+
+def scan(acting: Acting, request: ScanFiles) -> ScanReply:
+    """Find and hash; one entry that cannot be read keeps no other from being read."""
+    found = discover(acting, request.paths, with_sha256=request.with_sha256)
+    sources = found.selection.sources
+    with acting.database.transaction() as connection:
+        content = view.count_content(connection, sources)
+        problems = [_problem(row) for row in view.odd_entries(connection, sources)]
+    return ScanReply(
+        entries=sum(each.entries for each in found.scans),
+        new=sum(each.new for each in found.scans),
+        changed=sum(each.changed for each in found.scans),
+        missing=sum(each.missing for each in found.scans),
+        returned=sum(each.returned for each in found.scans),
+        renamed=sum(each.renamed for each in found.scans),
+        files_read=sum(each.read for each in found.tagged),
+        bytes_read=sum(each.bytes_read for each in found.tagged),
+        new_versions=sum(each.new_versions for each in found.tagged),
+        still_changing=[path for each in found.tagged for path in each.changing],
+        unreadable=sum(problem.keeps_from_reading for problem in problems),
+        content=content,
+        problems=problems,
+        warnings=list(found.warnings),
+    )
+
+
+def _problem(row: RowMapping) -> Problem:
+    is_remark = row["kind"] == EntryKind.FILE and row["problem"] == name_problem_of(row["rel_path"])
+    return Problem(
+        path=f"{row['source']}/{row['path']}",
+        kind=row["kind"],
+        reason=row["problem"] or KINDS[row["kind"]],
+        keeps_from_reading=row["kind"] in (EntryKind.FILE, EntryKind.UNREADABLE) and not is_remark,
+    )
+
+
+OPERATIONS = (Operation("scan", ScanFiles, ScanReply, Effect.EXECUTE, scan, "Find and hash files; run nothing."),)

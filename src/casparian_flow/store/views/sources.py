@@ -1,0 +1,66 @@
+"""Every source with what its last scan left: how many entries, of which kinds, and which of them are odd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, RowMapping, bindparam, case, func, literal, select
+
+from casparian_flow.core.files import EntryKind
+from casparian_flow.store.tables import locations, scans, sources, versions
+
+SOURCES = select(
+    sources.c.id,
+    sources.c.display.label("root"),
+    sources.c.ignore,
+    select(func.count())
+    .where(locations.c.source_id == sources.c.id, locations.c.is_missing.is_(False))
+    .scalar_subquery()
+    .label("entries"),
+    select(func.max(scans.c.finished_at_ns))
+    .where(scans.c.source_id == sources.c.id)
+    .scalar_subquery()
+    .label("scanned_at_ns"),
+).order_by(sources.c.id)
+_present = (locations.c.source_id.in_(bindparam("sources", expanding=True)), locations.c.is_missing.is_(False))
+_content = case(
+    (locations.c.kind != EntryKind.FILE, locations.c.kind),
+    (locations.c.part_of.is_not(None), literal("companion")),
+    (versions.c.content.is_(None), literal("not read")),
+    else_=versions.c.content,
+).label("content")
+CONTENT = (
+    select(_content, func.count().label("files"))
+    .select_from(locations.outerjoin(versions, versions.c.id == locations.c.current_version_id))
+    .where(*_present)
+    .group_by(_content)
+    .order_by(func.count().desc(), _content)
+)
+ODD_ENTRIES = (
+    select(
+        sources.c.display.label("source"),
+        locations.c.display.label("path"),
+        locations.c.rel_path,
+        locations.c.kind,
+        locations.c.problem,
+    )
+    .select_from(locations.join(sources, sources.c.id == locations.c.source_id))
+    .where(*_present, locations.c.kind != EntryKind.IGNORED)
+    .where((locations.c.problem.is_not(None)) | (locations.c.kind != EntryKind.FILE))
+    .order_by(locations.c.source_id, locations.c.rel_path)
+)
+
+
+def list_sources(connection: Connection) -> Sequence[RowMapping]:
+    """Every source with its ignore rules, its present entries and its last finished scan."""
+    return connection.execute(SOURCES).mappings().all()
+
+
+def count_content(connection: Connection, sources: Sequence[int]) -> dict[str, int]:
+    """The present entries of these sources by kind of content, most first; what is no file by its own kind."""
+    return dict(connection.execute(CONTENT, {"sources": list(sources)}).tuples().all())
+
+
+def odd_entries(connection: Connection, sources: Sequence[int]) -> Sequence[RowMapping]:
+    """The present entries of these sources that are no ordinary files, or have a problem, by source and path."""
+    return connection.execute(ODD_ENTRIES, {"sources": list(sources)}).mappings().all()

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from casparian_flow.worker.behind import MOST, Behind
+
+
+def test_steps_are_done_in_order() -> None:
+    behind, done = Behind(), []
+    for number in range(50):
+        behind.do(lambda number=number: done.append(number))
+    behind.finish()
+    assert done == list(range(50))
+
+
+def test_an_error_reaches_the_caller_and_nothing_is_done_after_it() -> None:
+    behind, done = Behind(), []
+
+    def fail() -> None:
+        raise OSError("the disk is full")
+
+    behind.do(fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        behind.finish()
+    with pytest.raises(OSError, match="the disk is full"):
+        behind.do(lambda: done.append(1))
+    assert done == []
+
+
+def test_the_caller_waits_when_too_much_waits() -> None:
+    behind, go, ordered = Behind(), threading.Event(), threading.Event()
+
+    def order() -> None:
+        for _ in range(MOST + 2):
+            behind.do(go.wait)
+        ordered.set()
+
+    caller = threading.Thread(target=order)
+    caller.start()
+    assert not ordered.wait(0.05)
+    go.set()
+    caller.join()
+    behind.finish()
+    assert ordered.is_set()
+
+
+def test_stopping_forgets_what_has_not_begun() -> None:
+    behind, go, begun, done = Behind(), threading.Event(), threading.Event(), []
+
+    def first() -> None:
+        begun.set()
+        go.wait()
+
+    behind.do(first)
+    begun.wait()
+    behind.do(lambda: done.append(1))
+    stopper = threading.Thread(target=behind.stop)
+    stopper.start()
+    while behind._steps:
+        pass
+    go.set()
+    stopper.join()
+    assert done == []
