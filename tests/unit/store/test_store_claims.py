@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from builders import HomeBuilder
 from sqlalchemy.dialects import mssql, postgresql
 
+from builders import HomeBuilder
 from casparian_flow.store import claims
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
