@@ -229,7 +229,7 @@ def test_a_query_that_wants_too_much_is_stopped(filled: Product, query: str, cod
 def test_a_huge_answer_is_cut_and_says_so(filled: Product) -> None:
     answer = filled("sql", "SELECT i FROM range(5000000) t(i)", "--max-rows", "1000", "--json", expect=[0])
     assert len(answer.json["rows"]) == 1000
-    assert "the first 1000 rows" in answer.err
+    assert "the first 1,000 rows" in answer.err
 
 
 def test_control_c_leaves_no_process(filled: Product) -> None:
