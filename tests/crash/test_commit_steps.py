@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from product import SOURCE, Product
 
 from casparian_flow.core.errors import CasparianError, SinkUnavailable
 from casparian_flow.core.outputs import PermittedEntry
@@ -22,6 +21,7 @@ from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.wiring import local_workers, open_acting
+from product import SOURCE, Product
 
 DIE = """
 import os, signal, sys

@@ -64,7 +64,7 @@ _has_open_quarantine = exists(
     )
 ).correlate(_latest)
 
-# A file that was read while it was being written is read again at the next scan; until its signs change it counts as read.
+# A file read while it was being written is read again at the next scan; until its signs change it counts as read.
 _has_changed = or_(
     versions.c.id.is_(None),
     and_(
