@@ -96,7 +96,15 @@ def _lines(rows: list[Row], delimiter: str = ",", quoted: str | None = None) -> 
     return [record(NAMES, delimiter), *(record(row, delimiter, quoted) for row in rows)]
 
 
-def _same(name: str, data: bytes, rows: list[Row], rejected: int = 0, names: tuple[str, ...] | None = NAMES, ending: str = "csv", **more: Any) -> Unseen:
+def _same(
+    name: str,
+    data: bytes,
+    rows: list[Row],
+    rejected: int = 0,
+    names: tuple[str, ...] | None = NAMES,
+    ending: str = "csv",
+    **more: Any,
+) -> Unseen:
     return Unseen(f"{name}.{ending}" if ending else name, data, name, names, tuple(rows), rejected, **more)
 
 
@@ -132,7 +140,7 @@ def _add_simple_kinds() -> None:
         "title_on_top": lambda rows: join(["Sales of the year", *_lines(rows)]),
         "title_and_blank": lambda rows: join(["Sales of the year", "Confidential", "", *_lines(rows)]),
         "padded_title": lambda rows: join(["Sales of the year,,,,,,,", ",,,,,,,", *_lines(rows)]),
-        "separator_line": lambda rows: ("sep=;\n".encode() + join(_lines(rows, ";"))),
+        "separator_line": lambda rows: b"sep=;\n" + join(_lines(rows, ";")),
         "every_row_ends_in_delimiter": lambda rows: join([line + "," for line in _lines(rows)]),
         "header_twice": lambda rows: join([*_lines(rows)[:9], record(NAMES), *_lines(rows)[9:]]),
         "three_header_rows": lambda rows: join(["Sales of the year", "", "all regions", *_lines(rows)]),
@@ -146,7 +154,14 @@ def _add_simple_kinds() -> None:
             return _same(name, data_of(rows), rows)
 
         KINDS[name] = make
-    endings = {"as_txt": "txt", "as_dat": "dat", "as_nothing": "", "as_log": "log", "as_tsv_with_commas": "tsv", "as_export": "export"}
+    endings = {
+        "as_txt": "txt",
+        "as_dat": "dat",
+        "as_nothing": "",
+        "as_log": "log",
+        "as_tsv_with_commas": "tsv",
+        "as_export": "export",
+    }
     for name, ending in endings.items():
 
         def make_named(m: Maker, name: str = name, ending: str = ending) -> Unseen:
@@ -171,7 +186,7 @@ def only_blank(m: Maker) -> Unseen:
 
 @kind
 def header_only(m: Maker) -> Unseen:
-    return _same("header_only", join([record(NAMES)]), [])
+    return _same("header_only", join([record(NAMES)]), [], names=None)  # names alone say nothing about types
 
 
 @kind
@@ -375,7 +390,10 @@ _cells("percent", {"share": _text(lambda n: f"{n}%")})
 _cells("currency", {"price": _text(lambda n: f"${n}.50"), "euro": _text(lambda n: f"{n} €")})
 _cells("null_words", {"state": _text(lambda n: ("NULL", "NA", "\\N", "-", "7")[n % 5])})
 _cells("null_words_among_numbers", {"count": _text(lambda n: "NULL" if n == 5 else str(n))})
-_cells("huge_numbers", {"big": _text(lambda n: str(9_223_372_036_854_775_800 + n)), "edge": lambda n: (str(2**63 - 1 - n), 2**63 - 1 - n)})
+_cells(
+    "huge_numbers",
+    {"big": _text(lambda n: str(9_223_372_036_854_775_800 + n)), "edge": lambda n: (str(2**63 - 1 - n), 2**63 - 1 - n)},
+)
 _cells("negative_edge", {"low": lambda n: (str(-(2**63) + n), -(2**63) + n)})
 _cells("scientific", {"x": lambda n: (f"{n}e-3", float(f"{n}e-3"))})
 _cells("many_digits", {"x": lambda n: (f"0.1234567890123456789{n % 10}", Decimal(f"0.1234567890123456789{n % 10}"))})
@@ -386,8 +404,15 @@ _cells("days_that_are_not", {"day": _text(lambda n: f"2023-02-{n + 20:02d}")})
 _cells("clock_times", {"at": lambda n: (f"{n % 24:02d}:15:30", time(n % 24, 15, 30))})
 _cells("instants", {"at": lambda n: (f"2024-03-05T10:{n:02d}:00Z", datetime(2024, 3, 5, 10, n))})
 _cells("instants_of_zones", {"at": lambda n: (f"2024-03-05T10:{n:02d}:00+02:00", datetime(2024, 3, 5, 8, n))})
-_cells("truth_words", {"yes": lambda n: (("TRUE", "false", "True")[n % 3], n % 3 != 1), "bit": lambda n: (str(n % 2), n % 2), "word": _text(lambda n: ("yes", "no")[n % 2])})
-_cells("json_cells", {"data": _text(lambda n: '{"a": [1, 2], "b": "x,%d"}' % n)})
+_cells(
+    "truth_words",
+    {
+        "yes": lambda n: (("TRUE", "false", "True")[n % 3], n % 3 != 1),
+        "bit": lambda n: (str(n % 2), n % 2),
+        "word": _text(lambda n: ("yes", "no")[n % 2]),
+    },
+)
+_cells("json_cells", {"data": _text(lambda n: f'{{"a": [1, 2], "b": "x,{n}"}}')})
 _cells("not_numbers", {"x": _text(lambda n: ("NaN", "inf", "-inf")[n % 3])})
 _cells("plus_and_minus", {"x": lambda n: (str(n * (-1) ** n), n * (-1) ** n)})
 _cells("html_cells", {"page": _text(lambda n: f"<b>{n}</b>, <i>so</i>; &amp;")})

@@ -12,6 +12,8 @@ from casparian_flow.sdk.encodings import detect_unicode
 
 HEAD_BYTES = 1 << 16
 SAMPLE_LINES = 200
+_FEW_NULS = 100
+"""Text of which one byte in so many is NUL is damaged text: its parser rejects the lines that have one."""
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\f\x1b\x08")
 _NOT_TEXT = [*_CONTROLS.decode(), "\ufffd"]
 
@@ -39,7 +41,7 @@ def sniff(head: bytes, size: int) -> ContentKind:
         return ContentKind("binary", name)
     encoding = detect_unicode(head)
     if encoding.unit == 1:
-        if b"\x00" in head:
+        if _FEW_NULS * head.count(0) > len(head):
             return ContentKind("binary", "NUL bytes")
         if 20 * len(head.translate(None, _CONTROLS)) < 19 * len(head):
             return ContentKind("binary", "control characters")

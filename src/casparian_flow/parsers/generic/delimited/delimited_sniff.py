@@ -38,6 +38,7 @@ _PRIORS = {
     "!": 0.7,
 }
 _PRIORS |= {":": 0.65, "#": 0.7, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.6}
+_USUAL = (",", ";", "\t", "|")
 _SPACED = (", ", "; ", " | ", " ; ", " , ", "| ", ": ")
 _RUN = re.compile(r"""[^\w\s"'.\-+()\[\]{}/\\]{2,4}|\t{2,4}""")
 
@@ -70,7 +71,7 @@ def sniff(sample: bytes, eof: bool, fixed: Fixed) -> Sniffed:
     text = sample.decode("utf-8", "replace")
     rated = [_rate(dialect, sample, eof) for dialect in _candidates(text, fixed)]
     rated = [_doubt_unused_quote(guess, rated, text) for guess in rated]
-    guesses = sorted((guess for guess in rated if _is_eligible(guess, rated)), key=lambda guess: -guess.score)
+    guesses = sorted((guess for guess in rated if _is_eligible(guess, rated, text)), key=lambda guess: -guess.score)
     best = guesses[0]
     other = next((g for g in guesses if g.dialect.delimiter != best.dialect.delimiter), None)
     same = [g for g in rated if g.dialect.delimiter == best.dialect.delimiter and g.dialect.quote != best.dialect.quote]
@@ -210,17 +211,30 @@ def _empty_columns(rows: list[list[bytes | None]]) -> float:
     return sum(len(set(column)) == 1 and not (column[0] or b"").strip().isalnum() for column in columns) / len(columns)
 
 
-def _is_eligible(guess: Guess, rated: list[Guess]) -> bool:
-    """A delimiter with spaces counts only where it never stands without them, no quotes only after much damage."""
+def _is_eligible(guess: Guess, rated: list[Guess], text: str) -> bool:
+    """A delimiter with spaces counts only where it never stands without them, no quotes only after much damage.
+
+    Neither does a usual delimiter with the mark that most cells begin or end with.
+    """
     delimiter = guess.dialect.delimiter
     if guess.dialect.quote is None:
         quoted = [g.damaged for g in rated if g.dialect.delimiter == delimiter and g.dialect.quote == '"']
         if quoted and min(quoted) < _FEW_STRAYS:
             return False
-    if delimiter is None or delimiter not in _SPACED:
+    if delimiter is None:
         return True
+    if delimiter not in _SPACED:
+        return len(delimiter) == 1 or not any(_reads_as_much(g, guess, text) for g in rated)
     bare = [g for g in rated if g.dialect.delimiter == delimiter.strip() and g.dialect.quote == guess.dialect.quote]
     return not any(g.share > guess.share or g.arity > guess.arity for g in bare if g.share > 0.5)
+
+
+def _reads_as_much(bare: Guess, run: Guess, text: str) -> bool:
+    """Whether one mark of a run of several makes the same table and also stands alone, as in the header."""
+    mark, several = bare.dialect.delimiter, run.dialect.delimiter
+    if mark not in _USUAL or several is None or mark not in several:
+        return False
+    return bare.arity == run.arity and bare.share >= run.share and text.count(mark) > text.count(several)
 
 
 def _clean(cell: bytes | None, dialect: Dialect) -> float:
