@@ -57,7 +57,14 @@ _was_read = exists(
     .where(_older.c.location_id == locations.c.id, jobs.c.state == JobState.COMPLETED)
 ).correlate(locations)
 # A file read within moments of its change stays dirty, to be read again; that does not make it changed.
-_is_changed = and_(locations.c.is_dirty, locations.c.mtime_ns.is_not(versions.c.mtime_ns))
+# The version of a database has the size of its journals too.
+_is_changed = and_(
+    locations.c.is_dirty,
+    or_(
+        locations.c.mtime_ns.is_not(versions.c.mtime_ns),
+        and_(locations.c.size.is_not(versions.c.size), versions.c.content.is_not("sqlite")),
+    ),
+)
 _has_open_quarantine = exists(
     select(literal(1)).where(
         quarantine.c.job_id == _latest.c.id, quarantine.c.is_current, quarantine.c.state.in_(OPEN_STATES)
