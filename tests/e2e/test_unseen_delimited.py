@@ -47,7 +47,7 @@ def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("corpus")
     product = Product(folder / "home")
     (folder / "files").mkdir()
-    made = {KIND: one for KIND, one in zip(KINDS, make_all(request.param), strict=True)}
+    made = dict(zip(KINDS, make_all(request.param), strict=True))
     for one in made.values():
         (folder / "files" / one.file).write_bytes(one.data)
     product.run(str(folder / "files"))
