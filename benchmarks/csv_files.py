@@ -12,7 +12,7 @@ BARS = {"first contact": 0.25, "contract in place": 0.5}
 
 
 def main(quick: bool, rounds: int) -> None:
-    total = 20 * MB if quick else 200 * MB
+    total = 40 * MB if quick else 400 * MB
     for count in (1, 20):
         with workspace() as folder:
             print(f"\n{count} file{'s' if count > 1 else ''}, {total // MB} MB in all, twelve mixed columns")

@@ -22,7 +22,7 @@ MB = 1 << 20
 _LOOK_SECONDS = 0.02
 
 
-class Skipped(Exception):  # noqa: N818
+class Skipped(Exception):
     """The benchmark cannot run here; the message says what is missing."""
 
 
@@ -137,24 +137,30 @@ class Rounds:
         return statistics.median(each.seconds for each in self.measured[name])
 
     def report(self, peer: str, bars: Mapping[str, float], size: int, unit: str, count: int) -> None:
-        """Medians by side with their speed relative to the peer; `size` in bytes, `count` in `unit`."""
+        """Medians by side, and what they are relative to the peer; `size` in bytes, `count` in `unit`.
+
+        On a machine that is busy with other things CPU time is the steadier figure, wall time the one that counts.
+        """
         print(
-            f"{'':24} {'s':>7} {'min-max':>13} {'cpu s':>7} {'MB/s':>7} {unit + '/s':>10} {'peak MB':>8}  speed / {peer}"
+            f"{'':20} {'s':>6} {'min-max':>12} {'cpu s':>6} {'MB/s':>6} {unit + '/s':>10} {'peak MB':>8}"
+            f" {'cpu / peer':>11}  speed / {peer}"
         )
+        peer_cpu = self._cpu(peer)
         for name, found in self.measured.items():
             times = [each.seconds for each in found]
-            seconds, cpu = statistics.median(times), statistics.median(each.cpu_seconds for each in found)
-            peak = max(each.peak_bytes for each in found) / MB
+            seconds, cpu, speed = self.seconds(name), self._cpu(name), self.seconds(peer) / self.seconds(name)
+            peak = max(each.peak_bytes for each in found) // MB
             spread = f"{min(times):.2f}-{max(times):.2f}"
-            speed = f"{self.seconds(peer) / seconds:.2f}"
+            verdict = ""
             if name in bars:
-                speed += (
-                    f"  (bar {bars[name]:.2f}: {'met' if self.seconds(peer) / seconds >= bars[name] else 'missed'})"
-                )
+                verdict = f"  (bar {bars[name]:.2f}: {'met' if speed >= bars[name] else 'missed'})"
             print(
-                f"{name:24} {seconds:7.2f} {spread:>13} {cpu:7.2f} {size / MB / seconds:7.1f} {count / seconds:10,.0f}"
-                f" {peak:8.0f}  {speed}"
+                f"{name:20} {seconds:6.2f} {spread:>12} {cpu:6.2f} {size / MB / seconds:6.1f} {count / seconds:10,.0f}"
+                f" {peak:8} {cpu / peer_cpu:11.2f}  {speed:.2f}{verdict}"
             )
+
+    def _cpu(self, name: str) -> float:
+        return statistics.median(each.cpu_seconds for each in self.measured[name])
 
 
 def machine() -> str:

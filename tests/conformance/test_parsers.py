@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import ast
-import json
 import random
-import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import casparian_flow.parsers
 from casparian_flow.core.types import parse_type
 from casparian_flow.sdk.errors import PermanentError
-from casparian_flow.sdk.testing import Collected, collect, manifest_call
+from casparian_flow.sdk.testing import (
+    Collected,
+    case_input,
+    case_options,
+    case_records,
+    collect,
+    comparable,
+    manifest_call,
+)
 
 ROOT = Path(next(iter(casparian_flow.parsers.__path__)))
 PARSERS = sorted(file.parent for file in ROOT.rglob("parser.py"))
@@ -26,19 +31,8 @@ def _name(value: Path) -> str:
     return value.relative_to(ROOT).as_posix()
 
 
-TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)?")
-
 each_parser = pytest.mark.parametrize("parser", PARSERS, ids=_name)
 each_case = pytest.mark.parametrize(("parser", "case"), CASES, ids=[_name(case) for _, case in CASES])
-
-
-def _input(case: Path) -> Path:
-    return next(file for file in sorted(case.iterdir()) if file.name.startswith("input"))
-
-
-def _options(case: Path) -> dict[str, object]:
-    file = case / "options.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def _assert_sound(collected: Collected, size: int) -> None:
@@ -70,21 +64,6 @@ def _assert_sound(collected: Collected, size: int) -> None:
         for start, end in sorted(ranges):
             assert before <= start <= end <= size
             before = end
-
-
-def _comparable(records: list[dict[str, Any]]) -> list[str]:
-    """Records without nulls, times in one form, in an order of their own: cases may be written either way."""
-    plain = [
-        {"_output": ""} | {key: _one_form(value) for key, value in record.items() if value is not None}
-        for record in records
-    ]
-    return sorted(json.dumps(record, sort_keys=True, ensure_ascii=False) for record in plain)
-
-
-def _one_form(value: Any) -> Any:
-    if isinstance(value, str) and (time := TIME.fullmatch(value)):
-        return time[1] + (time[2] or "").rstrip(".0") + ("Z" if time[3] else "")
-    return value
 
 
 def _run(parser: Path, file: Path, data: bytes) -> Collected | None:
@@ -171,35 +150,34 @@ def _is_standard(module: str) -> bool:
 
 @each_case
 def test_a_case_gives_the_expected_rows(parser: Path, case: Path) -> None:
-    collected = collect(parser, _input(case), _options(case))
-    _assert_sound(collected, _input(case).stat().st_size)
-    expected = [json.loads(line) for line in (case / "expected.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert _comparable(collected.records()) == _comparable(expected)
+    collected = collect(parser, case_input(case), case_options(case))
+    _assert_sound(collected, case_input(case).stat().st_size)
+    assert comparable(collected.records()) == comparable(case_records(case))
 
 
 @each_case
 def test_a_case_gives_the_same_rows_twice(parser: Path, case: Path) -> None:
-    first, second = (collect(parser, _input(case), _options(case)) for _ in range(2))
+    first, second = (collect(parser, case_input(case), case_options(case)) for _ in range(2))
     assert first.records() == second.records()
     assert first.verdicts == second.verdicts
 
 
 @each_case
 def test_a_truncated_case_is_read_up_to_the_damage(parser: Path, case: Path, tmp_path: Path) -> None:
-    data = _input(case).read_bytes()
+    data = case_input(case).read_bytes()
     for length in sorted({*range(0, len(data), max(1, len(data) // 8)), max(0, len(data) - 1)}):
-        _run(parser, tmp_path / _input(case).name, data[:length])
+        _run(parser, tmp_path / case_input(case).name, data[:length])
 
 
 @each_case
 def test_a_case_with_flipped_bytes_is_survived(parser: Path, case: Path, tmp_path: Path) -> None:
-    data = _input(case).read_bytes()
+    data = case_input(case).read_bytes()
     chance = random.Random(7)
     for _ in range(6):
         damaged = bytearray(data)
         for _ in range(3 if damaged else 0):
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
-        _run(parser, tmp_path / _input(case).name, bytes(damaged))
+        _run(parser, tmp_path / case_input(case).name, bytes(damaged))
 
 
 @each_parser

@@ -61,6 +61,7 @@ def test_nothing_is_visible_before_it_is_promoted(sink: Sink) -> None:
     assert numbers(sink) == [1, 2, 3]
 
 
+@pytest.mark.invariant(2)
 def test_promoting_twice_changes_nothing(sink: Sink, tmp_path: Path) -> None:
     entry = permitted(sealed(sink, 1, [a_batch()]), 1, 1)
     sink.promote([entry])
@@ -176,6 +177,7 @@ def test_a_state_that_was_not_reached_cannot_be_asked_for(sink: Sink) -> None:
         sink.snapshot("events", Role.ACCEPTED, as_of=2)
 
 
+@pytest.mark.invariant(4)
 def test_replace_takes_all_older_rows_away_in_one_step(sink: Sink) -> None:
     commit(sink, 1, 1, [1])
     commit(sink, 2, 2, [2])
@@ -197,6 +199,7 @@ def test_a_commit_waits_until_the_one_before_it_is_there(sink: Sink) -> None:
     assert (numbers(sink), sink.snapshot("events", Role.ACCEPTED).seq) == ([1, 2, 3], 3)
 
 
+@pytest.mark.invariant(1)
 def test_another_entry_under_the_same_number_is_a_conflict(sink: Sink) -> None:
     commit(sink, 1, 1, [1])
     other = permitted(sealed(sink, 2, [a_batch([2])]), 1, 2)

@@ -239,6 +239,7 @@ def test_a_reserved_column_is_refused_by_the_guest(tmp_path: Path, name: str) ->
     assert isinstance(the_failure(events).error, ParserReserved)
 
 
+@pytest.mark.invariant(5)
 def test_a_reserved_column_that_gets_past_the_guest_is_refused_by_the_host(tmp_path: Path) -> None:
     events = run_parser(
         tmp_path,
@@ -342,6 +343,7 @@ def test_a_child_that_keeps_the_socket_open_does_not_hide_a_crash(tmp_path: Path
     assert "exit code 7" in the_failure(events).error.message
 
 
+@pytest.mark.invariant(3)
 def test_cancelling_kills_a_parser_that_ignores_every_signal(tmp_path: Path) -> None:
     path = write_parser(
         tmp_path,

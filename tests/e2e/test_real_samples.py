@@ -90,7 +90,14 @@ def test_a_file_gets_the_parser_and_the_table_of_its_kind(case: Case, path: str)
 
 
 def test_what_cannot_be_read_yet_says_so(case: Case) -> None:
-    for path in ("bundles/syslog.gz", "bundles/syslog.zip", "registry/SAM", "registry/SYSTEM.xz", "prefetch/CMD.EXE-087B4001.pf"):
+    read_later = (
+        "bundles/syslog.gz",
+        "bundles/syslog.zip",
+        "registry/SAM",
+        "registry/SYSTEM.xz",
+        "prefetch/CMD.EXE-087B4001.pf",
+    )
+    for path in read_later:
         assert (case.files[path]["state"], case.files[path]["reason"]) == ("skipped", "no_parser")
         assert case.files[path]["detail"]
 

@@ -61,7 +61,7 @@ class HomeBusy(CasparianError):
     code = "home-busy"
     exit_code = 6
     transient = True
-    hint = "wait for it to finish, or repeat the command with --wait"
+    hint = "wait for it to finish, then repeat the command"
 
 
 class Refused(CasparianError):

@@ -18,7 +18,8 @@ from casparian_flow.schema.draft import draft_contract
 from casparian_flow.schema.rejections import rejections_of_records
 from casparian_flow.schema.survey import Survey
 from casparian_flow.schema.validate import Validator
-from casparian_flow.sdk.emit import Rejected
+from casparian_flow.sdk.emit import Rejected, Rows
+from casparian_flow.sdk.testing import Collected
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Noted, Printed, Raised, RejectedRecord
@@ -107,6 +108,17 @@ def try_parser(
                 trial.is_cut = True
                 break
     return trial
+
+
+def collected_of(trial: Trial) -> Collected:
+    """The rows and rejections as the sdk's `collect` gives them; at most the 100,000 of each output that were kept."""
+    return Collected(
+        {
+            name: [Rows(name, pa.Table.from_batches([batch]), source_row) for batch, source_row in output.batches]
+            for name, output in trial.outputs.items()
+        },
+        [each for output in trial.outputs.values() for each in output.records],
+    )
 
 
 def _output(trial: Trial, parser: ParserOrder, order: JobOrder, name: str) -> TrialOutput:

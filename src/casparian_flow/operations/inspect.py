@@ -16,10 +16,13 @@ from casparian_flow.core.times import rfc3339
 from casparian_flow.lab.trial import Trial, try_parser
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.publish.discover import FoundParser, local_parser, plugin_parsers, shipped_parsers
+from casparian_flow.publish.discover import FoundParser, named_parser, shipped_parsers
 from casparian_flow.schema.rendering import as_text
 from casparian_flow.scout.content import sniff
+from casparian_flow.scout.tagger import ContentKind
+from casparian_flow.sentinel.catalog import candidates_of
 from casparian_flow.sentinel.orders import Registered, parser_order
+from casparian_flow.sentinel.routing import Routing
 
 HEAD_BYTES = 64 << 10
 HEX_BYTES = 256
@@ -133,7 +136,7 @@ def inspect(_reading: Reading, request: InspectFile) -> FileFacts:
     except OSError as exc:
         raise SourceUnreadable(f"{request.path} cannot be read", why=exc.strerror or str(exc)) from exc
     kind = sniff(head, stat.st_size)
-    found = _for_content(kind.kind)
+    found = _for_content(path, kind)
     return FileFacts(
         path=display_path(os.fsencode(path)),
         size=stat.st_size,
@@ -214,26 +217,30 @@ def _existing(reading: Reading, text: str) -> Path:
 def _parser_for(reading: Reading, path: Path, asked: str | None) -> Registered:
     """The parser that was asked for by name or path, else the one for the file's content."""
     if asked is not None:
-        known = [*plugin_parsers(reading.home.plugins), *shipped_parsers()]
-        found = next((each for each in known if each.manifest and each.manifest.name == asked), None)
-        if found is None and (reading.cwd / asked).exists():
-            found = local_parser(reading.cwd / asked)
-        if found is None:
-            raise NotFound(f"there is no parser {asked}", fix="casparian parser list")
-    else:
-        with path.open("rb") as file:
-            kind = sniff(file.read(HEAD_BYTES), path.stat().st_size)
-        found = _for_content(kind.kind)
-        if found is None:
-            raise NotFound(f"no parser reads {path.name}", why=f"content is {kind.kind}: {kind.reason}")
+        return registered_of(named_parser(asked, reading.home.plugins, reading.cwd))
+    with path.open("rb") as file:
+        kind = sniff(file.read(HEAD_BYTES), path.stat().st_size)
+    found = _for_content(path, kind)
+    if found is None:
+        raise NotFound(f"no parser reads {path.name}", why=f"content is {kind.kind}: {kind.reason}")
+    return registered_of(found)
+
+
+def registered_of(found: FoundParser) -> Registered:
+    """A parser that was found, as orders need it; raises what keeps it from being one."""
     if found.error is not None:
         raise found.error
     assert found.artifact is not None and found.manifest is not None
     return Registered(found.artifact, found.manifest)
 
 
-def _for_content(content: str) -> FoundParser | None:
-    return next((each for each in shipped_parsers() if each.manifest and content in each.manifest.content), None)
+def _for_content(path: Path, kind: ContentKind) -> FoundParser | None:
+    """The shipped parser that a run would choose, as far as name and content say it."""
+    shipped = shipped_parsers()
+    chosen = Routing(parsers=candidates_of(shipped)).choose(path.name, kind.kind, kind.reason).parser
+    if chosen is None:
+        return None
+    return next(each for each in shipped if each.artifact is not None and each.artifact.name == chosen.artifact.name)
 
 
 def _views(trial: Trial, registered: Registered, rows: int) -> list[OutputView]:

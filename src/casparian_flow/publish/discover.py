@@ -8,7 +8,7 @@ from pathlib import Path
 
 import casparian_flow
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
-from casparian_flow.core.errors import CasparianError, ParserInvalid
+from casparian_flow.core.errors import CasparianError, NotFound, ParserInvalid
 from casparian_flow.publish.artifact import artifact_of
 from casparian_flow.publish.manifest import Manifest, read_manifest
 
@@ -20,6 +20,7 @@ class FoundParser:
     """A parser, or what keeps the thing at `path` from being one: either `artifact` and `manifest`, or `error`."""
 
     path: Path
+    origin: ParserOrigin
     manifest: Manifest | None = None
     artifact: ParserArtifact | None = None
     error: CasparianError | None = None
@@ -43,6 +44,33 @@ def plugin_parsers(folder: Path) -> list[FoundParser]:
     return _found(paths, ParserOrigin.PLUGIN, ParserStatus.PENDING)
 
 
+def named_parser(name: str, plugins: Path, cwd: Path) -> FoundParser:
+    """The usable parser of that name, shipped ones first, else the one at that path.
+
+    Raises NotFound, or ParserInvalid with what is wrong with it.
+    """
+    known = [*shipped_parsers(), *plugin_parsers(plugins)]
+    found = next((each for each in known if each.manifest is not None and each.manifest.name == name), None)
+    return found or local_parser(_path_of(name, known, cwd))
+
+
+def parser_path(name: str, plugins: Path, cwd: Path) -> Path:
+    """Where the parser of that name lies, whether it can be used or not, else the path itself; raises NotFound."""
+    return _path_of(name, [*shipped_parsers(), *plugin_parsers(plugins)], cwd)
+
+
+def _path_of(name: str, known: Iterable[FoundParser], cwd: Path) -> Path:
+    path = (cwd / name).resolve()
+    if path.suffix == ".py" and path.is_file():
+        return path
+    named = next(
+        (each.path for each in known if name == (each.manifest.name if each.manifest else each.path.stem)), None
+    )
+    if named is None and not path.exists():
+        raise NotFound(f"there is no parser {name}", why="neither a known name nor a file", fix="casparian parser list")
+    return named or path
+
+
 def local_parser(path: Path) -> FoundParser:
     """The parser at a path that a person named; raises what is wrong with it."""
     if path.is_dir() and not (path / "parser.py").is_file():
@@ -58,9 +86,10 @@ def _found(paths: Iterable[Path], origin: ParserOrigin, status: ParserStatus) ->
         try:
             found.append(_read(path, origin, status))
         except CasparianError as error:
-            found.append(FoundParser(path=path, error=error))
+            found.append(FoundParser(path=path, origin=origin, error=error))
     return found
 
 
 def _read(path: Path, origin: ParserOrigin, status: ParserStatus) -> FoundParser:
-    return FoundParser(path=path, manifest=read_manifest(path), artifact=artifact_of(path, origin, status))
+    artifact = artifact_of(path, origin, status)
+    return FoundParser(path=path, origin=origin, manifest=read_manifest(path), artifact=artifact)

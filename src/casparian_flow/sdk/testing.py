@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ import pyarrow as pa
 from casparian_flow.sdk.emit import Rejected, Rows, Verdict
 from casparian_flow.sdk.parser import BasePlugin, Context, FileEvent
 
-ROW, START, END = "_row", "_start", "_end"
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,32 @@ def collect(parser_path: Path, input_path: Path, options: Mapping[str, Any] | No
     return collected
 
 
+def comparable(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Records as lines that are equal where they say the same: without nulls, times in one form, in order."""
+    plain = [
+        {"_output": ""} | {key: _one_form(value) for key, value in record.items() if value is not None}
+        for record in records
+    ]
+    return sorted(json.dumps(record, sort_keys=True, ensure_ascii=False) for record in plain)
+
+
+def case_input(case: Path) -> Path:
+    """The file of a case that the parser reads."""
+    return next(file for file in sorted(case.iterdir()) if file.name.startswith("input"))
+
+
+def case_options(case: Path) -> dict[str, Any]:
+    """The options that a case is read with, from its `options.json`."""
+    file = case / "options.json"
+    options: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return options
+
+
+def case_records(case: Path) -> list[dict[str, Any]]:
+    """What a case expects, from its `expected.jsonl`."""
+    return [json.loads(line) for line in (case / "expected.jsonl").read_text(encoding="utf-8").splitlines() if line]
+
+
 def manifest_call(parser_path: Path) -> ast.Call | None:
     """The literal `PluginMetadata(...)` of a parser's source, or None where it has none."""
     file = parser_path / "parser.py" if parser_path.is_dir() else parser_path
@@ -66,6 +94,12 @@ def manifest_call(parser_path: Path) -> ast.Call | None:
             if isinstance(function, ast.Name) and function.id == "PluginMetadata":
                 return node.value
     return None
+
+
+def _one_form(value: Any) -> Any:
+    if isinstance(value, str) and (time := _TIME.fullmatch(value)):
+        return time[1] + (time[2] or "").rstrip(".0") + ("Z" if time[3] else "")
+    return value
 
 
 class _Imports:

@@ -10,8 +10,7 @@ import msgspec
 
 from casparian_flow.core.artifacts import ParserArtifact
 from casparian_flow.core.contracts import Contract, Origin
-from casparian_flow.core.errors import NotFound
-from casparian_flow.publish.discover import FoundParser, local_parser, plugin_parsers, shipped_parsers
+from casparian_flow.publish.discover import FoundParser, named_parser, plugin_parsers, shipped_parsers
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.sentinel.orders import Registered
 from casparian_flow.sentinel.routing import Candidate
@@ -37,7 +36,7 @@ def load_catalog(database: Database, plugins: Path, explicit: str | None, cwd: P
     """
     found = [*plugin_parsers(plugins), *shipped_parsers()]
     if explicit is not None and explicit not in {each.manifest.name for each in found if each.manifest}:
-        found.append(_asked_for(explicit, cwd))
+        found.append(named_parser(explicit, plugins, cwd))
     usable = {each.manifest.name: (each.manifest, each.artifact) for each in found if each.manifest and each.artifact}
     candidates: dict[str, Candidate] = {}
     registered: dict[int, Registered] = {}
@@ -73,18 +72,6 @@ def _candidate(number: int, manifest: Manifest, artifact: ParserArtifact) -> Can
 def name_of(explicit: str) -> str:
     """The name of a parser that was asked for by name or as a path."""
     return Path(explicit).stem if explicit.endswith(".py") else Path(explicit).name
-
-
-def _asked_for(explicit: str, cwd: Path) -> FoundParser:
-    path = (cwd / explicit).resolve()
-    if not path.exists():
-        raise NotFound(
-            f"there is no parser {explicit}", why="neither a known name nor a file", fix="casparian parser list"
-        )
-    asked = local_parser(path)
-    if asked.error is not None:
-        raise asked.error
-    return asked
 
 
 def apply_declared(database: Database, parser: Registered, in_force: Mapping[str, Contract], now_ns: int) -> None:

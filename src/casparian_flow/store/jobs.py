@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from casparian_flow.core.jobs import JobState, LogLine
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import job_logs, jobs
 
-LARGEST_GROUPED = 16 << 20
+LARGEST_GROUPED = 64 << 20
 """Files above this size are never grouped with others in one process."""
 
 PERMIT_COMMIT = (
@@ -62,7 +62,7 @@ REQUEUE = (
     .values(
         state=JobState.QUEUED,
         not_before_ns=bindparam("due_ns"),
-        failures=jobs.c.failures + case((literal_column(":counts"), 1), else_=0),
+        failures=jobs.c.failures + bindparam("counted"),
         error_code=bindparam("code"),
         error_message=bindparam("message"),
         lease_until_ns=None,
@@ -202,7 +202,7 @@ def requeue(
     """Give a job without a permit another attempt, not before `due_ns`; `counts` says it failed by itself."""
     changed = connection.execute(
         REQUEUE,
-        {"job": job, "of_attempt": attempt, "due_ns": due_ns, "counts": counts, "code": code, "message": message},
+        {"job": job, "of_attempt": attempt, "due_ns": due_ns, "counted": int(counts), "code": code, "message": message},
     )
     return changed.rowcount == 1
 

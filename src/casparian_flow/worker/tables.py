@@ -21,7 +21,7 @@ class Place:
     contract: Contract | None
     is_declared: bool = True
     is_waiting: bool = True
-    """Whether rows without a contract are surveyed for one; false where there are only rejections."""
+    """Whether rows without a contract are surveyed for one; false where all of them are rejected."""
 
 
 def place_of(
@@ -34,7 +34,7 @@ def place_of(
 ) -> Place:
     """The place of an output with these columns."""
     if parser.declared and output not in parser.declared:
-        return Place(table_name(output) or order.base_table, None, is_declared=False)
+        return Place(table_name(output) or order.base_table, None, is_declared=False, is_waiting=False)
     base = base_table(parser, order, output)
     if parser.tables != "file":
         return Place(base, contracts.get(base))

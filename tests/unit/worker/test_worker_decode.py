@@ -128,6 +128,7 @@ def test_names_that_are_not_utf_8_are_refused() -> None:
         decode_schema(pa.py_buffer(body))
 
 
+@pytest.mark.invariant(5)
 @pytest.mark.parametrize("name", ["_cf_job_id", "_Cf_x"])
 def test_reserved_columns_are_refused_as_such(name: str) -> None:
     with pytest.raises(ParserReserved, match=name):

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from casparian_flow.core.errors import UsageError
+
 FORMATS = ("auto", "table", "plain", "json", "jsonl", "csv")
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -97,3 +99,14 @@ def shared_options(function: Decorated) -> Decorated:
     for decorate in reversed(SHARED):
         function = decorate(function)
     return function
+
+
+def options_of(texts: tuple[str, ...]) -> dict[str, str]:
+    """Parser options from `key=value` texts."""
+    options = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"{text!r} is not key=value", fix="--option delimiter=;")
+        options[key.strip()] = value
+    return options

@@ -54,8 +54,9 @@ def run_query(text: str, tables: list[TableSource], limits: QueryLimits) -> Answ
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         late = threading.Event()
         alarm = threading.Timer(limits.seconds, _stop, (child, late))
-        alarm.start()
+        alarm.daemon = True  # or an interrupted start would keep the process until the time is over
         try:
+            alarm.start()
             child.stdin.write(msgspec.json.encode(QueryOrder(text=text, tables=tables, limits=limits)))
             child.stdin.close()
             answer = _read(child.stdout, limits)

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
-from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import NotFound
+from casparian_flow.core.lineage import JOB_ID
 from casparian_flow.core.outputs import Role
+from casparian_flow.schema.rejections import REJECTION_SCHEMA
 from casparian_flow.schema.validate import Validator
 from casparian_flow.sentinel.console.guard import TableName
 from casparian_flow.sentinel.console.limits import TableSource
@@ -71,9 +72,11 @@ class Catalog:
         snapshot = self._snapshot(name, role)
         by_version = {Path(file).parent: file for file in reversed(snapshot.files)}
         schemas = [pq.read_schema(file) for _folder, file in sorted(by_version.items())]
-        if not schemas and role is Role.ACCEPTED and name in self._contracts:
-            schemas = [_empty_schema(self._contracts[name])]
-        schema = joined_schema(schemas) if schemas else pa.schema([("_cf_job_id", pa.int64())])
+        if not schemas and role is Role.QUARANTINE:
+            schemas = [stamped_schema(REJECTION_SCHEMA)]
+        elif not schemas and name in self._contracts:
+            schemas = [stamped_schema(Validator(self._contracts[name]).schema)]
+        schema = joined_schema(schemas) if schemas else pa.schema([(JOB_ID, pa.int64())])
         return TableSource(
             schema_name=QUARANTINE if role is Role.QUARANTINE else "",
             name=name,
@@ -99,7 +102,3 @@ class Catalog:
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
             writer.write_table(table)
         return TableSource(schema_name="", name=name, columns=table.column_names, stream=str(path))
-
-
-def _empty_schema(contract: Contract) -> pa.Schema:
-    return stamped_schema(Validator(contract).schema)

@@ -64,14 +64,7 @@ _has_open_quarantine = exists(
     )
 ).correlate(_latest)
 
-# A file that was read while it was being written is read again at the next scan; until its signs change it counts as read.
-_has_changed = or_(
-    versions.c.id.is_(None),
-    and_(
-        locations.c.is_dirty,
-        or_(locations.c.size != versions.c.size, locations.c.mtime_ns != versions.c.mtime_ns),
-    ),
-)
+_has_changed = or_(versions.c.id.is_(None), _is_changed)
 _is_fresh = or_(decisions.c.version_id.is_(None), decisions.c.version_id == locations.c.current_version_id)
 
 STATE: ColumnElement[str] = case(

@@ -20,7 +20,7 @@ def command(face: Face, file: str, parser: str | None, options: tuple[str, ...],
     """The type of each column over all rows of a file."""
     from msgspec import to_builtins
 
-    from casparian_flow.clients.cli.commands.run import options_of
+    from casparian_flow.clients.cli.options import options_of
     from casparian_flow.operations.inspect import InferColumns
 
     reply = face.ask("infer", InferColumns(path=file, parser=parser, options=options_of(options)))

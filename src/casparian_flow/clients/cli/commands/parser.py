@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
-from casparian_flow.clients.cli.options import shared_options
-from casparian_flow.clients.cli.render import Column, Kind
+from casparian_flow.clients.cli.options import options_of, shared_options
+from casparian_flow.clients.cli.render import Column, Kind, plain
+
+if TYPE_CHECKING:
+    from casparian_flow.operations.parser import ParserCheck
+    from casparian_flow.operations.parser_cases import ParserTest
 
 COLUMNS = (
     Column("name"),
@@ -17,7 +24,10 @@ COLUMNS = (
     Column("jobs", Kind.COUNT),
     Column("path"),
     Column("registered", Kind.TIME),
+    Column("error"),
 )
+FAILED, NO_PARSER, REFUSED, MISMATCH = 1, 2, 7, 7
+"""Exit codes: it failed on a file; it is none; it holds what no parser needs; its rows are not the expected ones."""
 
 
 @click.group("parser", cls=Noun)
@@ -30,8 +40,78 @@ def command() -> None:
 @click.option("--versions", is_flag=True, help="Every artifact ever seen, not only the newest.")
 @pass_face
 def list_(face: Face, versions: bool) -> None:
-    """Parsers that this home has seen."""
+    """Parsers that are there, and those that this home has seen."""
     from casparian_flow.operations.parser import ListParsers, ParserEntry
 
     reply = face.ask("parser.list", ListParsers(versions=versions))
     face.show_list("casparian.parsers/1", "parsers", reply.parsers, COLUMNS, ParserEntry)
+    if any(parser.error for parser in reply.parsers):
+        face.note("casparian parser check NAME says all that is wrong with a broken one")
+
+
+@command.command("check")
+@click.argument("parser", metavar="NAME|PATH")
+@pass_face
+def check(face: Face, parser: str) -> int:
+    """What a parser's source shows before anybody runs it: static hints, not a boundary."""
+    from casparian_flow.operations.parser import CheckParser
+
+    reply = face.ask("parser.check", CheckParser(parser=parser))
+    face.show("casparian.parser.check/1", reply, _check_lines(reply))
+    return REFUSED if reply.is_refused else NO_PARSER if reply.error else 0
+
+
+@command.command("test")
+@click.argument("parser", metavar="NAME|PATH")
+@click.option("-i", "--input", "files", multiple=True, metavar="FILE", help="A file to read; may be repeated.")
+@click.option("--cases", metavar="DIR", help="Folders with input.* and expected.jsonl. Default: the parser's cases/.")
+@click.option("--option", "options", multiple=True, metavar="K=V", help="An option of the parser.")
+@pass_face
+def test(face: Face, parser: str, files: tuple[str, ...], cases: str | None, options: tuple[str, ...]) -> int:
+    """Run a parser on its cases or on files as a run would, and keep nothing."""
+    from casparian_flow.operations.parser_cases import TryParser
+
+    request = TryParser(parser=parser, files=files, cases=cases, options=options_of(options))
+    reply = face.ask("parser.test", request)
+    face.show("casparian.parser.test/1", reply, _test_lines(reply))
+    outcomes = {each.outcome for each in reply.tried}
+    return FAILED if "error" in outcomes else MISMATCH if "mismatch" in outcomes else 0
+
+
+def _check_lines(reply: ParserCheck) -> Iterator[str]:
+    yield f"path      {plain(reply.path)}"
+    if reply.name is not None:
+        yield f"parser    {plain(reply.name)} {plain(reply.version)}, entered by {plain(reply.entry)}"
+    for name, values in (
+        ("reads", reply.content),
+        ("outputs", reply.outputs),
+        ("requires", reply.requires),
+        ("imports", reply.imports),
+    ):
+        yield f"{name:<9} {plain(values) or 'nothing declared' if name != 'imports' else plain(values) or 'nothing'}"
+    for finding in reply.findings:
+        yield f"{finding.grade:<9} {plain(finding.file)}:{finding.line} {plain(finding.text)}"
+    if reply.error:
+        yield f"error     {plain(reply.error)}"
+    verdict = "refused" if reply.is_refused else "no parser" if reply.error else "nothing is refused"
+    yield f"verdict   {verdict} ({plain(reply.notice)})"
+    if verdict == "nothing is refused":
+        yield f"next      casparian parser test {plain(reply.path)} -i FILE"
+
+
+def _test_lines(reply: ParserTest) -> Iterator[str]:
+    for tried in reply.tried:
+        rows = ", ".join(f"{count:,} rows of {plain(output)}" for output, count in tried.rows.items()) or "no rows"
+        rejected = sum(tried.rejected.values())
+        yield f"{tried.outcome:<9} {plain(tried.name)}: {rows}" + (f", {rejected:,} rejected" if rejected else "")
+        if tried.outcome != "passed":
+            yield from (f"          {plain(name)} is {plain(value)}" for name, value in tried.verdicts.items() if value)
+        yield from (f"        - {plain(record)}" for record in tried.missing)
+        yield from (f"        + {plain(record)}" for record in tried.unexpected)
+        yield from (f"        > {plain(line)}" for line in tried.printed)
+        if tried.error:
+            yield f"          {plain(tried.error)}"
+    if any(tried.missing or tried.unexpected for tried in reply.tried):
+        yield "          - was expected and is missing, + was not expected"
+    passed = sum(tried.outcome in ("passed", "read") for tried in reply.tried)
+    yield f"{passed} of {len(reply.tried)} read as they should"

@@ -24,7 +24,7 @@ REJECTED = (Column("code"), Column("message"), Column("start"), Column("end"))
 @pass_face
 def command(face: Face, file: str, rows: int, parser: str | None, options: tuple[str, ...]) -> None:
     """The first rows of a file with their types, what was detected, and what would be rejected."""
-    from casparian_flow.clients.cli.commands.run import options_of
+    from casparian_flow.clients.cli.options import options_of
     from casparian_flow.operations.inspect import PreviewFile
 
     reply = face.ask("preview", PreviewFile(path=file, rows=rows, parser=parser, options=options_of(options)))

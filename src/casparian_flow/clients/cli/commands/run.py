@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
+from casparian_flow.clients.cli.options import options_of
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
 
@@ -50,19 +51,6 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = option(function)
     return function
-
-
-def options_of(texts: tuple[str, ...]) -> dict[str, str]:
-    """Parser options from `key=value` texts."""
-    from casparian_flow.core.errors import UsageError
-
-    options = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"{text!r} is not key=value", fix="--option delimiter=;")
-        options[key.strip()] = value
-    return options
 
 
 def selection_of(given: dict[str, Any]) -> MakePlan:

@@ -60,7 +60,7 @@ def _lines(face: Face, reply: ScanReply) -> Iterator[str]:
         yield from _unreadable(face, unreadable)
     odd = len(reply.problems) - len(unreadable)
     if odd:
-        yield f"odd       {odd:,} entries that are no ordinary files; casparian scan --problems lists them"
+        yield f"odd       {odd:,} entries are no ordinary files or oddly named; casparian scan --problems lists them"
     yield ""
     yield "next      casparian run"
 

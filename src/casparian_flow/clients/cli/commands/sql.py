@@ -55,7 +55,7 @@ def command(
     items = (dict(zip(names, row, strict=True)) for row in reply.rows)
     face.show_rows("casparian.sql/1", [Column(name) for name in names], items)
     if reply.is_cut:
-        face.note(f"showing the first {reply.count} rows; --all or --max-rows shows more")
+        face.note(f"showing the first {reply.count:,} rows; --all or --max-rows shows more")
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -1,0 +1,120 @@
+"""Rules about the tree itself: imports, what files may say, and that nothing is forgotten."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect
+
+from casparian_flow.operations import index
+from casparian_flow.publish.discover import shipped_parsers
+from casparian_flow.store.database import Database
+from casparian_flow.store.tables import metadata
+
+ROOT = Path(__file__).parents[2]
+REGISTRY_HOSTS = re.compile("|".join((r"pypi\." + "org", r"files\.python" + "hosted", r"registry\.npm" + "js")))
+MACHINE_PATHS = re.compile(
+    r"(?<![\w./])/(?:" + "|".join(("wo" + "rk", "ro" + "ot", r"home/[a-z]+", "Users/[a-z]+")) + ")/"
+)
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("this is not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_imports_keep_their_direction() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--no-cache",
+        ],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 broken" in done.stdout
+
+
+def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    found = []
+    for path in tracked():
+        data = path.read_bytes()
+        if b"\0" in data:
+            continue
+        text = data.decode(errors="replace")
+        found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in REGISTRY_HOSTS.finditer(text)]
+        if path.suffix in (".py", ".md", ".toml", ".lock", ".cfg", "") and "tests" not in path.parts:
+            found += [f"{path.relative_to(ROOT)}: {match[0]}" for match in MACHINE_PATHS.finditer(text)]
+    assert found == []
+
+
+def test_the_lock_has_hashes_and_no_addresses() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "--hash=sha256:" in text
+    assert not re.search(r"https?://|--index-url|--find-links|file:", text)
+
+
+def test_every_operation_is_asked_for_by_a_command() -> None:
+    commands = text_of(ROOT / "src" / "casparian_flow" / "clients" / "cli" / "commands", "*.py")
+    assert [each.name for each in index.every() if f'"{each.name}"' not in commands] == []
+
+
+def test_every_operation_is_tried_by_a_test() -> None:
+    """By its request, by its command, or by a command of a page, since those are run too."""
+    tests, pages = text_of(ROOT / "tests", "test_*.py"), text_of(ROOT / "docs", "*.md")
+    missing = []
+    for each in index.every():
+        words = each.name.removesuffix(".list").removesuffix(".make").split(".")
+        as_words = r'"' + r'",\s*"'.join(map(re.escape, words)) + '"'
+        is_tried = re.search(rf"{as_words}|\b{each.request.__name__}\b", tests)
+        if not is_tried and f"$ casparian {' '.join(words)}" not in pages:
+            missing.append(each.name)
+    assert missing == []
+
+
+def text_of(folder: Path, pattern: str) -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in folder.rglob(pattern))
+
+
+def test_every_shipped_parser_is_usable() -> None:
+    assert {each.path.name: each.error.message for each in shipped_parsers() if each.error} == {}
+
+
+def test_the_migrations_make_the_schema_that_tables_py_describes(tmp_path: Path) -> None:
+    Database(tmp_path / "state.sqlite3").close()
+    migrated = create_engine(f"sqlite:///{tmp_path / 'state.sqlite3'}")
+    described = create_engine("sqlite://")
+    metadata.create_all(described)
+    made = {name: shape for name, shape in shapes(migrated).items() if name != "alembic_version"}
+    migrated.dispose()
+    assert made == shapes(described)
+    described.dispose()
+
+
+def shapes(engine) -> dict[str, object]:
+    """Columns, keys and indexes of every table, in a form that can be compared."""
+    inspector = inspect(engine)
+    foreign_keys = inspector.get_foreign_keys
+    return {
+        table: {
+            "columns": [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in inspector.get_columns(table)],
+            "key": inspector.get_pk_constraint(table)["constrained_columns"],
+            "foreign": sorted(f"{k['constrained_columns']} {k['referred_table']}" for k in foreign_keys(table)),
+            "unique": sorted(str(u["column_names"]) for u in inspector.get_unique_constraints(table)),
+            "indexes": sorted(f"{i['name']} {i['column_names']} {i['unique']}" for i in inspector.get_indexes(table)),
+        }
+        for table in inspector.get_table_names()
+    }

@@ -1,0 +1,153 @@
+"""The process dies at each step between seal and record: the next run needs no person and gives the quiet tables."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from casparian_flow.core.errors import CasparianError, SinkUnavailable
+from casparian_flow.core.outputs import PermittedEntry
+from casparian_flow.operations.context import Acting
+from casparian_flow.operations.plan import MakePlan
+from casparian_flow.operations.run import RunFiles, run
+from casparian_flow.settings import Home, Settings
+from casparian_flow.sinks.base import Sink
+from casparian_flow.sinks.uri import open_sink
+from casparian_flow.wiring import local_workers, open_acting
+from product import SOURCE, Product
+
+DIE = """
+import os, signal, sys
+import {module} as module
+owner, real, calls = {owner}, {owner}.{name}, []
+
+def dies(*args, **kwargs):
+    calls.append(1)
+    if len(calls) > {passes} and "{when}" == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = real(*args, **kwargs)
+    if len(calls) > {passes}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+owner.{name} = dies
+from casparian_flow.clients.cli.root import main
+sys.argv = ["casparian", *sys.argv[1:]]
+main()
+"""
+STEPS = [
+    ("casparian_flow.worker.job_run", "module", "seal_channels", "after", 0),
+    ("casparian_flow.worker.settle", "module", "seal_channels", "after", 1),
+    ("casparian_flow.store.jobs", "module", "permit", "after", 0),
+    ("casparian_flow.sentinel.commits", "module", "permit", "after", 1),
+    ("casparian_flow.sinks.parquet", "module.ParquetSink", "promote", "before", 1),
+    ("casparian_flow.sinks.parquet", "module", "put_if_absent", "after", 0),
+    ("casparian_flow.sinks.parquet", "module.ParquetSink", "promote", "after", 1),
+    ("casparian_flow.sentinel.commits", "module", "record", "before", 1),
+    ("casparian_flow.store.jobs", "module", "complete", "after", 0),
+    ("casparian_flow.sentinel.commits", "module", "record", "after", 0),
+    ("casparian_flow.sentinel.commits", "module", "retire", "after", 0),
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"sales_{number}.csv").write_text(f"id,amount\n{number},1.5\n{number}0,oops,1\n")
+    return folder
+
+
+def die(product: Product, source: str, *arguments: str) -> int:
+    """The command with one of its functions replaced; its exit code."""
+    command = [sys.executable, "-c", source, "--home", str(product.home), *arguments]
+    done = subprocess.run(command, env={"PYTHONPATH": str(SOURCE)}, capture_output=True, timeout=120, check=False)
+    return done.returncode
+
+
+@pytest.mark.invariant(2)
+@pytest.mark.parametrize(("module", "owner", "name", "when", "passes"), STEPS)
+@pytest.mark.parametrize("mode", ["append", pytest.param("replace", marks=pytest.mark.slow)])
+def test_a_death_at_this_step_is_put_right_by_the_next_run(
+    tmp_path: Path, data: Path, mode: str, module: str, owner: str, name: str, when: str, passes: int
+) -> None:
+    quiet, product = Product(tmp_path / "quiet"), Product(tmp_path / "home")
+    quiet.run(str(data), "--mode", mode)
+    source = DIE.format(module=module, owner=owner, name=name, when=when, passes=passes)
+    code = die(product, source, "run", str(data), "--mode", mode, "--workers", "1")
+    assert code in (-signal.SIGKILL, 0, 3)  # a mode may pass a step less often than another
+    product.run(str(data), "--mode", mode)
+    assert product.content() == quiet.content()
+    assert product.run(str(data), "--mode", mode)["run"] == 0
+    assert {job["state"] for job in product("jobs", "--json").json["jobs"]} <= {"completed", "aborted"}
+
+
+class Refusing:
+    """A sink whose first promotions fail."""
+
+    def __init__(self, sink: Sink, refusals: int) -> None:
+        self._sink, self.refusals = sink, refusals
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
+
+    def promote(self, entries: Sequence[PermittedEntry]) -> None:
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise SinkUnavailable("the disk went away")
+        self._sink.promote(entries)
+
+
+def acting_with(acting: Acting, sink: Refusing) -> Acting:
+    return replace(acting, open_sink=lambda _uri: sink, workers=lambda _count: local_workers(1, lambda _uri: sink))
+
+
+def test_what_could_not_be_promoted_is_promoted_at_the_end_of_the_run(tmp_path: Path, data: Path) -> None:
+    home = Home(tmp_path / "home")
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        sink = Refusing(open_sink(home.default_sink), refusals=1)
+        reply = run(acting_with(acting, sink), RunFiles(selection=MakePlan(paths=(str(data),))))
+    assert (reply.completed, reply.failed, reply.failures) == (3, 0, [])
+    assert Product(home.path).table("sales").num_rows == 3
+
+
+def test_a_sink_that_stays_away_leaves_the_jobs_committing_and_the_next_start_lands_them(
+    tmp_path: Path, data: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        sink = Refusing(open_sink(home.default_sink), refusals=1000)
+        reply = run(acting_with(acting, sink), RunFiles(selection=MakePlan(paths=(str(data),))))
+    assert reply.outcome == "failed_files"
+    assert {failure.state for failure in reply.failures} == {"committing"}
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        assert (acting.recovered.rolled_forward, acting.recovered.troubles) == (3, {})
+        assert run(acting, RunFiles(selection=MakePlan(paths=(str(data),)))).run == 0
+    assert Product(home.path).table("sales").num_rows == 3
+
+
+def test_a_home_works_on_while_one_of_its_sinks_is_away(tmp_path: Path, data: Path) -> None:
+    home, away = Home(tmp_path / "home"), f"parquet://{tmp_path / 'away'}"
+    selection = MakePlan(paths=(str(data),), sink=away)
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        run(acting_with(acting, Refusing(open_sink(away), refusals=1000)), RunFiles(selection=selection))
+    (tmp_path / "away").rename(tmp_path / "elsewhere")
+    (tmp_path / "away").write_text("not a folder")
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        assert set(acting.recovered.troubles) == {away}
+        assert run(acting, RunFiles(selection=MakePlan(paths=(str(data),)))).completed == 3
+        with pytest.raises(CasparianError):
+            run(acting, RunFiles(selection=selection))
+    (tmp_path / "away").unlink()
+    (tmp_path / "elsewhere").rename(tmp_path / "away")
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        assert acting.recovered.rolled_forward == 3
+        assert run(acting, RunFiles(selection=selection)).skipped == {"up_to_date": 3}

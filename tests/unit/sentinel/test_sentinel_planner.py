@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
+from casparian_flow.core.ids import ArtifactHash, EnvHash
+from casparian_flow.sentinel.planner import Decision, Done, Ended, PlannedFile, World, config_hash, make_plan
+from casparian_flow.sentinel.routing import Candidate, Routing
+
+ARTIFACT = ParserArtifact(
+    name="csv",
+    version="1",
+    artifact_hash=ArtifactHash("a1"),
+    env_hash=EnvHash("e1"),
+    path="/p",
+    origin=ParserOrigin.SHIPPED,
+    status=ParserStatus.ACTIVE,
+)
+PARSER = Candidate(id=1, artifact=ARTIFACT, content=("delimited",), tables="file")
+CONFIG = config_hash({}, None)
+
+
+def a_file(display: str = "fw.csv", **changes: Any) -> PlannedFile:
+    base = PlannedFile(
+        location=1,
+        display=display,
+        kind="file",
+        problem=None,
+        size=1,
+        mtime_ns=0,
+        is_missing=False,
+        part_of=None,
+        version=10,
+        source_hash="h1",
+        content="delimited",
+        content_reason="two fields",
+    )
+    return replace(base, **changes)
+
+
+def a_done(**changes: Any) -> Done:
+    base = Done(
+        source_hash="h1",
+        parser="csv",
+        artifact_hash="a1",
+        env_hash="e1",
+        config_hash=CONFIG,
+        sink_uri="s",
+        sink_mode="append",
+        table="fw",
+        contract_hash="c1",
+        job=100,
+        version=10,
+    )
+    return replace(base, **changes)
+
+
+def an_end(code: str, **changes: Any) -> Ended:
+    base = Ended(
+        job=200,
+        source_hash="h1",
+        parser="csv",
+        artifact_hash="a1",
+        env_hash="e1",
+        config_hash=CONFIG,
+        sink_uri="s",
+        state="failed",
+        code=code,
+        message="fw",
+    )
+    return replace(base, **changes)
+
+
+def a_world(*, done: tuple[Done, ...] = (), ended: tuple[Ended, ...] = (), **changes: Any) -> World:
+    base = World(
+        routing=Routing(parsers={"csv": PARSER}),
+        done={h: [d for d in done if d.source_hash == h] for h in {d.source_hash for d in done}},
+        ended={h: [e for e in ended if e.source_hash == h] for h in {e.source_hash for e in ended}},
+        earlier={},
+        contracts={"fw": "c1"},
+        awaiting=frozenset(),
+        sink_uri="s",
+        sink_mode="append",
+    )
+    return replace(base, **changes)
+
+
+def decide(world: World, *files: PlannedFile) -> Decision:
+    return make_plan(files or (a_file(),), world).decisions[-1]
+
+
+INACTIVE = Candidate(id=1, artifact=replace(ARTIFACT, status=ParserStatus.PENDING), subscriptions=("t",))
+CRASH = an_end("parser-crashed")
+
+
+@pytest.mark.invariant(1)
+@pytest.mark.parametrize(
+    ("reason", "world", "file"),
+    [
+        ("new", a_world(), a_file()),
+        ("new", a_world(ended=(an_end("interrupted", state="aborted"),)), a_file()),
+        ("bytes_changed", a_world(done=(a_done(source_hash="h0"),), earlier={1: frozenset({"h0"})}), a_file()),
+        ("bytes_changed", a_world(ended=(an_end("x", source_hash="h0"),), earlier={1: frozenset({"h0"})}), a_file()),
+        ("parser_changed", a_world(done=(a_done(artifact_hash="a0"),)), a_file()),
+        ("parser_changed", a_world(done=(a_done(parser="other"),)), a_file()),
+        ("parser_changed", a_world(ended=(replace(CRASH, artifact_hash="a0"),)), a_file()),
+        ("env_changed", a_world(done=(a_done(env_hash="e0"),)), a_file()),
+        ("env_changed", a_world(ended=(replace(CRASH, env_hash="e0"),)), a_file()),
+        ("config_changed", a_world(done=(a_done(config_hash="0"),)), a_file()),
+        ("config_changed", a_world(ended=(replace(CRASH, config_hash="0"),)), a_file()),
+        ("contract_changed", a_world(done=(a_done(),), contracts={"fw": "c2"}), a_file()),
+        ("contract_changed", a_world(ended=(an_end("awaiting-approval", state="rejected"),)), a_file()),
+        ("target_changed", a_world(done=(a_done(sink_uri="elsewhere"),)), a_file()),
+        ("target_changed", a_world(done=(a_done(sink_mode="replace"),)), a_file()),
+        ("previous_failed", a_world(ended=(CRASH,)), a_file()),
+        ("previous_failed", a_world(ended=(an_end("parser-transient"),) * 5), a_file()),
+        ("forced", a_world(done=(a_done(),), force=True), a_file()),
+        ("up_to_date", a_world(done=(a_done(),)), a_file()),
+        ("same_bytes", a_world(done=(a_done(version=9),)), a_file()),
+        ("not_selected", a_world(), a_file(is_selected=False)),
+        ("not_selected", a_world(), a_file(part_of="x.db")),
+        ("not_selected", a_world(), a_file(kind="fifo", version=None)),
+        ("source_missing", a_world(), a_file(is_missing=True)),
+        ("no_parser", a_world(), a_file(content="binary")),
+        ("no_parser", a_world(), a_file(content="empty")),
+        ("parser_inactive", a_world(routing=Routing(parsers={"csv": INACTIVE})), a_file(tags=("t",))),
+        ("held_by_policy", a_world(ended=(an_end("over-tolerance"),)), a_file()),
+        ("gave_up", a_world(ended=(CRASH, CRASH)), a_file()),
+        ("gave_up", a_world(ended=(CRASH, CRASH, an_end("interrupted", state="aborted"))), a_file()),
+        ("gave_up", a_world(ended=(an_end("parser-refused"),)), a_file()),
+        ("gave_up", a_world(done=(a_done(artifact_hash="a0"),), ended=(CRASH, CRASH)), a_file()),
+        ("cancelled", a_world(ended=(an_end("cancelled", state="aborted"),)), a_file()),
+        (
+            "awaiting_approval",
+            a_world(ended=(an_end("awaiting-approval", state="rejected"),), awaiting=frozenset({"fw"})),
+            a_file(),
+        ),
+    ],
+)
+def test_the_reason_of_a_file(reason: str, world: World, file: PlannedFile) -> None:
+    decision = decide(world, file)
+    assert decision.reason == reason
+    assert decision.detail
+
+
+def test_a_failure_before_the_last_success_does_not_count() -> None:
+    old = (replace(CRASH, job=50), replace(CRASH, job=51))
+    assert decide(a_world(done=(a_done(),), ended=old, contracts={"fw": "c2"})).reason == "contract_changed"
+
+
+def test_what_another_sink_has_of_the_new_parser_says_nothing_about_this_one() -> None:
+    done = (a_done(artifact_hash="a0"), a_done(sink_uri="elsewhere", job=101))
+    assert decide(a_world(done=done)).reason == "parser_changed"
+
+
+def test_of_two_new_files_with_the_same_bytes_the_first_by_path_runs() -> None:
+    plan = make_plan([a_file("b.csv", location=2), a_file("a.csv")], a_world())
+    assert [(d.file.display, d.reason) for d in plan.decisions] == [("a.csv", "new"), ("b.csv", "same_bytes")]
+
+
+FILES = st.lists(
+    st.builds(
+        a_file,
+        display=st.sampled_from(["a.csv", "b.csv", "c/d.csv"]),
+        location=st.integers(1, 50),
+        source_hash=st.sampled_from(["h1", "h2"]),
+        content=st.sampled_from(["delimited", "binary", "empty"]),
+        is_missing=st.booleans(),
+    ),
+    max_size=8,
+    unique_by=lambda file: file.location,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(FILES, st.randoms(use_true_random=False))
+def test_a_plan_does_not_depend_on_the_order_of_files(files: list[PlannedFile], chance: random.Random) -> None:
+    world = a_world(done=(a_done(source_hash="h2"),))
+    shuffled = chance.sample(files, len(files))
+    assert make_plan(shuffled, world) == make_plan(files, world)
+    assert make_plan(shuffled, world).fingerprint == make_plan(files, world).fingerprint

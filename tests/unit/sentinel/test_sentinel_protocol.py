@@ -1,0 +1,184 @@
+"""Random orders of messages against the real store: only the newest, uncancelled attempt ever commits, and once.
+
+The walk is run on the product's statements and on variants that are known to be wrong; each of those must be caught.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from builders import HomeBuilder
+from casparian_flow.core.jobs import MOVES, JobState
+from casparian_flow.store import jobs as job_store
+from casparian_flow.store import tables
+
+STEPS = 60
+WALKS = 25
+jobs = tables.jobs
+
+
+class Broken(AssertionError):
+    """A law of the protocol does not hold."""
+
+
+class Walk:
+    """One job, workers that may be stale, and everything that was ever promised about it."""
+
+    def __init__(self, past: HomeBuilder, seed: int) -> None:
+        self.past = past
+        self.chance = random.Random(seed)
+        source = past.source(f"/evidence{seed}".encode())
+        location = past.location(source)
+        self.job = past.job(
+            location, past.version(location, str(seed).encode()), past.parser(f"p{seed}"), "queued", attempt=0
+        )
+        self.attempts: set[int] = set()
+        self.permitted: list[int] = []
+        self.cancelled_before_permit = False
+
+    def run(self) -> None:
+        steps: list[Callable[[Connection], None]] = [
+            self.claim, self.start, self.permit, self.end, self.requeue, self.cancel, self.complete, self.abandon,
+        ]  # fmt: skip
+        for _ in range(STEPS):
+            step = self.chance.choices(steps, weights=[6, 6, 4, 1, 2, 1, 2, 0.2])[0]
+            with self.past.database.transaction() as connection:
+                before = self.state(connection)
+                step(connection)
+                after = self.state(connection)
+            if after is not before and after not in MOVES[before]:
+                raise Broken(f"{step.__name__} went from {before} to {after}")
+
+    def state(self, connection: Connection) -> JobState:
+        return JobState(connection.execute(select(jobs.c.state).where(jobs.c.id == self.job)).scalar_one())
+
+    def current(self, connection: Connection) -> int:
+        return int(connection.execute(select(jobs.c.attempt).where(jobs.c.id == self.job)).scalar_one())
+
+    def some_attempt(self) -> int:
+        return self.chance.choice(sorted(self.attempts)) if self.attempts else 0
+
+    def claim(self, connection: Connection) -> None:
+        row = job_store.claim(connection, "w", 10**19 // 2, 1, oldest_first=self.chance.random() < 0.5)
+        if row is not None and row.id == self.job:
+            if row.attempt in self.attempts:
+                raise Broken("an attempt was given out twice")
+            self.attempts.add(row.attempt)
+
+    def start(self, connection: Connection) -> None:
+        job_store.start(connection, self.job, self.some_attempt(), 1)
+
+    def permit(self, connection: Connection) -> None:
+        attempt = self.some_attempt()
+        if job_store.permit(connection, self.job, attempt, "{}"):
+            self.permitted.append(attempt)
+            if len(self.permitted) > 1:
+                raise Broken("two permits for one job")
+            if attempt != self.current(connection):
+                raise Broken("a stale attempt was permitted")
+            if self.cancelled_before_permit:
+                raise Broken("a cancelled job was permitted")
+
+    def end(self, connection: Connection) -> None:
+        attempt = self.some_attempt()
+        if job_store.end(connection, self.job, attempt, JobState.FAILED, 1, code="x", message="x") and self.permitted:
+            raise Broken("a permitted job was ended as failed")
+
+    def requeue(self, connection: Connection) -> None:
+        if job_store.requeue(connection, self.job, self.some_attempt(), 0, counts=True) and self.permitted:
+            raise Broken("a permitted job was queued again")
+
+    def cancel(self, connection: Connection) -> None:
+        if job_store.request_cancel(connection, self.job):
+            if self.permitted:
+                raise Broken("a permitted job was told that it is cancelled")
+            self.cancelled_before_permit = True
+
+    def complete(self, connection: Connection) -> None:
+        if job_store.complete(connection, self.job, 1) and not self.permitted:
+            raise Broken("a job was completed without a permit")
+
+    def abandon(self, connection: Connection) -> None:
+        if job_store.abandon_unpermitted(connection, 1, "gone") and self.permitted:
+            raise Broken("a permitted job was abandoned")
+
+
+def walk_all(folder: Path, walks: int = WALKS) -> None:
+    with HomeBuilder(folder) as past:
+        for seed in range(walks):
+            try:
+                Walk(past, seed).run()
+            except Broken as broken:
+                raise Broken(f"seed {seed}: {broken}") from broken
+            with past.database.transaction() as connection:
+                job_store.abandon_unpermitted(connection, 1, "the walk is over")
+
+
+@pytest.mark.invariant(2)
+def test_no_order_of_messages_breaks_the_protocol(tmp_path: Path) -> None:
+    walk_all(tmp_path / "home")
+
+
+def permit_without_attempt(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
+    changed = update(jobs).where(jobs.c.id == job, jobs.c.state == "running", jobs.c.cancel_requested.is_(False))
+    return connection.execute(changed.values(state="committing")).rowcount == 1
+
+
+def permit_without_cancel(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
+    changed = update(jobs).where(jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.state == "running")
+    return connection.execute(changed.values(state="committing")).rowcount == 1
+
+
+def permit_from_any_state(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
+    changed = update(jobs).where(jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.cancel_requested.is_(False))
+    return connection.execute(changed.values(state="committing")).rowcount == 1
+
+
+def requeue_after_permit(connection: Connection, job: int, attempt: int, due_ns: int, **_error: object) -> bool:
+    changed = update(jobs).where(
+        jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.state.in_(["running", "committing"])
+    )
+    return connection.execute(changed.values(state="queued")).rowcount == 1
+
+
+def cancel_after_permit(connection: Connection, job: int) -> bool:
+    changed = update(jobs).where(jobs.c.id == job, jobs.c.state.in_(["queued", "dispatched", "running", "committing"]))
+    return connection.execute(changed.values(cancel_requested=True)).rowcount == 1
+
+
+def end_after_permit(connection: Connection, job: int, attempt: int, to: JobState, now_ns: int, **_e: object) -> bool:
+    changed = update(jobs).where(
+        jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.state.in_(["running", "committing"])
+    )
+    return connection.execute(changed.values(state=to)).rowcount == 1
+
+
+def complete_without_permit(connection: Connection, job: int, now_ns: int) -> bool:
+    changed = update(jobs).where(jobs.c.id == job, jobs.c.state.in_(["running", "committing"]))
+    return connection.execute(changed.values(state="completed")).rowcount == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("permit", permit_without_attempt),
+        ("permit", permit_without_cancel),
+        ("permit", permit_from_any_state),
+        ("requeue", requeue_after_permit),
+        ("request_cancel", cancel_after_permit),
+        ("end", end_after_permit),
+        ("complete", complete_without_permit),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_each_known_wrong_variant_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, wrong: Callable[..., bool]
+) -> None:
+    monkeypatch.setattr(job_store, name, wrong)
+    with pytest.raises(Broken):
+        walk_all(tmp_path / "home")
