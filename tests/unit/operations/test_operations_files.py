@@ -59,7 +59,7 @@ def test_a_skipped_file_has_the_reason_of_the_plan(past):
 def test_a_file_read_moments_after_it_was_written_is_done(past):
     _location, version, _ = a_read_file(past)
     with past.database.transaction() as connection:
-        connection.execute(tables.locations.update().values(current_version_id=version, is_dirty=True))
+        connection.execute(tables.locations.update().values(current_version_id=version, is_dirty=True, size=8))
     assert only(past)[0] == "done"
     with past.database.transaction() as connection:
         connection.execute(tables.locations.update().values(mtime_ns=NOW_NS + 1))
