@@ -44,7 +44,7 @@ class Grammar:
     @classmethod
     @lru_cache(maxsize=256)
     def of(cls, dialect: Dialect, resync: bool = True, nulls: tuple[str, ...] = ()) -> Grammar:
-        """The grammar of a dialect, compiled once. An unquoted field that is one of `nulls` is null, as an empty one."""
+        """The grammar of a dialect, compiled once. An unquoted field that is one of `nulls` is null."""
         return cls(dialect, resync, nulls)
 
     def __init__(self, dialect: Dialect, resync: bool, nulls: tuple[str, ...]) -> None:
