@@ -56,15 +56,15 @@ _was_read = exists(
     .select_from(_older.join(jobs, jobs.c.source_hash == _older.c.source_hash))
     .where(_older.c.location_id == locations.c.id, jobs.c.state == JobState.COMPLETED)
 ).correlate(locations)
-# A file read within moments of its change stays dirty, to be read again; that does not make it changed.
-_is_changed = and_(locations.c.is_dirty, locations.c.mtime_ns.is_not(versions.c.mtime_ns))
 _has_open_quarantine = exists(
     select(literal(1)).where(
         quarantine.c.job_id == _latest.c.id, quarantine.c.is_current, quarantine.c.state.in_(OPEN_STATES)
     )
 ).correlate(_latest)
 
-_has_changed = or_(versions.c.id.is_(None), _is_changed)
+# A file that was read while it was being written is read again at the next scan; until its time changes it counts as
+# read. Its size does not tell: the version of a database counts its companions too.
+_has_changed = or_(versions.c.id.is_(None), and_(locations.c.is_dirty, locations.c.mtime_ns != versions.c.mtime_ns))
 _is_fresh = or_(decisions.c.version_id.is_(None), decisions.c.version_id == locations.c.current_version_id)
 
 STATE: ColumnElement[str] = case(
