@@ -137,7 +137,7 @@ def test_a_newer_job_counts_more_than_an_older_one(past):
 
 def test_a_file_that_changed_since_it_was_read_is_changed_before_and_after_hashing(past):
     location, _, _ = a_read_file(past)
-    past.database.driver.execute("UPDATE scout_locations SET is_dirty = 1")
+    past.database.driver.execute("UPDATE scout_locations SET is_dirty = 1, mtime_ns = mtime_ns + 1")
     assert only(past) == ("changed", "bytes_changed")
     past.version(location, b"new bytes")
     assert only(past) == ("changed", "bytes_changed")
