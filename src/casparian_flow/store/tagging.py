@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, exists, func, 
 from casparian_flow.core.files import EntryKind
 from casparian_flow.core.tags import TagRule
 from casparian_flow.store.tables import locations, rules, sources, tags
+from casparian_flow.store.views.places import FOLDER
 
 _BATCH = 10_000
 
@@ -28,7 +29,7 @@ RULES = select(
     select(func.count()).where(tags.c.rule_id == rules.c.id).scalar_subquery().label("files"),
 ).order_by(rules.c.priority.desc(), rules.c.id)
 SAMPLES = (
-    select(sources.c.display, locations.c.display)
+    select(FOLDER, locations.c.display)
     .select_from(tags.join(locations, locations.c.id == tags.c.location_id).join(sources))
     .where(tags.c.rule_id == bindparam("rule"))
     .order_by(locations.c.source_id, locations.c.rel_path)

@@ -36,6 +36,7 @@ from casparian_flow.store.tables import (
     tags,
     versions,
 )
+from casparian_flow.store.views.places import FOLDER
 
 OPEN_STATES = (EntryState.OPEN, EntryState.TRIAGED, EntryState.FIX_READY)
 """Quarantine that somebody still has to deal with."""
@@ -107,7 +108,7 @@ FILES: Select[tuple[object, ...]] = select(
     locations.c.source_id,
     locations.c.rel_path,
     locations.c.display.label("path"),
-    sources.c.display.label("source"),
+    FOLDER.label("source"),
     locations.c.kind,
     locations.c.problem,
     locations.c.size,
