@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -153,7 +154,7 @@ def inspect(_reading: Reading, request: InspectFile) -> FileFacts:
 def preview(reading: Reading, request: PreviewFile) -> Preview:
     """The first rows as they would land, and what would be rejected among them."""
     path = _existing(reading, request.path)
-    registered = _parser_for(reading, path, request.parser)
+    registered = _parser_for(reading, path, request.parser, request.options)
     trial = try_parser(
         parser_order(registered, dict(request.options)),
         os.fsencode(path),
@@ -177,7 +178,7 @@ def preview(reading: Reading, request: PreviewFile) -> Preview:
 def infer(reading: Reading, request: InferColumns) -> Inference:
     """The type of every column over all rows, with the value that ruled out each other type."""
     path = _existing(reading, request.path)
-    registered = _parser_for(reading, path, request.parser)
+    registered = _parser_for(reading, path, request.parser, request.options)
     trial = try_parser(
         parser_order(registered, dict(request.options)), os.fsencode(path), table_from_file_name(path.name)
     )
@@ -214,8 +215,20 @@ def _existing(reading: Reading, text: str) -> Path:
     return path
 
 
-def _parser_for(reading: Reading, path: Path, asked: str | None) -> Registered:
-    """The parser that was asked for by name or path, else the one for the file's content."""
+def _parser_for(reading: Reading, path: Path, asked: str | None, options: Mapping[str, str]) -> Registered:
+    """The parser that was asked for by name or path, else the one for the file's content; it knows each option."""
+    registered = _found_for(reading, path, asked)
+    known = sorted(registered.manifest.options)
+    for option in options:
+        if option not in known:
+            raise UsageError(
+                f"the parser {registered.artifact.name} has no option {option}",
+                why=f"known options: {', '.join(known) or 'none'}",
+            )
+    return registered
+
+
+def _found_for(reading: Reading, path: Path, asked: str | None) -> Registered:
     if asked is not None:
         return registered_of(named_parser(asked, reading.home.plugins, reading.cwd))
     with path.open("rb") as file:

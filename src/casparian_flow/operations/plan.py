@@ -21,6 +21,10 @@ from casparian_flow.sinks.uri import absolute_uri
 from casparian_flow.store import plans as plan_store
 
 
+LONGEST_ID = 19
+"""Digits of the largest id."""
+
+
 class MakePlan(Request, frozen=True, kw_only=True):
     """Which files, and how they would be run. Paths may be folders or files; none means every known source."""
 
@@ -125,8 +129,11 @@ def save(acting: Acting, prepared: Prepared, request: MakePlan) -> None:
         )
 
 
-def prepare_saved(acting: Acting, plan_id: int) -> Prepared:
+def prepare_saved(acting: Acting, named: str) -> Prepared:
     """Make a saved plan again; raises PlanStale unless it comes out the same."""
+    if not (named.isascii() and named.isdecimal() and len(named) <= LONGEST_ID):
+        raise UsageError(f"{named!r} is not a plan", why="a plan is named by its number", fix="casparian plan")
+    plan_id = int(named)
     with acting.database.transaction() as connection:
         row = plan_store.saved(connection, plan_id)
     if row is None:

@@ -101,7 +101,7 @@ def run(acting: Acting, request: RunFiles) -> RunReply:
     """Plan, parse, commit. One bad file never stops the others; what happened to each is in the store."""
     began = time.monotonic()
     policy = _policy(acting, request)
-    prepared = prepare_saved(acting, int(request.plan)) if request.plan else prepare(acting, request.selection)
+    prepared = prepare(acting, request.selection) if request.plan is None else prepare_saved(acting, request.plan)
     if (trouble := acting.recovered.troubles.get(prepared.target.uri)) is not None:
         raise trouble  # its state is not known until what was permitted there is visible
     acting.open_sink(prepared.target.uri).check()

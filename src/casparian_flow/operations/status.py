@@ -75,10 +75,11 @@ def status(reading: Reading, _request: AskStatus) -> Status:
     by_state = totals.count_jobs(connection)
     holder = machine.lock_holder(reading.home.lock)
     unfinished = sum(count for state, count in by_state.items() if state not in FINAL_STATES)
+    interrupted = 0 if holder else unfinished
     return Status(
         home=str(reading.home.path),
         holder=holder,
-        interrupted=0 if holder else unfinished,
+        interrupted=interrupted,
         sources=[
             SourceStatus(
                 id=row["id"],
@@ -95,16 +96,16 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         gave_up=totals.count_gave_up(connection),
         contracts_without_review=totals.count_without_review(connection),
         contracts_proposed=proposed,
-        next=_next(files, quarantined=rows, proposed=proposed),
+        next=_next(files, interrupted=interrupted, quarantined=rows, proposed=proposed),
     )
 
 
-def _next(files: dict[FileState, int], *, quarantined: int, proposed: int) -> list[str]:
+def _next(files: dict[FileState, int], *, interrupted: int, quarantined: int, proposed: int) -> list[str]:
     if not any(files.values()):
         return ["casparian run DIR", "casparian demo"]
     useful = {
         "casparian contract list --state proposed": proposed,
-        "casparian run": files[FileState.NEW] + files[FileState.CHANGED],
+        "casparian run": files[FileState.NEW] + files[FileState.CHANGED] + interrupted,
         "casparian files --state failed": files[FileState.FAILED],
         "casparian quarantine list": quarantined,
     }

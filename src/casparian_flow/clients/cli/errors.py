@@ -56,7 +56,13 @@ def failure_of(error: BaseException, crashes: Path) -> Failure:
     if isinstance(error, click.ClickException):
         return _usage(error)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return Failure(code="interrupted", message="stopped by the keyboard", exit_code=INTERRUPTED, retryable=True)
+        return Failure(
+            code="interrupted",
+            message="stopped by the keyboard",
+            why="what was finished is kept; the next run does the rest",
+            exit_code=INTERRUPTED,
+            retryable=True,
+        )
     report = write_report(error, crashes)
     return Failure(
         code="crash",

@@ -32,6 +32,13 @@ class Column:
 
     name: str
     kind: Kind = Kind.TEXT
+    title: str | None = None
+    """What stands above it, where that is not the name in capitals."""
+
+    @property
+    def heading(self) -> str:
+        """What stands above it, inert."""
+        return self.name.upper().replace("_", " ") if self.title is None else safe_text(self.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +157,10 @@ def size_text(size: int) -> str:
 def table_lines(items: Iterable[Mapping[str, Any]], columns: Sequence[Column], paper: Paper) -> Iterator[str]:
     """The lines of a table, for a list by itself or inside the view of one thing."""
     return draw(
-        [column.name.upper().replace("_", " ") for column in columns],
+        [column.heading for column in columns],
         ([readable(item[column.name], column.kind) for column in columns] for item in items),
         right=[column.kind in (Kind.COUNT, Kind.SIZE) for column in columns],
+        whole=[column.kind is not Kind.TEXT for column in columns],
         width=paper.width,
         color=paper.color,
         mark=paper.mark,

@@ -42,15 +42,19 @@ def draw(
     rows: Iterable[Sequence[str]],
     *,
     right: Sequence[bool],
+    whole: Sequence[bool] | None = None,
     width: int | None,
     color: bool = False,
     mark: str = "…",
 ) -> Iterator[str]:
-    """The lines of the table, headings first. `width` None never cuts; `right` says which columns are numbers."""
+    """The lines of the table, headings first. `width` None never cuts; `right` says which columns are numbers.
+
+    `whole` says which are only readable uncut: those of `right` unless given.
+    """
     stream = iter(rows)
     measured = list(islice(stream, MEASURED))
     widths = [max(map(width_of, cells)) for cells in zip(headings, *measured, strict=True)]
-    widths = _fit(widths, right, width)
+    widths = _fit(widths, right if whole is None else whole, width)
     line = _line(headings, widths, right, mark)
     yield f"{BOLD}{line}{RESET}" if color else line
     for row in chain(measured, stream):
@@ -74,14 +78,14 @@ def _colored(word: str) -> str:
     return word
 
 
-def _fit(widths: Sequence[int], right: Sequence[bool], total: int | None) -> list[int]:
+def _fit(widths: Sequence[int], whole: Sequence[bool], total: int | None) -> list[int]:
     """Take from the widest text column until the line fits, but leave each a readable rest."""
     fitted = list(widths)
     if total is None:
         return fitted
     excess = sum(fitted) + len(GAP) * (len(fitted) - 1) - total
     while excess > 0:
-        texts = [at for at, is_right in enumerate(right) if not is_right and fitted[at] > SHORTEST]
+        texts = [at for at, is_whole in enumerate(whole) if not is_whole and fitted[at] > SHORTEST]
         if not texts:
             break
         widest = max(texts, key=lambda at: fitted[at])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
@@ -27,7 +29,16 @@ def command(face: Face, file: str, parser: str | None, options: tuple[str, ...],
     lines = list(table_lines(map(to_builtins, reply.columns), COLUMNS, face.paper))
     if explains:
         for each in reply.columns:
-            lines += [f"{plain(each.column)} is not {plain(text)}" for text in each.ruled_out]
+            lines += [f"{plain(each.column)} is not {plain(text)}" for text in _by_value(each.ruled_out)]
     if reply.error:
         lines.append(f"stopped: {plain(reply.error)}")
     face.show("casparian.infer/1", reply, lines)
+
+
+def _by_value(ruled_out: list[str]) -> Iterator[str]:
+    """One line for each value, with all the types that it ruled out."""
+    types: dict[str, list[str]] = {}
+    for text in ruled_out:
+        candidate, _, value = text.partition(": ")
+        types.setdefault(value, []).append(candidate)
+    yield from (f"{', '.join(candidates)}: {value}" for value, candidates in types.items())

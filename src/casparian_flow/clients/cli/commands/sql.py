@@ -53,7 +53,7 @@ def command(
         return
     names = _distinct([column.name for column in reply.columns])
     items = (dict(zip(names, row, strict=True)) for row in reply.rows)
-    face.show_rows("casparian.sql/1", [Column(name) for name in names], items)
+    face.show_rows("casparian.sql/1", [Column(name, title=name) for name in names], items)
     if reply.is_cut:
         face.note(f"showing the first {reply.count:,} rows; --all or --max-rows shows more")
 

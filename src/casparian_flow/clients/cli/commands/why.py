@@ -44,7 +44,8 @@ def _lines(reply: Why) -> Iterator[str]:
             yield f"rejected  {group.rows} rows of {plain(group.table)}: {plain(group.code)} {plain(group.message)}"
     for row in reply.rows:
         yield ""
-        yield f"record {reply.record} is {row.role} in {plain(row.table)}" + (
+        place = "in quarantine of" if row.role == "quarantine" else f"{row.role} in"
+        yield f"record {reply.record} is {place} {plain(row.table)}" + (
             f", bytes {row.start}-{row.end}" if row.start is not None else ""
         )
         if row.message:
