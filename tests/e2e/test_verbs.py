@@ -55,3 +55,25 @@ def test_a_source_leaves_out_what_it_is_told_to(ran: Product, tmp_path: Path) ->
     assert "scratch.*" in ran("source", "list", "--json", expect=[0]).out
     ran.run(str(tmp_path / "in"))
     assert ran.tables() == ["sales"]
+
+
+@pytest.mark.parametrize("plan", ["abc", "", "-1", "9" * 19, "9" * 40])
+def test_a_plan_that_cannot_be_is_refused_and_nothing_else_is_run(product: Product, tmp_path: Path, plan: str) -> None:
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    product("run", str(tmp_path / "a.csv"), f"--plan={plan}", "--json", expect=[2, 5])
+    assert product.tables() == []
+
+
+@pytest.mark.parametrize("verb", ["preview", "infer"])
+def test_an_option_that_the_parser_lacks_is_refused(product: Product, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "a.csv").write_text("id;n\n1;2\n")
+    answer = product(verb, str(tmp_path / "a.csv"), "--option", "delimeter=;", expect=[2])
+    assert "delimiter" in answer.err
+
+
+def test_one_value_that_rules_out_many_types_is_said_once(product: Product, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id\n1\n2\n")
+    said = product("infer", str(tmp_path / "a.csv"), "--explain", "--format", "table", expect=[0]).out
+    assert said.count("id is not ") == 1
+    assert "boolean, " in said
+    assert said.rstrip().endswith("row 1 is '1'")

@@ -20,9 +20,7 @@ from casparian_flow.sentinel.world import gather_files, gather_world
 from casparian_flow.sinks.uri import absolute_uri
 from casparian_flow.store import plans as plan_store
 
-
-LONGEST_ID = 19
-"""Digits of the largest id."""
+LARGEST_ID = 2**63 - 1
 
 
 class MakePlan(Request, frozen=True, kw_only=True):
@@ -131,7 +129,7 @@ def save(acting: Acting, prepared: Prepared, request: MakePlan) -> None:
 
 def prepare_saved(acting: Acting, named: str) -> Prepared:
     """Make a saved plan again; raises PlanStale unless it comes out the same."""
-    if not (named.isascii() and named.isdecimal() and len(named) <= LONGEST_ID):
+    if not (named.isascii() and named.isdecimal() and len(named) < 20 and int(named) <= LARGEST_ID):
         raise UsageError(f"{named!r} is not a plan", why="a plan is named by its number", fix="casparian plan")
     plan_id = int(named)
     with acting.database.transaction() as connection:

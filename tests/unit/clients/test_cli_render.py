@@ -114,3 +114,13 @@ def test_a_record_in_a_pipe_is_a_line_per_field():
 )
 def test_sizes_are_short(size, text):
     assert size_text(size) == text
+
+
+def test_a_moment_is_never_cut_and_a_given_title_stands_as_it_is_but_inert():
+    stream = io.StringIO()
+    columns = (Column("name", title="_cf_source\x1brow"), Column("at", Kind.TIME))
+    items = [{"name": "x" * 60, "at": "2026-03-02T10:00:00.5Z"}]
+    write_list(Paper(stream, "table", 40), "s", "items", items, columns, ("name", "at"), {})
+    heading, row = stream.getvalue().splitlines()
+    assert heading.startswith("_cf_source\\x1brow")
+    assert row.endswith("x  2026-03-02 10:00:00")
