@@ -77,3 +77,16 @@ def test_one_value_that_rules_out_many_types_is_said_once(product: Product, tmp_
     assert said.count("id is not ") == 1
     assert "boolean, " in said
     assert said.rstrip().endswith("row 1 is '1'")
+
+
+def test_an_empty_path_is_not_taken_for_this_folder(product: Product) -> None:
+    assert "a path is empty" in product("run", "", expect=[2]).err
+
+
+@pytest.mark.parametrize("command", [["contract", "approve", "9" * 19, "--yes"], ["sql", "--timeout=1e30", "SELECT 1"]])
+def test_a_number_past_every_bound_is_refused(product: Product, command: list[str]) -> None:
+    assert "not in the range" in product(*command, expect=[2]).err
+
+
+def test_a_record_past_every_bound_is_not_found(ran: Product, tmp_path: Path) -> None:
+    ran("why", f"{tmp_path / 'in' / 'sales.csv'}:{'9' * 30}", expect=[5])

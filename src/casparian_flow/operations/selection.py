@@ -63,6 +63,8 @@ def _sources(acting: Acting, paths: Sequence[str]) -> tuple[list[SourceId], list
         found: dict[SourceId, None] = {}
         warnings: list[str] = []
         for text in paths:
+            if not text:
+                raise UsageError("a path is empty", fix="name a folder or a file; . is this folder")
             source, said = find_or_add_source(connection, acting.cwd / text, acting.clock())
             found[source.id] = None
             warnings += said

@@ -65,7 +65,7 @@ def _subject(reading: Reading, subject: str) -> tuple[str, int | None]:
     try:
         one_file(reading.connection, reading.cwd, subject)
     except NotFound:
-        if record := re.fullmatch(r"(.+):(\d+)", subject):
+        if record := re.fullmatch(r"(.+):([0-9]{1,18})", subject):
             return record[1], int(record[2])
         raise
     return subject, None

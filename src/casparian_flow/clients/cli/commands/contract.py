@@ -87,7 +87,7 @@ def _lines(face: Face, detail: ContractDetail) -> Iterator[str]:
 
 
 @command.command("approve")
-@click.argument("contract", type=click.IntRange(min=1))
+@click.argument("contract", type=click.IntRange(1, 2**63 - 1))
 @click.option("--reason", default="", metavar="TEXT", help="Kept with the decision.")
 @pass_face
 def approve(face: Face, contract: int, reason: str) -> None:

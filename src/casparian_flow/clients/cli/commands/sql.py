@@ -20,7 +20,7 @@ MOST_ROWS = 1_000_000
 @click.option(
     "--timeout",
     "seconds",
-    type=click.FloatRange(min=0.1),
+    type=click.FloatRange(0.1, 86_400),
     default=60.0,
     show_default=True,
     help="Stop after S seconds.",
