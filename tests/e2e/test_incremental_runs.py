@@ -201,6 +201,21 @@ def test_the_table_can_be_named(product: Product, data: Path) -> None:
     assert product.tables() == ["orders"]
 
 
+def test_the_table_can_be_named_in_the_sink(product: Product, data: Path) -> None:
+    sink = f"parquet://{product.home.parent}/out"
+    product.run(str(data), "--sink", sink)
+    reply = product.run(str(data), "--sink", f"{sink}?table=orders")
+    assert (reply["sink"], [table["table"] for table in reply["tables"]]) == (sink, ["orders"])
+    assert product.table("orders", sink=sink).num_rows == 3
+    answer = product("run", str(data), "--sink", f"{sink}?table=orders", "--table", "sales", "--json", expect=[2])
+    assert "name the table once" in answer.out + answer.err
+
+
+def test_a_name_that_cannot_be_a_table_is_refused_before_anything_runs(product: Product, data: Path) -> None:
+    product("run", str(data), "--table", "Two Words", "--json", expect=[2])
+    assert product("jobs", "--json").json["jobs"] == []
+
+
 def test_a_held_first_contract_waits_for_approval_and_leaves_nothing_staged(product: Product, data: Path) -> None:
     reply = product.run(str(data), "--first-contract", "hold", expect=[4])
     [waiting] = reply["waiting"]
