@@ -106,7 +106,9 @@ def test_a_file_that_grows_while_it_is_read_stays_dirty(
     assert report.changing == ["a"]
     assert report.new_versions == 1
     assert scouted.files()[b"a"].version_id is None
+    assert scouted.files()[b"a"].problem == "it changed while it was read"
     assert scouted.tag().new_versions == 1
+    assert scouted.files()[b"a"].problem is None
 
 
 def test_a_file_that_vanished_is_missing(database: Database, evidence: Path) -> None:
