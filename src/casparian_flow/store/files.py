@@ -82,7 +82,6 @@ CURRENT_FILES = (
     .where(or_(L.is_missing.is_(False), L.current_version_id.is_not(None)))
     .order_by(L.source_id, L.rel_path)
 )
-LOCATIONS_OF_HASH = _FILES.where(V.source_hash == bindparam("hash")).order_by(L.id)
 VERSIONS_OF = (
     select(
         V.id,
@@ -104,11 +103,6 @@ def current_files(connection: Connection, sources: Iterable[int]) -> Iterator[Fi
     """Every location of these sources by source and path, but those that went missing before they were read."""
     for row in connection.execute(CURRENT_FILES, {"sources": list(sources)}):
         yield FileRow._make(row)
-
-
-def locations_of_hash(connection: Connection, source_hash: str) -> list[FileRow]:
-    """Every location whose current version has these bytes, missing ones included."""
-    return [FileRow._make(row) for row in connection.execute(LOCATIONS_OF_HASH, {"hash": source_hash})]
 
 
 def versions_of(connection: Connection, location: int) -> list[VersionRow]:
