@@ -142,6 +142,32 @@ def test_replace_supersedes_what_the_plan_does_not_hold_and_keeps_what_is_up_to_
     assert values(product, "sales") == [1, 2, 4]
 
 
+def test_a_replacement_takes_rows_out_of_tables_that_it_brings_nothing_to(
+    product: Product, data: Path, tmp_path: Path
+) -> None:
+    parser = tmp_path / "own.py"
+    parser.write_text("def parse(path):\n    yield 'before', {'id': [1]}\n")
+    arguments = [str(data / "sales_1.csv"), "--parser", str(parser), "--mode", "replace"]
+    product.run(*arguments)
+    parser.write_text("def parse(path):\n    yield 'after', {'id': [1]}\n")
+    product.run(*arguments)
+    assert values(product, "after") == [1]
+    assert product.table("before").num_rows == 0
+
+
+def test_outputs_whose_names_mean_one_table_land_there_together(product: Product, data: Path, tmp_path: Path) -> None:
+    parser = tmp_path / "own.py"
+    parser.write_text(
+        "from casparian_flow.sdk import Rejected\n"
+        "def parse(path):\n"
+        "    yield Rejected('Own', 'own.unreadable', 'no', start=0, end=1)\n"
+        "    yield 'own', {'id': [1, 2]}\n"
+    )
+    reply = product.run(str(data / "sales_1.csv"), "--parser", str(parser))
+    assert (reply["accepted"], reply["quarantined"], reply["failures"]) == (2, 1, [])
+    assert values(product, "own") == [1, 2]
+
+
 def test_a_file_that_fails_in_a_replacement_does_not_take_the_others_away(
     product: Product, data: Path, tmp_path: Path
 ) -> None:
@@ -173,6 +199,21 @@ def test_error_mode_refuses_a_table_that_has_rows(product: Product, data: Path, 
 def test_the_table_can_be_named(product: Product, data: Path) -> None:
     product.run(str(data), "--table", "orders")
     assert product.tables() == ["orders"]
+
+
+def test_the_table_can_be_named_in_the_sink(product: Product, data: Path) -> None:
+    sink = f"parquet://{product.home.parent}/out"
+    product.run(str(data), "--sink", sink)
+    reply = product.run(str(data), "--sink", f"{sink}?table=orders")
+    assert (reply["sink"], [table["table"] for table in reply["tables"]]) == (sink, ["orders"])
+    assert product.table("orders", sink=sink).num_rows == 3
+    answer = product("run", str(data), "--sink", f"{sink}?table=orders", "--table", "sales", "--json", expect=[2])
+    assert "name the table once" in answer.out + answer.err
+
+
+def test_a_name_that_cannot_be_a_table_is_refused_before_anything_runs(product: Product, data: Path) -> None:
+    product("run", str(data), "--table", "Two Words", "--json", expect=[2])
+    assert product("jobs", "--json").json["jobs"] == []
 
 
 def test_a_held_first_contract_waits_for_approval_and_leaves_nothing_staged(product: Product, data: Path) -> None:

@@ -19,7 +19,7 @@ def one_file(connection: Connection, cwd: Path, named: str) -> RowMapping:
     rows = files.find_files(connection, _places(connection, cwd, named), named)
     if not rows:
         raise NotFound(f"no file {named!r} was found by a scan", fix="casparian files")
-    if len({(row["source"], row["path"]) for row in rows}) > 1:
+    if len({f"{row['source'].rstrip('/')}/{row['path']}" for row in rows}) > 1:
         raise UsageError(
             f"{named!r} names {len(rows)} files",
             why=", ".join(f"{row['source']}/{row['path']}" for row in rows[:3]),

@@ -17,7 +17,8 @@ from casparian_flow.operations.selection import Discovered, discover
 from casparian_flow.sentinel.catalog import Catalog, load_catalog, name_of
 from casparian_flow.sentinel.planner import Plan, make_plan
 from casparian_flow.sentinel.world import gather_files, gather_world
-from casparian_flow.sinks.uri import absolute_uri
+from casparian_flow.sinks.layout import checked_table
+from casparian_flow.sinks.uri import SinkUri, parse_uri
 from casparian_flow.store import plans as plan_store
 
 LARGEST_ID = 2**63 - 1
@@ -80,7 +81,8 @@ def prepare(acting: Acting, request: MakePlan) -> Prepared:
     catalog = load_catalog(acting.database, acting.home.plugins, request.parser, acting.cwd, now)
     explicit = None if request.parser is None else name_of(request.parser)
     options = _checked_options(catalog, explicit, request.options)
-    target = SinkTarget(absolute_uri(request.sink or acting.home.default_sink, str(acting.cwd)), request.mode)
+    sink = parse_uri(request.sink or acting.home.default_sink).absolute(str(acting.cwd))
+    target, table = SinkTarget(sink.target, request.mode), _table(request.table, sink)
     with acting.database.transaction() as connection:
         world = gather_world(
             connection,
@@ -88,7 +90,7 @@ def prepare(acting: Acting, request: MakePlan) -> Prepared:
             explicit=explicit,
             target=target,
             options=options,
-            table=request.table,
+            table=table,
             force=request.force,
         )
         plan = make_plan(gather_files(connection, discovered.selection), world)
@@ -109,7 +111,7 @@ def prepare(acting: Acting, request: MakePlan) -> Prepared:
                 if decision.file.is_selected
             ],
         )
-    prepared = Prepared(number, plan, catalog, target, discovered, options, request.table)
+    prepared = Prepared(number, plan, catalog, target, discovered, options, table)
     acting.report("plan.made", {"run": len(plan.runs), "skip": len(plan.decisions) - len(plan.runs)})
     return prepared
 
@@ -175,6 +177,14 @@ def counts_of(plan: Plan) -> dict[str, int]:
     """Selected files by `action reason`, most first."""
     counts = Counter(f"{d.action} {d.reason}" for d in plan.decisions if d.file.is_selected)
     return dict(counts.most_common())
+
+
+def _table(asked: str | None, sink: SinkUri) -> str | None:
+    """The table that was asked for, by its option or in the sink's URI; raises UsageError if it cannot be one."""
+    if asked is not None and sink.table not in (None, asked):
+        raise UsageError(f"the sink names the table {sink.table}, the option {asked}", fix="name the table once")
+    table = asked if asked is not None else sink.table
+    return None if table is None else checked_table(table)
 
 
 def _checked_options(catalog: Catalog, explicit: str | None, options: dict[str, str]) -> dict[str, str]:

@@ -203,6 +203,8 @@ def _record_companions(database: Database, source: int, reads: list[_Read]) -> l
 
 def _record_failures(database: Database, reads: list[_Read], result: TagReport) -> None:
     unreadable = [(read.dirty[0], read.unreadable) for read in reads if read.unreadable]
+    # Its signs are the new ones, its version is the old one: nobody may parse it as that version.
+    unreadable += [(read.dirty[0], "it changed while it was read") for read in reads if read.is_changing]
     vanished = [read.dirty[0] for read in reads if not (read.hashed or read.unreadable or read.is_changing)]
     stored.set_problems(database.driver, unreadable)
     stored.set_vanished(database.driver, vanished)

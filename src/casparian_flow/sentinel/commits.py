@@ -93,6 +93,8 @@ def permit_replacement(
         for row in output_store.current_in_table(connection, sink, table)
         if row.source_hash not in kept
     ]
+    for facts, _ in permitted:  # what a file brought before may be in tables that this run brings nothing to
+        removed += output_store.superseded_by(connection, sink, facts.id, facts.source_hash, facts.parser_name)
     entries = _entries(connection, permitted, removed, contracts, action=EntryAction.REPLACE)
     first = permitted[0][0]
     for entry in entries:
@@ -101,10 +103,19 @@ def permit_replacement(
 
 
 def retire(connection: Connection, now_ns: int) -> list[tuple[str, int, PermittedEntry]]:
-    """Fix entries that take out rows of bytes which no location carries any more: (sink, commit, entry) each."""
+    """Fix entries that take out rows of bytes which no location carries any more: (sink, commit, entry) each.
+
+    Rows that an entry takes out which could not be written yet are not taken out again.
+    """
+    pending = {
+        (row.sink_uri, row.table_name, job)
+        for row in output_store.unrecorded(connection)
+        for job in parse_entry(row.body, row.sink_uri).removed_jobs
+    }
     by_sink: dict[str, list[AnyRow]] = defaultdict(list)
     for row in output_store.stale(connection):
-        by_sink[row.sink_uri].append(row)
+        if (row.sink_uri, row.table_name, row.job_id) not in pending:
+            by_sink[row.sink_uri].append(row)
     fixed = []
     for sink, rows in by_sink.items():
         for entry in _entries(connection, [], rows, {}, action=EntryAction.RETIRE, sink=sink):
@@ -118,11 +129,10 @@ def record(connection: Connection, facts: AnyRow, contracts: Mapping[str, Contra
     receipt = msgspec.json.decode(facts.receipt, type=Receipt)
     if not job_store.complete(connection, facts.id, now_ns):
         raise InvariantBroken(f"job {facts.id} was promoted without a permit")
-    for row in output_store.unrecorded(connection):
-        if row.job_id == facts.id:
-            output_store.supersede(
-                connection, row.sink_uri, row.table_name, parse_entry(row.body, row.sink_uri).removed_jobs
-            )
+    for row in output_store.unrecorded_of(connection, facts.id):
+        output_store.supersede(
+            connection, row.sink_uri, row.table_name, parse_entry(row.body, row.sink_uri).removed_jobs
+        )
     connection.execute(output_store.RECORD_COMMIT, {"job": facts.id})
     connection.execute(insert(materializations), _materializations(facts, receipt, contracts, now_ns))
     if receipt.groups:

@@ -56,12 +56,11 @@ def recover(
     with database.transaction() as connection:
         incarnation = next_incarnation(connection)
         sinks = job_store.sinks_of_unpermitted(connection)
-        abandoned = job_store.abandon_unpermitted(connection, now_ns, INTERRUPTED)
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
     if staging.exists():
         shutil.rmtree(staging)
     rolled = roll_forward(database, open_sink, now_ns)
-    if not (abandoned or rolled.landed or sinks):
+    if not (rolled.landed or sinks):
         return Recovered(incarnation)
     with database.transaction() as connection:
         keep = [Attempt(job=row.id, attempt=row.attempt) for row in connection.execute(job_store.COMMITTING)]
@@ -71,6 +70,9 @@ def recover(
             swept += open_sink(uri).sweep(keep)
         except CasparianError as exc:
             rolled.troubles.setdefault(uri, exc)
+    # Last: until their files are gone, these jobs are what tells the next start where to look for them.
+    with database.transaction() as connection:
+        abandoned = job_store.abandon_unpermitted(connection, now_ns, INTERRUPTED)
     return Recovered(incarnation, len(rolled.landed), abandoned, swept, rolled.troubles)
 
 

@@ -29,6 +29,7 @@ UNRECORDED = (
     .where(commits.c.is_recorded.is_(False))
     .order_by(commits.c.id)
 )
+UNRECORDED_OF_JOB = UNRECORDED.where(commits.c.job_id == bindparam("job"))
 RECORD_COMMIT = update(commits).where(commits.c.job_id == bindparam("job")).values(is_recorded=True)
 RECORD_RETIREMENT = update(commits).where(commits.c.id == bindparam("commit")).values(is_recorded=True)
 
@@ -143,6 +144,11 @@ def add_commit(
 def unrecorded(connection: Connection) -> Sequence[AnyRow]:
     """Entries that were permitted and may or may not have been written, oldest first."""
     return connection.execute(UNRECORDED).all()
+
+
+def unrecorded_of(connection: Connection, job: int) -> Sequence[AnyRow]:
+    """Those of one job."""
+    return connection.execute(UNRECORDED_OF_JOB, {"job": job}).all()
 
 
 def superseded_by(connection: Connection, sink: str, job: int, source_hash: str, parser: str) -> Sequence[AnyRow]:

@@ -26,8 +26,12 @@ class Behind:
             self._raise()
             self._steps.append(step)
             if not self._is_running:
+                try:
+                    threading.Thread(target=self._work, daemon=True).start()
+                except RuntimeError:  # no more threads: nobody is at work, and nobody may wait for it
+                    self._steps.clear()
+                    raise
                 self._is_running = True
-                threading.Thread(target=self._work, daemon=True).start()
 
     def finish(self) -> None:
         """Return when every step is done; raises what one of them raised."""

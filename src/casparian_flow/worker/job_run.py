@@ -154,7 +154,9 @@ class JobRun:
 
     def _channel(self, place: Place) -> Channel:
         if place.table not in self._channels:
-            self._channels[place.table] = Channel(place.table, place.contract, self._attempt, self._sink, self._lineage)
+            # An output that is only rejected may share the table of one that is not.
+            contract = place.contract or self._contracts.get(place.table)
+            self._channels[place.table] = Channel(place.table, contract, self._attempt, self._sink, self._lineage)
         return self._channels[place.table]
 
     def _flush_rejections(self, output: _Output) -> None:

@@ -62,12 +62,27 @@ def with_more(receipt: Receipt, sealed: SealedTables, seconds: float) -> Receipt
     """The receipt with what was sealed later."""
     return replace(
         receipt,
-        counts=receipt.counts + sealed.counts,
+        counts=_by_table((*receipt.counts, *sealed.counts)),
         outputs=receipt.outputs + sealed.outputs,
         groups=receipt.groups + sealed.groups,
         drift=receipt.drift + sealed.drift,
         seconds=receipt.seconds + seconds,
     )
+
+
+def _by_table(counts: Iterable[OutputCounts]) -> tuple[OutputCounts, ...]:
+    """One count per table: two outputs can mean the same one, of which only the second waited for its contract."""
+    found: dict[str, OutputCounts] = {}
+    for each in counts:
+        known = found.get(each.table, OutputCounts(table=each.table, emitted=0, accepted=0, quarantined=0))
+        found[each.table] = OutputCounts(
+            table=each.table,
+            emitted=known.emitted + each.emitted,
+            accepted=known.accepted + each.accepted,
+            quarantined=known.quarantined + each.quarantined,
+            rescued=known.rescued + each.rescued,
+        )
+    return tuple(found.values())
 
 
 def lineage_of(parser: ParserOrder, order: JobOrder) -> Lineage:

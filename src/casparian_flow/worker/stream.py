@@ -25,6 +25,8 @@ from casparian_flow.worker.frames import BrokenFrame, Frame
 
 MAX_SCHEMA_BYTES = 16 << 20
 """Most bytes of schemas that one section may declare in all."""
+MAX_VERDICT_BYTES = 4 << 20
+"""Most bytes of verdicts that one section may bring in all: they are kept in the receipt."""
 
 Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
@@ -123,6 +125,7 @@ class _Section:
     job: int
     schemas: list[tuple[str, pa.Schema]] = field(default_factory=list)
     schema_bytes: int = 0
+    verdict_bytes: int = 0
     emitted: dict[str, int] = field(default_factory=dict)
 
     def count(self, output: str, rows: int) -> None:
@@ -179,7 +182,7 @@ class Stream:
         elif isinstance(head, _Rejected):
             event = _rejected(section, head, frame)
         elif isinstance(head, _Verdict):
-            event = Noted(section.job, head.name, head.value, head.confidence, head.runner_up)
+            event = _verdict(section, head, frame)
         elif isinstance(head, _End):
             event = self._end(section, head, log_dropped)
         else:
@@ -237,6 +240,13 @@ def _batch(section: _Section, head: _Batch, frame: Frame) -> Event:
     batch, (source_row, start, end) = decode_batch(frame.body, schema, head.rows, present)
     section.count(output, batch.num_rows)
     return Batch(section.job, output, batch, source_row, start, end)
+
+
+def _verdict(section: _Section, head: _Verdict, frame: Frame) -> Event:
+    section.verdict_bytes += len(frame.head)
+    if section.verdict_bytes > MAX_VERDICT_BYTES:
+        raise BrokenFrame(f"more than {MAX_VERDICT_BYTES} bytes of verdicts in one section")
+    return Noted(section.job, head.name, head.value, head.confidence, head.runner_up)
 
 
 def _rejected(section: _Section, head: _Rejected, frame: Frame) -> Event:

@@ -63,3 +63,16 @@ def test_stopping_forgets_what_has_not_begun() -> None:
     go.set()
     stopper.join()
     assert done == []
+
+
+def test_without_a_thread_the_caller_is_told_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    behind, done = Behind(), []
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        behind.do(lambda: done.append(1))
+    behind.stop()
+    behind.finish()
+    assert done == []

@@ -151,7 +151,7 @@ def test_each_kind_of_failure_is_an_error_of_its_own(kind: str, error: type[Casp
     assert isinstance(raised, Raised)
     assert type(raised.error) is error
     assert (raised.error.message, raised.error.where) == ("sample: no", "p.py:3 in parse")
-    assert "\n" not in raised.error.why
+    assert raised.error.why == "a\n b"
 
 
 def test_a_death_is_blamed_on_the_job_in_progress_else_on_the_next() -> None:
@@ -166,3 +166,11 @@ def test_a_death_is_blamed_on_the_job_in_progress_else_on_the_next() -> None:
         stream.accept(one, 0)
     assert stream.blamed is None
     assert play(HELLO, begin(1)) == [Began(1)]
+
+
+def test_verdicts_without_end_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = a_frame(Kind.VERDICT, name="n", value="v" * 100, confidence=0.5, runner_up=None)
+    monkeypatch.setattr(stream_module, "MAX_VERDICT_BYTES", 3 * len(verdict.head))
+    assert len(play(HELLO, begin(1), verdict, verdict, verdict)) == 4
+    with pytest.raises(BrokenFrame, match="of verdicts"):
+        play(HELLO, begin(1), *[verdict] * 4)

@@ -71,7 +71,10 @@ def check_query(text: str) -> CheckedQuery:
 def _check_body(connection: duckdb.DuckDBPyConnection, body: str) -> frozenset[TableName]:
     row = connection.execute("SELECT json_serialize_sql(?)", [body]).fetchone()
     assert row is not None
-    tree = json.loads(row[0])
+    try:
+        tree = json.loads(row[0])
+    except RecursionError as exc:
+        raise QueryRefused("the query nests too deeply", fix="write a long sum or condition as a list") from exc
     if not tree.get("error"):
         return _check_tree(tree)
     if re.match(r"(with\b.*?)?(pivot|unpivot)\b|from\b|select\b", body, re.IGNORECASE | re.DOTALL) and re.search(
