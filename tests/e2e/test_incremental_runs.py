@@ -201,6 +201,20 @@ def test_the_table_can_be_named(product: Product, data: Path) -> None:
     assert product.tables() == ["orders"]
 
 
+def test_a_target_that_was_emptied_is_refused_and_not_called_up_to_date(
+    product: Product, data: Path, tmp_path: Path
+) -> None:
+    product.run(str(data))
+    (product.home / "outputs").rename(tmp_path / "elsewhere")
+    for arguments in ([], ["--force"]):
+        answer = product("run", str(data), *arguments, "--json", expect=[7])
+        assert "has lost commits" in answer.out + answer.err
+    product.run(str(data), "--sink", f"parquet://{tmp_path / 'other'}")
+    (tmp_path / "elsewhere").rename(product.home / "outputs")
+    assert product.run(str(data))["run"] == 0
+    assert values(product, "sales") == [1, 2, 3]
+
+
 def test_the_table_can_be_named_in_the_sink(product: Product, data: Path) -> None:
     sink = f"parquet://{product.home.parent}/out"
     product.run(str(data), "--sink", sink)

@@ -9,10 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from casparian_flow.core.errors import OutputExists, UsageError
+from casparian_flow.core.errors import OutputExists, UsageError, VerificationFailed
 from casparian_flow.core.ids import new_time_ordered_id
 from casparian_flow.core.jobs import JobState
-from casparian_flow.core.outputs import SinkMode
+from casparian_flow.core.outputs import Role, SinkMode
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.plan import MakePlan, Prepared, prepare, prepare_saved
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
@@ -105,6 +105,7 @@ def run(acting: Acting, request: RunFiles) -> RunReply:
     if (trouble := acting.recovered.troubles.get(prepared.target.uri)) is not None:
         raise trouble  # its state is not known until what was permitted there is visible
     acting.open_sink(prepared.target.uri).check()
+    _refuse_lost(acting, prepared.target.uri)
     _refuse_existing(acting, prepared)
     sentinel = _sentinel(acting, prepared, request, policy)
     jobs = _enqueue(acting, prepared, sentinel)
@@ -159,6 +160,21 @@ def _sentinel(acting: Acting, prepared: Prepared, request: RunFiles, policy: Pol
 def _workers(acting: Acting, request: RunFiles) -> int:
     """How many workers; 0 in the settings means one per core."""
     return request.workers or acting.settings.run.workers or len(os.sched_getaffinity(0))
+
+
+def _refuse_lost(acting: Acting, uri: str) -> None:
+    """Refuse a target whose log ends before what was committed there: nothing that follows would become visible."""
+    sink = acting.open_sink(uri)
+    with acting.database.transaction() as connection:
+        last = output_store.last_recorded(connection, uri)
+    for row in last:
+        if not sink.has_entry(row.table_name, Role(row.role), row.seq):
+            raise VerificationFailed(
+                f"table {row.table_name} has lost commits",
+                where=uri,
+                why=f"entry {row.seq} of its log is not there: the folder was removed, emptied or replaced",
+                fix="bring the folder back, or choose another target with --sink",
+            )
 
 
 def _refuse_existing(acting: Acting, prepared: Prepared) -> None:
