@@ -168,6 +168,18 @@ def test_outputs_whose_names_mean_one_table_land_there_together(product: Product
     assert values(product, "own") == [1, 2]
 
 
+def test_a_declared_contract_holds_whatever_the_case_of_its_name(product: Product, data: Path, tmp_path: Path) -> None:
+    parser = tmp_path / "own.py"
+    parser.write_text(
+        "from casparian_flow.sdk import Column, PluginMetadata\n"
+        "MANIFEST = PluginMetadata(outputs={'LoginEvents': [Column('id', 'int64')]})\n"
+        "def parse(path):\n    yield 'LoginEvents', {'id': ['1', 'x']}\n"
+    )
+    reply = product.run(str(data / "sales_1.csv"), "--parser", str(parser))
+    assert (reply["accepted"], reply["quarantined"]) == (1, 1)
+    assert values(product, "login_events") == [1]
+
+
 def test_a_file_that_fails_in_a_replacement_does_not_take_the_others_away(
     product: Product, data: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from casparian_flow.core.artifacts import ParserArtifact
 from casparian_flow.core.contracts import Contract, Origin
+from casparian_flow.core.tables import table_from_output
 from casparian_flow.publish.discover import FoundParser, named_parser, plugin_parsers, shipped_parsers
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.sentinel.orders import Registered
@@ -65,7 +66,7 @@ def _candidate(number: int, manifest: Manifest, artifact: ParserArtifact) -> Can
         patterns=manifest.pattern,
         subscriptions=manifest.subscriptions,
         tables=manifest.tables,
-        outputs=tuple(sorted(manifest.outputs)),
+        outputs=tuple(sorted(map(table_from_output, manifest.outputs))),
     )
 
 
@@ -77,7 +78,8 @@ def name_of(explicit: str) -> str:
 def apply_declared(database: Database, parser: Registered, in_force: Mapping[str, Contract], now_ns: int) -> None:
     """Put the contracts that a parser declares in force, for those of its tables that have none."""
     with database.transaction() as connection:
-        for table, columns in parser.manifest.outputs.items():
+        for output, columns in parser.manifest.outputs.items():
+            table = table_from_output(output)
             if table not in in_force:
                 contract = Contract(table=table, version=1, columns=tuple(columns), origin=Origin.DECLARED)
                 contract_store.apply_first(
