@@ -270,7 +270,9 @@ def eventful_home(folder: Path) -> Home:
         past.location(evidence, "history.db-wal", part_of=database)
         changed = past.location(evidence, "changed.csv")
         past.job(changed, past.version(changed, b"before"), csv)
-        past.database.driver.execute("UPDATE scout_locations SET is_dirty = 1 WHERE id = ?", (changed,))
+        past.database.driver.execute(
+            "UPDATE scout_locations SET is_dirty = 1, mtime_ns = mtime_ns + 1 WHERE id = ?", (changed,)
+        )
         running = past.location(evidence, "running.csv")
         past.job(running, past.version(running, b"running"), csv, "running")
         unknown = past.location(evidence, "日本語.bin")

@@ -23,7 +23,7 @@ from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.sinks.lineage import stamped_schema
 from casparian_flow.sinks.log import EntryAction
 from casparian_flow.sinks.read import scan
-from casparian_flow.sinks.uri import open_sink
+from casparian_flow.sinks.uri import folder_of, open_sink
 from sink_builders import DIGEST, a_batch, commit, permitted, sealed, stamped
 
 SINKS: dict[str, Callable[[Path], str]] = {
@@ -37,7 +37,7 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Sink:
 
 
 def rows_of(sink: Sink, table: str = "events", role: Role = Role.ACCEPTED, as_of: int | None = None) -> pa.Table:
-    return scan(Path(sink.uri.removeprefix("parquet://")), table, role, as_of).read_all()
+    return scan(folder_of(sink.uri), table, role, as_of).read_all()
 
 
 def numbers(sink: Sink, as_of: int | None = None) -> list[int]:

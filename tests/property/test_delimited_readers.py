@@ -76,6 +76,16 @@ def test_both_readers_agree_and_account_for_every_byte(
 
 
 @LAW
+@given(text=damaged_texts(), words=st.sampled_from(["a", "1,a b", "text,23,#c"]))
+def test_both_readers_agree_on_what_is_null(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(text.encode())
+    fast, exact = read_delimited(path, null=words), read_delimited(path, vectorised=False, null=words)
+    assert fast.tables == exact.tables
+    assert fast.rejected == exact.rejected
+
+
+@LAW
 @given(text=damaged_texts(), repeat=st.integers(1, 40), damage=DAMAGE, where=st.integers(0, 10_000))
 def test_both_readers_agree_on_longer_files(tmp_path: Path, text: str, repeat: int, damage: str, where: int) -> None:
     text = (text.rstrip("\r\n") + "\n") * repeat

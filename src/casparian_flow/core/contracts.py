@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from casparian_flow.core.hashing import digest_of_json
@@ -69,7 +69,3 @@ class Contract:
         return ContractHash(
             digest_of_json(["contract", self.table, [[c.name, c.type, c.nullable, c.format] for c in self.columns]])
         )
-
-    def at_version(self, version: int) -> Contract:
-        """The same columns under another version number."""
-        return replace(self, version=version)

@@ -19,13 +19,14 @@ def one_file(connection: Connection, cwd: Path, named: str) -> RowMapping:
     rows = files.find_files(connection, _places(connection, cwd, named), named)
     if not rows:
         raise NotFound(f"no file {named!r} was found by a scan", fix="casparian files")
-    if len(rows) > 1:
+    if len({f"{row['source'].rstrip('/')}/{row['path']}" for row in rows}) > 1:
         raise UsageError(
             f"{named!r} names {len(rows)} files",
             why=", ".join(f"{row['source']}/{row['path']}" for row in rows[:3]),
             fix="give the whole path",
         )
-    return rows[0]
+    # Overlapping sources list one file several times; the one that was read last knows most about it.
+    return max(rows, key=lambda row: row["job_id"] or 0)
 
 
 def _places(connection: Connection, cwd: Path, named: str) -> list[tuple[int, bytes]]:

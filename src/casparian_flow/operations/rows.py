@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.compute as pc
 
 from casparian_flow.core.lineage import LINEAGE_COLUMNS, SOURCE_HASH, SOURCE_ROW
@@ -12,6 +12,7 @@ from casparian_flow.core.outputs import Role
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Reply
 from casparian_flow.sinks.read import scan
+from casparian_flow.sinks.uri import folder_of
 from casparian_flow.store.views import materializations as view
 
 
@@ -33,7 +34,7 @@ def find_rows(reading: Reading, source_hash: str, record: int) -> list[FoundRow]
     """The current rows of record number `record` of these bytes."""
     found = []
     for row in view.current_of_hash(reading.connection, source_hash):
-        root = Path(row["sink_uri"].removeprefix("parquet://"))
+        root = folder_of(row["sink_uri"])
         for role, count in ((Role.ACCEPTED, row["accepted"]), (Role.QUARANTINE, row["quarantined"])):
             if not count:
                 continue
@@ -54,7 +55,16 @@ def _found(values: dict[str, Any], materialization: Any, role: Role) -> FoundRow
         start=values["start"] if rejected else None,
         end=values["end"] if rejected else None,
         message=values["message"] if rejected else None,
-        values={
-            name: None if value is None else str(value) for name, value in values.items() if name not in LINEAGE_COLUMNS
-        },
+        values={name: _text(value) for name, value in values.items() if name not in LINEAGE_COLUMNS},
     )
+
+
+def _text(value: Any) -> str | None:
+    """A value as a person reads it: bytes as the text they are, lists and structs as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, (bool, list, dict)):
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    return str(value)

@@ -11,7 +11,7 @@ from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.operations.tags import checked_tag
 from casparian_flow.operations.writing import Writing
-from casparian_flow.store import tagging
+from casparian_flow.store import tags as stored
 
 MAX_PATTERN = 1000
 
@@ -83,7 +83,7 @@ def list_(reading: Reading, _request: ListRules) -> RuleList:
 def show(reading: Reading, request: ShowRule) -> RuleDetail:
     """One rule; raises NotFound."""
     entry = _one(reading.connection, request.rule)
-    return RuleDetail(rule=entry, sample=tagging.sample_of_rule(reading.connection, request.rule))
+    return RuleDetail(rule=entry, sample=stored.sample_of_rule(reading.connection, request.rule))
 
 
 def add(acting: Writing, request: AddRule) -> RuleDetail:
@@ -92,10 +92,10 @@ def add(acting: Writing, request: AddRule) -> RuleDetail:
     if not 0 < len(request.pattern) <= MAX_PATTERN:
         raise UsageError(f"a pattern has 1 to {MAX_PATTERN} characters")
     with acting.database.transaction() as connection:
-        if (found := tagging.find_rule(connection, request.pattern, tag)) is not None:
+        if (found := stored.find_rule(connection, request.pattern, tag)) is not None:
             raise UsageError("there is such a rule already", fix=f"casparian rules show {found}")
         rule = TagRule(
-            tagging.add_rule(
+            stored.add_rule(
                 connection,
                 pattern=request.pattern,
                 tag=tag,
@@ -108,15 +108,15 @@ def add(acting: Writing, request: AddRule) -> RuleDetail:
             tag,
         )
         _apply(connection, [rule])
-        return RuleDetail(rule=_one(connection, rule.id), sample=tagging.sample_of_rule(connection, rule.id))
+        return RuleDetail(rule=_one(connection, rule.id), sample=stored.sample_of_rule(connection, rule.id))
 
 
 def remove(acting: Writing, request: RemoveRule) -> RuleRemoved:
     """Forget a rule and the tags that it alone gave; raises NotFound."""
     with acting.database.transaction() as connection:
         entry = _one(connection, request.rule)
-        tagging.remove_rule(connection, request.rule)
-        _apply(connection, tagging.rules_with_tag(connection, entry.tag))
+        stored.remove_rule(connection, request.rule)
+        _apply(connection, stored.rules_with_tag(connection, entry.tag))
     return RuleRemoved(rule=request.rule, files=entry.files)
 
 
@@ -124,10 +124,10 @@ def _apply(connection: Connection, rules: list[TagRule]) -> None:
     """Tag every known file that a rule matches; earlier rules first."""
     if not rules:
         return
-    known = list(tagging.taggable(connection))
+    known = list(stored.taggable(connection))
     for rule in rules:
         chosen = [location for location, path in known if matches(rule.pattern, path)]
-        tagging.give_by_rule(connection, rule, chosen)
+        stored.give_by_rule(connection, rule, chosen)
 
 
 def _entries(connection: Connection) -> list[RuleEntry]:
@@ -142,7 +142,7 @@ def _entries(connection: Connection) -> list[RuleEntry]:
             files=row["files"],
             added=rfc3339(row["added_at_ns"]),
         )
-        for row in tagging.list_rules(connection)
+        for row in stored.list_rules(connection)
     ]
 
 

@@ -256,7 +256,7 @@ def _reply(
             state=row.state,
             code=row.error_code or "",
             message=row.error_message or "",
-            why=row.error_why or "",
+            why=(row.error_why or "").strip().rpartition("\n")[2],
         )
         for row in ended
         if row.state in (JobState.FAILED, JobState.ABORTED, JobState.COMMITTING)

@@ -123,6 +123,8 @@ def _plain(column: pa.Array) -> list[object]:
     if is_finite and ((pa.types.is_primitive(kind) and not pa.types.is_temporal(kind)) or pa.types.is_string(kind)):
         values: list[object] = column.to_pylist()
         return values
+    if pa.types.is_decimal(kind) and kind.scale == 0:  # sums of whole numbers
+        return [None if value is None else int(value) for value in column.to_pylist()]
     return list(as_text(column).to_pylist())
 
 

@@ -9,7 +9,7 @@ from casparian_flow.operations.context import Reading
 from casparian_flow.operations.lookup import one_file
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.operations.writing import Writing
-from casparian_flow.store import tagging
+from casparian_flow.store import tags as stored
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 
@@ -50,7 +50,7 @@ class TagsChanged(Reply, frozen=True, kw_only=True):
 
 def list_(reading: Reading, _request: ListTags) -> TagList:
     """Every tag with its files."""
-    return TagList(tags=[TagEntry(**row) for row in tagging.list_tags(reading.connection)])
+    return TagList(tags=[TagEntry(**row) for row in stored.list_tags(reading.connection)])
 
 
 def add(acting: Writing, request: ChangeTags) -> TagsChanged:
@@ -58,7 +58,7 @@ def add(acting: Writing, request: ChangeTags) -> TagsChanged:
     tag = checked_tag(request.tag)
     with acting.database.transaction() as connection:
         found = [one_file(connection, acting.cwd, name)["id"] for name in request.files]
-        changed = sum(tagging.add_tag(connection, location, tag) for location in found)
+        changed = sum(stored.add_tag(connection, location, tag) for location in found)
     return TagsChanged(tag=tag, changed=changed, unchanged=len(found) - changed)
 
 
@@ -66,7 +66,7 @@ def remove(acting: Writing, request: ChangeTags) -> TagsChanged:
     """Take a tag from files; a rule that matches gives it again at the next scan."""
     with acting.database.transaction() as connection:
         found = [one_file(connection, acting.cwd, name)["id"] for name in request.files]
-        changed = sum(tagging.remove_tag(connection, location, request.tag) for location in found)
+        changed = sum(stored.remove_tag(connection, location, request.tag) for location in found)
     return TagsChanged(tag=request.tag, changed=changed, unchanged=len(found) - changed)
 
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select
+from sqlalchemy import Connection, Select, bindparam, or_, select
 
-from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.files import display_path
 from casparian_flow.core.ids import LocationId, SourceId, VersionId
 from casparian_flow.store.tables import locations, sources, versions
 
 L = locations.c
 V = versions.c
-CANDIDATES = 10
-"""How many paths an ambiguous name lists."""
 
 
 class FileRow(NamedTuple):
@@ -86,15 +82,6 @@ CURRENT_FILES = (
     .where(or_(L.is_missing.is_(False), L.current_version_id.is_not(None)))
     .order_by(L.source_id, L.rel_path)
 )
-FILE_BY_ID = _FILES.where(L.id == bindparam("location"))
-LOCATIONS_OF_HASH = _FILES.where(V.source_hash == bindparam("hash")).order_by(L.id)
-FILES_BY_DISPLAY = _FILES.where(L.display == bindparam("text")).order_by(L.is_missing, L.source_id)
-FILES_BY_PATH = _FILES.where(L.source_id == bindparam("source"), L.rel_path == bindparam("rel_path"))
-FILES_BY_SUFFIX = (
-    _FILES.where(func.substr(L.display, -func.length(bindparam("end"))) == bindparam("end"))
-    .order_by(L.is_missing, L.display, L.source_id)
-    .limit(CANDIDATES + 1)
-)
 VERSIONS_OF = (
     select(
         V.id,
@@ -118,52 +105,6 @@ def current_files(connection: Connection, sources: Iterable[int]) -> Iterator[Fi
         yield FileRow._make(row)
 
 
-def file_by_id(connection: Connection, location: int) -> FileRow:
-    """One location; raises NotFound."""
-    row = connection.execute(FILE_BY_ID, {"location": location}).one_or_none()
-    if row is None:
-        raise NotFound(f"there is no file location {location}")
-    return FileRow._make(row)
-
-
-def locations_of_hash(connection: Connection, source_hash: str) -> list[FileRow]:
-    """Every location whose current version has these bytes, missing ones included."""
-    return [FileRow._make(row) for row in connection.execute(LOCATIONS_OF_HASH, {"hash": source_hash})]
-
-
 def versions_of(connection: Connection, location: int) -> list[VersionRow]:
     """All versions of a location, oldest first."""
     return [VersionRow._make(row) for row in connection.execute(VERSIONS_OF, {"location": location})]
-
-
-def find_location(connection: Connection, text: str, absolute: bytes | None = None) -> FileRow:
-    """The location meant by a person's words: an absolute path, a path in a source, or the unique end of one.
-
-    `absolute` is the text made absolute from where the person stands. Raises NotFound, or UsageError with the
-    candidates when several are meant; a path that is there wins over one that is missing.
-    """
-    if absolute is not None and (found := _by_absolute_path(connection, absolute)):
-        return found[0]
-    for statement, values in (
-        (FILES_BY_DISPLAY, {"text": text}),
-        (FILES_BY_SUFFIX, {"end": "/" + text.lstrip("/")}),
-    ):
-        found = [FileRow._make(row) for row in connection.execute(statement, values)]
-        present = [row for row in found if not row.is_missing] or found
-        if len(present) == 1:
-            return present[0]
-        if present:
-            listed = ", ".join(display_path(row.path) for row in present[:CANDIDATES])
-            more = " and more" if len(present) > CANDIDATES else ""
-            raise UsageError(f"several files are called {text}", why=f"{listed}{more}", fix="give more of the path")
-    raise NotFound(f"no scanned file is called {text}", fix="casparian scan PATH")
-
-
-def _by_absolute_path(connection: Connection, absolute: bytes) -> list[FileRow]:
-    found = []
-    for source, root in connection.execute(select(sources.c.id, sources.c.root).order_by(sources.c.id)):
-        base = root.rstrip(b"/") + b"/"
-        if absolute.startswith(base):
-            values = {"source": source, "rel_path": absolute[len(base) :]}
-            found += [FileRow._make(row) for row in connection.execute(FILES_BY_PATH, values)]
-    return sorted(found, key=lambda row: row.is_missing)

@@ -1,20 +1,31 @@
-"""Facts about the home itself."""
+"""Facts that a home remembers about itself."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects.sqlite import insert
 
 from casparian_flow.store.tables import meta
 
 INCARNATION = "incarnation"
+META_VALUE = select(meta.c.value).where(meta.c.key == bindparam("name"))
+_meta = insert(meta)
+SET_META_VALUE = _meta.on_conflict_do_update(index_elements=["key"], set_={"value": _meta.excluded.value})
+
+
+def meta_value(connection: Connection, key: str) -> str | None:
+    """A fact, None where it was never told."""
+    value = connection.execute(META_VALUE, {"name": key}).scalar_one_or_none()
+    return str(value) if value is not None else None
+
+
+def set_meta_value(connection: Connection, key: str, value: str) -> None:
+    """Remember a fact in place of the one before."""
+    connection.execute(SET_META_VALUE, {"key": key, "value": value})
 
 
 def next_incarnation(connection: Connection) -> int:
     """Count one more sentinel over this home; an older one that still runs is fenced by the number."""
-    found = connection.execute(select(meta.c.value).where(meta.c.key == INCARNATION)).scalar()
-    number = int(found or 0) + 1
-    if found is None:
-        connection.execute(insert(meta), {"key": INCARNATION, "value": str(number)})
-    else:
-        connection.execute(update(meta).where(meta.c.key == INCARNATION).values(value=str(number)))
+    number = int(meta_value(connection, INCARNATION) or 0) + 1
+    set_meta_value(connection, INCARNATION, str(number))
     return number

@@ -1,32 +1,64 @@
-"""Tag rules, and the tags of locations."""
+"""Tags, given by a person or by rules, and the rules."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, Integer, bindparam, delete, literal_column, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Integer, RowMapping, bindparam, delete, exists, func, insert, literal_column, select
+from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
-from casparian_flow.core.errors import NotFound
+from casparian_flow.core.files import EntryKind
 from casparian_flow.core.tags import TagRule
 from casparian_flow.store.bulk import bulk
-from casparian_flow.store.tables import locations, meta, rules, tags
+from casparian_flow.store.tables import locations, rules, sources, tags
+from casparian_flow.store.views.places import FOLDER
 
+_BATCH = 10_000
+
+TAGS = (
+    select(
+        tags.c.tag,
+        func.count().label("files"),
+        func.count().filter(tags.c.rule_id.is_(None)).label("by_hand"),
+        func.sum(locations.c.size).label("size"),
+    )
+    .select_from(tags.join(locations, locations.c.id == tags.c.location_id))
+    .group_by(tags.c.tag)
+    .order_by(tags.c.tag)
+)
+RULES = select(
+    rules,
+    select(func.count()).where(tags.c.rule_id == rules.c.id).scalar_subquery().label("files"),
+).order_by(rules.c.priority.desc(), rules.c.id)
+SAMPLES = (
+    select(FOLDER, locations.c.display)
+    .select_from(tags.join(locations, locations.c.id == tags.c.location_id).join(sources))
+    .where(tags.c.rule_id == bindparam("rule"))
+    .order_by(locations.c.source_id, locations.c.rel_path)
+    .limit(10)
+)
+TAGGABLE = (
+    select(locations.c.id, locations.c.display)
+    .where(locations.c.kind == EntryKind.FILE, locations.c.is_missing.is_(False))
+    .execution_options(yield_per=_BATCH)
+)
+_given = tags.alias("given")
+GIVE = insert(tags).from_select(
+    ["location_id", "tag", "rule_id"],
+    select(
+        bindparam("location", type_=tags.c.location_id.type),
+        bindparam("name", type_=tags.c.tag.type),
+        bindparam("rule", type_=tags.c.location_id.type),
+    ).where(~exists().where(_given.c.location_id == bindparam("location"), _given.c.tag == bindparam("name"))),
+)
+COUNT_OF_RULE = select(func.count()).where(tags.c.rule_id == bindparam("rule"))
+REMOVE_TAG = delete(tags).where(tags.c.location_id == bindparam("location"), tags.c.tag == bindparam("name"))
+REMOVE_TAGS_OF_RULE = delete(tags).where(tags.c.rule_id == bindparam("rule"))
+REMOVE_RULE = delete(rules).where(rules.c.id == bindparam("rule"))
+SAME_TAG = select(rules).where(rules.c.tag == bindparam("name")).order_by(rules.c.priority.desc(), rules.c.id)
 ALL_RULES = select(rules.c.id, rules.c.pattern, rules.c.tag, rules.c.priority, rules.c.parser, rules.c.topic).order_by(
     rules.c.priority.desc(), rules.c.id
-)
-_added = insert(rules)
-ADD_RULE = _added.on_conflict_do_update(
-    index_elements=["pattern", "tag"],
-    set_={name: _added.excluded[name] for name in ("priority", "parser", "topic")},
-).returning(rules.c.id)
-DELETE_RULE = delete(rules).where(rules.c.id == bindparam("rule"))
-DELETE_TAGS_OF_RULE = delete(tags).where(tags.c.rule_id == bindparam("rule"))
-_given = insert(tags)
-GIVE_TAG = _given.on_conflict_do_update(index_elements=["location_id", "tag"], set_={"rule_id": None})
-TAKE_TAG = delete(tags).where(
-    tags.c.location_id == bindparam("location"), tags.c.tag == bindparam("name"), tags.c.rule_id.is_(None)
 )
 TAGS_OF_SOURCES = (
     select(tags.c.location_id, tags.c.tag, tags.c.rule_id)
@@ -34,10 +66,6 @@ TAGS_OF_SOURCES = (
     .where(locations.c.source_id.in_(bindparam("sources", expanding=True)))
     .order_by(tags.c.location_id, tags.c.tag)
 )
-META_VALUE = select(meta.c.value).where(meta.c.key == bindparam("name"))
-_meta = insert(meta)
-SET_META_VALUE = _meta.on_conflict_do_update(index_elements=["key"], set_={"value": _meta.excluded.value})
-
 RULE_TAGS_OF = bulk(
     select(tags.c.tag, tags.c.rule_id).where(tags.c.location_id == bindparam("location"), tags.c.rule_id.is_not(None)),
     "location",
@@ -49,7 +77,9 @@ DROP_RULE_TAG = bulk(
     "location",
     "name",
 )
-_ruled = insert(tags).values(location_id=bindparam("location"), tag=bindparam("name"), rule_id=bindparam("rule"))
+_ruled = insert_or_update(tags).values(
+    location_id=bindparam("location"), tag=bindparam("name"), rule_id=bindparam("rule")
+)
 SET_RULE_TAG = bulk(
     _ruled.on_conflict_do_update(
         index_elements=["location_id", "tag"],
@@ -75,35 +105,9 @@ def all_rules(connection: Connection) -> list[TagRule]:
     return [TagRule(*row) for row in connection.execute(ALL_RULES)]
 
 
-def add_rule(connection: Connection, rule: TagRule, now_ns: int) -> TagRule:
-    """Keep a rule; the one with the same pattern and tag takes its values. The id of the argument does not count."""
-    values = {"pattern": rule.pattern, "tag": rule.tag, "priority": rule.priority, "parser": rule.parser}
-    values |= {"topic": rule.topic, "added_at_ns": now_ns}
-    stored = connection.execute(ADD_RULE, values).scalar_one()
-    return TagRule(stored, rule.pattern, rule.tag, rule.priority, rule.parser, rule.topic)
-
-
-def delete_rule(connection: Connection, rule: int) -> None:
-    """Forget a rule and the tags it gave; raises NotFound."""
-    connection.execute(DELETE_TAGS_OF_RULE, {"rule": rule})
-    if connection.execute(DELETE_RULE, {"rule": rule}).rowcount == 0:
-        raise NotFound(f"there is no tag rule {rule}")
-
-
-def give_tag(connection: Connection, location: int, tag: str) -> None:
-    """A person's tag, which no change of rules takes away."""
-    connection.execute(GIVE_TAG, {"location_id": location, "tag": tag, "rule_id": None})
-
-
-def take_tag(connection: Connection, location: int, tag: str) -> None:
-    """Take back a person's tag; raises NotFound when no person gave it."""
-    if connection.execute(TAKE_TAG, {"location": location, "name": tag}).rowcount == 0:
-        raise NotFound(f"nobody gave the tag {tag}")
-
-
-def tags_of_sources(connection: Connection, sources: Iterable[int]) -> Iterator[tuple[int, str, int | None]]:
+def tags_of_sources(connection: Connection, wanted: Iterable[int]) -> Iterator[tuple[int, str, int | None]]:
     """Location, tag and rule (None: a person) of everything tagged in these sources."""
-    for row in connection.execute(TAGS_OF_SOURCES, {"sources": list(sources)}):
+    for row in connection.execute(TAGS_OF_SOURCES, {"sources": list(wanted)}):
         yield row[0], row[1], row[2]
 
 
@@ -124,12 +128,89 @@ def replace_rule_tags(
     driver.executemany(SET_RULE_TAG, rows)
 
 
-def meta_value(connection: Connection, key: str) -> str | None:
-    """A fact that the home remembers about itself."""
-    value = connection.execute(META_VALUE, {"name": key}).scalar_one_or_none()
-    return str(value) if value is not None else None
+def list_tags(connection: Connection) -> Sequence[RowMapping]:
+    """Every tag with the number and size of its files; `by_hand` counts those that no rule gave."""
+    return connection.execute(TAGS).mappings().all()
 
 
-def set_meta_value(connection: Connection, key: str, value: str) -> None:
-    """Remember a fact about the home."""
-    connection.execute(SET_META_VALUE, {"key": key, "value": value})
+def list_rules(connection: Connection) -> Sequence[RowMapping]:
+    """Every rule in the order in which rules are asked, with the number of files that carry its tag through it."""
+    return connection.execute(RULES).mappings().all()
+
+
+def sample_of_rule(connection: Connection, rule: int) -> list[str]:
+    """The first ten paths that the rule tagged."""
+    return [f"{source}/{path}" for source, path in connection.execute(SAMPLES, {"rule": rule})]
+
+
+def add_tag(connection: Connection, location: int, tag: str) -> bool:
+    """Tag one location by hand; false when it has the tag already."""
+    return connection.execute(GIVE, {"location": location, "name": tag, "rule": None}).rowcount == 1
+
+
+def remove_tag(connection: Connection, location: int, tag: str) -> bool:
+    """Take a tag from one location; false when it does not have it."""
+    return connection.execute(REMOVE_TAG, {"location": location, "name": tag}).rowcount == 1
+
+
+def find_rule(connection: Connection, pattern: str, tag: str) -> int | None:
+    """The id of the rule with that pattern and tag."""
+    found: int | None = connection.execute(
+        select(rules.c.id).where(rules.c.pattern == pattern, rules.c.tag == tag)
+    ).scalar()
+    return found
+
+
+def add_rule(
+    connection: Connection,
+    *,
+    pattern: str,
+    tag: str,
+    priority: int,
+    parser: str | None,
+    topic: str | None,
+    now_ns: int,
+) -> int:
+    """Keep a rule; its id."""
+    return int(
+        connection.execute(
+            insert(rules).returning(rules.c.id),
+            {
+                "pattern": pattern,
+                "tag": tag,
+                "priority": priority,
+                "parser": parser,
+                "topic": topic,
+                "added_at_ns": now_ns,
+            },
+        ).scalar_one()
+    )
+
+
+def remove_rule(connection: Connection, rule: int) -> int:
+    """Forget a rule and the tags it gave; how many there were."""
+    taken = connection.execute(REMOVE_TAGS_OF_RULE, {"rule": rule}).rowcount
+    connection.execute(REMOVE_RULE, {"rule": rule})
+    return taken
+
+
+def rules_with_tag(connection: Connection, tag: str) -> list[TagRule]:
+    """The rules that give a tag, in the order in which they are asked."""
+    return [
+        TagRule(row.id, row.pattern, row.tag, row.priority, row.parser, row.topic)
+        for row in connection.execute(SAME_TAG, {"name": tag})
+    ]
+
+
+def taggable(connection: Connection) -> Iterable[tuple[int, str]]:
+    """Every present file with its path, a batch in memory at a time."""
+    for row in connection.execute(TAGGABLE):
+        yield row.id, row.display
+
+
+def give_by_rule(connection: Connection, rule: TagRule, chosen: Sequence[int]) -> int:
+    """Tag those of the locations in the rule's name that do not have the tag yet; how many the rule tagged in all."""
+    for start in range(0, len(chosen), _BATCH):
+        batch = chosen[start : start + _BATCH]
+        connection.execute(GIVE, [{"location": each, "name": rule.tag, "rule": rule.id} for each in batch])
+    return int(connection.execute(COUNT_OF_RULE, {"rule": rule.id}).scalar_one())

@@ -218,8 +218,7 @@ class Stream:
         if head.job != section.job:
             raise BrokenFrame(f"FAILED of job {head.job} in the section of {section.job}")
         self._section = None
-        trace = " | ".join(line.strip() for line in head.trace.splitlines() if line.strip())
-        error = _ERRORS[head.kind](f"{self._parser}: {head.message}", where=head.where, why=trace)
+        error = _ERRORS[head.kind](f"{self._parser}: {head.message}", where=head.where, why=head.trace)
         return Raised(section.job, error)
 
 

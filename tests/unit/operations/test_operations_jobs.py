@@ -131,10 +131,9 @@ def test_a_contract_that_cannot_be_read_back_is_reported(past):
 def test_parsers_show_their_newest_artifact_unless_all_are_asked_for(past):
     past.parser("csv")
     past.parser("csv", version="2.0.0", artifact_hash=digest_of(b"2"), registered_at_ns=NOW_NS + 1)
-    past.parser("lines", status="pending")
-    newest = ask(past, parser.list_, ListParsers()).parsers
-    assert [(each.name, each.version, each.status) for each in newest] == [
-        ("csv", "2.0.0", "active"),
-        ("lines", "1.0.0", "pending"),
-    ]
-    assert len(ask(past, parser.list_, ListParsers(versions=True)).parsers) == 3
+    past.parser("own", status="pending")
+    newest = {each.name: (each.version, each.status) for each in ask(past, parser.list_, ListParsers()).parsers}
+    assert newest["csv"] == ("2.0.0", "active")
+    assert newest["own"] == ("1.0.0", "pending")
+    every = [each.name for each in ask(past, parser.list_, ListParsers(versions=True)).parsers]
+    assert (every.count("csv"), every.count("own")) == (2, 1)

@@ -146,6 +146,22 @@ def test_one_column_can_be_asked_for(tmp_path: Path) -> None:
     assert [row[0] for row in outcome.rows] == ["one, two", "three", "four"]
 
 
+@pytest.mark.parametrize("vectorised", [True, False])
+def test_words_for_null_are_null_only_as_whole_unquoted_fields(tmp_path: Path, vectorised: bool) -> None:
+    data = 'id,name\n1,NULL\n2,"NULL"\n3,NULLS\n4,\n5,\\N\nNULL,""\n' + "6,x\n" * 20
+    (tmp_path / "x.csv").write_text(data)
+    outcome = read_delimited(tmp_path / "x.csv", vectorised=vectorised, null="NULL,\\N", escape="none")
+    assert [name for _, name in outcome.rows[:6]] == [None, "NULL", "NULLS", None, None, ""]
+    assert outcome.rows[5][0] is None
+    assert outcome.rejected == []
+
+
+def test_a_column_may_be_called_like_a_word_for_null(tmp_path: Path) -> None:
+    outcome = read(tmp_path, "id,NA\n1,2\n2,NA\n3,4\n", null="NA")
+    assert outcome.names == ["id", "NA"]
+    assert outcome.rows == [["1", "2"], ["2", None], ["3", "4"]]
+
+
 @pytest.mark.parametrize(
     "options", [{"encoding": "klingon"}, {"encoding": "shift_jis"}, {"quote": "ab"}, {"header": "x"}, {"newline": "vt"}]
 )

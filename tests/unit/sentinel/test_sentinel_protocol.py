@@ -18,7 +18,7 @@ from casparian_flow.store import jobs as job_store
 from casparian_flow.store import tables
 
 STEPS = 60
-WALKS = 25
+WALKS = 40
 jobs = tables.jobs
 
 
@@ -46,7 +46,7 @@ class Walk:
             self.claim, self.start, self.permit, self.end, self.requeue, self.cancel, self.complete, self.abandon,
         ]  # fmt: skip
         for _ in range(STEPS):
-            step = self.chance.choices(steps, weights=[6, 6, 4, 1, 2, 1, 2, 0.2])[0]
+            step = self.chance.choices(steps, weights=[6, 6, 2, 0.5, 4, 0.7, 2, 0.1])[0]
             with self.past.database.transaction() as connection:
                 before = self.state(connection)
                 step(connection)

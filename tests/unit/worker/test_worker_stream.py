@@ -151,7 +151,7 @@ def test_each_kind_of_failure_is_an_error_of_its_own(kind: str, error: type[Casp
     assert isinstance(raised, Raised)
     assert type(raised.error) is error
     assert (raised.error.message, raised.error.where) == ("sample: no", "p.py:3 in parse")
-    assert "\n" not in raised.error.why
+    assert raised.error.why == "a\n b"
 
 
 def test_a_death_is_blamed_on_the_job_in_progress_else_on_the_next() -> None:

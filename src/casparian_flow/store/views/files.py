@@ -36,6 +36,7 @@ from casparian_flow.store.tables import (
     tags,
     versions,
 )
+from casparian_flow.store.views.places import FOLDER
 
 OPEN_STATES = (EntryState.OPEN, EntryState.TRIAGED, EntryState.FIX_READY)
 """Quarantine that somebody still has to deal with."""
@@ -57,21 +58,21 @@ _was_read = exists(
     .where(_older.c.location_id == locations.c.id, jobs.c.state == JobState.COMPLETED)
 ).correlate(locations)
 # A file read within moments of its change stays dirty, to be read again; that does not make it changed.
-_is_changed = and_(locations.c.is_dirty, locations.c.mtime_ns.is_not(versions.c.mtime_ns))
+# The version of a database has the size of its journals too.
+_is_changed = and_(
+    locations.c.is_dirty,
+    or_(
+        locations.c.mtime_ns.is_not(versions.c.mtime_ns),
+        and_(locations.c.size.is_not(versions.c.size), versions.c.content.is_not("sqlite")),
+    ),
+)
 _has_open_quarantine = exists(
     select(literal(1)).where(
         quarantine.c.job_id == _latest.c.id, quarantine.c.is_current, quarantine.c.state.in_(OPEN_STATES)
     )
 ).correlate(_latest)
 
-# A file read while it was being written is read again at the next scan; until its signs change it counts as read.
-_has_changed = or_(
-    versions.c.id.is_(None),
-    and_(
-        locations.c.is_dirty,
-        or_(locations.c.size != versions.c.size, locations.c.mtime_ns != versions.c.mtime_ns),
-    ),
-)
+_has_changed = or_(versions.c.id.is_(None), _is_changed)
 _is_fresh = or_(decisions.c.version_id.is_(None), decisions.c.version_id == locations.c.current_version_id)
 
 STATE: ColumnElement[str] = case(
@@ -107,7 +108,7 @@ FILES: Select[tuple[object, ...]] = select(
     locations.c.source_id,
     locations.c.rel_path,
     locations.c.display.label("path"),
-    sources.c.display.label("source"),
+    FOLDER.label("source"),
     locations.c.kind,
     locations.c.problem,
     locations.c.size,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from casparian_flow.store.tables import jobs, locations, parsers, sources, tags, versions
+from casparian_flow.store.views.places import FOLDER
 
 ROOTS = select(sources.c.id, sources.c.root).order_by(sources.c.id)
 TAGS_OF = select(tags.c.tag).where(tags.c.location_id == bindparam("location")).order_by(tags.c.tag)
@@ -14,7 +15,7 @@ VERSIONS_OF = (
     select(versions).where(versions.c.location_id == bindparam("location")).order_by(versions.c.id.desc()).limit(100)
 )
 PATHS_WITH = (
-    select(sources.c.display, locations.c.display)
+    select(FOLDER, locations.c.display)
     .select_from(
         versions.join(locations, locations.c.current_version_id == versions.c.id).join(
             sources, sources.c.id == locations.c.source_id

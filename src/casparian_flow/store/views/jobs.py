@@ -18,13 +18,14 @@ from casparian_flow.store.tables import (
     sources,
     verdicts,
 )
+from casparian_flow.store.views.places import FOLDER
 
 _of_job = select(func.coalesce(func.sum(materializations.c.accepted), 0)).where(materializations.c.job_id == jobs.c.id)
 JOBS = (
     select(
         jobs,
         locations.c.display.label("path"),
-        sources.c.display.label("source"),
+        FOLDER.label("source"),
         parsers.c.name.label("parser_name"),
         parsers.c.version.label("parser_version"),
         _of_job.scalar_subquery().label("accepted"),

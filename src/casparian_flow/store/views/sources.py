@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, case, func, literal, s
 
 from casparian_flow.core.files import EntryKind
 from casparian_flow.store.tables import locations, scans, sources, versions
+from casparian_flow.store.views.places import FOLDER
 
 SOURCES = select(
     sources.c.id,
@@ -38,7 +39,7 @@ CONTENT = (
 )
 ODD_ENTRIES = (
     select(
-        sources.c.display.label("source"),
+        FOLDER.label("source"),
         locations.c.display.label("path"),
         locations.c.rel_path,
         locations.c.kind,

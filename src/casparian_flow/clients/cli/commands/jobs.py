@@ -117,8 +117,8 @@ def _lines(face: Face, detail: JobDetail) -> Iterator[str]:
     yield f"rows      {job.accepted:,} accepted, {job.quarantined:,} quarantined"
     if job.error:
         yield f"error     {plain(job.error)}: {plain(job.message)}"
-    if detail.why:
-        yield f"why       {plain(detail.why)}"
+    for line in (detail.why or "").splitlines():
+        yield f"why       {plain(line)}"
     for items, columns in ((detail.outputs, OUTPUTS), (detail.groups, GROUPS), (detail.verdicts, VERDICTS)):
         if items:
             yield ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,9 +92,17 @@ def command(face: Face, /, **given: Any) -> int:
     return EXIT_CODES[reply.outcome]
 
 
-def _lines(face: Face, reply: RunReply) -> Iterator[str]:
+def _cut(face: Face, items: Sequence[Any], columns: Sequence[Column], rest: str) -> Iterator[str]:
+    """A table of as many items as a list shows, and where the others are."""
     from msgspec import to_builtins
 
+    shown = items[: face.limit]
+    yield from table_lines(map(to_builtins, shown), columns, face.paper)
+    if len(shown) < len(items):
+        yield f"and {len(items) - len(shown):,} more {rest}"
+
+
+def _lines(face: Face, reply: RunReply) -> Iterator[str]:
     skipped = ", ".join(f"{count} {reason}" for reason, count in reply.skipped.items())
     yield f"files     {reply.files}: {reply.run} run" + (f", {skipped}" if skipped else "")
     if reply.run:
@@ -102,10 +110,10 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
         yield f"rows      {reply.accepted} accepted, {reply.quarantined} quarantined, {reply.rescued} values rescued"
     if reply.tables:
         yield ""
-        yield from table_lines(map(to_builtins, reply.tables), TABLES, face.paper)
+        yield from _cut(face, reply.tables, TABLES, "tables: casparian tables")
     if reply.failures:
         yield ""
-        yield from table_lines(map(to_builtins, reply.failures), FAILURES, face.paper)
+        yield from _cut(face, reply.failures, FAILURES, "files: casparian files --state failed")
     for path in reply.unreadable:
         yield f"could not be read: {plain(path)}"
     for waiting in reply.waiting:

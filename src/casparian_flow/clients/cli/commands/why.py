@@ -43,8 +43,9 @@ def _lines(reply: Why) -> Iterator[str]:
         for group in reply.job.groups:
             yield f"rejected  {group.rows} rows of {plain(group.table)}: {plain(group.code)} {plain(group.message)}"
     for row in reply.rows:
+        place = "table" if row.message is None else "the quarantine of"
         yield ""
-        yield f"record {reply.record} is {row.role} in {plain(row.table)}" + (
+        yield f"record {reply.record} is in {place} {plain(row.table)}" + (
             f", bytes {row.start}-{row.end}" if row.start is not None else ""
         )
         if row.message:

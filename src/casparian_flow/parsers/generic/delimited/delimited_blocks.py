@@ -31,7 +31,7 @@ class Block:
 class BlockReader:
     """Reads blocks of one table. A block it cannot vouch for is left to the exact reader."""
 
-    def __init__(self, layout: Layout, may_resync: bool) -> None:
+    def __init__(self, layout: Layout, may_resync: bool, nulls: tuple[str, ...]) -> None:
         dialect = layout.dialect
         self._layout = layout
         self._may_resync = may_resync
@@ -52,7 +52,7 @@ class BlockReader:
         )
         self._convert = pc.ConvertOptions(
             column_types=pa.schema([(name, pa.string()) for name in names]),
-            null_values=[""],
+            null_values=["", *nulls],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
             check_utf8=True,

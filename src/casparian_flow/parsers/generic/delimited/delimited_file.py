@@ -69,6 +69,7 @@ class DelimitedFile:
                 self._ledger,
                 self._options.fixed,
                 may_resync=self._options.resync,
+                nulls=self._options.nulls,
                 vectorised=self._vectorised,
             )
             yield from reader.read()

@@ -22,6 +22,7 @@ class Options:
     header: int | None
     skip: int | None
     resync: bool
+    nulls: tuple[str, ...]
     fixed: Fixed
 
     @classmethod
@@ -42,6 +43,7 @@ class Options:
             _count("header", options.get("header")),
             _count("skip", options.get("skip")),
             options.get("resync") not in (False, "false", "off", "0", 0),
+            tuple(text for text in str(options.get("null") or "").split(",") if text),
             fixed,
         )
 

@@ -38,6 +38,7 @@ class TableReader:
         fixed: Fixed,
         *,
         may_resync: bool = True,
+        nulls: tuple[str, ...] = (),
         vectorised: bool = True,
     ) -> None:
         self._stream = stream
@@ -45,8 +46,8 @@ class TableReader:
         self._output = output
         self._ledger = ledger
         self._fixed = fixed
-        self._grammar = Grammar.of(layout.dialect, may_resync)
-        self._blocks = BlockReader(layout, may_resync)
+        self._grammar = Grammar.of(layout.dialect, may_resync, nulls)
+        self._blocks = BlockReader(layout, may_resync, nulls)
         self._vectorised = vectorised and self._blocks.works
         self._gathered = Gatherer(output, layout)
         self._header = [list(line.fields or ()) for line in layout.header[:1]]

@@ -43,12 +43,13 @@ class Grammar:
 
     @classmethod
     @lru_cache(maxsize=256)
-    def of(cls, dialect: Dialect, resync: bool = True) -> Grammar:
-        """The grammar of a dialect, compiled once."""
-        return cls(dialect, resync)
+    def of(cls, dialect: Dialect, resync: bool = True, nulls: tuple[str, ...] = ()) -> Grammar:
+        """The grammar of a dialect, compiled once. An unquoted field that is one of `nulls` is null."""
+        return cls(dialect, resync, nulls)
 
-    def __init__(self, dialect: Dialect, resync: bool = True) -> None:
+    def __init__(self, dialect: Dialect, resync: bool, nulls: tuple[str, ...]) -> None:
         self.dialect = dialect
+        self._nulls = frozenset(each.encode() for each in ("", *nulls))
         self.delimiter = dialect.delimiter.encode() if dialect.delimiter else None
         self.quote = dialect.quote.encode() if dialect.quote else None
         self.escape = dialect.escape.encode() if dialect.escape else None
@@ -103,7 +104,8 @@ class Grammar:
         line = buf[pos:text_end]
         if (self.quote is None or self.quote not in line) and (self.escape is None or self.escape not in line):
             fields = line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line]
-            return Record(end, [field or None for field in fields])
+            nulls = self._nulls
+            return Record(end, [None if field in nulls else field for field in fields])
         return self._tokenise(buf, pos, eof, arity)
 
     def count(self, line: bytes) -> int:
@@ -139,7 +141,7 @@ class Grammar:
             else:
                 match = self._bare.match(buf, at)
                 assert match is not None
-                fields.append(self._plain(match[0], quoted=False) or None)
+                fields.append(None if match[0] in self._nulls else self._plain(match[0], quoted=False))
                 at = match.end()
             if self.delimiter and len(fields) <= MAX_COLUMNS and buf.startswith(self.delimiter, at):
                 at += len(self.delimiter)

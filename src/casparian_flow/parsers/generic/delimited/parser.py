@@ -24,6 +24,7 @@ MANIFEST = PluginMetadata(
         "header": None,
         "skip": None,
         "resync": None,
+        "null": None,
     },
 )
 
