@@ -46,6 +46,11 @@ def table_from_output(name: str) -> str:
     return _prefixed(snake_case(name))
 
 
+def table_of_file(base: str, output: str) -> str:
+    """The table of one output where tables are named by their file, whose own is `base`."""
+    return f"{base}__{table_from_output(output)}" if output else base
+
+
 def _prefixed(name: str) -> str:
     return f"t_{name}" if name[:1].isdigit() or name.startswith(CONTROL_PREFIXES) else name
 

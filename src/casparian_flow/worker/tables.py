@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.tables import choose_table, table_from_output
+from casparian_flow.core.tables import choose_table, table_from_output, table_of_file
 from casparian_flow.protocol.messages import JobOrder, ParserOrder
 from casparian_flow.sdk.emit import SCHEMA_HEADERLESS
 
@@ -47,7 +47,7 @@ def base_table(parser: ParserOrder, order: JobOrder, output: str) -> str:
     """The name that an output asks for: its own, or one made from the file's."""
     if parser.tables != "file":
         return table_from_output(output) or order.base_table
-    return f"{order.base_table}__{table_from_output(output)}" if output else order.base_table
+    return table_of_file(order.base_table, output)
 
 
 def is_headerless(batch: pa.RecordBatch) -> bool:
