@@ -180,6 +180,20 @@ def test_a_declared_contract_holds_whatever_the_case_of_its_name(product: Produc
     assert values(product, "login_events") == [1]
 
 
+def test_a_declared_contract_holds_for_tables_that_are_named_by_their_files(
+    product: Product, data: Path, tmp_path: Path
+) -> None:
+    parser = tmp_path / "own.py"
+    parser.write_text(
+        "from casparian_flow.sdk import Column, PluginMetadata\n"
+        "MANIFEST = PluginMetadata(tables='file', outputs={'': [Column('id', 'int64')], 'x': [Column('n', 'int64')]})\n"
+        "def parse(path):\n    yield '', {'id': ['1', 'x']}\n    yield 'x', {'n': ['2', 'y']}\n"
+    )
+    reply = product.run(str(data / "sales_1.csv"), "--parser", str(parser))
+    assert (reply["accepted"], reply["quarantined"]) == (2, 2)
+    assert (values(product, "sales"), values(product, "sales__x", "n")) == ([1], [2])
+
+
 def test_a_file_that_fails_in_a_replacement_does_not_take_the_others_away(
     product: Product, data: Path, tmp_path: Path
 ) -> None:

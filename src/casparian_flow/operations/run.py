@@ -139,10 +139,10 @@ def _present_hashes(prepared: Prepared) -> set[str]:
 
 
 def _sentinel(acting: Acting, prepared: Prepared, request: RunFiles, policy: Policy) -> Sentinel:
-    with acting.database.transaction() as connection:
-        in_force = contract_store.in_force(connection)
-    for number in {decision.parser.id for decision in prepared.plan.runs if decision.parser}:
-        apply_declared(acting.database, prepared.catalog.registered[number], in_force, acting.clock())
+    asked = {
+        (each.parser.id, each.base_table): (each.parser, each.base_table) for each in prepared.plan.runs if each.parser
+    }
+    apply_declared(acting.database, prepared.catalog, asked.values(), acting.clock())
     limits = Limits(
         job_seconds=request.job_seconds or acting.settings.run.job_seconds,
         memory_bytes=acting.settings.run.memory_mb << 20,
@@ -181,7 +181,12 @@ def _refuse_existing(acting: Acting, prepared: Prepared) -> None:
     """In mode `error`, refuse at plan time what the commit would refuse anyway."""
     if prepared.target.mode is not SinkMode.ERROR:
         return
-    tables = {t for d in prepared.plan.runs if d.parser for t in (d.parser.outputs or (d.base_table,))}
+    tables = {
+        table
+        for each in prepared.plan.runs
+        if each.parser
+        for table in ([each.parser.table_of(o, each.base_table) for o in each.parser.outputs] or [each.base_table])
+    }
     with acting.database.transaction() as connection:
         for table in sorted(tables):
             if output_store.current_in_table(connection, prepared.target.uri, table):
