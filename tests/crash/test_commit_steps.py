@@ -102,7 +102,7 @@ class Refusing:
     def promote(self, entries: Sequence[PermittedEntry]) -> None:
         self.refusals -= 1
         if self.refusals >= 0:
-            raise SinkUnavailable("the disk went away")
+            raise SinkUnavailable("the disk went away", why="somebody pulled it out")
         self._sink.promote(entries)
 
 
@@ -127,7 +127,7 @@ def test_a_sink_that_stays_away_leaves_the_jobs_committing_and_the_next_start_la
         sink = Refusing(open_sink(home.default_sink), refusals=1000)
         reply = run(acting_with(acting, sink), RunFiles(selection=MakePlan(paths=(str(data),))))
     assert reply.outcome == "failed_files"
-    assert {failure.state for failure in reply.failures} == {"committing"}
+    assert {(failure.state, failure.why) for failure in reply.failures} == {("committing", "somebody pulled it out")}
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
         assert (acting.recovered.rolled_forward, acting.recovered.troubles) == (3, {})
         assert run(acting, RunFiles(selection=MakePlan(paths=(str(data),)))).run == 0

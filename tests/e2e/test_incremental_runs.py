@@ -168,6 +168,32 @@ def test_outputs_whose_names_mean_one_table_land_there_together(product: Product
     assert values(product, "own") == [1, 2]
 
 
+def test_a_declared_contract_holds_whatever_the_case_of_its_name(product: Product, data: Path, tmp_path: Path) -> None:
+    parser = tmp_path / "own.py"
+    parser.write_text(
+        "from casparian_flow.sdk import Column, PluginMetadata\n"
+        "MANIFEST = PluginMetadata(outputs={'LoginEvents': [Column('id', 'int64')]})\n"
+        "def parse(path):\n    yield 'LoginEvents', {'id': ['1', 'x']}\n"
+    )
+    reply = product.run(str(data / "sales_1.csv"), "--parser", str(parser))
+    assert (reply["accepted"], reply["quarantined"]) == (1, 1)
+    assert values(product, "login_events") == [1]
+
+
+def test_a_declared_contract_holds_for_tables_that_are_named_by_their_files(
+    product: Product, data: Path, tmp_path: Path
+) -> None:
+    parser = tmp_path / "own.py"
+    parser.write_text(
+        "from casparian_flow.sdk import Column, PluginMetadata\n"
+        "MANIFEST = PluginMetadata(tables='file', outputs={'': [Column('id', 'int64')], 'x': [Column('n', 'int64')]})\n"
+        "def parse(path):\n    yield '', {'id': ['1', 'x']}\n    yield 'x', {'n': ['2', 'y']}\n"
+    )
+    reply = product.run(str(data / "sales_1.csv"), "--parser", str(parser))
+    assert (reply["accepted"], reply["quarantined"]) == (2, 2)
+    assert (values(product, "sales"), values(product, "sales__x", "n")) == ([1], [2])
+
+
 def test_a_file_that_fails_in_a_replacement_does_not_take_the_others_away(
     product: Product, data: Path, tmp_path: Path
 ) -> None:
@@ -199,6 +225,20 @@ def test_error_mode_refuses_a_table_that_has_rows(product: Product, data: Path, 
 def test_the_table_can_be_named(product: Product, data: Path) -> None:
     product.run(str(data), "--table", "orders")
     assert product.tables() == ["orders"]
+
+
+def test_a_target_that_was_emptied_is_refused_and_not_called_up_to_date(
+    product: Product, data: Path, tmp_path: Path
+) -> None:
+    product.run(str(data))
+    (product.home / "outputs").rename(tmp_path / "elsewhere")
+    for arguments in ([], ["--force"]):
+        answer = product("run", str(data), *arguments, "--json", expect=[7])
+        assert "has lost commits" in answer.out + answer.err
+    product.run(str(data), "--sink", f"parquet://{tmp_path / 'other'}")
+    (tmp_path / "elsewhere").rename(product.home / "outputs")
+    assert product.run(str(data))["run"] == 0
+    assert values(product, "sales") == [1, 2, 3]
 
 
 def test_the_table_can_be_named_in_the_sink(product: Product, data: Path) -> None:

@@ -21,6 +21,8 @@ _EXTENSION = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,9})+(?:\.\d+)?$")
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 MAX_NAME = 60
+CONTROL_PREFIXES = ("cf_", "scout_", "schema_")
+"""How the names of the control tables begin: beside them in the console, an output of such a name would be hidden."""
 
 
 def snake_case(name: str) -> str:
@@ -31,15 +33,26 @@ def snake_case(name: str) -> str:
 def table_from_file_name(file_name: str) -> str:
     """The stem in snake case without trailing dates, digits, rotation and part suffixes.
 
-    Empty and digit-first names get the prefix `t_`: `fw_2026-03-02.csv` is `fw`, `2026.csv` is `t_2026`.
+    What cannot be a table's name alone gets the prefix `t_`: `fw_2026-03-02.csv` is `fw`, `2026.csv` is `t_2026`.
     """
     stem = file_name.rsplit("/", 1)[-1]
     stem = re.sub(r"\.\d+$", "", stem)
     bare = _EXTENSION.sub("", stem) or stem.lstrip(".")
-    shortened = snake_case(_SUFFIX.sub("", bare)) or snake_case(bare)
-    if not shortened or shortened[0].isdigit():
-        return f"t_{shortened}".rstrip("_")
-    return shortened
+    return _prefixed(snake_case(_SUFFIX.sub("", bare)) or snake_case(bare)) or "t"
+
+
+def table_from_output(name: str) -> str:
+    """The name of an output or a topic as a table's, with `t_` as for files; empty if no letter or digit is left."""
+    return _prefixed(snake_case(name))
+
+
+def table_of_file(base: str, output: str) -> str:
+    """The table of one output where tables are named by their file, whose own is `base`."""
+    return f"{base}__{table_from_output(output)}" if output else base
+
+
+def _prefixed(name: str) -> str:
+    return f"t_{name}" if name[:1].isdigit() or name.startswith(CONTROL_PREFIXES) else name
 
 
 def shape_suffix(columns: Iterable[str]) -> str:

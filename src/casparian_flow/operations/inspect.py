@@ -12,7 +12,7 @@ from casparian_flow.core.contracts import Contract, Origin
 from casparian_flow.core.errors import NotFound, SourceUnreadable, UsageError
 from casparian_flow.core.files import display_path
 from casparian_flow.core.hashing import digest_of_file
-from casparian_flow.core.tables import table_from_file_name
+from casparian_flow.core.tables import table_from_file_name, table_from_output
 from casparian_flow.core.times import rfc3339
 from casparian_flow.lab.trial import Trial, try_parser
 from casparian_flow.operations.context import Reading
@@ -258,8 +258,8 @@ def _for_content(path: Path, kind: ContentKind) -> FoundParser | None:
 
 def _views(trial: Trial, registered: Registered, rows: int) -> list[OutputView]:
     declared = [
-        Contract(table=table, version=1, columns=columns, origin=Origin.DECLARED)
-        for table, columns in registered.manifest.outputs.items()
+        Contract(table=table_from_output(output), version=1, columns=columns, origin=Origin.DECLARED)
+        for output, columns in registered.manifest.outputs.items()
     ]
     views = []
     for output in trial.outputs.values():

@@ -11,6 +11,7 @@ import msgspec
 from casparian_flow.core.errors import NotFound, PlanStale, UsageError
 from casparian_flow.core.ids import new_time_ordered_id
 from casparian_flow.core.outputs import SinkMode, SinkTarget
+from casparian_flow.core.tables import CONTROL_PREFIXES
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.operations.selection import Discovered, discover
@@ -184,6 +185,8 @@ def _table(asked: str | None, sink: SinkUri) -> str | None:
     if asked is not None and sink.table not in (None, asked):
         raise UsageError(f"the sink names the table {sink.table}, the option {asked}", fix="name the table once")
     table = asked if asked is not None else sink.table
+    if table is not None and table.startswith(CONTROL_PREFIXES):
+        raise UsageError(f"the control tables have names like {table}", fix=f"--table t_{table}")
     return None if table is None else checked_table(table)
 
 

@@ -9,10 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from casparian_flow.core.errors import OutputExists, UsageError
+from casparian_flow.core.errors import OutputExists, UsageError, VerificationFailed
 from casparian_flow.core.ids import new_time_ordered_id
 from casparian_flow.core.jobs import JobState
-from casparian_flow.core.outputs import SinkMode
+from casparian_flow.core.outputs import Role, SinkMode
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.plan import MakePlan, Prepared, prepare, prepare_saved
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
@@ -105,6 +105,7 @@ def run(acting: Acting, request: RunFiles) -> RunReply:
     if (trouble := acting.recovered.troubles.get(prepared.target.uri)) is not None:
         raise trouble  # its state is not known until what was permitted there is visible
     acting.open_sink(prepared.target.uri).check()
+    _refuse_lost(acting, prepared.target.uri)
     _refuse_existing(acting, prepared)
     sentinel = _sentinel(acting, prepared, request, policy)
     jobs = _enqueue(acting, prepared, sentinel)
@@ -138,10 +139,10 @@ def _present_hashes(prepared: Prepared) -> set[str]:
 
 
 def _sentinel(acting: Acting, prepared: Prepared, request: RunFiles, policy: Policy) -> Sentinel:
-    with acting.database.transaction() as connection:
-        in_force = contract_store.in_force(connection)
-    for number in {decision.parser.id for decision in prepared.plan.runs if decision.parser}:
-        apply_declared(acting.database, prepared.catalog.registered[number], in_force, acting.clock())
+    asked = {
+        (each.parser.id, each.base_table): (each.parser, each.base_table) for each in prepared.plan.runs if each.parser
+    }
+    apply_declared(acting.database, prepared.catalog, asked.values(), acting.clock())
     limits = Limits(
         job_seconds=request.job_seconds or acting.settings.run.job_seconds,
         memory_bytes=acting.settings.run.memory_mb << 20,
@@ -161,11 +162,31 @@ def _workers(acting: Acting, request: RunFiles) -> int:
     return request.workers or acting.settings.run.workers or len(os.sched_getaffinity(0))
 
 
+def _refuse_lost(acting: Acting, uri: str) -> None:
+    """Refuse a target whose log ends before what was committed there: nothing that follows would become visible."""
+    sink = acting.open_sink(uri)
+    with acting.database.transaction() as connection:
+        last = output_store.last_recorded(connection, uri)
+    for row in last:
+        if not sink.has_entry(row.table_name, Role(row.role), row.seq):
+            raise VerificationFailed(
+                f"table {row.table_name} has lost commits",
+                where=uri,
+                why=f"entry {row.seq} of its log is not there: the folder was removed, emptied or replaced",
+                fix="bring the folder back, or choose another target with --sink",
+            )
+
+
 def _refuse_existing(acting: Acting, prepared: Prepared) -> None:
     """In mode `error`, refuse at plan time what the commit would refuse anyway."""
     if prepared.target.mode is not SinkMode.ERROR:
         return
-    tables = {t for d in prepared.plan.runs if d.parser for t in (d.parser.outputs or (d.base_table,))}
+    tables = {
+        table
+        for each in prepared.plan.runs
+        if each.parser
+        for table in ([each.parser.table_of(o, each.base_table) for o in each.parser.outputs] or [each.base_table])
+    }
     with acting.database.transaction() as connection:
         for table in sorted(tables):
             if output_store.current_in_table(connection, prepared.target.uri, table):

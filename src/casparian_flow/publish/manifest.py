@@ -16,6 +16,7 @@ from typing import Any
 from casparian_flow.core.contracts import ContractColumn
 from casparian_flow.core.errors import UsageError
 from casparian_flow.core.lineage import RESERVED_PREFIX, reserved_names
+from casparian_flow.core.tables import table_from_output
 from casparian_flow.core.types import parse_type
 from casparian_flow.publish.syntax import EntryForm, Source, entry_form, main_file, read_source
 from casparian_flow.sdk.columns import SENSITIVITIES, Column
@@ -138,7 +139,9 @@ def _outputs(source: Source, node: ast.expr, tables: Any) -> Mapping[str, tuple[
             raise source.invalid('only with tables="file" may an output have an empty name', key)
         if reserved_names([name]):
             raise source.invalid(f"the output {name!r} lies in the reserved namespace {RESERVED_PREFIX}", key)
-        if name in outputs:
+        if name and not table_from_output(name):
+            raise source.invalid(f"the output {name!r} cannot name a table: it has none of a-z and 0-9", key)
+        if table_from_output(name) in map(table_from_output, outputs):
             raise source.invalid(f"the output {name!r} is declared twice", key)
         if not isinstance(value, (ast.List, ast.Tuple)):
             raise source.invalid(f"the columns of {name!r} must be a list of Column(...)", value)

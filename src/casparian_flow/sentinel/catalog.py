@@ -74,15 +74,23 @@ def name_of(explicit: str) -> str:
     return Path(explicit).stem if explicit.endswith(".py") else Path(explicit).name
 
 
-def apply_declared(database: Database, parser: Registered, in_force: Mapping[str, Contract], now_ns: int) -> None:
-    """Put the contracts that a parser declares in force, for those of its tables that have none."""
+def apply_declared(database: Database, catalog: Catalog, asked: Iterable[tuple[Candidate, str]], now_ns: int) -> None:
+    """Put the contracts in force that parsers declare, for those of their tables that have none.
+
+    `asked` are the parsers that run, each with the table that a file of theirs asks for.
+    """
     with database.transaction() as connection:
-        for table, columns in parser.manifest.outputs.items():
-            if table not in in_force:
-                contract = Contract(table=table, version=1, columns=tuple(columns), origin=Origin.DECLARED)
-                contract_store.apply_first(
-                    connection, contract, {"artifact": parser.artifact.artifact_hash}, DECLARED_BY, now_ns
-                )
+        known = set(contract_store.in_force(connection))
+        for parser, base in asked:
+            registered = catalog.registered[parser.id]
+            for output, columns in registered.manifest.outputs.items():
+                table = parser.table_of(output, base)
+                if table not in known:
+                    known.add(table)
+                    contract = Contract(table=table, version=1, columns=tuple(columns), origin=Origin.DECLARED)
+                    contract_store.apply_first(
+                        connection, contract, {"artifact": registered.artifact.artifact_hash}, DECLARED_BY, now_ns
+                    )
 
 
 def _manifest_text(manifest: Manifest) -> str:

@@ -10,7 +10,7 @@ from casparian_flow.core.files import EntryKind
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.reasons import RunReason, SkipReason
-from casparian_flow.core.tables import snake_case, table_from_file_name
+from casparian_flow.core.tables import table_from_file_name, table_from_output
 from casparian_flow.sentinel.routing import Candidate, Routing
 
 REPEATABLE = frozenset({"parser-raised", "parser-crashed", "parser-timed-out", "parser-broke-protocol"})
@@ -182,7 +182,7 @@ def _decide(file: PlannedFile, world: World, config: str, taken: dict[tuple[str,
             file=file, action="skip", reason=SkipReason.SAME_BYTES, detail=f"same bytes as {first}", parser=parser
         )
     taken[file.source_hash, parser.artifact.name] = file.display
-    base = world.table or (snake_case(route.topic) if route.topic else "") or table_from_file_name(file.display)
+    base = world.table or table_from_output(route.topic or "") or table_from_file_name(file.display)
     reason, detail = _reason(file, parser, world, config, route.why)
     action = "run" if isinstance(reason, RunReason) else "skip"
     return Decision(file=file, action=action, reason=reason, detail=detail, parser=parser, base_table=base)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
+from casparian_flow.core.tables import table_from_output, table_of_file
 from casparian_flow.core.tags import TagRule, matches, rules_for
 
 TEXT_KINDS = frozenset({"delimited", "jsonl", "json"})
@@ -23,7 +24,11 @@ class Candidate:
     subscriptions: tuple[str, ...] = ()
     tables: str = "topic"
     outputs: tuple[str, ...] = ()
-    """The tables it declares."""
+    """The outputs it declares."""
+
+    def table_of(self, output: str, base: str) -> str:
+        """The table of one of its outputs, for a file that asks for the table `base`."""
+        return table_of_file(base, output) if self.tables == "file" else table_from_output(output)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 from casparian_flow.core.errors import CasparianError, SinkError
 from casparian_flow.core.jobs import JobState
-from casparian_flow.core.outputs import SinkMode
+from casparian_flow.core.outputs import SealedOutput, SinkMode
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.protocol.messages import (
     Answer,
@@ -234,10 +233,22 @@ class Sentinel:
                 connection, failed.job, failed.attempt, due, counts=True, code=failed.code, message=failed.message
             )
 
-    def _end(self, job: int, attempt: int, to: JobState, now_ns: int, **error: Any) -> None:
+    def _end(
+        self,
+        job: int,
+        attempt: int,
+        to: JobState,
+        now_ns: int,
+        *,
+        code: str,
+        message: str,
+        why: str = "",
+        transient: bool = False,
+    ) -> None:
+        error = {"code": code, "message": message, "why": why}
         with self._database.transaction() as connection:
-            changed = job_store.end(connection, job, attempt, to, now_ns, **error)
-            if not changed and not job_store.note_trouble(connection, job, attempt, error["code"], error["message"]):
+            changed = job_store.end(connection, job, attempt, to, now_ns, transient=transient, **error)
+            if not changed and not job_store.note_trouble(connection, job, attempt, **error):
                 return
         # A permitted job whose rows could not be made visible stays `committing` until it is rolled forward.
         to = to if changed else JobState.COMMITTING
@@ -265,7 +276,7 @@ class Sentinel:
             )
             self._discard(refused.sink_uri, refused.job, refused.attempt, refused.sealed)
 
-    def _discard(self, uri: str, job: int, attempt: int, outputs: Any) -> None:
+    def _discard(self, uri: str, job: int, attempt: int, outputs: Sequence[SealedOutput]) -> None:
         try:
             self._open_sink(uri).discard(Attempt(job=job, attempt=attempt), outputs)
         except SinkError as exc:  # files that nobody will name: the next sweep finds them

@@ -79,5 +79,8 @@ class Sink(Protocol):
     def snapshot(self, table: str, role: Role, as_of: int | None = None) -> Snapshot:
         """What is visible now, or was when the entry `as_of` was the last."""
 
+    def has_entry(self, table: str, role: Role, seq: int) -> bool:
+        """Whether this entry of the table's log is there."""
+
     def tables(self, role: Role) -> list[str]:
         """The tables that have at least one log entry."""

@@ -109,6 +109,11 @@ class ParquetSink:
         with translated(self.uri):
             return resolve(table_folder(self.root, role, table), role, as_of)
 
+    def has_entry(self, table: str, role: Role, seq: int) -> bool:
+        """Whether this entry of the table's log is there; reads nothing else."""
+        with translated(self.uri):
+            return table_folder(self.root, role, table).entry(seq).is_file()
+
     def tables(self, role: Role) -> list[str]:
         """The tables that have at least one log entry, by name."""
         with translated(self.uri):

@@ -45,7 +45,10 @@ class SinkUri:
         return f"{self.scheme}://{self.path}"
 
     def absolute(self, cwd: str) -> SinkUri:
-        """The same place for whoever has another working directory. Links are not followed."""
+        """The same place for whoever has another working directory: two spellings of it become the same URI.
+
+        Links are not followed.
+        """
         path = os.path.normpath(os.path.join(cwd, self.path))  # noqa: PTH118 Path keeps `..`
         return SinkUri(self.scheme, "/" + path.lstrip("/") if path.startswith("//") else path, self.table)
 
@@ -85,11 +88,6 @@ def parse_uri(text: str) -> SinkUri:
     if path == "~" or path.startswith("~/"):
         raise UsageError("~ has no meaning inside a URI", where=path, fix=f"{scheme}://$HOME{path[1:]}")
     return SinkUri(scheme, path, table if table is None else checked_table(table))
-
-
-def absolute_uri(text: str, cwd: str) -> str:
-    """The URI with its path made absolute and tidy: two spellings of one place become the same text."""
-    return str(parse_uri(text).absolute(cwd))
 
 
 def open_sink(uri: str) -> Sink:

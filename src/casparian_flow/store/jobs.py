@@ -92,7 +92,7 @@ NOTE_TROUBLE = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
     .where(jobs.c.state == literal_column("'committing'"))
-    .values(error_code=bindparam("code"), error_message=bindparam("message"))
+    .values(error_code=bindparam("code"), error_message=bindparam("message"), error_why=bindparam("why"))
 )
 COMMITTING = select(jobs.c.id, jobs.c.attempt).where(jobs.c.state == literal_column("'committing'"))
 NOT_LANDED = select(
@@ -212,9 +212,11 @@ def abandon_unpermitted(connection: Connection, now_ns: int, message: str) -> in
     return connection.execute(ABANDON_UNPERMITTED, {"now_ns": now_ns, "message": message}).rowcount
 
 
-def note_trouble(connection: Connection, job: int, attempt: int, code: str, message: str) -> bool:
+def note_trouble(connection: Connection, job: int, attempt: int, *, code: str, message: str, why: str = "") -> bool:
     """Keep why a permitted job could not be promoted yet; false if it is not committing."""
-    noted = connection.execute(NOTE_TROUBLE, {"job": job, "of_attempt": attempt, "code": code, "message": message})
+    noted = connection.execute(
+        NOTE_TROUBLE, {"job": job, "of_attempt": attempt, "code": code, "message": message, "why": why}
+    )
     return noted.rowcount == 1
 
 

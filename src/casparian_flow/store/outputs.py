@@ -30,6 +30,12 @@ UNRECORDED = (
     .order_by(commits.c.id)
 )
 UNRECORDED_OF_JOB = UNRECORDED.where(commits.c.job_id == bindparam("job"))
+LAST_RECORDED = (
+    select(commits.c.table_name, commits.c.role, func.max(commits.c.seq).label("seq"))
+    .where(commits.c.sink_uri == bindparam("sink"), commits.c.is_recorded.is_(True))
+    .group_by(commits.c.table_name, commits.c.role)
+    .order_by(commits.c.table_name, commits.c.role)
+)
 RECORD_COMMIT = update(commits).where(commits.c.job_id == bindparam("job")).values(is_recorded=True)
 RECORD_RETIREMENT = update(commits).where(commits.c.id == bindparam("commit")).values(is_recorded=True)
 
@@ -144,6 +150,11 @@ def add_commit(
 def unrecorded(connection: Connection) -> Sequence[AnyRow]:
     """Entries that were permitted and may or may not have been written, oldest first."""
     return connection.execute(UNRECORDED).all()
+
+
+def last_recorded(connection: Connection, sink: str) -> Sequence[AnyRow]:
+    """The newest entry of every log of a sink that is known to be written."""
+    return connection.execute(LAST_RECORDED, {"sink": sink}).all()
 
 
 def unrecorded_of(connection: Connection, job: int) -> Sequence[AnyRow]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.tables import choose_table, snake_case
+from casparian_flow.core.tables import choose_table, table_from_output, table_of_file
 from casparian_flow.protocol.messages import JobOrder, ParserOrder
 from casparian_flow.sdk.emit import SCHEMA_HEADERLESS
 
@@ -34,7 +34,7 @@ def place_of(
 ) -> Place:
     """The place of an output with these columns."""
     if parser.declared and output not in parser.declared:
-        return Place(table_name(output) or order.base_table, None, is_declared=False, is_waiting=False)
+        return Place(table_from_output(output) or order.base_table, None, is_declared=False, is_waiting=False)
     base = base_table(parser, order, output)
     if parser.tables != "file":
         return Place(base, contracts.get(base))
@@ -46,14 +46,8 @@ def place_of(
 def base_table(parser: ParserOrder, order: JobOrder, output: str) -> str:
     """The name that an output asks for: its own, or one made from the file's."""
     if parser.tables != "file":
-        return table_name(output) or order.base_table
-    return f"{order.base_table}__{table_name(output)}" if output else order.base_table
-
-
-def table_name(output: str) -> str:
-    """An output's name as a table's; digit-first names get the prefix `t_`."""
-    name = snake_case(output)
-    return f"t_{name}" if name[:1].isdigit() else name
+        return table_from_output(output) or order.base_table
+    return table_of_file(order.base_table, output)
 
 
 def is_headerless(batch: pa.RecordBatch) -> bool:

@@ -34,6 +34,8 @@ from casparian_flow.core.tables import (
         ("2026.csv", "t_2026"),
         ("2026-03-02.csv", "t_2026_03_02"),
         ("7zip_list.txt", "t_7zip_list"),
+        ("cf_verdicts.csv", "t_cf_verdicts"),
+        ("Schema Drift 2026.csv", "t_schema_drift"),
         ("日本語.csv", "t"),
         (".bashrc", "bashrc"),
         ("noextension", "noextension"),

@@ -125,6 +125,8 @@ def test_every_entry_form_is_found(tmp_path: Path, source: str, form: EntryForm)
         ("PluginMetadata(outputs=[Column('a')])", 2, "`outputs` must be a dict"),
         ("PluginMetadata(outputs={'x': columns()})", 2, "must be a list of Column"),
         ("PluginMetadata(outputs={\n  'x': [Column('a'),\n  Column('a')]})", 4, "declared twice"),
+        ("PluginMetadata(outputs={'x': [],\n  'X': []})", 3, "declared twice"),
+        ("PluginMetadata(outputs={\n  '日本': []})", 3, "cannot name a table"),
         ("PluginMetadata(outputs={'x': ['a']})", 2, "expected Column"),
         ("PluginMetadata(outputs={'x': [Column()]})", 2, "needs a name"),
         ("PluginMetadata(outputs={'x': [\n  Column('a', 'number')]})", 3, "unknown type 'number'"),

@@ -4,7 +4,7 @@ import pytest
 
 from casparian_flow.core.errors import CasparianError, SinkUnavailable, UsageError
 from casparian_flow.sinks.parquet import ParquetSink
-from casparian_flow.sinks.uri import absolute_uri, open_sink, parse_uri
+from casparian_flow.sinks.uri import open_sink, parse_uri
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ from casparian_flow.sinks.uri import absolute_uri, open_sink, parse_uri
     ],
 )
 def test_a_uri_becomes_absolute_and_stays_so(text: str, absolute: str) -> None:
-    assert absolute_uri(text, "/home/me") == absolute
-    assert absolute_uri(absolute, "/elsewhere") == absolute
+    assert str(parse_uri(text).absolute("/home/me")) == absolute
+    assert str(parse_uri(absolute).absolute("/elsewhere")) == absolute
 
 
 @pytest.mark.parametrize(
