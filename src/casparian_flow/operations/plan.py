@@ -84,6 +84,7 @@ def prepare(acting: Acting, request: MakePlan) -> Prepared:
     options = _checked_options(catalog, explicit, request.options)
     sink = parse_uri(request.sink or acting.home.default_sink).absolute(str(acting.cwd))
     target, table = SinkTarget(sink.target, request.mode), _table(request.table, sink)
+    acting.open_sink(target.uri)  # a sink that there is not must not change what is known of the files
     with acting.database.transaction() as connection:
         world = gather_world(
             connection,

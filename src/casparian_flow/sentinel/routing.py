@@ -9,8 +9,8 @@ from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserSt
 from casparian_flow.core.tables import table_from_output, table_of_file
 from casparian_flow.core.tags import TagRule, matches, rules_for
 
-TEXT_KINDS = frozenset({"delimited", "jsonl", "json"})
-"""Kinds of content that damage can make look like plain text."""
+OPEN_TO_NAME = {"text": frozenset({"delimited", "jsonl", "json"}), "json": frozenset({"jsonl"})}
+"""Kinds of content that damage makes of others: of these, the file's name may say which it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +81,18 @@ class Routing:
         for tag in tags:
             if name := self._subscriber(tag):
                 return Route(self.parsers[name], (*steps, f"tag {tag}: {name} subscribes to it"), topic)
-        if content == "text" and (named := self._by_name(path)):
-            return Route(named, (*steps, f"content is text, and the name fits {named.artifact.name}"), topic)
+        if named := self._by_name(path, OPEN_TO_NAME.get(content, frozenset())):
+            return Route(named, (*steps, f"content is {content}, and the name fits {named.artifact.name}"), topic)
         for candidate in self.parsers.values():
             if content in candidate.content and candidate.artifact.status is ParserStatus.ACTIVE:
                 return Route(candidate, (*steps, f"content is {content}: {content_reason}"), topic)
         return Route(None, (*steps, f"content is {content}: {content_reason}"), topic)
 
-    def _by_name(self, path: str) -> Candidate | None:
-        """A shipped parser of text whose own pattern the name fits: the name settles what the bytes leave open."""
+    def _by_name(self, path: str, kinds: frozenset[str]) -> Candidate | None:
+        """A shipped parser of these kinds whose own pattern the name fits: it settles what the bytes leave open."""
         for candidate in self.parsers.values():
-            reads_text = TEXT_KINDS.intersection(candidate.content)
             if (
-                reads_text
+                kinds.intersection(candidate.content)
                 and candidate.artifact.origin is ParserOrigin.SHIPPED
                 and any(matches(pattern, path.lower()) for pattern in candidate.patterns)
             ):

@@ -181,10 +181,15 @@ class Face:
         write_list(self.paper, schema, "rows", rows, columns, [column.name for column in columns], {})
 
     def show(self, schema: str, reply: Any, lines: Iterable[str], *, is_plain: bool = False) -> None:
-        """Show one thing; `lines` are for a person, or with `is_plain` for a pipe too, and must be inert already."""
+        """Show one thing. `lines` are for a person and must be inert already.
+
+        They are what a pipe or a file gets too, unless a format was asked for: people keep such notes. With
+        `is_plain` they also are what the format `plain` gives.
+        """
         from msgspec import to_builtins
 
-        write_record(self.paper, schema, to_builtins(reply), lines, is_plain=is_plain)
+        is_for_people = is_plain or self.options.format == "auto"
+        write_record(self.paper, schema, to_builtins(reply), lines, is_plain=is_for_people)
 
     def note(self, text: str) -> None:
         """Tell the person something beside the answer."""

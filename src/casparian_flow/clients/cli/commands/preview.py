@@ -22,13 +22,14 @@ REJECTED = (Column("code"), Column("message"), Column("start"), Column("end"))
 @click.option("--parser", metavar="P", help="Read with this parser: its name, or a .py file or folder.")
 @click.option("--option", "options", multiple=True, metavar="K=V", help="An option of the parser.")
 @pass_face
-def command(face: Face, file: str, rows: int, parser: str | None, options: tuple[str, ...]) -> None:
+def command(face: Face, file: str, rows: int, parser: str | None, options: tuple[str, ...]) -> int:
     """The first rows of a file with their types, what was detected, and what would be rejected."""
     from casparian_flow.clients.cli.options import options_of
     from casparian_flow.operations.inspect import PreviewFile
 
     reply = face.ask("preview", PreviewFile(path=file, rows=rows, parser=parser, options=options_of(options)))
     face.show("casparian.preview/1", reply, _lines(face, reply))
+    return 1 if reply.error else 0
 
 
 def _lines(face: Face, reply: Preview) -> Iterator[str]:
