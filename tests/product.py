@@ -40,12 +40,14 @@ class Product:
     """One home, and the command `casparian` over it."""
 
     home: Path
+    through: tuple[str, ...] = ()
+    """A command that starts ours, such as one that sets limits first."""
 
     def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
         """The command in a session of its own, its output captured."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home.parent), "PYTHONPATH": str(SOURCE)}
         return subprocess.Popen(
-            [sys.executable, "-m", "casparian_flow", "--home", str(self.home), *arguments],
+            [*self.through, sys.executable, "-m", "casparian_flow", "--home", str(self.home), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

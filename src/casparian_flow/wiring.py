@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,4 +57,7 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
 
 def local_workers(count: int, sinks: Callable[[str], Sink]) -> LocalPool:
     """So many workers in this process."""
+    # A database of a thousand tables has a thousand outputs open at once; the usual limit is 1,024 files.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return LocalPool(count, Tools(open_sink=sinks))
