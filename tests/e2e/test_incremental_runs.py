@@ -84,6 +84,15 @@ def test_a_renamed_file_is_not_read_again(product: Product, data: Path) -> None:
     assert values(product, "sales") == [1, 2, 3]
 
 
+def test_a_file_that_is_renamed_and_then_edited_shows_its_new_rows_alone(product: Product, data: Path) -> None:
+    product.run(str(data))
+    (data / "sales_2.csv").rename(data / "sales_9.csv")
+    product.run(str(data))
+    (data / "sales_9.csv").write_text("id,amount\n7,7.5\n")
+    assert product.run(str(data))["run"] == 1
+    assert values(product, "sales") == [1, 2, 7]
+
+
 def test_force_reads_everything_again_and_no_row_appears_twice(product: Product, data: Path) -> None:
     product.run(str(data))
     assert product.run(str(data), "--force")["run"] == 2

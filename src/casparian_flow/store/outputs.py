@@ -47,10 +47,16 @@ _now_current = (
 _old = versions.alias("old_versions")
 _carrier = locations.alias("carriers")
 _newer = versions.alias("newer_versions")
+_successor = locations.alias("successors")
+# A path that is gone still carries its bytes, unless the file lives on under another name.
+_lives_on = exists(
+    select(_successor.c.id).where(_successor.c.renamed_from == _carrier.c.id, _successor.c.is_missing.is_(False))
+)
 _is_carried = exists(
     select(_carrier.c.id)
     .join(_newer, _newer.c.id == _carrier.c.current_version_id)
     .where(_newer.c.source_hash == materializations.c.source_hash)
+    .where(_carrier.c.is_missing.is_(False) | ~_lives_on)
 )
 _VISIBLE = (
     materializations.c.id,

@@ -98,6 +98,7 @@ locations = Table(
 )
 Index("ix_scout_locations_dirty", locations.c.source_id, sqlite_where=locations.c.is_dirty.is_(True))
 Index("ix_scout_locations_version", locations.c.current_version_id)
+Index("ix_scout_locations_renamed", locations.c.renamed_from, sqlite_where=locations.c.renamed_from.is_not(None))
 Index(
     "ix_scout_locations_gone", locations.c.source_id, locations.c.inode, sqlite_where=locations.c.is_missing.is_(True)
 )

@@ -202,6 +202,13 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("part_of IS NOT NULL"),
     )
+    op.create_index(
+        "ix_scout_locations_renamed",
+        "scout_locations",
+        ["renamed_from"],
+        unique=False,
+        sqlite_where=sa.text("renamed_from IS NOT NULL"),
+    )
     op.create_index("ix_scout_locations_version", "scout_locations", ["current_version_id"], unique=False)
     op.create_table(
         "scout_scans",
