@@ -10,28 +10,28 @@ from casparian_flow.sinks.uri import open_sink, parse_uri
 @pytest.mark.parametrize(
     ("text", "absolute"),
     [
-        ("parquet://out", "parquet:///home/me/out"),
-        ("PARQUET://out", "parquet:///home/me/out"),
-        ("parquet://.", "parquet:///home/me"),
-        ("parquet://./a/../b//c/", "parquet:///home/me/b/c"),
+        ("parquet://out", "parquet:///srv/me/out"),
+        ("PARQUET://out", "parquet:///srv/me/out"),
+        ("parquet://.", "parquet:///srv/me"),
+        ("parquet://./a/../b//c/", "parquet:///srv/me/b/c"),
         ("parquet://../out", "parquet:///home/out"),
         ("parquet:///abs/out", "parquet:///abs/out"),
         ("parquet:////abs", "parquet:///abs"),
-        ("parquet://with space/ünï%20#x@y", "parquet:///home/me/with space/ünï%20#x@y"),
-        ("parquet://out?table=events", "parquet:///home/me/out?table=events"),
-        ("parquet://out.db/events", "parquet:///home/me/out.db/events"),
-        ("csv://out", "csv:///home/me/out"),
-        ("duckdb://out.duckdb", "duckdb:///home/me/out.duckdb"),
+        ("parquet://with space/ünï%20#x@y", "parquet:///srv/me/with space/ünï%20#x@y"),
+        ("parquet://out?table=events", "parquet:///srv/me/out?table=events"),
+        ("parquet://out.db/events", "parquet:///srv/me/out.db/events"),
+        ("csv://out", "csv:///srv/me/out"),
+        ("duckdb://out.duckdb", "duckdb:///srv/me/out.duckdb"),
         ("duckdb:///abs/out.duckdb", "duckdb:///abs/out.duckdb"),
-        ("sqlite://data.db/events", "sqlite:///home/me/data.db?table=events"),
+        ("sqlite://data.db/events", "sqlite:///srv/me/data.db?table=events"),
         ("sqlite:///abs/data.sqlite3/events", "sqlite:///abs/data.sqlite3?table=events"),
-        ("sqlite://data.db/events?table=events", "sqlite:///home/me/data.db?table=events"),
-        ("sqlite://folder.db/data.db", "sqlite:///home/me/folder.db/data.db"),
-        ("sqlite://folder.v2/data", "sqlite:///home/me/folder.v2/data"),
+        ("sqlite://data.db/events?table=events", "sqlite:///srv/me/data.db?table=events"),
+        ("sqlite://folder.db/data.db", "sqlite:///srv/me/folder.db/data.db"),
+        ("sqlite://folder.v2/data", "sqlite:///srv/me/folder.v2/data"),
     ],
 )
 def test_a_uri_becomes_absolute_and_stays_so(text: str, absolute: str) -> None:
-    assert str(parse_uri(text).absolute("/home/me")) == absolute
+    assert str(parse_uri(text).absolute("/srv/me")) == absolute
     assert str(parse_uri(absolute).absolute("/elsewhere")) == absolute
 
 
