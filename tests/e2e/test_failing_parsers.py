@@ -234,7 +234,7 @@ def test_a_busy_home_names_its_holder_and_control_c_leaves_nothing_half_done(
     parser.write_text(HANGS)
     process = product.start("run", str(data), "--parser", str(parser), "--json")
     try:
-        while not product("jobs", "--state", "running", "--json").json["jobs"]:
+        while not product("jobs", "--state", "running", "--json", expect=[0]).json["jobs"]:
             assert process.poll() is None
         busy = product("run", str(data), "--json", expect=[6])
         assert str(process.pid) in busy.err

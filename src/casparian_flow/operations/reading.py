@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from casparian_flow.core.errors import CasparianError, VerificationFailed
 from casparian_flow.operations.context import Reading
 from casparian_flow.settings import Home, Settings
-from casparian_flow.store.engine import REVISION, live_revision, open_empty, open_read_only
+from casparian_flow.store.engine import REVISION, is_blank, live_revision, open_empty, open_read_only
 
 
 @contextmanager
@@ -21,14 +22,24 @@ def open_reading(home: Home, settings: Settings, cwd: Path) -> Iterator[Reading]
 
     Raises VerificationFailed when the database is damaged or of another version.
     """
-    is_new = not home.state.exists()
     try:
-        with open_empty() if is_new else open_read_only(home.state) as connection:
-            if not is_new:
-                _check_revision(live_revision(connection), home)
+        with _snapshot(home) as connection:
             yield Reading(home=home, settings=settings, connection=connection, cwd=cwd, now_ns=time.time_ns())
     except DatabaseError as exc:
         raise _unreadable(home, str(exc.orig)) from exc
+
+
+@contextmanager
+def _snapshot(home: Home) -> Iterator[Connection]:
+    """The home's database; an empty one where there is none, or where another process is making it right now."""
+    if home.state.exists():
+        with open_read_only(home.state) as connection:
+            if not is_blank(connection):
+                _check_revision(live_revision(connection), home)
+                yield connection
+                return
+    with open_empty() as connection:
+        yield connection
 
 
 def _check_revision(found: str | None, home: Home) -> None:

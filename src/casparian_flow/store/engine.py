@@ -45,6 +45,11 @@ def open_empty() -> Iterator[Connection]:
         engine.dispose()
 
 
+def is_blank(connection: Connection) -> bool:
+    """Whether the file holds no table at all, as one does until its maker has committed."""
+    return not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
+
+
 def live_revision(connection: Connection) -> str | None:
     """The migration that the database is at."""
     found: str | None = connection.execute(LIVE_REVISION).scalar()
