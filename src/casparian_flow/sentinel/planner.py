@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from casparian_flow.core.artifacts import ParserStatus
+from casparian_flow.core.errors import OverTolerance
 from casparian_flow.core.files import EntryKind
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.core.jobs import JobState
@@ -279,7 +280,7 @@ def _after_failure(alike: Sequence[Ended], world: World) -> tuple[RunReason | Sk
         if waiting:
             return SkipReason.AWAITING_APPROVAL, f"the contract of {waiting[0]} is proposed, not approved"
         return RunReason.CONTRACT_CHANGED, "its contract was decided"
-    if last.code == "over-tolerance":
+    if last.code == OverTolerance.code:
         return SkipReason.HELD_BY_POLICY, f"{last.message}; --force reads it again"
     repeats = sum(1 for e in alike if e.code in REPEATABLE)
     if last.code in LASTING or (last.code in REPEATABLE and repeats >= 2):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from casparian_flow.core.errors import CasparianError, SinkError
+from casparian_flow.core.errors import CasparianError, OverTolerance, SinkError
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.outputs import SealedOutput, SinkMode
 from casparian_flow.core.receipts import Receipt
@@ -159,7 +159,7 @@ class Sentinel:
         """Permit a sealed attempt, hold it, or tell its worker that it is fenced."""
         receipt = sealed.receipt
         if (held := self._over_tolerance(receipt)) is not None:
-            return self._fence(sealed, now_ns, "over-tolerance", held)
+            return self._fence(sealed, now_ns, OverTolerance.code, held)
         try:
             with self._database.transaction() as connection:
                 facts = commits.facts_of(connection, sealed.job)
