@@ -187,6 +187,13 @@ class OutputExists(SinkError):
     hint = "use --mode append or --mode replace, or choose another table"
 
 
+class TargetTaken(SinkError):
+    """The target holds something of somebody else under a name that is needed."""
+
+    code = "target-taken"
+    hint = "choose another table, or another target"
+
+
 class LogConflict(SinkError):
     """A commit's log entry exists already with other bytes."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from casparian_flow.core.errors import SinkUnavailable, UsageError
 from casparian_flow.core.text import safe_text
 from casparian_flow.sinks.base import Sink
+from casparian_flow.sinks.database_open import open_database
 from casparian_flow.sinks.layout import checked_table
 from casparian_flow.sinks.parquet import ParquetSink
 
@@ -95,10 +96,12 @@ def open_sink(uri: str) -> Sink:
     parsed = parse_uri(uri)
     if not os.path.isabs(parsed.path):  # noqa: PTH117 said of text
         raise UsageError(f"{parsed} is not absolute", fix=f"{parsed.scheme}:///folder/{parsed.path}")
+    if parsed.scheme in _DATABASES:
+        return open_database(parsed.target, Path(parsed.path), parsed.scheme)
     if parsed.scheme != "parquet":
         raise SinkUnavailable(
             f"{parsed.scheme}:// is not available in this version",
-            why="only parquet:// is",
+            why="only parquet://, duckdb:// and sqlite:// are",
             fix="write to parquet:// ; casparian sql, DuckDB, pandas and polars read it",
         )
     return ParquetSink(parsed.target, Path(parsed.path))
