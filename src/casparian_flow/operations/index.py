@@ -11,6 +11,9 @@ from casparian_flow.core.errors import NotFound
 from casparian_flow.operations.registry import Operation
 
 AREAS: dict[str, str] = {
+    "case.list": "cases",
+    "case.show": "cases",
+    "case.use": "cases",
     "config.get": "config",
     "config.path": "config",
     "config.set": "config",
@@ -43,8 +46,12 @@ AREAS: dict[str, str] = {
     "rules.remove": "rules",
     "rules.show": "rules",
     "scan": "scan",
+    "source.add": "sources",
     "source.ignore": "sources",
     "source.list": "sources",
+    "source.remove": "sources",
+    "source.show": "sources",
+    "source.use": "sources",
     "sql": "sql",
     "status": "status",
     "tables.list": "sql",

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from casparian_flow.core.errors import SourceChanged, SourceUnreadable
 from casparian_flow.core.files import Stamp, display_path
 from casparian_flow.core.tags import TagRule
-from casparian_flow.scout.entries import name_problem_of
+from casparian_flow.scout.entries import COMPANIONS, name_problem_of
 from casparian_flow.scout.hashing import Hashed, hash_file
-from casparian_flow.scout.inventory import COMPANIONS, Report
+from casparian_flow.scout.inventory import Report
 from casparian_flow.scout.rules import tags_of
 from casparian_flow.store import tags as stored_tags
 from casparian_flow.store import versions as stored
@@ -82,6 +82,7 @@ def tag(
     *,
     selection: Collection[int] | None = None,
     with_sha256: bool = False,
+    threads: int = THREADS,
 ) -> TagReport:
     """Hash the source's dirty files (of `selection`, location ids, if given), add versions, apply tag rules.
 
@@ -99,7 +100,7 @@ def tag(
         return [_read(base, dirty, sniff, with_sha256) for dirty in group]
 
     wanted = None if selection is None else frozenset(selection)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="hash") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="hash") as pool:
         while wanted is None or wanted:
             released: list[int] = []
             for page in _pages(database, source_id, wanted):

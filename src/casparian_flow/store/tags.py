@@ -148,6 +148,13 @@ def add_tag(connection: Connection, location: int, tag: str) -> bool:
     return connection.execute(GIVE, {"location": location, "name": tag, "rule": None}).rowcount == 1
 
 
+def add_tags(connection: Connection, locations: Sequence[int], tag: str) -> None:
+    """Tag many locations by hand; those that have the tag keep it as it is."""
+    for start in range(0, len(locations), _BATCH):
+        batch = locations[start : start + _BATCH]
+        connection.execute(GIVE, [{"location": each, "name": tag, "rule": None} for each in batch])
+
+
 def remove_tag(connection: Connection, location: int, tag: str) -> bool:
     """Take a tag from one location; false when it does not have it."""
     return connection.execute(REMOVE_TAG, {"location": location, "name": tag}).rowcount == 1
