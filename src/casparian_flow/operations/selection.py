@@ -16,7 +16,7 @@ from casparian_flow.core.times import parse_since
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.lookup import one_source
 from casparian_flow.scout import tagger
-from casparian_flow.scout.chosen import Chosen
+from casparian_flow.scout.chosen import EVERYTHING, Chosen
 from casparian_flow.scout.content import sniff
 from casparian_flow.scout.inventory import ScanReport, scan
 from casparian_flow.scout.reread import covered_files, read_again
@@ -32,7 +32,7 @@ from casparian_flow.store.sources import all_sources, source_by_id, source_in_us
 class Looking:
     """How the sources are looked at: at what of them, what of that is read, and by how many threads."""
 
-    chosen: Chosen = Chosen()
+    chosen: Chosen = EVERYTHING
     mode: HashMode = HashMode.CHANGED
     threads: int = THREADS
     with_sha256: bool = False

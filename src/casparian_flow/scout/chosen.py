@@ -15,7 +15,8 @@ class Chosen:
     """Conditions on paths and sizes, all of which must hold; of several patterns or extensions one must.
 
     `depth` counts the parts of a path: 1 is what lies in the root itself; 0 is any. What stands beside a database under
-    its name and `-wal`, `-shm` or `-journal` is judged by the database's name, and left alone where sizes are asked for.
+    its name and `-wal`, `-shm` or `-journal` is judged by the database's name, and is left alone where
+    sizes are asked for.
     """
 
     patterns: tuple[str, ...] = ()
@@ -46,3 +47,6 @@ class Chosen:
 
     def _endings(self) -> list[str]:
         return ["." + extension.lstrip(".").lower() for extension in self.extensions]
+
+
+EVERYTHING = Chosen()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from casparian_flow.core.files import EntryKind, display_path
-from casparian_flow.scout.chosen import Chosen
+from casparian_flow.scout.chosen import EVERYTHING, Chosen
 from casparian_flow.scout.entries import COMPANIONS, FILE, Entry
 from casparian_flow.scout.ignore import rules_of_source
 from casparian_flow.scout.walk import THREADS, WHOLE_SOURCE, Tree, walk
@@ -38,9 +38,6 @@ class ScanReport:
     returned: int = 0
     renamed: int = 0
     unreadable: list[str] = field(default_factory=list)
-
-
-EVERYTHING = Chosen()
 
 
 def scan(
