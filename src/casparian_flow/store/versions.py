@@ -17,7 +17,7 @@ L = locations.c
 V = versions.c
 
 DIRTY_AFTER = bulk(
-    select(L.id, L.rel_path, L.problem, L.current_version_id, V.source_hash, L.renamed_from)
+    select(L.id, L.rel_path, L.problem, L.current_version_id, V.source_hash, L.renamed_from, L.size)
     .select_from(locations.outerjoin(versions, V.id == L.current_version_id))
     .where(L.source_id == bindparam("source"), L.id > bindparam("after"), L.is_dirty.is_(True))
     .where(L.kind == literal_column("'file'"), L.is_missing.is_(False), L.part_of.is_(None))
@@ -113,8 +113,8 @@ HASH_OF_LOCATION = bulk(
     "location",
 )
 
-Dirty = tuple[int, bytes, str | None, int | None, str | None, int | None]
-"""id, rel_path, problem, current version, its hash, renamed_from"""
+Dirty = tuple[int, bytes, str | None, int | None, str | None, int | None, int]
+"""id, rel_path, problem, current version, its hash, renamed_from, size"""
 
 Readable = tuple[int, bytes, int, int]
 """id, rel_path, size, is_dirty"""
