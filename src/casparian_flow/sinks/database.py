@@ -30,8 +30,9 @@ from casparian_flow.sinks.database_reading import read_rows
 from casparian_flow.sinks.database_records import TABLES, Records
 from casparian_flow.sinks.database_staging import StagedRows, kept_schema, tidy
 from casparian_flow.sinks.durable import make_folder, sync_folder
+from casparian_flow.sinks.folder import FolderSink
 from casparian_flow.sinks.layout import checked_table, table_folder
-from casparian_flow.sinks.parquet import ParquetSink
+from casparian_flow.sinks.parquet_format import ParquetFormat
 from casparian_flow.sinks.probe import check_folder
 from casparian_flow.sinks.sweep import remove_data_files
 from casparian_flow.sinks.trouble import translated
@@ -49,7 +50,7 @@ class DatabaseSink:
         self.uri = uri
         self.path = path
         self._engine = engine
-        self._staging = ParquetSink(uri, path.with_name(f".{path.name}.staged"))
+        self._staging = FolderSink(uri, path.with_name(f".{path.name}.staged"), ParquetFormat())
         self._lock = _LOCKS[os.path.realpath(path)]
         self._admitted: set[tuple[str, Role, int]] = set()
 

@@ -43,9 +43,7 @@ def checked_entry(permitted: PermittedEntry, path: str) -> Entry:
 def refuse_foreign(connection: Connection, engine: Engine, table: str, role: Role, path: str) -> None:
     """Raises TargetTaken if a name that a new table needs is somebody else's; letter case makes no difference."""
     view = engine.view(table, role)
-    names = {
-        (schema.casefold(), name.casefold()) for schema, name in (view, (view[0] and "main", rows_table(table, role)))
-    }
+    names = {view, ("main" if view[0] else "", rows_table(table, role))}
     if found := names & connection.relations():
         name = ".".join(part for part in min(found) if part)
         raise TargetTaken(

@@ -49,7 +49,10 @@ CURRENT_AS_OF = (
 _COUNT = "SELECT coalesce(sum(row_count), 0) FROM _cf_files {of} AND job_id IN (SELECT job_id FROM ({current}) AS c)"
 _VERSIONS = "SELECT DISTINCT version FROM _cf_files {of} AND job_id IN (SELECT job_id FROM ({current}) AS c)"
 
-_FORGET = f"DELETE FROM _cf_current {_OF_TABLE} AND job_id IN (SELECT job_id FROM _cf_changes {_OF_TABLE} AND seq > ? AND seq <= ?)"
+_FORGET = (
+    f"DELETE FROM _cf_current {_OF_TABLE} AND job_id IN "
+    f"(SELECT job_id FROM _cf_changes {_OF_TABLE} AND seq > ? AND seq <= ?)"
+)
 _REMEMBER = (
     "INSERT INTO _cf_current (table_name, role, job_id, seq, ordinal) SELECT ?, ?, job_id, seq, ordinal "
     f"FROM ({_LATEST_CHANGES} {_OF_TABLE} AND seq > ? AND seq <= ?) AS latest WHERE age = 1 AND is_added = 1"

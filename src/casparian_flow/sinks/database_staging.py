@@ -11,8 +11,8 @@ import pyarrow.types as pt
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import SealedOutput
 from casparian_flow.sinks.database_types import IsNative, stored_type, to_stored
+from casparian_flow.sinks.folder_staging import StagedFiles
 from casparian_flow.sinks.layout import ROLE_FOLDERS
-from casparian_flow.sinks.parquet_staging import StagedParquet
 
 _COLUMN = b"casparian:column"
 """Field metadata: the column as the contract has it, since neither its name nor its type need be kept."""
@@ -21,7 +21,7 @@ _COLUMN = b"casparian:column"
 class StagedRows:
     """One table of one attempt that nobody sees yet. `root` is the staging folder, gone when nothing is in it."""
 
-    def __init__(self, inner: StagedParquet, root: Path, schema: pa.Schema, kept: pa.Schema, native: IsNative) -> None:
+    def __init__(self, inner: StagedFiles, root: Path, schema: pa.Schema, kept: pa.Schema, native: IsNative) -> None:
         self._inner = inner
         self._root = root
         self._schema = schema

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from casparian_flow.core.errors import UsageError
-from casparian_flow.sinks.database_json import from_json, to_json
-from casparian_flow.sinks.database_text import from_text, to_text
+from casparian_flow.sinks.csv_text import text_of
+from casparian_flow.sinks.csv_values import values_of
 
 IsNative = Callable[[pa.DataType], bool]
 """Whether a database keeps values of an Arrow type as they are."""
@@ -41,10 +41,8 @@ def to_stored(array: pa.Array, is_native: IsNative) -> pa.Array:
     stored = stored_type(kind, is_native)
     if stored == kind:
         return array
-    if pt.is_nested(kind):
-        return to_json(array)
     if pt.is_string(stored):
-        return to_text(array)
+        return text_of(array)
     if pt.is_timestamp(kind):
         return array.cast(pa.int64()).cast(stored)  # a cast to a type without zone would tell local time
     return array.cast(stored)
@@ -54,10 +52,8 @@ def from_stored(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """The values in their own type again."""
     if array.type == kind:
         return array
-    if pt.is_nested(kind):
-        return from_json(array, kind)
     if pt.is_string(array.type):
-        return from_text(array, kind)
+        return values_of(array, kind)
     if pt.is_timestamp(kind):
         return array.cast(pa.int64()).cast(kind)
     return array.cast(kind)

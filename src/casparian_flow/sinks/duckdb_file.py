@@ -58,7 +58,7 @@ class DuckDB:
     """What DuckDB keeps: most types as they are, lists and structs too where their parts are."""
 
     name = "DuckDB"
-    set_up = (f"CREATE SCHEMA IF NOT EXISTS {_QUARANTINE}",)
+    set_up: Sequence[str] = (f"CREATE SCHEMA IF NOT EXISTS {_QUARANTINE}",)
     row_number = "rowid"
     key_column = ""
     most_columns = 100_000
@@ -164,8 +164,11 @@ def _exactly(path: Path) -> str:
 @contextmanager
 def _attached(path: Path, option: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """The file as the current database of an engine of its own. Waits for a while until no other process has it."""
-    settings = {"autoload_known_extensions": False, "autoinstall_known_extensions": False}
-    settings |= {"temp_directory": str(Path(tempfile.gettempdir(), "casparian-duckdb"))}
+    settings: dict[str, Any] = {
+        "autoload_known_extensions": False,
+        "autoinstall_known_extensions": False,
+        "temp_directory": str(Path(tempfile.gettempdir(), "casparian-duckdb")),
+    }
     try:
         with closing(duckdb.connect(":memory:", config=settings)) as engine:
             _attach(engine, path, option)

@@ -42,7 +42,7 @@ class SQLite:
     """What SQLite keeps: whole numbers, floats, text and bytes; everything else as one of these."""
 
     name = "SQLite"
-    set_up = (
+    set_up: Sequence[str] = (
         "CREATE INDEX _cf_changes_seq ON _cf_changes (table_name, role, seq)",
         "CREATE INDEX _cf_current_job ON _cf_current (table_name, role, job_id)",
         "CREATE INDEX _cf_files_name ON _cf_files (table_name, role, name)",
