@@ -9,7 +9,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,9 @@ class DuckDB:
     key_column = ""
     most_columns = 100_000
 
+    def __init__(self) -> None:
+        self._idle: duckdb.DuckDBPyConnection | None = None
+
     def is_native(self, kind: pa.DataType) -> bool:
         """Whether values of an Arrow type are kept as they are."""
         if pt.is_list(kind):
@@ -94,13 +97,13 @@ class DuckDB:
 
     def create(self, path: Path) -> None:
         """Make a new file without tables."""
-        with _attached(path, f"STORAGE_VERSION '{STORAGE_VERSION}'"):
+        with self._attached(path, f"STORAGE_VERSION '{STORAGE_VERSION}'"):
             pass
 
     @contextmanager
     def writing(self, path: Path) -> Iterator[DuckDBConnection]:
         """The open file in a transaction."""
-        with _attached(path, "READ_WRITE") as file:
+        with self._attached(path, "READ_WRITE") as file:
             file.execute("BEGIN")
             yield DuckDBConnection(file)
             file.execute("COMMIT")
@@ -108,9 +111,25 @@ class DuckDB:
     @contextmanager
     def reading(self, path: Path) -> Iterator[DuckDBConnection]:
         """The open file; no process can write it meanwhile."""
-        with _attached(path, "READ_ONLY") as file:
-            file.execute("BEGIN")
+        with self._attached(path, "READ_ONLY") as file:
             yield DuckDBConnection(file)
+
+    @contextmanager
+    def _attached(self, path: Path, option: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The file as the current database of an engine, which is kept for the next time unless something failed."""
+        engine, self._idle = self._idle or _new_engine(), None
+        try:
+            _attach(engine, path, option)
+            engine.execute("USE target")
+            yield engine
+            engine.execute("USE memory")
+            engine.execute("DETACH target")
+            self._idle = engine
+        except duckdb.Error as exc:
+            raise _unavailable(path, exc) from exc
+        finally:
+            if self._idle is not engine:
+                engine.close()
 
 
 class DuckDBConnection:
@@ -161,24 +180,17 @@ def _exactly(path: Path) -> str:
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
-@contextmanager
-def _attached(path: Path, option: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The file as the current database of an engine of its own. Waits for a while until no other process has it."""
+def _new_engine() -> duckdb.DuckDBPyConnection:
     settings: dict[str, Any] = {
         "autoload_known_extensions": False,
         "autoinstall_known_extensions": False,
         "temp_directory": str(Path(tempfile.gettempdir(), "casparian-duckdb")),
     }
-    try:
-        with closing(duckdb.connect(":memory:", config=settings)) as engine:
-            _attach(engine, path, option)
-            engine.execute("USE target")
-            yield engine
-    except duckdb.Error as exc:
-        raise _unavailable(path, exc) from exc
+    return duckdb.connect(":memory:", config=settings)
 
 
 def _attach(engine: duckdb.DuckDBPyConnection, path: Path, option: str) -> None:
+    """Waits for a while until no other process has the file."""
     address = str(path).replace("'", "''")
     deadline, pause = time.monotonic() + LOCK_SECONDS, _FIRST_PAUSE
     while True:
