@@ -108,7 +108,8 @@ def _shown(engine: Engine, columns: Sequence[StoredColumn], field: pa.Field) -> 
         if pt.is_boolean(home.field.type) and pt.is_string(field.type):
             value = f"CASE {value} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
         parts.append(value if home.field.type == field.type else engine.as_type(value, stored))
-    return f"coalesce({', '.join(parts)}) AS {quoted(homes[-1].physical)}"
+    first = next(column for column in columns if column.field.name == field.name)
+    return f"coalesce({', '.join(parts)}) AS {quoted(first.physical)}"
 
 
 def _declared(engine: Engine, column: StoredColumn) -> str:
