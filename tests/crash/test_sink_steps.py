@@ -14,7 +14,6 @@ import pytest
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sinks import checkpoint, parquet
 from casparian_flow.sinks.base import Sink
-from casparian_flow.sinks.read import scan
 from casparian_flow.sinks.uri import open_sink
 from sink_builders import a_batch, commit, permitted, sealed
 
@@ -97,7 +96,7 @@ def files_under(root: Path) -> dict[str, bytes]:
 
 
 def numbers(root: Path, role: Role = Role.ACCEPTED) -> list[int]:
-    return scan(root, "events", role).read_all().column("n").to_pylist()
+    return open_sink(f"parquet://{root}").read("events", role).read_all().column("n").to_pylist()
 
 
 def test_promoting_again_after_a_kill_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:

@@ -16,8 +16,7 @@ from casparian_flow.operations.context import Reading
 from casparian_flow.operations.export import write_batches
 from casparian_flow.operations.quarantine import GroupEntry, ListGroups, list_
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.sinks.read import scan
-from casparian_flow.sinks.uri import folder_of
+from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.views import history
 from casparian_flow.store.views import quarantine as view
 
@@ -100,7 +99,7 @@ def _rows(reading: Reading, group: GroupEntry) -> Iterator[pa.RecordBatch]:
     """The group's current rows, batch by batch; those of a job from one of its sinks."""
     for uri, jobs in view.jobs_by_sink(reading.connection, group.table).items():
         of_jobs = pa.array(jobs, pa.int64())
-        for batch in scan(folder_of(uri), group.table, Role.QUARANTINE):
+        for batch in open_sink(uri).read(group.table, Role.QUARANTINE):
             of_group = pc.and_(pc.equal(batch["code"], group.code), pc.equal(batch["shape"], group.shape))
             same_column = pc.equal(pc.fill_null(batch["column"], ""), group.column)
             to_read_here = pc.is_in(batch[JOB_ID], of_jobs)

@@ -24,7 +24,9 @@ To find the current rows:
 Stopping after an earlier number gives the table as it was then.
 
 Each added file comes with its size and its BLAKE3 digest. Each log file ends with the digest of its own body.
-With the program: casparian tables, casparian sql. With its library: casparian_flow.sinks.read.scan(folder).
+With the program: casparian tables, casparian sql. With its library, where F is the folder two above this one:
+  from casparian_flow.core.outputs import Role; from casparian_flow.sinks.uri import open_sink
+  open_sink("parquet://F").read("<this folder's name>", Role.ACCEPTED)
 Columns that start with _cf_ say where each row comes from.
 """
 

@@ -19,8 +19,10 @@ from casparian_flow.sinks.durable import put_if_absent, sync_folder
 from casparian_flow.sinks.explain import write_readme
 from casparian_flow.sinks.layout import ROLE_FOLDERS, TableFolder, is_table_name, number_of, owner_of, table_folder
 from casparian_flow.sinks.log import Entry, parse_entry
+from casparian_flow.sinks.owner import claim_folder
 from casparian_flow.sinks.parquet_staging import StagedParquet
 from casparian_flow.sinks.probe import check_folder
+from casparian_flow.sinks.read import scan
 from casparian_flow.sinks.resolve import resolve, resolve_state
 from casparian_flow.sinks.sweep import remove_data_files, sweep_table
 from casparian_flow.sinks.trouble import translated
@@ -28,6 +30,8 @@ from casparian_flow.sinks.trouble import translated
 
 class ParquetSink:
     """Tables as Parquet files under one folder."""
+
+    has_parquet_files = True
 
     def __init__(self, uri: str, root: Path) -> None:
         self.uri = uri
@@ -37,6 +41,11 @@ class ParquetSink:
         """Raises SinkUnavailable, saying why and what to do, unless the target can be written to."""
         with translated(self.uri):
             check_folder(self.root)
+
+    def claim(self, owner: str) -> None:
+        """Make the folder this home's own; raises TargetOwned if another home has it. Allowed twice."""
+        with translated(self.uri):
+            claim_folder(self.root, self.uri, owner)
 
     def stage(
         self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema
@@ -108,6 +117,13 @@ class ParquetSink:
         """What is visible now, or was when the entry `as_of` was the last."""
         with translated(self.uri):
             return resolve(table_folder(self.root, role, table), role, as_of)
+
+    def read(
+        self, table: str, role: Role, as_of: int | None = None, columns: Sequence[str] | None = None
+    ) -> pa.RecordBatchReader:
+        """The rows now, or after the log entry `as_of`, in log order, a batch at a time."""
+        with translated(self.uri):
+            return scan(table_folder(self.root, role, table), role, as_of, columns)
 
     def has_entry(self, table: str, role: Role, seq: int) -> bool:
         """Whether this entry of the table's log is there; reads nothing else."""

@@ -14,24 +14,29 @@ from casparian_flow.core.errors import NotFound, UsageError, VerificationFailed
 from casparian_flow.core.lineage import JOB_ID, LINEAGE_COLUMNS
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.base import Snapshot
-from casparian_flow.sinks.layout import table_folder
+from casparian_flow.sinks.layout import TableFolder
 from casparian_flow.sinks.resolve import resolve
 
 BATCH_ROWS = 65_536
 
 
-def scan(root: Path, table: str, role: Role = Role.ACCEPTED, as_of: int | None = None) -> pa.RecordBatchReader:
-    """The rows of a table now, or after its log entry `as_of`, in log order, one batch at a time.
-
-    `root` is the sink's folder. Columns of all contract versions are joined by name, the newest version's first and
-    lineage last; where types differ the wider one is taken, and text where none is wider. Raises NotFound for a table
-    without a commit, VerificationFailed if a file of the log is missing or damaged.
-    """
-    snapshot = resolve(table_folder(root, role, table), role, as_of)
+def scan(
+    folder: TableFolder, role: Role, as_of: int | None = None, columns: Sequence[str] | None = None
+) -> pa.RecordBatchReader:
+    """What `Sink.read` promises, for the table that lives in `folder`."""
+    snapshot = resolve(folder, role, as_of)
     if not snapshot.seq:
-        raise NotFound(f"the table {table} has no commit", where=str(root))
+        raise NotFound(f"the table {folder.path.name} has no commit", where=str(folder.path))
     schema = joined_schema([_schema_of(path) for path in _one_per_version(snapshot.files)])
-    return pa.RecordBatchReader.from_batches(schema, _batches(snapshot, schema))
+    wanted = schema if columns is None else chosen(schema, columns, folder.path.name)
+    return pa.RecordBatchReader.from_batches(wanted, _batches(snapshot, schema, wanted))
+
+
+def chosen(schema: pa.Schema, columns: Sequence[str], table: str) -> pa.Schema:
+    """The fields of these names, in their order; raises NotFound for one that is not there."""
+    if unknown := [name for name in columns if name not in schema.names]:
+        raise NotFound(f"the table {table} has no column {unknown[0]!r}", why=f"it has {', '.join(schema.names)}")
+    return pa.schema([schema.field(name) for name in columns])
 
 
 def joined_schema(schemas: list[pa.Schema]) -> pa.Schema:
@@ -73,15 +78,16 @@ def _one_per_version(files: Sequence[str]) -> list[str]:
     return [versions[version] for version in sorted(versions)]
 
 
-def _batches(snapshot: Snapshot, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(snapshot: Snapshot, schema: pa.Schema, wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
     removed = pa.array(snapshot.removed_jobs, pa.int64())
+    names = [*wanted.names, *([JOB_ID] if len(removed) else [])]
     for path in snapshot.files:
         with _opened(path) as file:
             if unknown := set(file.schema_arrow.names) - set(schema.names):
                 raise VerificationFailed(f"the file has an unexpected column {min(unknown)}", where=path)
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
                 kept = batch.filter(pc.invert(pc.is_in(batch.column(JOB_ID), removed))) if len(removed) else batch
-                yield _conformed(kept, schema)
+                yield _conformed(kept, wanted)
 
 
 def _conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

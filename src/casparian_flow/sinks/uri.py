@@ -104,11 +104,6 @@ def open_sink(uri: str) -> Sink:
     return ParquetSink(parsed.target, Path(parsed.path))
 
 
-def folder_of(uri: str) -> Path:
-    """The folder that a parquet sink's URI names."""
-    return Path(parse_uri(uri).path)
-
-
 def _query_of(rest: str) -> tuple[str, str | None]:
     path, _, query = rest.partition("?")
     if not query:

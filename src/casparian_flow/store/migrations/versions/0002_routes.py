@@ -20,9 +20,9 @@ CARRY_JOBS = f"""
 INSERT INTO cf_jobs_new ({KEPT_OF_JOBS}, routes, receipt)
 SELECT {KEPT_OF_JOBS},
     json_object('default', json_array(json_object('mode', sink_mode, 'uri', sink_uri)), 'topics', json_object()),
-    CASE WHEN receipt IS NOT NULL THEN json_replace(receipt, '$.outputs', (
+    CASE WHEN receipt IS NOT NULL THEN json_replace(receipt, '$.outputs', json((
         SELECT json_group_array(json_set(value, '$.sink', sink_uri)) FROM json_each(receipt, '$.outputs')
-    )) END
+    ))) END
 FROM cf_jobs
 """
 COLUMNS_OF_MATERIALIZATIONS = """id, key, job_id, target_key, source_hash, parser_name, artifact_hash, env_hash,
