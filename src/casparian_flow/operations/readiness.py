@@ -13,24 +13,26 @@ from casparian_flow.store.meta import home_id
 def make_ready(acting: Acting, prepared: Prepared) -> None:
     """Check every sink that the run may write to, then make each this home's own; raises the first SinkError."""
     sinks = prepared.plan.routes.sinks
-    for uri in sinks:
-        if (trouble := acting.recovered.troubles.get(uri)) is not None:
-            raise trouble  # its state is not known until what was permitted there is visible
-        acting.open_sink(uri).check()
-        _refuse_other_commits(acting, uri)
-    _refuse_existing(acting, prepared)
     with acting.database.transaction() as connection:
-        owner = home_id(connection)
+        home = home_id(connection)
     for uri in sinks:
-        acting.open_sink(uri).claim(owner)
+        _check(acting, uri, home)
+    _refuse_existing(acting, prepared)
+    for uri in sinks:
+        acting.open_sink(uri).claim(home)
 
 
-def _refuse_other_commits(acting: Acting, uri: str) -> None:
-    """Refuse a target whose logs end before or after what this home committed there.
+def _check(acting: Acting, uri: str, home: str) -> None:
+    """Refuse a target that cannot be written to, or whose logs are not as this home left them.
 
     Where entries are missing nothing that follows would become visible; where there are more, another home wrote them.
     """
+    if (trouble := acting.recovered.troubles.get(uri)) is not None:
+        raise trouble  # its state is not known until what was permitted there is visible
     sink = acting.open_sink(uri)
+    sink.check()
+    if (owner := sink.owner()) not in (None, home):
+        raise TargetOwned(f"{uri} belongs to another home", why=f"home {owner} writes there, this one is {home}")
     with acting.database.transaction() as connection:
         last = {(row.table_name, Role(row.role)): row.seq for row in output_store.last_recorded(connection, uri)}
     for (table, role), seq in last.items():
@@ -46,10 +48,9 @@ def _refuse_other_commits(acting: Acting, uri: str) -> None:
             known = last.get((table, role), 0)
             if sink.has_entry(table, role, known + 1):
                 raise TargetOwned(
-                    f"{uri} has commits of another home",
-                    where=f"{role} log of table {table}",
-                    why=f"this home knows {known} of its entries: another home wrote more, or this one was put back "
-                    "from a backup",
+                    f"{uri} has commits that this home did not make",
+                    where=f"table {table} ({role})",
+                    why=f"its log goes on after entry {known}: another home wrote there, or this one is a backup",
                 )
 
 

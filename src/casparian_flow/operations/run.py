@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
-from collections import Counter
-from collections.abc import Sequence
 
-from casparian_flow.core.errors import OutputExists, UsageError, VerificationFailed
-from casparian_flow.core.ids import new_time_ordered_id
-from casparian_flow.core.jobs import JobState
-from casparian_flow.core.outputs import Role, SinkMode
+from casparian_flow.core.errors import UsageError
 from casparian_flow.operations.context import Acting
+from casparian_flow.operations.enqueue import enqueue
 from casparian_flow.operations.plan import MakePlan, Prepared, prepare, prepare_saved
-from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.operations.readiness import make_ready
+from casparian_flow.operations.registry import Effect, Operation, Request
+from casparian_flow.operations.run_reply import RunReply, reply_of
 from casparian_flow.protocol.messages import Limits
 from casparian_flow.sentinel.catalog import apply_declared
 from casparian_flow.sentinel.drive import drive
 from casparian_flow.sentinel.orders import Dispatcher
-from casparian_flow.sentinel.planner import Decision
 from casparian_flow.sentinel.service import Policy, Sentinel
-from casparian_flow.store import contracts as contract_store
-from casparian_flow.store import jobs as job_store
-from casparian_flow.store import outputs as output_store
 
-DAY_NS = 86_400 * 1_000_000_000
 FIRST_CONTRACTS = ("adopt", "hold")
 
 
@@ -46,19 +38,15 @@ def run(acting: Acting, request: RunFiles) -> RunReply:
     began = time.monotonic()
     policy = _policy(acting, request)
     prepared = prepare(acting, request.selection) if request.plan is None else prepare_saved(acting, request.plan)
-    if (trouble := acting.recovered.troubles.get(prepared.target.uri)) is not None:
-        raise trouble  # its state is not known until what was permitted there is visible
-    acting.open_sink(prepared.target.uri).check()
-    _refuse_lost(acting, prepared.target.uri)
-    _refuse_existing(acting, prepared)
+    make_ready(acting, prepared)
     sentinel = _sentinel(acting, prepared, request, policy)
-    jobs = _enqueue(acting, prepared, sentinel)
+    jobs = enqueue(acting, prepared, sentinel)
     if jobs:
         with acting.workers(_workers(acting, request)) as pool:
             drive(sentinel, pool, acting.clock)
     sentinel.finish(_present_hashes(prepared), acting.clock())
     shutil.rmtree(acting.home.staging, ignore_errors=True)
-    reply = _reply(acting, prepared, sentinel, jobs, time.monotonic() - began)
+    reply = reply_of(acting, prepared, sentinel, jobs, time.monotonic() - began)
     acting.report("run.finished", {"outcome": reply.outcome})
     return reply
 

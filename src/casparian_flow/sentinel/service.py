@@ -126,8 +126,8 @@ class Sentinel:
     def finish(self, kept_hashes: Collection[str], now_ns: int) -> None:
         """End the run, when no worker is at work any more.
 
-        Lands what was held because it replaces rows somewhere (rows of `kept_hashes` stay), tries once more to promote what could not
-        be, and takes out rows of bytes that are gone.
+        Lands what was held because it replaces rows somewhere (rows of `kept_hashes` stay), tries once more to promote
+        what could not be, and takes out rows of bytes that are gone.
         """
         if self._held:
             self._replace(kept_hashes, now_ns)
@@ -168,9 +168,7 @@ class Sentinel:
                 commits.check(connection, facts, receipt)
                 is_held = commits.waits_for_the_end(facts, receipt)
                 entries = (
-                    None
-                    if is_held
-                    else commits.permit(connection, facts, receipt, self._founding.contracts, now_ns)
+                    None if is_held else commits.permit(connection, facts, receipt, self._founding.contracts, now_ns)
                 )
         except CasparianError as exc:
             return self._fence(sealed, now_ns, exc.code, exc.message, exc.why)

@@ -11,15 +11,26 @@ from casparian_flow.sinks.sealed_json import open_json, seal_json
 MARK = Path("_cf") / "owner.json"
 
 
-def claim_folder(root: Path, uri: str, owner: str) -> None:
-    """Make the folder the home's; raises TargetOwned, naming the other home, if it is another's. Allowed twice."""
+def owner_of_folder(root: Path) -> str | None:
+    """The home that claimed the folder; None as long as no home has. Raises VerificationFailed for a damaged mark."""
     mark = root / MARK
-    if not mark.exists():
-        make_folder(mark.parent)
-        put_if_absent(mark, seal_json({"home": owner}))
-        sync_folder(mark.parent)
-    body = open_json(mark.read_bytes(), str(mark))
-    if not isinstance(body, dict) or not isinstance(body.get("home"), str):
+    try:
+        data = mark.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    body = open_json(data, str(mark))
+    home = body.get("home") if isinstance(body, dict) else None
+    if not isinstance(home, str):
         raise VerificationFailed("the mark of a target's owner cannot be understood", where=str(mark))
-    if body["home"] != owner:
-        raise TargetOwned(f"{uri} belongs to another home", where=str(mark), why=f"home {body['home']} writes there")
+    return home
+
+
+def claim_folder(root: Path, uri: str, home: str) -> None:
+    """Make the folder that home's own; raises TargetOwned, naming the other home, if it is another's."""
+    mark = root / MARK
+    if owner_of_folder(root) is None:
+        make_folder(mark.parent)
+        put_if_absent(mark, seal_json({"home": home}))
+        sync_folder(mark.parent)
+    if (owner := owner_of_folder(root)) != home:
+        raise TargetOwned(f"{uri} belongs to another home", where=str(mark), why=f"home {owner} writes there")

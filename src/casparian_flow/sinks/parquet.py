@@ -19,7 +19,7 @@ from casparian_flow.sinks.durable import put_if_absent, sync_folder
 from casparian_flow.sinks.explain import write_readme
 from casparian_flow.sinks.layout import ROLE_FOLDERS, TableFolder, is_table_name, number_of, owner_of, table_folder
 from casparian_flow.sinks.log import Entry, parse_entry
-from casparian_flow.sinks.owner import claim_folder
+from casparian_flow.sinks.owner import claim_folder, owner_of_folder
 from casparian_flow.sinks.parquet_staging import StagedParquet
 from casparian_flow.sinks.probe import check_folder
 from casparian_flow.sinks.read import scan
@@ -42,10 +42,15 @@ class ParquetSink:
         with translated(self.uri):
             check_folder(self.root)
 
-    def claim(self, owner: str) -> None:
-        """Make the folder this home's own; raises TargetOwned if another home has it. Allowed twice."""
+    def owner(self) -> str | None:
+        """The home that claimed the folder; None as long as no home has."""
         with translated(self.uri):
-            claim_folder(self.root, self.uri, owner)
+            return owner_of_folder(self.root)
+
+    def claim(self, home: str) -> None:
+        """Make the folder that home's own; raises TargetOwned if another home has it. Allowed twice."""
+        with translated(self.uri):
+            claim_folder(self.root, self.uri, home)
 
     def stage(
         self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema

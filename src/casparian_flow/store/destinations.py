@@ -69,10 +69,7 @@ def set_topic(connection: Connection, topic: str, targets: Sequence[SinkTarget],
     unset_topic(connection, topic)
     connection.execute(
         insert(topics_table),
-        [
-            {"topic": topic, "sink_uri": target.uri, "sink_mode": target.mode, "set_at_ns": now_ns}
-            for target in targets
-        ],
+        [{"topic": topic, "sink_uri": target.uri, "sink_mode": target.mode, "set_at_ns": now_ns} for target in targets],
     )
 
 

@@ -108,7 +108,7 @@ class Channel:
 
 
 class _Writer:
-    """Rows of one role on their way into every sink, counted and digested once; all but the first are written behind."""
+    """Rows of one role on their way into every sink, counted and digested once; later batches are written behind."""
 
     def __init__(self, schema_hash: str) -> None:
         self.rows = 0

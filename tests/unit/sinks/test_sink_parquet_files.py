@@ -165,7 +165,7 @@ def test_rows_of_removed_jobs_are_left_out_of_shared_files(sink: Sink) -> None:
             removed_jobs=removed,
         )
         body = entry_bytes(entry)
-        sink.promote([PermittedEntry(table="events", role=Role.ACCEPTED, seq=seq, body=body)])
+        sink.promote([PermittedEntry(sink=sink.uri, table="events", role=Role.ACCEPTED, seq=seq, body=body)])
 
     snapshot = sink.snapshot("events", Role.ACCEPTED)
 

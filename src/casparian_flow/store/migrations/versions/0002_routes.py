@@ -24,14 +24,14 @@ SELECT {KEPT_OF_JOBS},
         SELECT json_group_array(json_set(value, '$.sink', sink_uri)) FROM json_each(receipt, '$.outputs')
     ))) END
 FROM cf_jobs
-"""
+"""  # noqa: S608 fixed names
 COLUMNS_OF_MATERIALIZATIONS = """id, key, job_id, target_key, source_hash, parser_name, artifact_hash, env_hash,
     config_hash, sink_uri, sink_mode, table_name, contract_hash, contract_version, accepted, quarantined, row_digest,
     is_current, recorded_at_ns"""
 CARRY_MATERIALIZATIONS = f"""
 INSERT INTO cf_materializations_new ({COLUMNS_OF_MATERIALIZATIONS})
 SELECT {COLUMNS_OF_MATERIALIZATIONS} FROM cf_materializations
-"""
+"""  # noqa: S608 fixed names
 
 
 def upgrade() -> None:
