@@ -40,6 +40,7 @@ def open_control(home: Home, settings: Settings, cwd: Path) -> Control:
 class StoreActing:
     """As much of `Acting` as an operation needs that only changes rows of the store."""
 
+    home: Home
     database: Database
     cwd: Path
     clock: Callable[[], int] = lambda: NOW_NS
@@ -49,7 +50,7 @@ class StoreActing:
 def _acting(home: Home, cwd: Path) -> Iterator[StoreActing]:
     database = Database(home.state)
     try:
-        yield StoreActing(database, cwd)
+        yield StoreActing(home, database, cwd)
     finally:
         database.close()
 

@@ -31,9 +31,14 @@ class Routes:
                 twice = next(uri for uri in uris if uris.count(uri) > 1)
                 raise UsageError(f"the sink {twice} is given twice" + (f" for the topic {topic}" if topic else ""))
 
+    def topic_of(self, table: str) -> str | None:
+        """The longest topic that a table is, or that its name begins with before a `__`; None if there is none."""
+        return next((topic for topic in topics_over(table) if topic in self.topics), None)
+
     def targets_of(self, table: str) -> tuple[SinkTarget, ...]:
-        """Where a table lands: by the longest topic that it is, or whose name it begins with before a `__`."""
-        return next((self.topics[topic] for topic in topics_over(table) if topic in self.topics), self.default)
+        """Where a table lands: in the targets of its topic, else in the default ones."""
+        topic = self.topic_of(table)
+        return self.default if topic is None else self.topics[topic]
 
     def mode_of(self, sink: str, table: str) -> SinkMode | None:
         """How a table is written to a sink; None if it does not land there."""

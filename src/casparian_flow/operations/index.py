@@ -43,6 +43,10 @@ AREAS: dict[str, str] = {
     "rules.remove": "rules",
     "rules.show": "rules",
     "scan": "scan",
+    "sink.add": "sinks",
+    "sink.check": "sinks",
+    "sink.list": "sinks",
+    "sink.remove": "sinks",
     "source.ignore": "sources",
     "source.list": "sources",
     "sql": "sql",
@@ -51,6 +55,10 @@ AREAS: dict[str, str] = {
     "tags.add": "tags",
     "tags.list": "tags",
     "tags.remove": "tags",
+    "topic.list": "topics",
+    "topic.set": "topics",
+    "topic.show": "topics",
+    "topic.unset": "topics",
     "why": "why",
 }
 """Operation name to the module of this package that holds it in its `OPERATIONS`."""

@@ -65,7 +65,7 @@ def topics_to(connection: Connection, uri: str) -> list[str]:
 
 
 def set_topic(connection: Connection, topic: str, targets: Sequence[SinkTarget], now_ns: int) -> None:
-    """Let a topic land in these targets and in no others."""
+    """Let a topic land in these targets and in no others; there must be one."""
     unset_topic(connection, topic)
     connection.execute(
         insert(topics_table),
