@@ -55,6 +55,7 @@ AREAS: dict[str, str] = {
     "tags.add": "tags",
     "tags.list": "tags",
     "tags.remove": "tags",
+    "topic.add": "topics",
     "topic.list": "topics",
     "topic.set": "topics",
     "topic.show": "topics",

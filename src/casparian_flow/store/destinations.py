@@ -64,9 +64,8 @@ def topics_to(connection: Connection, uri: str) -> list[str]:
     return list(connection.execute(TOPICS_TO, {"uri": uri}).scalars())
 
 
-def set_topic(connection: Connection, topic: str, targets: Sequence[SinkTarget], now_ns: int) -> None:
-    """Let a topic land in these targets and in no others; there must be one."""
-    unset_topic(connection, topic)
+def add_to_topic(connection: Connection, topic: str, targets: Sequence[SinkTarget], now_ns: int) -> None:
+    """Let a topic land in these targets too; there must be one, and none that it has."""
     connection.execute(
         insert(topics_table),
         [{"topic": topic, "sink_uri": target.uri, "sink_mode": target.mode, "set_at_ns": now_ns} for target in targets],

@@ -74,9 +74,8 @@ def remove(face: Face, name: str) -> None:
     from casparian_flow.operations.sinks import RemoveSink
 
     reply = face.ask("sink.remove", RemoveSink(name=name))
-    face.show(
-        "casparian.sink.removed/1", reply, [f"{plain(reply.name)} is no name any more; {plain(reply.sink)} stays"]
-    )
+    said = f"{plain(reply.name)} is forgotten; what is in {plain(reply.sink)} stays"
+    face.show("casparian.sink.removed/1", reply, [said])
 
 
 def _lines(face: Face, checked: SinkChecked) -> Iterator[str]:
