@@ -187,11 +187,18 @@ class OutputExists(SinkError):
     hint = "use --mode append or --mode replace, or choose another table"
 
 
-class TargetTaken(SinkError):
+class NameTaken(SinkError):
     """The target holds something of somebody else under a name that is needed."""
 
-    code = "target-taken"
+    code = "name-taken"
     hint = "choose another table, or another target"
+
+
+class TargetOwned(SinkError):
+    """Another home writes to the target; two would give their commits the same numbers."""
+
+    code = "target-owned"
+    hint = "choose another target with --sink, or run in the home that owns it"
 
 
 class LogConflict(SinkError):
