@@ -15,7 +15,7 @@ from casparian_flow.schema.digest import RowDigest
 from casparian_flow.schema.groups import GroupCounter
 from casparian_flow.schema.rejections import reject_all
 from casparian_flow.schema.validate import Validator
-from casparian_flow.sinks.base import Attempt, Sink, Staged
+from casparian_flow.sinks.base import Attempt, Staged, Staging
 from casparian_flow.sinks.lineage import Lineage
 from casparian_flow.worker.behind import Behind
 
@@ -23,7 +23,9 @@ from casparian_flow.worker.behind import Behind
 class Channel:
     """Rows of one job for one table. Nothing is staged before there is a row, so empty outputs leave no file."""
 
-    def __init__(self, table: str, contract: Contract | None, attempt: Attempt, sink: Sink, lineage: Lineage) -> None:
+    def __init__(
+        self, table: str, contract: Contract | None, attempt: Attempt, sink: Staging, lineage: Lineage
+    ) -> None:
         self._table = table
         self._contract = contract
         self._attempt = attempt

@@ -18,7 +18,7 @@ from casparian_flow.protocol.messages import JobOrder, OutputSurvey, ParserOrder
 from casparian_flow.schema.rejections import rejections_of_records
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sdk.emit import Rejected
-from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.sinks.base import Attempt, Staging
 from casparian_flow.worker.channel import Channel
 from casparian_flow.worker.events import Batch, Ended, Noted, RejectedRecord
 from casparian_flow.worker.pending import Pending, Spilled, job_folder, write_pending
@@ -33,7 +33,7 @@ class JobRun:
     """Takes the events of one attempt in, and ends sealed, surveyed or discarded."""
 
     def __init__(
-        self, parser: ParserOrder, order: JobOrder, contracts: Mapping[str, Contract], sink: Sink, staging: Path
+        self, parser: ParserOrder, order: JobOrder, contracts: Mapping[str, Contract], sink: Staging, staging: Path
     ) -> None:
         """Raises SourceUnreadable or SourceChanged if the file is not the version that was ordered."""
         self.order = order

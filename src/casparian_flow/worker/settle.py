@@ -7,7 +7,7 @@ from pathlib import Path
 
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.protocol.messages import Sealed, Settle
-from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.sinks.base import Attempt, Staging
 from casparian_flow.worker.channel import Channel
 from casparian_flow.worker.pending import Pending, read_pending
 from casparian_flow.worker.seal import SealedTables, lineage_of, seal_channels, with_more
@@ -15,7 +15,7 @@ from casparian_flow.worker.spill import read_spill
 from casparian_flow.worker.tables import under_contract
 
 
-def cast_spilled(settle: Settle, folder: Path, sink: Sink) -> Sealed:
+def cast_spilled(settle: Settle, folder: Path, sink: Staging) -> Sealed:
     """Seal what a survey left in its folder; on an error nothing of the attempt remains.
 
     Raises InvariantBroken unless every spilled row was accepted or quarantined.
@@ -38,7 +38,7 @@ def cast_spilled(settle: Settle, folder: Path, sink: Sink) -> Sealed:
     return Sealed(job=order.job, attempt=order.attempt, receipt=receipt)
 
 
-def _cast(settle: Settle, pending: Pending, folder: Path, sink: Sink, channels: dict[str, Channel]) -> None:
+def _cast(settle: Settle, pending: Pending, folder: Path, sink: Staging, channels: dict[str, Channel]) -> None:
     attempt = Attempt(job=settle.order.job, attempt=settle.order.attempt)
     lineage = lineage_of(settle.parser, settle.order)
     for spilled in pending.spilled:
