@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from casparian_flow.clients.api.home import HomeApi as Home
+    from casparian_flow.clients.api.home import Home
     from casparian_flow.clients.api.home import open_home as open
     from casparian_flow.clients.api.read import read
     from casparian_flow.clients.api.read_result import ReadResult
@@ -22,7 +22,7 @@ __all__ = ["CasparianError", "Home", "Limits", "ReadResult", "__version__", "ope
 
 _FOUND_IN = {
     "CasparianError": ("casparian_flow.core.errors", "CasparianError"),
-    "Home": ("casparian_flow.clients.api.home", "HomeApi"),
+    "Home": ("casparian_flow.clients.api.home", "Home"),
     "Limits": ("casparian_flow.protocol.messages", "Limits"),
     "ReadResult": ("casparian_flow.clients.api.read_result", "ReadResult"),
     "open": ("casparian_flow.clients.api.home", "open_home"),

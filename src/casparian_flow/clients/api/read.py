@@ -45,7 +45,7 @@ def read(
     A path is needed, not bytes or a file object: a parser reads where it likes, may need what lies beside the file (a
     database's journal), and every row tells the bytes of the file that it came from.
 
-    Raises, all of them CasparianError: NotFound (no such file, no such parser), NoParser (no parser reads this content),
+    Raises, all of them CasparianError: NotFound (no such file, no such parser), NoParser (none reads this content),
     UsageError (not a file, an option that the parser does not have, a name that no table can have), ParserInvalid,
     ParserFailed and its kinds (the parser refused, crashed or passed a limit: ParserTimedOut), SourceUnreadable,
     SourceChanged (while it was read), SinkUnavailable (no room in the temporary folder).
