@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
+import shutil
 import string
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,12 +16,12 @@ import pyarrow as pa
 import pytest
 
 import casparian_flow as cf
+from casparian_flow.core.errors import NoParser
 from casparian_flow.core.lineage import LINEAGE_COLUMNS, RESCUED, SOURCE_ROW
 from casparian_flow.core.outputs import Role
+from casparian_flow.publish.discover import shipped_parsers
 from delimited_corpus import corpus
-from made_cases import EVTX_CASES, SQLITE_CASES
 from product import Product
-from shipped_parser import PARSERS
 from typed_rows import differences
 from unseen_delimited import KINDS, make_all
 
@@ -102,15 +105,21 @@ def compare_all(folder: Path, contents: dict[str, bytes]) -> list[str]:
         return [problem for problems in pool.map(compare, paths.items()) for problem in problems]
 
 
-@pytest.mark.parametrize("step", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
+ONE_IN_FIVE = [0, *(pytest.param(step, marks=pytest.mark.slow) for step in range(1, 5))]
+
+
+@pytest.mark.parametrize("step", ONE_IN_FIVE)
 def test_files_never_seen_before(step: int, tmp_path: Path) -> None:
-    made = dict(list(zip(KINDS, make_all(5), strict=True))[step::3])
+    made = dict(list(zip(KINDS, make_all(5), strict=True))[step::5])
     assert compare_all(tmp_path, {name: each.data for name, each in made.items()}) == []
 
 
 @pytest.mark.slow
-def test_the_corpus_of_polluted_files(tmp_path: Path) -> None:
-    assert compare_all(tmp_path, {each.name: each.data for each in corpus()}) == []
+@pytest.mark.parametrize("step", range(4))
+def test_the_corpus_of_polluted_files(step: int, tmp_path: Path) -> None:
+    different = {each.data: each.name for each in corpus()}  # a run reads the same bytes once
+    chosen = list(different.items())[step::4]
+    assert compare_all(tmp_path, {name: data for data, name in chosen}) == []
 
 
 @pytest.mark.slow
@@ -131,33 +140,64 @@ def test_files_say_what_they_are_meant_to_say(seed: int, tmp_path: Path) -> None
     assert problems == []
 
 
-def in_a_fresh_home(path: Path, folder: Path) -> list[str]:
+def in_a_fresh_home(path: Path, folder: Path, parser: str | None = None, **options: str) -> list[str]:
     """Read and run one file; how the two differ."""
     folder.mkdir()
-    cf.open(folder / "home").run(path)
-    return unequal(read(path)[1], landed(Product(folder / "home")))
+    asked = {} if parser is None else {"parser": parser, "options": options}
+    said = cf.open(folder / "home").run(path, **asked)
+    assert said.outcome in ("completed", "quarantined")
+    return unequal(read(path, parser=parser, **options)[1], landed(Product(folder / "home")))
 
 
+SHIPPED = {each.path: each.manifest.name for each in shipped_parsers() if each.manifest}
 CASES = [
-    path
-    for path in sorted(PARSERS.glob("*/*/cases/*/input.*"))
-    if path.suffix not in (".db-wal",) and not (path.parent / "options.json").exists()
+    (path, parser)
+    for folder, parser in SHIPPED.items()
+    for path in sorted(folder.glob("cases/*/input.*"))
+    if path.suffix != ".db-wal"
 ]
 
 
-def test_the_cases_of_every_shipped_parser(tmp_path: Path) -> None:
-    numbered = [(path, tmp_path / str(at)) for at, path in enumerate(CASES)]
+def options_of(path: Path) -> dict[str, str]:
+    file = path.with_name("options.json")
+    return {name: str(value) for name, value in json.loads(file.read_text()).items()} if file.exists() else {}
+
+
+@pytest.mark.parametrize("step", ONE_IN_FIVE)
+def test_the_cases_of_the_shipped_parsers(step: int, tmp_path: Path) -> None:
+    assert {parser for _, parser in CASES} == set(SHIPPED.values())
+
+    def compare(case: tuple[Path, str]) -> list[str]:
+        path, parser = case
+        return in_a_fresh_home(path, tmp_path / f"{parser} {path.parent.name}", parser, **options_of(path))
+
     with ThreadPoolExecutor(2) as pool:
-        problems = dict(zip(CASES, pool.map(lambda pair: in_a_fresh_home(*pair), numbered), strict=True))
-    assert {str(path): found for path, found in problems.items() if found} == {}
+        problems = dict(zip(CASES[step::5], pool.map(compare, CASES[step::5]), strict=True))
+    assert {case: found for case, found in problems.items() if found} == {}
 
 
-def test_made_event_logs_and_databases(tmp_path: Path) -> None:
-    made = []
-    for name, build in EVTX_CASES.items():
-        (tmp_path / f"{name}.evtx").write_bytes(build())
-        made.append(tmp_path / f"{name}.evtx")
-    for name, make in SQLITE_CASES.items():
-        make(tmp_path / f"{name}.db")
-        made.append(tmp_path / f"{name}.db")
-    assert {path.name: found for path in made if (found := in_a_fresh_home(path, tmp_path / path.stem))} == {}
+KINDS_OF_SAMPLES = {
+    "browser": {"sqlite"},
+    "evtx": {"evtx"},
+    "jsonl": {"jsonl"},
+    "logs": {"delimited", "lines", "syslog", "w3c", "web_access"},
+    "sqlite": {"sqlite"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", KINDS_OF_SAMPLES)
+def test_the_real_samples(folder: str, shared_data: Path, tmp_path: Path) -> None:
+    problems = {}
+    read_by: Counter[str] = Counter()
+    for at, path in enumerate(sorted(path for path in (shared_data / folder).rglob("*") if path.is_file())):
+        copied = tmp_path / str(at) / path.name
+        copied.parent.mkdir()
+        shutil.copyfile(path, copied)
+        try:
+            read_by[cf.read(copied).parser.partition("@")[0]] += 1
+        except NoParser:
+            continue
+        problems[path.name] = in_a_fresh_home(copied, tmp_path / f"{at} home")
+    assert {path: found for path, found in problems.items() if found} == {}
+    assert read_by.keys() >= KINDS_OF_SAMPLES[folder]
