@@ -22,12 +22,12 @@ from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.sinks.lineage import stamped_schema
 from casparian_flow.sinks.log import EntryAction
-from casparian_flow.sinks.read import scan
-from casparian_flow.sinks.uri import folder_of, open_sink
+from casparian_flow.sinks.uri import open_sink
 from sink_builders import DIGEST, a_batch, commit, permitted, sealed, stamped
 
 SINKS: dict[str, Callable[[Path], str]] = {
     "parquet": lambda folder: f"parquet://{folder}/out",
+    "csv": lambda folder: f"csv://{folder}/out",
 }
 
 
@@ -37,7 +37,7 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Sink:
 
 
 def rows_of(sink: Sink, table: str = "events", role: Role = Role.ACCEPTED, as_of: int | None = None) -> pa.Table:
-    return scan(folder_of(sink.uri), table, role, as_of).read_all()
+    return sink.read(table, role, as_of).read_all()
 
 
 def numbers(sink: Sink, as_of: int | None = None) -> list[int]:
@@ -156,6 +156,25 @@ def test_lineage_leads_from_each_row_to_its_job_and_place(sink: Sink) -> None:
     assert (found["_cf_job_id"], found["_cf_file_version_id"], found["_cf_source_row"]) == (41, 7, 2)
     assert (found["_cf_source_hash"], found["_cf_parser_version"]) == (DIGEST, "csv@1.0+abcdef01")
     assert found["_cf_processed_at"] == dt.datetime(2023, 11, 14, 22, 13, 20, tzinfo=dt.UTC)
+
+
+def test_chosen_columns_come_in_the_order_asked_for(sink: Sink) -> None:
+    commit(sink, 1, 41, [10, 20])
+    commit(sink, 2, 42, [30], removed_jobs=[41])
+
+    found = sink.read("events", Role.ACCEPTED, columns=["_cf_source_row", "n"]).read_all()
+
+    assert found.to_pydict() == {"_cf_source_row": [1], "n": [30]}
+    assert sink.read("events", Role.ACCEPTED, 1, columns=["n"]).read_all().to_pydict() == {"n": [10, 20]}
+    with pytest.raises(NotFound, match="no column 'm'"):
+        sink.read("events", Role.ACCEPTED, columns=["n", "m"])
+
+
+def test_a_table_without_a_commit_cannot_be_read(sink: Sink) -> None:
+    sealed(sink, 1, [a_batch()])
+
+    with pytest.raises(NotFound, match="has no commit"):
+        sink.read("events", Role.ACCEPTED)
 
 
 def test_a_superseded_job_leaves_the_current_rows_and_stays_in_the_past(sink: Sink) -> None:

@@ -106,7 +106,7 @@ def test_a_home_that_another_process_changes_is_busy(home: cf.Home, exports: Pat
     home.scan(exports)
     with hold(home.path / "lock"), pytest.raises(HomeBusy):
         home.run(exports)
-    assert home.sql("SELECT count(*) AS files FROM scout_files").num_rows == 1
+    assert home.sql("SELECT count(*) AS files FROM scout_sources").num_rows == 1
 
 
 def test_a_closed_home_answers_nothing(home: cf.Home, exports: Path) -> None:

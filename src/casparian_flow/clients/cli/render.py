@@ -185,7 +185,7 @@ def _write_json_list(
 
 def _write_csv(stream: TextIO, names: Sequence[str], items: Iterable[Mapping[str, Any]]) -> None:
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow(map(safe_text, names))
     writer.writerows([plain(item[name]) for name in names] for item in items)
 
 
