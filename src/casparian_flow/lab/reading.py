@@ -33,6 +33,7 @@ from casparian_flow.worker.job_run import JobRun
 from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.settle import cast_spilled
+from casparian_flow.worker.surroundings import allow_open_files
 
 JOB = 1
 
@@ -74,6 +75,7 @@ def read_file(
         processed_at_ns=0,
     )
     declared = declared_contracts(parser, table)
+    allow_open_files()
     try:
         with tempfile.TemporaryDirectory(prefix="casparian-read-", ignore_cleanup_errors=True) as folder:
             return _Reading(parser_order(parser, options), order, declared, Path(folder)).read(limits)
