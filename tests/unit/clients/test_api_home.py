@@ -11,9 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from msgspec.structs import fields
 
 import casparian_flow as cf
+from casparian_flow.clients.api.home import Selection
 from casparian_flow.core.errors import ConfigError, HomeBusy, NotFound, PlanStale, UsageError
+from casparian_flow.operations.plan import MakePlan
 from casparian_flow.sentinel.console.guard import QueryRefused
 from casparian_flow.sentinel.home_lock import hold
 
@@ -64,15 +67,18 @@ def test_a_plan_is_run_as_it_is_or_refused(home: cf.Home, exports: Path) -> None
 
 def test_selection_options_are_those_of_the_command(home: cf.Home, exports: Path, tmp_path: Path) -> None:
     reply = home.run(
-        exports / "orders_2.csv", parser="delimited", options={"header": "0"}, sink=f"parquet://{tmp_path}/out"
+        exports / "orders_2.csv", parser="delimited", options={"header": False}, sink=f"parquet://{tmp_path}/out"
     )
     assert (reply.accepted, reply.sink) == (2, f"parquet://{tmp_path}/out")
-    with pytest.raises(UsageError, match="selection"):
-        home.run(exports, mode="sideways")
-    with pytest.raises(UsageError, match="unknown field"):
-        home.plan(exports, tabel="x")  # type: ignore[call-arg]
+    for wrong in ({"mode": "sideways"}, {"tabel": "x"}, {"workers": "many"}):
+        with pytest.raises(UsageError, match="does not fit"):
+            home.run(exports, **wrong)
     with pytest.raises(NotFound):
         home.run(tmp_path / "missing")
+
+
+def test_every_option_of_a_selection_is_offered() -> None:
+    assert Selection.__annotations__.keys() == {field.name for field in fields(MakePlan)} - {"paths"}
 
 
 def test_an_answer_is_whole_unless_rows_are_counted(home: cf.Home) -> None:

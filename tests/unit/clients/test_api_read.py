@@ -166,6 +166,7 @@ def test_a_header_without_rows_is_no_table_yet(tmp_path: Path) -> None:
     path.write_text("a,b,c\n")
     result = cf.read(path)
     assert (result.tables, result.emitted, len(result.quarantine)) == ({}, 0, 0)
+    assert repr(result.quarantine) == "<Quarantine of 0 rows>"
     with pytest.raises(NotFound, match="no table") as caught:
         result.table  # noqa: B018
     assert caught.value.why == "the file holds no rows"
@@ -276,6 +277,15 @@ def test_names_and_headers_with_escapes_are_shown_harmless(tmp_path: Path) -> No
     with pytest.raises(NotFound) as caught:
         cf.read(tmp_path / "\x1b[31m")
     assert "\x1b" not in str(caught.value)
+
+
+def test_a_tilde_is_a_letter_of_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "~$orders.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "own.csv").write_text("a,b\n1,2\n3,4\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cf.read("~$orders.csv").table.num_rows == 1
+    assert cf.read("~/own.csv").table.num_rows == 2
 
 
 def test_a_name_that_is_not_text_is_read(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from msgspec import ValidationError, convert
 
 from casparian_flow.clients.api.places import absolute, working_folder
+from casparian_flow.clients.api.read import Option
 from casparian_flow.clients.control import Control, unheard
 from casparian_flow.core.errors import UsageError
 from casparian_flow.operations.context import Reading, Report
@@ -29,6 +30,7 @@ from casparian_flow.settings import Settings, find_case, find_home, load
 from casparian_flow.wiring import open_acting
 
 Paths = str | os.PathLike[str]
+Asked = TypeVar("Asked", bound=Request)
 Answered = TypeVar("Answered", bound=Reply)
 
 
@@ -36,7 +38,7 @@ class Selection(TypedDict, total=False):
     """What `run` and `plan` may be told beside the paths; each as the option of that name of `casparian run`."""
 
     parser: str
-    options: Mapping[str, str]
+    options: Mapping[str, Option]
     table: str
     tag: str
     since: str
@@ -76,7 +78,8 @@ class Home:
 
     def scan(self, *paths: Paths, with_sha256: bool = False, progress: Report = unheard) -> ScanReply:
         """Find and hash what the folders hold, parse nothing; without a path, every known source."""
-        return self._ask("scan", ScanFiles(paths=_texts(paths), with_sha256=with_sha256), ScanReply, progress)
+        request = _request(ScanFiles, paths=_texts(paths), with_sha256=with_sha256)
+        return self._ask("scan", request, ScanReply, progress)
 
     def plan(self, *paths: Paths, progress: Report = unheard, **selection: Unpack[Selection]) -> PlanReply:
         """What `run` would do with every file, and why. It is kept: `run(plan=reply.plan)` does exactly that."""
@@ -98,7 +101,8 @@ class Home:
         The reply's `outcome` is `completed`, `quarantined`, `failed_files` or `approval`: look at it, since files that
         failed are no exception. `progress` is called with the name of an event and its values, in this thread.
         """
-        request = RunFiles(
+        request = _request(
+            RunFiles,
             selection=_selected(paths, selection),
             plan=plan,
             workers=workers,
@@ -118,7 +122,7 @@ class Home:
         """
         with self._reading() as reading:
             rows = sys.maxsize if max_rows is None else max_rows
-            return arrow_of(reading, AskSql(query=query, as_of=as_of, seconds=seconds, max_rows=rows))
+            return arrow_of(reading, _request(AskSql, query=query, as_of=as_of, seconds=seconds, max_rows=rows))
 
     def tables(self) -> list[TableEntry]:
         """What can be queried."""
@@ -159,7 +163,18 @@ def _texts(paths: tuple[Paths, ...]) -> tuple[str, ...]:
 
 
 def _selected(paths: tuple[Paths, ...], selection: Selection) -> MakePlan:
+    options = {name: _as_typed(value) for name, value in selection.pop("options", {}).items()}
+    return _request(MakePlan, paths=_texts(paths), options=options, **selection)
+
+
+def _as_typed(value: Option) -> str:
+    """An option as a person would type it."""
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _request(kind: type[Asked], **values: object) -> Asked:
+    """The request, checked as one that comes from outside; raises UsageError."""
     try:
-        return convert({**selection, "paths": _texts(paths)}, MakePlan)
+        return convert(values, kind)
     except ValidationError as exc:
-        raise UsageError(f"the selection cannot be read: {exc}") from exc
+        raise UsageError("a value does not fit", why=str(exc)) from exc

@@ -9,7 +9,7 @@ from casparian_flow.core.errors import NotFound, UsageError
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:
-    """The path from the root, links kept.
+    """The path from the root, links kept; `~/` at its start is the person's own folder.
 
     Raises UsageError for what is no path and for one with a NUL, NotFound for a relative one in a working folder that
     is gone.
@@ -22,12 +22,12 @@ def absolute(path: str | os.PathLike[str]) -> Path:
         )
     if "\0" in text:
         raise UsageError("a path cannot hold a NUL character")
+    found = Path(text).expanduser() if text.startswith("~/") else Path(text)
     try:
-        return Path(text).expanduser().absolute()
-    except (FileNotFoundError, RuntimeError) as exc:
-        raise NotFound(
-            "a relative path leads nowhere: the working folder is gone", fix="give an absolute path"
-        ) from exc
+        return found.absolute()
+    except FileNotFoundError as exc:
+        message = "a relative path leads nowhere: the working folder is gone"
+        raise NotFound(message, fix="give an absolute path") from exc
 
 
 def working_folder() -> Path:
