@@ -41,6 +41,8 @@ class Reversal:
     jobs_back: frozenset[int]
     undone: frozenset[int]
     """Jobs whose bytes are not read again by themselves afterwards."""
+    seqs: dict[Role, int]
+    """How far each log went at `to`."""
 
 
 def plan_reversal(connection: Connection, sink: str, table: str, snapshot: str) -> Reversal:
@@ -79,6 +81,7 @@ def plan_reversal(connection: Connection, sink: str, table: str, snapshot: str) 
         jobs_out=now.live_jobs() - then.live_jobs(),
         jobs_back=then.live_jobs() - now.live_jobs(),
         undone=then.undone | now.added_after(to),
+        seqs={role: then.states[role].seq for role in Role},
     )
 
 

@@ -25,6 +25,8 @@ UNRECORDED = (
         commits.c.seq,
         commits.c.body,
         commits.c.job_id,
+        commits.c.permitted_at_ns,
+        commits.c.reverts_to,
     )
     .where(commits.c.is_recorded.is_(False))
     .order_by(commits.c.id)

@@ -35,6 +35,7 @@ COMMANDS = (
     Entry("rules", "Discover", "Globs that tag files.", also=("rule",)),
     Entry("why", "Run", "Why a file, a record or a job is as it is."),
     Entry("jobs", "Run", "What ran, and how it ended.", also=("job",)),
+    Entry("output", "Run", "Tables that landed: where, their history, and taking one back.", also=("outputs",)),
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
     Entry("quarantine", "Govern", "Rows that did not fit, by cause.", also=("quarantines",)),
     Entry("contract", "Govern", "The schema of each table.", also=("contracts",)),
