@@ -21,6 +21,7 @@ AREAS: dict[str, str] = {
     "contract.show": "contract",
     "demo": "demo",
     "doctor": "doctor",
+    "export": "export",
     "files.list": "files",
     "files.show": "files",
     "plan.make": "plan",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.context import Reading
-from casparian_flow.operations.export import write_batches
 from casparian_flow.operations.quarantine import GroupEntry, ListGroups, list_
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.operations.row_files import RowFile, format_of, write_file
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.views import history
 from casparian_flow.store.views import quarantine as view
@@ -77,10 +77,11 @@ def show(reading: Reading, request: ShowGroup) -> GroupDetail:
 
 
 def export(reading: Reading, request: ExportGroup) -> Exported:
-    """Write every row of a group to a Parquet, CSV or JSON Lines file, by its extension; it must not exist yet."""
+    """Write every row of a group to a Parquet, CSV, JSON Lines or DuckDB file, by its extension; it must not exist yet."""
     group = _find(reading, request.group)
     path = reading.cwd / request.to
-    written = write_batches(path, _rows(reading, group))
+    target = RowFile(path=path, format=format_of(path), table=f"quarantine_{group.table}")
+    written = write_file(target, _rows(reading, group))
     return Exported(path=str(path), rows=written)
 
 
@@ -94,15 +95,19 @@ def _find(reading: Reading, named: str) -> GroupEntry:
     return found[0]
 
 
-def _rows(reading: Reading, group: GroupEntry) -> Iterator[pa.RecordBatch]:
+def _rows(reading: Reading, group: GroupEntry) -> pa.RecordBatchReader:
     """The group's current rows, batch by batch."""
-    for uri in view.sinks_of(reading.connection, group.table):
-        for batch in open_sink(uri).read(group.table, Role.QUARANTINE):
-            of_group = pc.and_(pc.equal(batch["code"], group.code), pc.equal(batch["shape"], group.shape))
-            same_column = pc.equal(pc.fill_null(batch["column"], ""), group.column)
-            kept = batch.filter(pc.and_(of_group, same_column))
-            if kept.num_rows:
-                yield kept
+    readers = [
+        open_sink(uri).read(group.table, Role.QUARANTINE) for uri in view.sinks_of(reading.connection, group.table)
+    ]
+    batches = (kept for reader in readers for batch in reader if (kept := _of_group(batch, group)).num_rows)
+    return pa.RecordBatchReader.from_batches(readers[0].schema, batches)
+
+
+def _of_group(batch: pa.RecordBatch, group: GroupEntry) -> pa.RecordBatch:
+    of_group = pc.and_(pc.equal(batch["code"], group.code), pc.equal(batch["shape"], group.shape))
+    same_column = pc.equal(pc.fill_null(batch["column"], ""), group.column)
+    return batch.filter(pc.and_(of_group, same_column))
 
 
 def _shown(row: dict[str, Any], path_of: Callable[[int], str]) -> RejectedRow:

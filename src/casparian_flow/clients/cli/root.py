@@ -41,6 +41,7 @@ COMMANDS = (
     Entry("contract", "Govern", "The schema of each table.", also=("contracts",)),
     Entry("sql", "Query and prove", "Query tables, quarantine and control tables.", also=("query",)),
     Entry("tables", "Query and prove", "What can be queried.", also=("table",)),
+    Entry("export", "Query and prove", "Write a table to one file."),
     Entry("trace", "Query and prove", "From a record, a file or a job to its bytes, parser and contract."),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )

@@ -68,7 +68,7 @@ def show(face: Face, group: str, rows: int) -> None:
 @click.argument("out")
 @pass_face
 def export(face: Face, group: str, out: str) -> None:
-    """Write all rows of one group to OUT: a .parquet, .csv or .jsonl file."""
+    """Write all rows of one group to OUT: a .parquet, .csv, .jsonl or .duckdb file."""
     from casparian_flow.operations.quarantine_rows import ExportGroup
 
     reply = face.ask("quarantine.export", ExportGroup(group=group, to=out))
