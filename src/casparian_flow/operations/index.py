@@ -54,6 +54,7 @@ AREAS: dict[str, str] = {
     "sql": "sql",
     "status": "status",
     "tables.list": "sql",
+    "tables.profile": "profile",
     "tags.add": "tags",
     "tags.list": "tags",
     "tags.remove": "tags",
