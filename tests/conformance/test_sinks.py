@@ -27,6 +27,7 @@ from sink_builders import DIGEST, a_batch, commit, permitted, sealed, stamped
 
 SINKS: dict[str, Callable[[Path], str]] = {
     "parquet": lambda folder: f"parquet://{folder}/out",
+    "csv": lambda folder: f"csv://{folder}/out",
 }
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.lineage import row_address
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.quarantine import GroupEntry, ListGroups, list_
@@ -28,8 +29,9 @@ class ShowGroup(Request, frozen=True, kw_only=True):
 
 
 class RejectedRow(Reply, frozen=True, kw_only=True):
-    """One rejected row: where it stands in which file, what it held, and every reason."""
+    """One rejected row under its address: where it stands in which file, what it held, and every reason."""
 
+    row: str | None
     path: str
     source_row: int | None
     start: int | None
@@ -112,9 +114,11 @@ def _of_group(batch: pa.RecordBatch, group: GroupEntry) -> pa.RecordBatch:
 
 def _shown(row: dict[str, Any], path_of: Callable[[int], str]) -> RejectedRow:
     raw = row["raw"]
+    record = row["_cf_source_row"]
     return RejectedRow(
+        row=None if record is None else row_address(row["_cf_source_hash"], record),
         path=path_of(row["_cf_file_version_id"]),
-        source_row=row["_cf_source_row"],
+        source_row=record,
         start=row["start"],
         end=row["end"],
         locator=row["locator"],

@@ -47,9 +47,23 @@ class TableCommit:
 
 def commits_of(connection: Connection, sink: str, table: str) -> Iterator[TableCommit]:
     """Every commit of the table, oldest first, read as it is asked for."""
+    return _grouped(store.commits_of_table(connection, sink, table), f"{sink} {table}")
+
+
+def commit_of(connection: Connection, sink: str, table: str, job: int) -> TableCommit | None:
+    """The commit that first brought a job's rows to the table; None if it brought none.
+
+    One permit may bring the rows of many jobs in the name of the first: then the whole history is looked through.
+    """
+    own = store.commits_of_job(connection, sink, table, job)
+    commits = _grouped(own, f"{sink} {table}") if own else commits_of(connection, sink, table)
+    return next((commit for commit in commits if job in commit.jobs), None)
+
+
+def _grouped(rows: Iterable[AnyRow], where: str) -> Iterator[TableCommit]:
     pending: list[tuple[AnyRow, Entry]] = []
-    for row in store.commits_of_table(connection, sink, table):
-        entry = parse_entry(row.body, f"{sink} {table} {row.role} {row.seq}")
+    for row in rows:
+        entry = parse_entry(row.body, f"{where} {row.role} {row.seq}")
         if pending and not _belongs(row, entry, pending):
             yield _commit(pending)
             pending = []

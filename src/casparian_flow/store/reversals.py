@@ -15,6 +15,7 @@ COMMITS_OF_TABLE = (
     .where(commits.c.sink_uri == bindparam("sink"), commits.c.table_name == bindparam("table"))
     .order_by(commits.c.id)
 )
+COMMITS_OF_JOB = COMMITS_OF_TABLE.where(commits.c.job_id == bindparam("job"))
 NOTE = (
     update(commits)
     .where(commits.c.id == bindparam("commit"))
@@ -79,6 +80,11 @@ AT_ONCE = 10_000
 def commits_of_table(connection: Connection, sink: str, table: str) -> Iterator[AnyRow]:
     """Every log entry of a table in both roles, oldest first, one after another."""
     yield from connection.execute(COMMITS_OF_TABLE, {"sink": sink, "table": table})
+
+
+def commits_of_job(connection: Connection, sink: str, table: str, job: int) -> Sequence[AnyRow]:
+    """The log entries of a table that were permitted in the name of a job, oldest first."""
+    return connection.execute(COMMITS_OF_JOB, {"sink": sink, "table": table, "job": job}).all()
 
 
 def note(connection: Connection, commit: int, snapshot: int, actor: str, reason: str) -> None:

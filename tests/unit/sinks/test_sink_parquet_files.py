@@ -11,11 +11,11 @@ import pytest
 
 from casparian_flow.core.errors import InvariantBroken, NotFound, UsageError, VerificationFailed
 from casparian_flow.core.outputs import PermittedEntry, Role
-from casparian_flow.sinks import parquet_staging
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.sinks.encoding import choose_encoding
 from casparian_flow.sinks.lineage import LINEAGE_FIELDS
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes
+from casparian_flow.sinks.parquet_format import ParquetFormat
 from casparian_flow.sinks.uri import open_sink
 from sink_builders import a_batch, a_lineage, commit, permitted, sealed, stamped
 
@@ -37,8 +37,8 @@ def test_rows_are_gathered_into_large_row_groups(sink: Sink, tmp_path: Path) -> 
 
 
 def test_large_rows_are_flushed_early_and_large_files_are_split(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_staging, "ROW_GROUP_BYTES", 1 << 20)
-    monkeypatch.setattr(parquet_staging, "PART_BYTES", 3 << 20)
+    monkeypatch.setattr(ParquetFormat, "bytes_at_once", 1 << 20)
+    monkeypatch.setattr(ParquetFormat, "part_bytes", 3 << 20)
     noise = np.random.default_rng(1)
     batches = [pa.record_batch({"blob": [noise.bytes(100_000) for _ in range(5)]}) for _ in range(20)]
 

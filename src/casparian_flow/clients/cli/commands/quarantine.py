@@ -56,7 +56,7 @@ def show(face: Face, group: str, rows: int) -> None:
         place = f"bytes {row.start}-{row.end}" if row.start is not None else plain(row.locator or "")
         lines += [
             "",
-            f"{plain(row.path)} record {row.source_row} {place}",
+            f"{plain(row.path)} record {row.source_row} {place}" + (f", row {row.row}" if row.row else ""),
             *(f"  {plain(each)}" for each in row.errors),
         ]
         lines += [f"  {name}: {plain(text)}" for name, text in (("values", row.values), ("raw", row.raw)) if text]
