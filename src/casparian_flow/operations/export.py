@@ -91,7 +91,9 @@ def _target(cwd: Path, request: ExportTable) -> tuple[Path | None, FileFormat]:
     if path.is_dir():
         path /= f"{'quarantine_' if request.quarantine else ''}{request.table}.{format_}"
     elif named is not None and named is not format_:
-        raise UsageError(f"{path.name} does not name a {format_} file", fix=f"--to {path.with_suffix(f'.{format_}').name}")
+        raise UsageError(
+            f"{path.name} does not name a {format_} file", fix=f"--to {path.with_suffix(f'.{format_}').name}"
+        )
     return path, format_
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 from sqlalchemy import Connection, RowMapping
 
@@ -141,11 +138,12 @@ class Graph:
     def places(self, held: str, source_hash: str) -> None:
         """Every path that carries these bytes now, or did."""
         for place in view.places_of(self._connection, source_hash):
-            self.edge(held, self._place(place), "at" if place["is_current"] else "was at")
+            file = self._place(place["source"], place["path"], is_missing=place["is_missing"])
+            self.edge(held, file, "at" if place["is_current"] else "was at")
 
-    def file(self, row: Mapping[str, Any]) -> str:
+    def file(self, row: RowMapping) -> str:
         """One path, as the list of files has it."""
-        return self._place({**row, "is_missing": row["state"] == FileState.MISSING})
+        return self._place(row["source"], row["path"], is_missing=row["state"] == FileState.MISSING)
 
     def table(self, table: str, sink: str) -> str:
         """One table in one sink."""
@@ -160,14 +158,16 @@ class Graph:
     def _landing(self, node: str, output: RowMapping) -> None:
         """Where rows of a job landed: table and sink, contract and who approved it, commit."""
         table = self.table(output["table_name"], output["sink_uri"])
-        count = f"{output['accepted']} rows" + (f", {output['quarantined']} quarantined" if output["quarantined"] else "")
+        count = f"{output['accepted']} rows" + (
+            f", {output['quarantined']} quarantined" if output["quarantined"] else ""
+        )
         shown = "" if output["is_current"] else ", not shown any more"
         self.edge(node, table, f"{count}{shown}" if node.startswith("job") else "in")
         contract = view.contract(self._connection, output["table_name"], output["contract_version"])
         if contract is not None:
             self.edge(node, self._contract(contract), "under")
         if (commit := self._commit_of(output)) is not None:
-            self.edge(node, self._commit(commit, output), "committed in")
+            self.edge(node, self._commit(commit, output), "by")
 
     def _contract(self, row: RowMapping) -> str:
         return self._add(
@@ -205,8 +205,8 @@ class Graph:
         """The commit that first brought a job's rows to a table; None if it brought none."""
         return commit_of(self._connection, output["sink_uri"], output["table_name"], output["job_id"])
 
-    def _place(self, row: Mapping[str, Any]) -> str:
-        return self._add("file", f"{row['source']}/{row['path']}", {"is_missing": bool(row["is_missing"])})
+    def _place(self, source: str, path: str, *, is_missing: bool) -> str:
+        return self._add("file", f"{source}/{path}", {"is_missing": is_missing})
 
     def _add(self, kind: str, name: str, facts: dict[str, Fact], *, title: str | None = None, key: str = "") -> str:
         node = f"{kind} {key or name}"

@@ -114,6 +114,4 @@ def _entry(commit: TableCommit, before: Mapping[Role, int], after: Mapping[Role,
     )
 
 
-OPERATIONS = (
-    Operation("output.history", ShowHistory, TableHistory, Effect.READ, history, "Every commit of a table."),
-)
+OPERATIONS = (Operation("output.history", ShowHistory, TableHistory, Effect.READ, history, "Every commit of a table."),)

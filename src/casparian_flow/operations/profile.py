@@ -85,16 +85,14 @@ def profile(reading: Reading, request: ProfileTables) -> TableProfiles:
     return TableProfiles(columns=found)
 
 
-def _profile(
-    name: str, source: TableSource, types: Mapping[str, str], limits: QueryLimits
-) -> Iterator[ColumnProfile]:
+def _profile(name: str, source: TableSource, types: Mapping[str, str], limits: QueryLimits) -> Iterator[ColumnProfile]:
     place = ".".join(_quoted(part) for part in (source.schema_name, source.name) if part)
     ask = partial(run_query, tables=[source], limits=limits)
     schema = ask(f"FROM {place} LIMIT 0").table.schema
     fields = [field for field in schema if field.name not in LINEAGE_COLUMNS]
     for first in range(0, len(fields), AT_ONCE):
         some = fields[first : first + AT_ONCE]
-        counts = ask(f"SELECT count(*), {', '.join(map(_counts, some))} FROM {place}").table
+        counts = ask(f"SELECT count(*), {', '.join(map(_counts, some))} FROM {place}").table  # noqa: S608
         rows, of_column = counts.column(0)[0].as_py(), _groups(counts.columns[1:], PER_COLUMN)
         is_exact = [group[1][0].as_py() <= MOST_EXACT for group in of_column]
         tops = [_top(field, place, is_exact=exact) for field, exact in zip(some, is_exact, strict=True)]
@@ -116,7 +114,7 @@ def _counts(field: pa.Field) -> str:
 def _top(field: pa.Field, place: str, *, is_exact: bool) -> str:
     """How many distinct values there are, where they are counted, and the commonest with their counts."""
     column = _quoted(field.name)
-    chosen = "" if is_exact else f"AND {column} IN (SELECT unnest(approx_top_k({column}, {TOP})) FROM {place})"
+    chosen = "" if is_exact else f"AND {column} IN (SELECT unnest(approx_top_k({column}, {TOP})) FROM {place})"  # noqa: S608
     return (
         f"(WITH g AS MATERIALIZED (SELECT {column} AS v, count(*) AS n FROM {place} "  # noqa: S608 - quoted
         f"WHERE {column} IS NOT NULL {chosen} GROUP BY {column}), "

@@ -79,7 +79,7 @@ def show(reading: Reading, request: ShowGroup) -> GroupDetail:
 
 
 def export(reading: Reading, request: ExportGroup) -> Exported:
-    """Write every row of a group to a Parquet, CSV, JSON Lines or DuckDB file, by its extension; it must not exist yet."""
+    """Write every row of a group to a new file: Parquet, CSV, JSON Lines or DuckDB, by its extension."""
     group = _find(reading, request.group)
     path = reading.cwd / request.to
     target = RowFile(path=path, format=format_of(path), table=f"quarantine_{group.table}")

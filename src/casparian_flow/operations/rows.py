@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import pyarrow.compute as pc
+from sqlalchemy import RowMapping
 
 from casparian_flow.core.lineage import JOB_ID, LINEAGE_COLUMNS, SOURCE_HASH, SOURCE_ROW, row_address
 from casparian_flow.core.outputs import Role
@@ -50,7 +50,7 @@ def find_rows(reading: Reading, source_hash: str, record: int) -> list[FoundRow]
     ]
 
 
-def rows_of(materialization: Mapping[str, Any], role: Role, record: int, as_of: int | None = None) -> list[FoundRow]:
+def rows_of(materialization: RowMapping, role: Role, record: int, as_of: int | None = None) -> list[FoundRow]:
     """The rows that one record became in one table in one role, now or after the log entry `as_of`."""
     count = materialization["accepted"] if role is Role.ACCEPTED else materialization["quarantined"]
     if not count:
@@ -62,7 +62,7 @@ def rows_of(materialization: Mapping[str, Any], role: Role, record: int, as_of: 
     return found
 
 
-def _found(values: dict[str, Any], materialization: Mapping[str, Any], role: Role) -> FoundRow:
+def _found(values: dict[str, Any], materialization: RowMapping, role: Role) -> FoundRow:
     rejected = values if role is Role.QUARANTINE else {}
     return FoundRow(
         row=row_address(values[SOURCE_HASH], values[SOURCE_ROW]),

@@ -160,9 +160,7 @@ def _rows(reading: Reading, request: AskTrace, found: Sequence[FoundRow], source
     return _answer(request, "row", [Direction.UP], [graph.row(row) for row in found], graph)
 
 
-def _answer(
-    request: AskTrace, kind: str, directions: Sequence[Direction], roots: Sequence[str], graph: Graph
-) -> Trace:
+def _answer(request: AskTrace, kind: str, directions: Sequence[Direction], roots: Sequence[str], graph: Graph) -> Trace:
     return Trace(
         subject=request.subject,
         kind=kind,

@@ -233,9 +233,7 @@ def _reason(
     done = [d for d in world.done.get(file.source_hash, ()) if d.parser == artifact.name]
     ended = [e for e in world.ended.get(file.source_hash, ()) if e.parser == artifact.name and not e.is_interrupted]
     undone = [
-        u
-        for u in world.undone.get(file.source_hash, ())
-        if (u.parser, u.sink_uri) == (artifact.name, world.sink_uri)
+        u for u in world.undone.get(file.source_hash, ()) if (u.parser, u.sink_uri) == (artifact.name, world.sink_uri)
     ]
     if world.force and (done or ended or undone):
         return RunReason.FORCED, "asked for with --force"

@@ -24,7 +24,7 @@ class VisibleFile:
 
 
 class TableState:
-    """The table after the entry `seq`. `files` are in the order in which they were added; `rows` are those that count."""
+    """The table after the entry `seq`, with the number of its rows. `files` are in the order in which they came."""
 
     def __init__(self, seq: int = 0, files: Iterable[VisibleFile] = ()) -> None:
         self.seq = seq

@@ -29,7 +29,9 @@ _of_jobs = (
 TAKE_OUT = update(materializations).where(*_of_jobs).values(is_current=False, is_pinned=False)
 BRING_BACK = update(materializations).where(*_of_jobs).values(is_current=True, is_pinned=~is_carried)
 MARK_UNDONE = (
-    update(materializations).where(*_of_jobs, materializations.c.reverted_in.is_(None)).values(reverted_in=bindparam("c"))
+    update(materializations)
+    .where(*_of_jobs, materializations.c.reverted_in.is_(None))
+    .values(reverted_in=bindparam("c"))
 )
 UNDONE = select(materializations.c.job_id).where(
     materializations.c.sink_uri == bindparam("sink"),
@@ -39,9 +41,7 @@ UNDONE = select(materializations.c.job_id).where(
 CLEAR_UNDONE = update(materializations).where(*_of_jobs).values(reverted_in=None)
 SHOW_QUARANTINE = (
     update(quarantine)
-    .where(
-        quarantine.c.table_name == bindparam("table"), quarantine.c.job_id.in_(bindparam("jobs", expanding=True))
-    )
+    .where(quarantine.c.table_name == bindparam("table"), quarantine.c.job_id.in_(bindparam("jobs", expanding=True)))
     .values(is_current=bindparam("shown"))
 )
 

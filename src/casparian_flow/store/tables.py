@@ -261,7 +261,9 @@ commits = Table(
     Column("body", LargeBinary, nullable=False, comment="the log entry, byte for byte"),
     Column("permitted_at_ns", BigInteger, nullable=False),
     Column("is_recorded", Boolean, nullable=False),
-    Column("reverts_to", BigInteger, comment="the snapshot that a revert goes back to; 0 is the table before its first"),
+    Column(
+        "reverts_to", BigInteger, comment="the snapshot that a revert goes back to; 0 is the table before its first"
+    ),
     Column("actor", Text, comment="who reverted"),
     Column("reason", Text, comment="why, in the words of who reverted"),
     UniqueConstraint("sink_uri", "table_name", "role", "seq"),
@@ -298,7 +300,7 @@ materializations = Table(
         Boolean,
         nullable=False,
         server_default=text("0"),
-        comment="brought back by a revert although no path carries its bytes: only newer bytes of its file supersede it",
+        comment="a revert brought it back though no path carries its bytes: only newer bytes supersede it",
     ),
     UniqueConstraint("job_id", "table_name"),
 )

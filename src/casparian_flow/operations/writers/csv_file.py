@@ -35,7 +35,7 @@ def write_csv(file: BinaryIO, reader: pa.RecordBatchReader, *, is_safe: bool = F
 
 def _is_bare(kind: pa.DataType) -> bool:
     """Whether the values are written without quotes; none of them can be a formula."""
-    return pt.is_integer(kind) or pt.is_floating(kind) or pt.is_boolean(kind)
+    return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_boolean(kind))
 
 
 def _cells(column: pa.Array, *, is_safe: bool) -> pa.Array:
@@ -50,7 +50,7 @@ def _decoded(column: pa.Array) -> pa.Array:
 
 
 def _readable_bytes(column: pa.Array) -> pa.Array:
-    """Bytes as the text they are, with `\\xNN` for what is none."""
+    """Bytes as the text they are; what is none is escaped."""
     texts = [None if value is None else value.decode("utf-8", "backslashreplace") for value in column.to_pylist()]
     return pa.array(texts, pa.string())
 

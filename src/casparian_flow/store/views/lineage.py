@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from casparian_flow.store.tables import (
     contracts,
@@ -23,15 +23,14 @@ MOST = 100
 
 HASHES_WITH_PREFIX = (
     select(hashes.c.source_hash)
-    .where(
-        hashes.c.source_hash >= bindparam("prefix"),
-        hashes.c.source_hash < func.concat(bindparam("prefix"), "g"),
-    )
+    .where(hashes.c.source_hash >= bindparam("first"), hashes.c.source_hash < bindparam("after"))
     .order_by(hashes.c.source_hash)
     .limit(5)
 )
 VERSION = select(versions).where(versions.c.id == bindparam("version"))
-VERSIONS_OF = select(versions).where(versions.c.location_id == bindparam("location")).order_by(versions.c.id).limit(MOST)
+VERSIONS_OF = (
+    select(versions).where(versions.c.location_id == bindparam("location")).order_by(versions.c.id).limit(MOST)
+)
 PARSER = select(parsers).where(parsers.c.id == bindparam("parser"))
 PLACES = (
     select(
@@ -78,7 +77,9 @@ CONTRACT = (
 
 def hashes_with_prefix(connection: Connection, digits: str) -> list[str]:
     """The first few source hashes whose digits begin so."""
-    return list(connection.execute(HASHES_WITH_PREFIX, {"prefix": f"blake3:{digits}"}).scalars())
+    return list(
+        connection.execute(HASHES_WITH_PREFIX, {"first": f"blake3:{digits}", "after": f"blake3:{digits}g"}).scalars()
+    )
 
 
 def version(connection: Connection, number: int) -> RowMapping | None:
