@@ -18,8 +18,9 @@ from casparian_flow.core.errors import UsageError
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sentinel.recovery import roll_forward
 from casparian_flow.sentinel.reversal import permit_reversal, plan_reversal
+from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes
-from casparian_flow.sinks.parquet import ParquetSink
+from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store import tables
 from sink_builders import DIGEST, a_batch, sealed
@@ -33,7 +34,7 @@ class Past:
     """One table of one sink with everything that was ever visible of it."""
 
     home: HomeBuilder
-    sink: ParquetSink
+    sink: Sink
     location: int
     parser: int
     now_ns: int = 0
@@ -149,7 +150,7 @@ def test_going_back_to_any_snapshot_shows_what_it_showed_then(data: st.DataObjec
     folder = Path(tempfile.mkdtemp())
     try:
         with HomeBuilder(folder / "home") as home:
-            sink = ParquetSink(f"parquet://{folder / 'out'}", folder / "out")
+            sink = open_sink(f"parquet://{folder}/out")
             past = Past(home, sink, home.location(home.source()), home.parser())
             past.shown[0] = {role: Counter() for role in Role}
             past.undone_at[0] = past.jobs_at[0] = set()
