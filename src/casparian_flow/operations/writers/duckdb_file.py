@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -20,16 +19,23 @@ def write_duckdb(path: Path, reader: pa.RecordBatchReader, table: str) -> None:
     """A new file that holds the rows under the table's name.
 
     Times of nanoseconds in a zone are UTC without one, spans of time are whole nanoseconds: the types of that age have
-    nothing nearer. Raises UsageError where a time of day is finer than a microsecond.
+    nothing nearer. Raises UsageError where a time of day is finer than a microsecond, OSError where the disk fails.
     """
-    rows = pa.RecordBatchReader.from_batches(
-        pa.schema([pa.field(field.name, _type(field.type)) for field in reader.schema]), _converted(reader)
-    )
-    with duckdb.connect(config={"memory_limit": MEMORY, "autoload_known_extensions": "false"}) as connection:
-        connection.execute(f"ATTACH '{_escaped(path)}' AS made (STORAGE_VERSION '{STORAGE_VERSION}')")
-        connection.register("rows", rows)
-        connection.execute(f'CREATE TABLE made."{table.replace(chr(34), chr(34) * 2)}" AS FROM rows')
-        connection.execute("DETACH made")
+    schema = pa.schema([pa.field(field.name, _type(field.type)) for field in reader.schema])
+    place = f'made."{table.replace(chr(34), chr(34) * 2)}"'
+    try:
+        with duckdb.connect(config={"memory_limit": MEMORY, "autoload_known_extensions": "false"}) as connection:
+            connection.execute(f"ATTACH '{_escaped(path)}' AS made (STORAGE_VERSION '{STORAGE_VERSION}')")
+            connection.execute("BEGIN")
+            connection.register("rows", schema.empty_table())
+            connection.execute(f"CREATE TABLE {place} AS FROM rows")
+            for batch in reader:  # one by one, so that an error of the rows is not one of the database
+                connection.register("rows", pa.Table.from_batches([_converted(batch, schema)]))
+                connection.execute(f"INSERT INTO {place} FROM rows")
+            connection.execute("COMMIT")
+            connection.execute("DETACH made")
+    except duckdb.Error as exc:
+        raise OSError(str(exc).splitlines()[0]) from exc
 
 
 def _escaped(path: Path) -> str:
@@ -46,17 +52,15 @@ def _type(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _converted(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    for batch in reader:
-        columns = []
-        for field, column in zip(reader.schema, batch.columns, strict=True):
-            wanted = _type(field.type)
-            try:
-                columns.append(column if wanted == field.type else column.cast(wanted))
-            except pa.ArrowInvalid as exc:
-                raise UsageError(
-                    f"the column {field.name} cannot be written to a DuckDB file",
-                    why="its times of day are finer than a microsecond",
-                    fix="--format parquet",
-                ) from exc
-        yield pa.RecordBatch.from_arrays(columns, names=reader.schema.names)
+def _converted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = []
+    for field, column in zip(schema, batch.columns, strict=True):
+        try:
+            columns.append(column if field.type == column.type else column.cast(field.type))
+        except pa.ArrowInvalid as exc:
+            raise UsageError(
+                f"the column {field.name} cannot be written to a DuckDB file",
+                why="its times of day are finer than a microsecond",
+                fix="--format parquet",
+            ) from exc
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
