@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from builders import HomeBuilder
 from casparian_flow.core.errors import UsageError
@@ -71,20 +71,19 @@ class Past:
                         table=TABLE, role=role, seq=seq, action=action, contract_version=1, schema_hash=DIGEST,
                         adds=tuple(adds[role]), removed_jobs=removed,
                     )  # fmt: skip
-                    entries.append(PermittedEntry(table=TABLE, role=role, seq=seq, body=entry_bytes(entry)))
-            last = [
-                output_store.add_commit(
-                    connection, self.sink.uri, entry, self.now_ns, job=coming[0] if coming else None, attempt=1
-                )
-                for entry in entries
-            ]
+                    entries.append(
+                        PermittedEntry(sink=self.sink.uri, table=TABLE, role=role, seq=seq, body=entry_bytes(entry))
+                    )
+            for entry in entries:
+                output_store.add_commit(connection, entry, self.now_ns, job=coming[0] if coming else None, attempt=1)
+            last = connection.execute(select(func.max(tables.commits.c.id))).scalar_one()
             connection.execute(tables.commits.update().values(is_recorded=True))
             output_store.supersede(connection, self.sink.uri, TABLE, gone)
         self.sink.promote(entries)
         for job in gone:
             del self.live[job]
         self.jobs.update(coming)
-        self.note(last[-1])
+        self.note(last)
 
     def note(self, snapshot: int) -> None:
         self.shown[snapshot] = self.read()

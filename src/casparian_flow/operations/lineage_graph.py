@@ -158,11 +158,9 @@ class Graph:
     def _landing(self, node: str, output: RowMapping) -> None:
         """Where rows of a job landed: table and sink, contract and who approved it, commit."""
         table = self.table(output["table_name"], output["sink_uri"])
-        count = f"{output['accepted']} rows" + (
-            f", {output['quarantined']} quarantined" if output["quarantined"] else ""
-        )
-        shown = "" if output["is_current"] else ", not shown any more"
-        self.edge(node, table, f"{count}{shown}" if node.startswith("job") else "in")
+        rejected = f" and {output['quarantined']} quarantined" if output["quarantined"] else ""
+        verb = "brings" if output["is_current"] else "brought, until superseded,"
+        self.edge(node, table, f"{verb} {output['accepted']} rows{rejected} to" if node.startswith("job") else "in")
         contract = view.contract(self._connection, output["table_name"], output["contract_version"])
         if contract is not None:
             self.edge(node, self._contract(contract), "under")

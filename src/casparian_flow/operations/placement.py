@@ -8,9 +8,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from casparian_flow.core.errors import NotFound
+from casparian_flow.operations.destinations import sink_named
 from casparian_flow.settings import Home
-from casparian_flow.sinks.uri import parse_uri
 from casparian_flow.store.views import placements as view
+from casparian_flow.store.views.outputs import sinks_of_tables
 
 
 def sink_of(connection: Connection, home: Home, cwd: Path, table: str, sink: str | None = None) -> str:
@@ -27,8 +28,8 @@ def sink_of(connection: Connection, home: Home, cwd: Path, table: str, sink: str
             fix="casparian output list",
         )
     if sink is None:
-        return home.default_sink if home.default_sink in found else found[0]
-    asked = parse_uri(sink).absolute(str(cwd)).target
+        return sinks_of_tables(connection, home.default_sink)[table]
+    asked = sink_named(connection, sink, cwd).target
     if asked not in found:
         raise NotFound(
             f"the table {table} is not in {asked}", why="it is in " + ", ".join(found), fix=f"--sink {found[0]}"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.lineage import row_address
+from casparian_flow.core.lineage import JOB_ID, row_address
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.quarantine import GroupEntry, ListGroups, list_
@@ -98,18 +98,19 @@ def _find(reading: Reading, named: str) -> GroupEntry:
 
 
 def _rows(reading: Reading, group: GroupEntry) -> pa.RecordBatchReader:
-    """The group's current rows, batch by batch."""
+    """The group's current rows, batch by batch; those of a job from one of its sinks."""
     readers = [
-        open_sink(uri).read(group.table, Role.QUARANTINE) for uri in view.sinks_of(reading.connection, group.table)
+        (open_sink(uri).read(group.table, Role.QUARANTINE), pa.array(jobs, pa.int64()))
+        for uri, jobs in view.jobs_by_sink(reading.connection, group.table).items()
     ]
-    batches = (kept for reader in readers for batch in reader if (kept := _of_group(batch, group)).num_rows)
-    return pa.RecordBatchReader.from_batches(readers[0].schema, batches)
+    batches = (kept for reader, jobs in readers for batch in reader if (kept := _of_group(batch, group, jobs)).num_rows)
+    return pa.RecordBatchReader.from_batches(readers[0][0].schema, batches)
 
 
-def _of_group(batch: pa.RecordBatch, group: GroupEntry) -> pa.RecordBatch:
+def _of_group(batch: pa.RecordBatch, group: GroupEntry, jobs: pa.Array) -> pa.RecordBatch:
     of_group = pc.and_(pc.equal(batch["code"], group.code), pc.equal(batch["shape"], group.shape))
     same_column = pc.equal(pc.fill_null(batch["column"], ""), group.column)
-    return batch.filter(pc.and_(of_group, same_column))
+    return batch.filter(pc.and_(pc.is_in(batch[JOB_ID], jobs), pc.and_(of_group, same_column)))
 
 
 def _shown(row: dict[str, Any], path_of: Callable[[int], str]) -> RejectedRow:

@@ -14,6 +14,7 @@ from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel import commits
+from casparian_flow.sentinel.facts import facts_of
 from casparian_flow.sentinel.reversal import record_reversal
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.store import contracts as contract_store
@@ -82,7 +83,7 @@ def recover(
 def roll_forward(database: Database, open_sink: Callable[[str], Sink], now_ns: int) -> RolledForward:
     """Promote and record everything that was permitted and is not recorded; no worker may be at work.
 
-    A commit whose sink refuses stays as it is.
+    A commit stays as it is until each of its sinks took its part; what the others took is visible meanwhile.
     """
     with database.transaction() as connection:
         entries = output_store.unrecorded(connection)
@@ -91,25 +92,35 @@ def roll_forward(database: Database, open_sink: Callable[[str], Sink], now_ns: i
     rolled = RolledForward()
     waiting: set[int] = set()
     for rows in _by_commit(entries):
-        try:
-            open_sink(rows[0].sink_uri).promote([_entry(row) for row in rows])
-        except CasparianError as exc:
-            rolled.troubles[rows[0].sink_uri] = exc
+        if not _promote(rows, open_sink, rolled.troubles):
             waiting.update(_jobs_behind(rows))
-            continue
-        if rows[0].job_id is None:
+        elif rows[0].job_id is None:
             with database.transaction() as connection:
                 _record_without_job(connection, rows)
     for job in committing:
         if job not in waiting:
             with database.transaction() as connection:
-                facts = commits.facts_of(connection, job)
-                rolled.landed[job] = commits.record(connection, facts, in_force, now_ns)
+                rolled.landed[job] = commits.record(connection, facts_of(connection, job), in_force, now_ns)
     return rolled
 
 
+def _promote(rows: Sequence[AnyRow], open_sink: Callable[[str], Sink], troubles: dict[str, CasparianError]) -> bool:
+    """Make the entries of one commit visible in each of its sinks; whether all of them took theirs."""
+    by_sink: dict[str, list[PermittedEntry]] = defaultdict(list)
+    for row in rows:
+        by_sink[row.sink_uri].append(_entry(row))
+    has_landed = True
+    for uri, entries in by_sink.items():
+        try:
+            open_sink(uri).promote(entries)
+        except CasparianError as exc:
+            troubles[uri] = exc
+            has_landed = False
+    return has_landed
+
+
 def _by_commit(entries: Sequence[AnyRow]) -> list[list[AnyRow]]:
-    """The entries of one job together, and those of one table that no job brought; oldest first."""
+    """The entries of one job together, whatever their sinks, and those that no job brought by table; oldest first."""
     found: dict[tuple[object, ...], list[AnyRow]] = defaultdict(list)
     for row in entries:
         alone = (row.sink_uri, row.table_name, row.permitted_at_ns, row.reverts_to)
@@ -122,10 +133,10 @@ def _record_without_job(connection: Connection, rows: Sequence[AnyRow]) -> None:
         record_reversal(connection, rows[0].sink_uri, rows[0].table_name, [row.id for row in rows])
         return
     for row in rows:
-        commits.record_retirement(connection, row.sink_uri, row.id, _entry(row))
+        commits.record_retirement(connection, row.id, _entry(row))
 
 
-def _jobs_behind(rows: list[AnyRow]) -> set[int]:
+def _jobs_behind(rows: Sequence[AnyRow]) -> set[int]:
     """Every job whose rows these entries add: several when they replace a table."""
     return {record.job for row in rows for record in commits.records_of(row.body, row.sink_uri)} | {
         row.job_id for row in rows if row.job_id is not None
@@ -133,4 +144,4 @@ def _jobs_behind(rows: list[AnyRow]) -> set[int]:
 
 
 def _entry(row: AnyRow) -> PermittedEntry:
-    return PermittedEntry(table=row.table_name, role=Role(row.role), seq=row.seq, body=row.body)
+    return PermittedEntry(sink=row.sink_uri, table=row.table_name, role=Role(row.role), seq=row.seq, body=row.body)

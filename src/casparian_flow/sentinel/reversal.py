@@ -116,12 +116,13 @@ def permit_reversal(connection: Connection, reversal: Reversal, actor: str, reas
 
     The number of the snapshot that it makes.
     """
-    last = BEFORE_ALL
     for entry in reversal.entries:
-        permitted = PermittedEntry(table=entry.table, role=entry.role, seq=entry.seq, body=entry_bytes(entry))
-        last = output_store.add_commit(connection, reversal.sink, permitted, now_ns, job=None, attempt=None)
-        store.note(connection, last, reversal.to, actor, reason)
-    return last
+        permitted = PermittedEntry(
+            sink=reversal.sink, table=entry.table, role=entry.role, seq=entry.seq, body=entry_bytes(entry)
+        )
+        output_store.add_commit(connection, permitted, now_ns, job=None, attempt=None)
+        store.note(connection, permitted, reversal.to, actor, reason)
+    return max(commit.snapshot for commit in commits_of(connection, reversal.sink, reversal.table))
 
 
 def record_reversal(connection: Connection, sink: str, table: str, commits: Sequence[int]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, bindparam, exists, select, update
 
+from casparian_flow.core.outputs import PermittedEntry
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.outputs import is_carried
+from casparian_flow.store.outputs import is_carried, supersede
 from casparian_flow.store.tables import commits, materializations, quarantine
 
 COMMITS_OF_TABLE = (
@@ -18,7 +19,12 @@ COMMITS_OF_TABLE = (
 COMMITS_OF_JOB = COMMITS_OF_TABLE.where(commits.c.job_id == bindparam("job"))
 NOTE = (
     update(commits)
-    .where(commits.c.id == bindparam("commit"))
+    .where(
+        commits.c.sink_uri == bindparam("sink"),
+        commits.c.table_name == bindparam("table"),
+        commits.c.role == bindparam("of_role"),
+        commits.c.seq == bindparam("of_seq"),
+    )
     .values(reverts_to=bindparam("snapshot"), actor=bindparam("by"), reason=bindparam("why"))
 )
 _of_jobs = (
@@ -26,7 +32,6 @@ _of_jobs = (
     materializations.c.table_name == bindparam("table"),
     materializations.c.job_id.in_(bindparam("jobs", expanding=True)),
 )
-TAKE_OUT = update(materializations).where(*_of_jobs).values(is_current=False, is_pinned=False)
 BRING_BACK = update(materializations).where(*_of_jobs).values(is_current=True, is_pinned=~is_carried)
 MARK_UNDONE = (
     update(materializations)
@@ -42,7 +47,7 @@ CLEAR_UNDONE = update(materializations).where(*_of_jobs).values(reverted_in=None
 SHOW_QUARANTINE = (
     update(quarantine)
     .where(quarantine.c.table_name == bindparam("table"), quarantine.c.job_id.in_(bindparam("jobs", expanding=True)))
-    .values(is_current=bindparam("shown"))
+    .values(is_current=True)
 )
 
 _newer = materializations.alias("newer_materializations")
@@ -87,23 +92,23 @@ def commits_of_job(connection: Connection, sink: str, table: str, job: int) -> S
     return connection.execute(COMMITS_OF_JOB, {"sink": sink, "table": table, "job": job}).all()
 
 
-def note(connection: Connection, commit: int, snapshot: int, actor: str, reason: str) -> None:
+def note(connection: Connection, entry: PermittedEntry, snapshot: int, actor: str, reason: str) -> None:
     """Keep who reverted to which snapshot, and why, beside the entry."""
-    connection.execute(NOTE, {"commit": commit, "snapshot": snapshot, "by": actor, "why": reason})
+    of = {"sink": entry.sink, "table": entry.table, "of_role": entry.role, "of_seq": entry.seq}
+    connection.execute(NOTE, of | {"snapshot": snapshot, "by": actor, "why": reason})
 
 
 def take_out(connection: Connection, sink: str, table: str, jobs: Iterable[int]) -> None:
     """Hide what jobs brought to a table, and their quarantine."""
     for some in _some(jobs):
-        connection.execute(TAKE_OUT, {"sink": sink, "table": table, "jobs": some})
-        connection.execute(SHOW_QUARANTINE, {"table": table, "jobs": some, "shown": False})
+        supersede(connection, sink, table, some)
 
 
 def bring_back(connection: Connection, sink: str, table: str, jobs: Iterable[int]) -> None:
     """Show again what jobs brought to a table; where no path carries the bytes, their absence no longer counts."""
     for some in _some(jobs):
         connection.execute(BRING_BACK, {"sink": sink, "table": table, "jobs": some})
-        connection.execute(SHOW_QUARANTINE, {"table": table, "jobs": some, "shown": True})
+        connection.execute(SHOW_QUARANTINE, {"table": table, "jobs": some})
 
 
 def undone(connection: Connection, sink: str, table: str) -> frozenset[int]:
