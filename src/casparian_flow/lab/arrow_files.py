@@ -8,8 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from casparian_flow.core.lineage import LINEAGE_COLUMNS, SOURCE_ROW
-from casparian_flow.core.outputs import Role, SealedOutput
+from casparian_flow.core.outputs import Role, SealedOutput, SinkTarget
+from casparian_flow.core.routes import Routes
 from casparian_flow.sinks.base import Attempt
+
+ROUTES = Routes(default=(SinkTarget("arrow://"),))
+"""Every table comes here."""
 
 
 class ArrowFiles:
@@ -28,6 +32,10 @@ class ArrowFiles:
         file = _ArrowFile(self._folder / f"{len(self._written)}.arrow", table, role, contract_version, schema)
         self._written.append(file)
         return file
+
+    def sinks_of(self, table: str) -> Sequence[ArrowFiles]:
+        """Itself alone, for every table."""
+        return [self]
 
     def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
         """Nothing: the files go with their folder."""
@@ -61,6 +69,7 @@ class _ArrowFile:
     def seal(self, row_digest: str, schema_hash: str) -> SealedOutput:
         self._close()
         return SealedOutput(
+            sink=ROUTES.default[0].uri,
             table=self.table,
             role=self.role,
             contract_version=self._contract_version,

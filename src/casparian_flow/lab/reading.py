@@ -17,7 +17,7 @@ from casparian_flow.core.errors import CasparianError, InvariantBroken, SinkUnav
 from casparian_flow.core.lineage import RESCUED, SOURCE_ROW
 from casparian_flow.core.outputs import Role
 from casparian_flow.core.receipts import Receipt
-from casparian_flow.lab.arrow_files import ArrowFiles
+from casparian_flow.lab.arrow_files import ROUTES, ArrowFiles
 from casparian_flow.protocol.messages import JobOrder, Limits, OutputSurvey, ParserOrder, Sealed, Settle, Surveyed
 from casparian_flow.schema.arrow import arrow_field
 from casparian_flow.schema.survey import Survey
@@ -109,7 +109,7 @@ class _Reading:
         if isinstance(outcome, Surveyed):
             outcome, tables = self._settle(outcome.outputs)
         receipt = outcome.receipt
-        receipt.check_conservation()
+        receipt.check_conservation(ROUTES)
         tables = list(dict.fromkeys([*tables, *(count.table for count in receipt.counts)]))
         contracts = {table: self._contracts[table] for table in tables if table in self._contracts}
         return FileRead(
@@ -170,7 +170,7 @@ class _Reading:
         settle = Settle(
             parser=self._parser,
             order=self._order,
-            sink_uri="",
+            routes=ROUTES,
             staging=str(self._staging),
             tables=by_output,
             contracts={table: self._contracts[table] for table in by_output.values()},

@@ -57,9 +57,6 @@ class Staging(Protocol):
     def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> Staged:
         """Open a hidden place for one table of one attempt. Raises UsageError if the table cannot be named so."""
 
-    def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
-        """Remove the sealed but never promoted files of an attempt; allowed twice."""
-
 
 class Sink(Staging, Protocol):
     """A place where tables land. `uri` is absolute and names no table.
@@ -74,11 +71,23 @@ class Sink(Staging, Protocol):
     def check(self) -> None:
         """Raises SinkUnavailable, saying why and what to do, unless the target can be written to."""
 
+    def owner(self) -> str | None:
+        """The home that claimed the target; None as long as no home has."""
+
+    def claim(self, home: str) -> None:
+        """Make the target that home's own, durably and for ever; raises TargetOwned if another home has it.
+
+        Doing it again changes nothing. Two homes would give their commits the same numbers.
+        """
+
     def promote(self, entries: Sequence[PermittedEntry]) -> None:
         """Make the permitted entries visible, durably. Doing it again changes nothing.
 
         Raises LogConflict if a name exists with other bytes.
         """
+
+    def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
+        """Remove the sealed but never promoted files of an attempt; allowed twice."""
 
     def sweep(self, keep: Sequence[Attempt]) -> int:
         """Remove data files that no log entry names and that belong to none of `keep`; how many went.

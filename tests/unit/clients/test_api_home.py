@@ -69,7 +69,7 @@ def test_selection_options_are_those_of_the_command(home: cf.Home, exports: Path
     reply = home.run(
         exports / "orders_2.csv", parser="delimited", options={"header": False}, sink=f"parquet://{tmp_path}/out"
     )
-    assert (reply.accepted, reply.sink) == (2, f"parquet://{tmp_path}/out")
+    assert (reply.accepted, list(reply.sinks)) == (2, [f"parquet://{tmp_path}/out"])
     for wrong in ({"mode": "sideways"}, {"tabel": "x"}, {"workers": "many"}):
         with pytest.raises(UsageError, match="does not fit"):
             home.run(exports, **wrong)
@@ -78,7 +78,9 @@ def test_selection_options_are_those_of_the_command(home: cf.Home, exports: Path
 
 
 def test_every_option_of_a_selection_is_offered() -> None:
-    assert Selection.__annotations__.keys() == {field.name for field in fields(MakePlan)} - {"paths"}
+    assert Selection.__annotations__.keys() == {field.name for field in fields(MakePlan)} - {"paths", "sinks"} | {
+        "sink"
+    }
 
 
 def test_an_answer_is_whole_unless_rows_are_counted(home: cf.Home) -> None:

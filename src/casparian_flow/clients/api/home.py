@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,8 @@ from casparian_flow.operations.context import Reading, Report
 from casparian_flow.operations.plan import MakePlan, PlanReply
 from casparian_flow.operations.reading import open_reading
 from casparian_flow.operations.registry import Reply, Request
-from casparian_flow.operations.run import RunFiles, RunReply
+from casparian_flow.operations.run import RunFiles
+from casparian_flow.operations.run_reply import RunReply
 from casparian_flow.operations.scan import ScanFiles, ScanReply
 from casparian_flow.operations.sql import AskSql, ListTables, TableEntry, TableList, arrow_of
 from casparian_flow.settings import Home as HomeFolder
@@ -35,14 +36,18 @@ Answered = TypeVar("Answered", bound=Reply)
 
 
 class Selection(TypedDict, total=False):
-    """What `run` and `plan` may be told beside the paths; each as the option of that name of `casparian run`."""
+    """What `run` and `plan` may be told beside the paths; each as the option of that name of `casparian run`.
+
+    `sink` is one URI or name, or several; `topics` are the sinks of single topics.
+    """
 
     parser: str
     options: Mapping[str, Option]
     table: str
     tag: str
     since: str
-    sink: str
+    sink: str | Sequence[str]
+    topics: Mapping[str, str | Sequence[str]]
     mode: str
     force: bool
 
@@ -164,7 +169,13 @@ def _texts(paths: tuple[Paths, ...]) -> tuple[str, ...]:
 
 def _selected(paths: tuple[Paths, ...], selection: Selection) -> MakePlan:
     options = {name: _as_typed(value) for name, value in selection.pop("options", {}).items()}
-    return _request(MakePlan, paths=_texts(paths), options=options, **selection)
+    topics = {topic: _several(sinks) for topic, sinks in selection.pop("topics", {}).items()}
+    sinks = _several(selection.pop("sink", ()))
+    return _request(MakePlan, paths=_texts(paths), options=options, sinks=sinks, topics=topics, **selection)
+
+
+def _several(sinks: str | Sequence[str]) -> Sequence[str]:
+    return (sinks,) if isinstance(sinks, str) else sinks
 
 
 def _as_typed(value: Option) -> str:
