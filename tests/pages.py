@@ -1,0 +1,105 @@
+"""A page of documentation as a person follows it: what it has one type, and what it says will be seen.
+
+A fence is one of these, and nothing else:
+- `console`: each `$ ` line is typed into a shell, `> ` lines continue it, other lines must be seen; a line of
+  nothing but `…` stands for more. `# ends with N` names an exit code that is not 0.
+- `python`: a program of its own, run in the folder in which the page then is. Lines of a `text` fence right behind it
+  must be seen.
+- any other language after a comment `<!-- not run: REASON -->`, or one of those that nobody can run.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+INERT = frozenset({"text", "json", "toml", "yaml", "csv"})
+"""Languages of what is shown, never typed."""
+
+_FENCE = re.compile(
+    r"(?P<mark><!-- not run: *(?P<reason>[^>]*?) *-->\s*?\n)?"
+    r"^(?P<indent>[ ]*)```(?P<language>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```[ ]*$",
+    re.MULTILINE | re.DOTALL,
+)
+_ENDS_WITH = re.compile(r"\s+# ends with (\d+)$")
+
+
+@dataclass(frozen=True)
+class Fence:
+    """One fenced block; `reason` is why it is not run, None for one without such a comment."""
+
+    language: str
+    body: str
+    reason: str | None
+    is_right_behind: bool
+    """Whether only blank lines part it from the fence before."""
+
+
+@dataclass
+class Typed:
+    """A command or a program of a page, the exit code it ends with, and what it must show."""
+
+    words: list[str]
+    code: int = 0
+    shows: list[str] = field(default_factory=list)
+
+
+def fences(page: Path) -> Iterator[Fence]:
+    """Every fenced block of a page, in order."""
+    text, before = page.read_text(encoding="utf-8"), None
+    for found in _FENCE.finditer(text):
+        is_right_behind = before is not None and not text[before : found.start()].strip()
+        yield Fence(found["language"].strip(), textwrap.dedent(found["body"]), found["reason"], is_right_behind)
+        before = found.end()
+
+
+def typed(page: Path) -> list[Typed]:
+    """What a person who follows the page types, in order."""
+    steps: list[Typed] = []
+    is_behind_program = False
+    for fence in fences(page):
+        if fence.reason is None and fence.language == "console":
+            steps += _commands(fence.body)
+        elif fence.reason is None and fence.language == "python":
+            steps.append(Typed(["python", "-c", fence.body]))
+        elif fence.language == "text" and fence.is_right_behind and is_behind_program:
+            steps[-1].shows += _seen(fence.body.splitlines())
+        is_behind_program = fence.language == "python" and fence.reason is None
+    return steps
+
+
+def complaints(page: Path, is_generated: bool) -> Iterator[str]:
+    """What in the fences of a page nobody runs although it looks as if somebody should."""
+    for fence in fences(page):
+        first = (fence.body.splitlines() or [""])[0]
+        if fence.reason is not None:
+            if not fence.reason:
+                yield f"no reason is given for not running: {first}"
+        elif fence.language == "console":
+            if not first.startswith("$ "):
+                yield f"a console starts with a command: {first}"
+        elif fence.language in INERT:
+            if not is_generated and re.search(r"^(\$ |casparian |casp )", fence.body, re.MULTILINE):
+                yield f"commands stand in a console: {first}"
+        elif fence.language != "python":
+            yield f"neither run nor marked as not run ({fence.language or 'no language'}): {first}"
+
+
+def _commands(body: str) -> Iterator[Typed]:
+    found: list[Typed] = []
+    for line in body.splitlines():
+        if line.startswith("$ "):
+            ending = _ENDS_WITH.search(line)
+            found.append(Typed(["bash", "-c", _ENDS_WITH.sub("", line)[2:]], int(ending[1]) if ending else 0))
+        elif line == ">" or line.startswith("> "):
+            found[-1].words[-1] += f"\n{line[2:]}"
+        else:
+            found[-1].shows += _seen([line])
+    yield from found
+
+
+def _seen(lines: list[str]) -> list[str]:
+    return [" ".join(line.split()) for line in lines if line.strip("… ")]
