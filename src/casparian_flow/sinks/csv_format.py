@@ -66,7 +66,7 @@ class CsvData:
         result = pa.schema([self.schema.field(at) for at in wanted])
         for block in whole_records(self._path, header_line(self.schema), self._digest):
             try:
-                for texts in _parsed(block, len(self.schema.names), wanted).to_batches():
+                for texts in texts_of(block, len(self.schema.names), wanted).to_batches():
                     values = [
                         values_of(column, field.type) for column, field in zip(texts.columns, result, strict=True)
                     ]
@@ -112,7 +112,7 @@ class CsvPart:
         self._file.close()
 
 
-def _parsed(block: bytes, count: int, wanted: Sequence[int]) -> pa.Table:
+def texts_of(block: bytes, count: int, wanted: Sequence[int]) -> pa.Table:
     """The wanted cells of whole records as text, by their position among `count`."""
     names = [str(at) for at in range(count)]
     return pa_csv.read_csv(

@@ -21,6 +21,7 @@ _SIMPLE = {
     str(kind): kind
     for kind in (
         pa.bool_(),
+        pa.int32(),
         pa.int64(),
         pa.float64(),
         pa.date32(),
