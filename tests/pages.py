@@ -3,8 +3,7 @@
 A fence is one of these, and nothing else:
 - `console`: each `$ ` line is typed into a shell, `> ` lines continue it, other lines must be seen; a line of
   nothing but `…` stands for more. `# ends with N` names an exit code that is not 0.
-- `python`: a program of its own, run in the folder in which the page then is. Lines of a `text` fence right behind it
-  must be seen.
+- `python`: a session of `>>> ` lines, which `architecture/test_python_pages.py` runs.
 - any other language after a comment `<!-- not run: REASON -->`, or one of those that nobody can run.
 """
 
@@ -24,50 +23,41 @@ _FENCE = re.compile(
     r"^(?P<indent>[ ]*)```(?P<language>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```[ ]*$",
     re.MULTILINE | re.DOTALL,
 )
+_COMMAND = re.compile(r"^(\$ |casparian |casp )", re.MULTILINE)
 _ENDS_WITH = re.compile(r"\s+# ends with (\d+)$")
 
 
 @dataclass(frozen=True)
 class Fence:
-    """One fenced block; `reason` is why it is not run, None for one without such a comment."""
+    """One fenced block."""
 
     language: str
     body: str
     reason: str | None
-    is_right_behind: bool
-    """Whether only blank lines part it from the fence before."""
+    """Why it is not run; None for one without such a comment."""
 
 
 @dataclass
 class Typed:
-    """A command or a program of a page, the exit code it ends with, and what it must show."""
+    """A command of a page, the exit code it ends with, and lines that it must show."""
 
-    words: list[str]
+    command: str
     code: int = 0
     shows: list[str] = field(default_factory=list)
 
 
 def fences(page: Path) -> Iterator[Fence]:
     """Every fenced block of a page, in order."""
-    text, before = page.read_text(encoding="utf-8"), None
-    for found in _FENCE.finditer(text):
-        is_right_behind = before is not None and not text[before : found.start()].strip()
-        yield Fence(found["language"].strip(), textwrap.dedent(found["body"]), found["reason"], is_right_behind)
-        before = found.end()
+    for found in _FENCE.finditer(page.read_text(encoding="utf-8")):
+        yield Fence(found["language"].strip(), textwrap.dedent(found["body"]), found["reason"])
 
 
 def typed(page: Path) -> list[Typed]:
-    """What a person who follows the page types, in order."""
+    """What a person who follows the page types into a shell, in order."""
     steps: list[Typed] = []
-    is_behind_program = False
     for fence in fences(page):
         if fence.reason is None and fence.language == "console":
             steps += _commands(fence.body)
-        elif fence.reason is None and fence.language == "python":
-            steps.append(Typed(["python", "-c", fence.body]))
-        elif fence.language == "text" and fence.is_right_behind and is_behind_program:
-            steps[-1].shows += _seen(fence.body.splitlines())
-        is_behind_program = fence.language == "python" and fence.reason is None
     return steps
 
 
@@ -78,28 +68,27 @@ def complaints(page: Path, is_generated: bool) -> Iterator[str]:
         if fence.reason is not None:
             if not fence.reason:
                 yield f"no reason is given for not running: {first}"
+        elif fence.language in INERT:
+            if not is_generated and _COMMAND.search(fence.body):
+                yield f"commands stand in a console: {first}"
         elif fence.language == "console":
             if not first.startswith("$ "):
                 yield f"a console starts with a command: {first}"
-        elif fence.language in INERT:
-            if not is_generated and re.search(r"^(\$ |casparian |casp )", fence.body, re.MULTILINE):
-                yield f"commands stand in a console: {first}"
-        elif fence.language != "python":
+        elif fence.language == "python":
+            if not first.startswith(">>> "):
+                yield f"Python stands in a session: {first}"
+        else:
             yield f"neither run nor marked as not run ({fence.language or 'no language'}): {first}"
 
 
-def _commands(body: str) -> Iterator[Typed]:
+def _commands(body: str) -> list[Typed]:
     found: list[Typed] = []
     for line in body.splitlines():
         if line.startswith("$ "):
             ending = _ENDS_WITH.search(line)
-            found.append(Typed(["bash", "-c", _ENDS_WITH.sub("", line)[2:]], int(ending[1]) if ending else 0))
+            found.append(Typed(_ENDS_WITH.sub("", line)[2:], int(ending[1]) if ending else 0))
         elif line == ">" or line.startswith("> "):
-            found[-1].words[-1] += f"\n{line[2:]}"
-        else:
-            found[-1].shows += _seen([line])
-    yield from found
-
-
-def _seen(lines: list[str]) -> list[str]:
-    return [" ".join(line.split()) for line in lines if line.strip("… ")]
+            found[-1].command += f"\n{line[2:]}"
+        elif line.strip("… "):
+            found[-1].shows.append(" ".join(line.split()))
+    return found
