@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -35,19 +36,33 @@ class Resources(HTMLParser):
             self.links.append(target)
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
-        cwd=ROOT,
+def built(where: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # never --quiet: warnings that are not shown are not counted by --strict
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=where,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
         timeout=200,
     )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = built(ROOT, folder)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["nowhere.md", "decisions/README.md#nothing-of-that-name"])
+def test_a_link_that_leads_nowhere_fails_the_build(target: str, tmp_path: Path) -> None:
+    shutil.copytree(DOCS, tmp_path / "docs", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    (tmp_path / "docs" / "glossary.md").write_text(f"# Glossary\n\n[x]({target})\n")
+    done = built(tmp_path, tmp_path / "site")
+    assert done.returncode != 0 and target.split("#")[-1] in done.stderr
 
 
 @pytest.mark.slow
