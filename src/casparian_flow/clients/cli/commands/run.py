@@ -39,7 +39,11 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--table", metavar="T", help="The table of the files, instead of one named after each file."),
             click.option("--tag", metavar="T", help="Only files with this tag."),
             click.option("--since", metavar="T", help="Only files modified since 24h, 7d, 2026-03-02, …"),
-            click.option("--sink", metavar="URI", help="Where tables land: parquet://FOLDER or csv://FOLDER. Default: in the home."),
+            click.option(
+                "--sink",
+                metavar="URI",
+                help="Where tables land: parquet://FOLDER or csv://FOLDER. Default: in the home.",
+            ),
             click.option(
                 "--mode",
                 type=click.Choice(("append", "replace", "error")),
