@@ -26,6 +26,8 @@ from typed_columns import COLUMNS, digest_of_rows
 SINKS: dict[str, Callable[[Path], str]] = {
     "parquet": lambda folder: f"parquet://{folder}/out",
     "csv": lambda folder: f"csv://{folder}/out",
+    "duckdb": lambda folder: f"duckdb://{folder}/out.duckdb",
+    "sqlite": lambda folder: f"sqlite://{folder}/out.db",
 }
 
 
@@ -229,7 +231,7 @@ def test_an_entry_that_does_not_fit_its_permit_is_refused(sink: Sink) -> None:
     entry = permitted(sealed(sink, 1, [a_batch()]), 1, 1)
 
     with pytest.raises(InvariantBroken, match="does not fit its permit"):
-        sink.promote([PermittedEntry(table="events", role=Role.ACCEPTED, seq=2, body=entry.body)])
+        sink.promote([PermittedEntry(sink=sink.uri, table="events", role=Role.ACCEPTED, seq=2, body=entry.body)])
 
     assert sink.tables(Role.ACCEPTED) == []
 
@@ -366,7 +368,7 @@ def test_a_table_name_from_outside_never_reaches_the_file_system(sink: Sink, tab
     with pytest.raises(UsageError):
         sink.snapshot(table, Role.ACCEPTED)
     with pytest.raises(UsageError):
-        sink.promote([PermittedEntry(table=table, role=Role.ACCEPTED, seq=1, body=b"{}")])
+        sink.promote([PermittedEntry(sink=sink.uri, table=table, role=Role.ACCEPTED, seq=1, body=b"{}")])
     assert everything_under(tmp_path) == before
 
 
@@ -518,7 +520,7 @@ def test_rows_of_removed_jobs_are_left_out_of_shared_files(sink: Sink) -> None:
             removed_jobs=removed,
         )
         body = entry_bytes(entry)
-        sink.promote([PermittedEntry(table="events", role=Role.ACCEPTED, seq=seq, body=body)])
+        sink.promote([PermittedEntry(sink=sink.uri, table="events", role=Role.ACCEPTED, seq=seq, body=body)])
 
     snapshot = sink.snapshot("events", Role.ACCEPTED)
 

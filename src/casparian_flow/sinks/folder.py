@@ -22,6 +22,7 @@ from casparian_flow.sinks.folder_staging import StagedFiles
 from casparian_flow.sinks.intact import check_file
 from casparian_flow.sinks.layout import ROLE_FOLDERS, TableFolder, is_table_name, number_of, owner_of, table_folder
 from casparian_flow.sinks.log import parse_entry
+from casparian_flow.sinks.owner import claim_folder, owner_of_folder
 from casparian_flow.sinks.probe import check_folder
 from casparian_flow.sinks.read import scan
 from casparian_flow.sinks.resolve import read_entry, resolve_state
@@ -44,6 +45,16 @@ class FolderSink:
         with translated(self.uri):
             check_folder(self.root)
             self._check_format()
+
+    def owner(self) -> str | None:
+        """The home that claimed the folder; None as long as no home has."""
+        with translated(self.uri):
+            return owner_of_folder(self.root)
+
+    def claim(self, home: str) -> None:
+        """Make the folder that home's own; raises TargetOwned if another home has it. Allowed twice."""
+        with translated(self.uri):
+            claim_folder(self.root, self.uri, home)
 
     def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> StagedFiles:
         """Open a hidden place for one table of one attempt. Nothing is created before the first rows are flushed."""

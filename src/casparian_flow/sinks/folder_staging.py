@@ -72,6 +72,7 @@ class StagedFiles:
             sync_folder(self._version_folder)
         self._is_closed = True
         return SealedOutput(
+            sink=self._uri,
             table=self._folder.path.name,
             role=self._role,
             contract_version=self._contract_version,
