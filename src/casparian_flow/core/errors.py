@@ -55,6 +55,13 @@ class NotFound(CasparianError):
     exit_code = 5
 
 
+class NoParser(NotFound):
+    """No parser reads a file with such content."""
+
+    code = "no-parser"
+    hint = "casparian parser list"
+
+
 class HomeBusy(CasparianError):
     """Another process holds the home."""
 
@@ -187,18 +194,18 @@ class OutputExists(SinkError):
     hint = "use --mode append or --mode replace, or choose another table"
 
 
-class NameTaken(SinkError):
-    """The target holds something of somebody else under a name that is needed."""
-
-    code = "name-taken"
-    hint = "choose another table, or another target"
-
-
 class TargetOwned(SinkError):
     """Another home writes to the target; two would give their commits the same numbers."""
 
     code = "target-owned"
     hint = "choose another target with --sink, or run in the home that owns it"
+
+
+class TargetTaken(SinkError):
+    """The target holds something of somebody else under a name that is needed."""
+
+    code = "target-taken"
+    hint = "choose another table, or another target"
 
 
 class LogConflict(SinkError):

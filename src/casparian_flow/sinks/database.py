@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from casparian_flow.core.errors import TargetOwned, UsageError
+from casparian_flow.core.errors import UsageError
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
 from casparian_flow.sinks.base import Attempt, Snapshot
 from casparian_flow.sinks.database_columns import placed
@@ -62,28 +62,24 @@ class DatabaseSink:
                 return
             check_folder(self.path.parent)
             with self._lock, self._engine.writing(self.path) as connection:
-                Records(connection).has_tables(str(self.path))
+                Records(connection).are_here(str(self.path))
 
     def owner(self) -> str | None:
-        """The home that claimed the database; None as long as no home has."""
+        """The home that claimed the file; None as long as no home has."""
         with self._reading() as connection:
             return Records(connection).owner()
 
     def claim(self, home: str) -> None:
-        """Make the database that home's own, which creates it; raises TargetOwned if another home has it."""
-        with translated(self.uri), self._transaction() as connection:
-            records = Records(connection)
-            if records.owner() is None:
-                records.set_owner(home)
-            if (owner := records.owner()) != home:
-                raise TargetOwned(
-                    f"{self.uri} belongs to another home", where=str(self.path), why=f"home {owner} writes there"
-                )
+        """Make the file that home's own; raises TargetOwned if another home has it. Allowed twice."""
+        if self.owner() == home:
+            return
+        with self._writing() as connection:
+            Records(connection).claim(home, self.uri, str(self.path))
 
     def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> StagedRows:
         """Open a hidden place for one table of one attempt. Nothing is created before the first rows are flushed.
 
-        Raises UsageError for a table or column that the database cannot hold, NameTaken if its name is in use.
+        Raises UsageError for a table or column that the database cannot hold, TargetTaken if its name is in use.
         """
         folder = table_folder(self._staging.root, role, table)
         self._engine.view(table, role)
@@ -102,9 +98,9 @@ class DatabaseSink:
         for permitted in entries:
             checked_table(permitted.table)
             parsed.append((checked_entry(permitted, str(self.path)), permitted.body))
+        with self._writing() as connection:
+            Commit(connection, self._engine, self._staging.root, str(self.path)).add(parsed)
         with translated(self.uri):
-            with self._transaction() as connection:
-                Commit(connection, self._engine, self._staging.root, str(self.path)).add(parsed)
             for entry, _body in parsed:
                 folder = table_folder(self._staging.root, entry.role, entry.table)
                 remove_data_files(folder, [file.name for file in entry.adds])
@@ -185,16 +181,16 @@ class DatabaseSink:
                 yield Nothing()
                 return
             with self._engine.reading(self.path) as connection:
-                is_ours = Records(connection).has_tables(str(self.path))
+                is_ours = Records(connection).are_here(str(self.path))
                 yield connection if is_ours else Nothing(connection.relations())
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """The open database in one transaction; it and the tables of the commits are made if need be."""
-        with self._lock:
+    def _writing(self) -> Iterator[Connection]:
+        """One transaction on the database, which is made, with our own tables, where there is none."""
+        with translated(self.uri), self._lock:
             self._create()
             with self._engine.writing(self.path) as connection:
-                if not Records(connection).has_tables(str(self.path)):
+                if not Records(connection).are_here(str(self.path)):
                     for statement in (*TABLES, *self._engine.set_up):
                         connection.rows(statement)
                 yield connection

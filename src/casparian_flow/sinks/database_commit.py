@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from casparian_flow.core.errors import InvariantBroken, LogConflict, NameTaken, SinkError, VerificationFailed
+from casparian_flow.core.errors import InvariantBroken, LogConflict, SinkError, TargetTaken, VerificationFailed
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sinks.database_columns import (
     StoredColumn,
@@ -41,12 +41,12 @@ def checked_entry(permitted: PermittedEntry, path: str) -> Entry:
 
 
 def refuse_foreign(connection: Connection, engine: Engine, table: str, role: Role, path: str) -> None:
-    """Raises NameTaken if a name that a new table needs is somebody else's; letter case makes no difference."""
+    """Raises TargetTaken if a name that a new table needs is somebody else's; letter case makes no difference."""
     view = engine.view(table, role)
     names = {view, ("main" if view[0] else "", rows_table(table, role))}
     if found := names & connection.relations():
         name = ".".join(part for part in min(found) if part)
-        raise NameTaken(
+        raise TargetTaken(
             f"the database already has {name}, which is not ours",
             where=path,
             why="a table or view of that name, in any letter case, was made by somebody else",

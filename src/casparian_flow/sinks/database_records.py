@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from casparian_flow.core.errors import NameTaken, NotFound
+from casparian_flow.core.errors import NotFound, TargetOwned, TargetTaken
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.database_columns import StoredColumn
@@ -85,14 +85,14 @@ class Records:
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def has_tables(self, path: str) -> bool:
-        """Whether this file holds tables of ours. Raises NameTaken if somebody else uses our names in it."""
+    def are_here(self, path: str) -> bool:
+        """Whether this file holds tables of ours. Raises TargetTaken if somebody else uses our names in it."""
         names = {name for schema, name in self._db.relations() if name.startswith(PREFIX)}
         if not names:
             return False
         found = self._db.rows("SELECT value FROM _cf_meta WHERE key = 'format'") if "_cf_meta" in names else []
         if found != [(FORMAT,)]:
-            raise NameTaken(
+            raise TargetTaken(
                 "the database has tables of another program, or of another version of this one, under reserved names",
                 where=path,
                 why=f"it holds {min(names)}, but no _cf_meta of format {FORMAT}",
@@ -102,12 +102,16 @@ class Records:
 
     def owner(self) -> str | None:
         """The home that claimed the database."""
-        found = self._db.rows("SELECT value FROM _cf_meta WHERE key = 'owner'")
+        found = self._db.rows("SELECT value FROM _cf_meta WHERE key = 'home'")
         return str(found[0][0]) if found else None
 
-    def set_owner(self, home: str) -> None:
-        """Write down which home claims the database; it must have no owner."""
-        self._db.rows("INSERT INTO _cf_meta (key, value) VALUES ('owner', ?)", (home,))
+    def claim(self, home: str, uri: str, path: str) -> None:
+        """Make the database that home's own. Raises TargetOwned, naming the other home, if it is another's."""
+        owner = self.owner()
+        if owner is None:
+            self._db.rows("INSERT INTO _cf_meta (key, value) VALUES ('home', ?)", (home,))
+        elif owner != home:
+            raise TargetOwned(f"{uri} belongs to another home", where=path, why=f"home {owner} writes there")
 
     def tables(self, role: Role) -> list[str]:
         """The tables with an entry."""

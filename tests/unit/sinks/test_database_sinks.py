@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from casparian_flow.core.errors import LogConflict, NameTaken, SinkError, SinkUnavailable, UsageError
+from casparian_flow.core.errors import LogConflict, SinkError, SinkUnavailable, TargetTaken, UsageError
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks import duckdb_file, sqlite_file
 from casparian_flow.sinks.base import Sink
@@ -220,7 +220,7 @@ def test_a_table_of_somebody_else_is_refused_before_the_permit(sink: Sink, path:
         database.execute(made)
     before = path.read_bytes()
 
-    with pytest.raises(NameTaken, match="already has") as caught:
+    with pytest.raises(TargetTaken, match="already has") as caught:
         sealed(sink, 1, [a_batch()])
 
     assert caught.value.fix
@@ -245,9 +245,9 @@ def test_reserved_names_of_somebody_else_are_left_alone(sink: Sink, path: Path, 
     with opened(path) as database:
         database.execute(made)
 
-    with pytest.raises(NameTaken):
+    with pytest.raises(TargetTaken):
         sealed(sink, 1, [a_batch()])
-    with pytest.raises(NameTaken):
+    with pytest.raises(TargetTaken):
         sink.check()
 
 
