@@ -8,11 +8,11 @@ import lzma
 import stat
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from casparian_flow.core.errors import SourceUnreadable, UsageError
 from casparian_flow.core.files import display_path
@@ -25,7 +25,7 @@ MOST_BYTES = 4 << 30
 _MOST_AT_ONCE = 16 << 20
 _HEAD = 1 << 9
 _BOMB_RATIO = 1000
-_OPENERS = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+_OPENERS: dict[str, Callable[[BinaryIO], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 _DAMAGE = (OSError, EOFError, tarfile.TarError, lzma.LZMAError, zlib.error, ValueError)
 
 
@@ -65,7 +65,7 @@ def list_archive(path: Path, most: int) -> Listing:
                 return _listing("tar", _tar(file), most)
             if name in _OPENERS:
                 with _OPENERS[name](file) as unpacked:
-                    return _listing(f"tar, {name}", _tar(cast(BinaryIO, unpacked)), most)
+                    return _listing(f"tar, {name}", _tar(unpacked), most)
     except OSError as exc:
         raise SourceUnreadable(f"{path.name} cannot be read", why=exc.strerror or str(exc)) from exc
     raise UsageError(

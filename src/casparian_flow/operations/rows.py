@@ -15,8 +15,21 @@ from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.views import materializations as view
 
 
+class RowFault(Reply, frozen=True, kw_only=True):
+    """One thing that did not fit: the code, where it is known the column, and what was there instead of what."""
+
+    code: str
+    column: str | None
+    expected: str | None
+    observed: str | None
+
+
 class FoundRow(Reply, frozen=True, kw_only=True):
-    """One row. `values` are its columns as text; a rejected row's `message` says what was wrong with it."""
+    """One row. `values` are its columns as text.
+
+    What was wrong with a rejected row say `message` and `faults`, one for each column that did not fit; `start`, `end`
+    and `locator` say where it stands in the file, `raw` are its bytes as they were, if it could not be taken apart.
+    """
 
     table: str
     role: str
@@ -25,7 +38,10 @@ class FoundRow(Reply, frozen=True, kw_only=True):
     sink: str
     start: int | None
     end: int | None
+    locator: str | None
     message: str | None
+    faults: list[RowFault]
+    raw: str | None
     values: dict[str, str | None]
 
 
@@ -44,18 +60,44 @@ def find_rows(reading: Reading, source_hash: str, record: int) -> list[FoundRow]
 
 
 def _found(values: dict[str, Any], materialization: Any, role: Role) -> FoundRow:
-    rejected = role is Role.QUARANTINE
+    if role is Role.QUARANTINE:
+        return _rejected(values, materialization)
     return FoundRow(
         table=materialization["table_name"],
         role=role,
         job=str(values["_cf_job_id"]),
         contract=materialization["contract_version"],
         sink=materialization["sink_uri"],
-        start=values["start"] if rejected else None,
-        end=values["end"] if rejected else None,
-        message=values["message"] if rejected else None,
+        start=None,
+        end=None,
+        locator=None,
+        message=None,
+        faults=[],
+        raw=None,
         values={name: _text(value) for name, value in values.items() if name not in LINEAGE_COLUMNS},
     )
+
+
+def _rejected(values: dict[str, Any], materialization: Any) -> FoundRow:
+    return FoundRow(
+        table=materialization["table_name"],
+        role=Role.QUARANTINE,
+        job=str(values["_cf_job_id"]),
+        contract=materialization["contract_version"],
+        sink=materialization["sink_uri"],
+        start=values["start"],
+        end=values["end"],
+        locator=values["locator"],
+        message=values["message"],
+        faults=[RowFault(**fault) for fault in values["errors"] or ()] or [_fault_of_record(values)],
+        raw=_text(values["raw"]),
+        values={name: _text(value) for name, value in msgspec.json.decode(values["values"] or "{}").items()},
+    )
+
+
+def _fault_of_record(values: dict[str, Any]) -> RowFault:
+    """What a parser said about a record as a whole."""
+    return RowFault(code=values["code"], column=values["column"], expected=None, observed=None)
 
 
 def _text(value: Any) -> str | None:

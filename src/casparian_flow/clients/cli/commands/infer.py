@@ -60,14 +60,14 @@ def _explained(evidence: ColumnEvidence, *, has_files: bool) -> Iterator[str]:
         yield f"could be  {', '.join(map(plain, evidence.could_be))}, or text"
     for word, count in evidence.nulls.items():
         yield f"null?     {plain(repr(word))} in {count:,} rows"
-    yield from _by_value(evidence.ruled_out, has_files=has_files)
+    yield from _by_value(evidence.column, evidence.ruled_out, has_files=has_files)
 
 
-def _by_value(ruled_out: list[RuledOut], *, has_files: bool) -> Iterator[str]:
+def _by_value(column: str, ruled_out: list[RuledOut], *, has_files: bool) -> Iterator[str]:
     """One line for each value, with all the types that it ruled out."""
     types: dict[tuple[str, int, str], list[str]] = {}
     for each in ruled_out:
         types.setdefault((each.file, each.row, each.value), []).append(each.type)
     for (file, row, value), names in types.items():
         place = f" of {plain(file)}" if has_files else ""
-        yield f"is not    {', '.join(map(plain, names))}: row {row}{place} is {plain(repr(value))}"
+        yield f"{plain(column)} is not {', '.join(map(plain, names))}: row {row}{place} is {plain(repr(value))}"
