@@ -55,16 +55,14 @@ def _accepted(record: int | None, row: FoundRow) -> Iterator[str]:
 
 def _rejected(record: int | None, row: FoundRow) -> Iterator[str]:
     """What was wrong, where it stands, and what was there."""
-    yield f"record {record} is in the quarantine of {plain(row.table)}"
-    if row.start is not None:
-        yield f"  where   bytes {row.start}-{row.end}"
-    elif row.locator:
-        yield f"  where   {plain(row.locator)}"
+    place = f"bytes {row.start}-{row.end}" if row.start is not None else plain(row.locator or "")
+    yield f"record {record} is in the quarantine of {plain(row.table)}{place and ', '}{place}"
     yield f"  wrong   {plain(row.message)}"
     for fault in row.faults:
         column = f" in {plain(fault.column)}" if fault.column else ""
         expected = f": expected {plain(fault.expected)}" if fault.expected else ""
-        observed = f", found {plain(repr(fault.observed))}" if fault.observed is not None else ""
+        # What was found where a record as a whole did not fit are its bytes, which follow.
+        observed = f", found {plain(repr(fault.observed))}" if fault.observed is not None and fault.column else ""
         yield f"  code    {plain(fault.code)}{column}{expected}{observed}"
     if row.raw is not None:
         yield f"  bytes   {plain(row.raw)}"
