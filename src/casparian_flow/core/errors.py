@@ -187,6 +187,20 @@ class OutputExists(SinkError):
     hint = "use --mode append or --mode replace, or choose another table"
 
 
+class TargetOwned(SinkError):
+    """Another home writes to the target; two would give their commits the same numbers."""
+
+    code = "target-owned"
+    hint = "choose another target with --sink, or run in the home that owns it"
+
+
+class TargetTaken(SinkError):
+    """The target holds something of somebody else under a name that is needed."""
+
+    code = "target-taken"
+    hint = "choose another table, or another target"
+
+
 class LogConflict(SinkError):
     """A commit's log entry exists already with other bytes."""
 

@@ -54,6 +54,10 @@ AREAS: dict[str, str] = {
     "rules.test": "rule_effects",
     "scan": "scan",
     "source.add": "sources",
+    "sink.add": "sinks",
+    "sink.check": "sinks",
+    "sink.list": "sinks",
+    "sink.remove": "sinks",
     "source.ignore": "sources",
     "source.list": "sources",
     "source.remove": "sources",
@@ -66,6 +70,11 @@ AREAS: dict[str, str] = {
     "tags.list": "tags",
     "tags.remove": "tags",
     "tags.show": "tag_detail",
+    "topic.add": "topics",
+    "topic.list": "topics",
+    "topic.set": "topics",
+    "topic.show": "topics",
+    "topic.unset": "topics",
     "why": "why",
 }
 """Operation name to the module of this package that holds it in its `OPERATIONS`."""

@@ -64,6 +64,15 @@ class Sink(Protocol):
     def check(self) -> None:
         """Raises SinkUnavailable, saying why and what to do, unless the target can be written to."""
 
+    def owner(self) -> str | None:
+        """The home that claimed the target; None as long as no home has."""
+
+    def claim(self, home: str) -> None:
+        """Make the target that home's own, durably and for ever; raises TargetOwned if another home has it.
+
+        Doing it again changes nothing. Two homes would give their commits the same numbers.
+        """
+
     def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> Staged:
         """Open a hidden place for one table of one attempt. Raises UsageError if the table cannot be named so."""
 

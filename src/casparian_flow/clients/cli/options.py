@@ -112,3 +112,14 @@ def options_of(texts: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"{text!r} is not key=value", fix="--option delimiter=;")
         options[key.strip()] = value
     return options
+
+
+def sinks_by_topic(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The sinks of each topic, from `topic=sink` texts."""
+    topics: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        topic, equals, sink = text.partition("=")
+        if not equals or "://" in topic:
+            raise UsageError(f"{text!r} is not topic=sink", fix="--topic sales=parquet://out")
+        topics[topic.strip()] = (*topics.get(topic.strip(), ()), sink)
+    return topics

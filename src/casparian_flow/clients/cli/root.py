@@ -34,6 +34,8 @@ COMMANDS = (
     Entry("plan", "Run", "What a run would do with every file, and why."),
     Entry("tags", "Discover", "What files are about.", also=("tag",)),
     Entry("rules", "Discover", "Globs that tag files.", also=("rule",)),
+    Entry("sink", "Run", "Where tables land.", also=("sinks",)),
+    Entry("topic", "Run", "Which tables land elsewhere.", also=("topics",)),
     Entry("why", "Run", "Why a file, a record or a job is as it is."),
     Entry("jobs", "Run", "What ran, and how it ended.", also=("job",)),
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
