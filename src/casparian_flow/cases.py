@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from casparian_flow.core.errors import ConfigError, NotFound, UsageError
+from casparian_flow.core.files import display_path
 from casparian_flow.core.toml import toml_value
 
 CASE_FOLDER = ".casparian"
@@ -58,7 +59,7 @@ def facts_of(home: Path) -> CaseFacts:
     found = _read(home / FACTS)
     texts = {key: value for key, value in found.items() if isinstance(value, str)}
     return CaseFacts(
-        name=texts.get("name") or home.parent.name or "case",
+        name=texts.get("name") or display_path(os.fsencode(home.parent.name)) or "case",
         examiner=texts.get("examiner", ""),
         created=texts.get("created", ""),
     )

@@ -209,6 +209,37 @@ def test_a_quarantined_record_says_what_was_wrong_where_and_what_was_there(produ
     assert "wrong   " in said and "bytes   2,bob,extra" in said
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("files", "--source", "WORD"),
+        ("files", "versions", "WORD"),
+        ("files", "diff", "WORD", "blake3:WORD"),
+        ("rules", "add", "WORD*", "--tag", "t"),
+        ("rules", "test", "x", "WORD"),
+        ("rules", "propose", "--from", "WORD"),
+        ("scan", "-p", "WORD*"),
+        ("infer", "WORD"),
+        ("init", "WORD"),
+    ],
+)
+def test_a_word_that_is_not_utf8_is_no_crash(product: Product, folder: Path, words: tuple[str, ...]) -> None:
+    word = os.fsdecode(b"caf\xe9")
+    product("source", "add", str(folder), expect=[0])
+    answer = product(*(each.replace("WORD", word) for each in words), "--json", cwd=folder.parent)
+    assert answer.code in (0, 2, 5) and "crash" not in answer.err
+
+
+def test_a_file_whose_name_is_not_utf8_is_found_by_its_name(product: Product, folder: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.csv")
+    (folder / name).write_text("x\n1\n")
+    product("scan", str(folder), "-p", os.fsdecode(b"caf\xe9*"), expect=[0])
+    product("tags", "add", name, "odd", expect=[0])
+    assert listed(product, "--tag", "odd") == {r"caf\xe9.csv"}
+    assert product("infer", "odd", "--json", expect=[0]).json["rows"] == 1
+    assert product("rules", "test", os.fsdecode(b"caf\xe9.*"), name, "--json").json["matches"] is True
+
+
 def test_a_held_draft_is_not_called_adopted(product: Product, tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("id\n1\n")
     product.run("--set", "governance.first_contract=hold", str(tmp_path / "p.csv"), expect=[4])

@@ -18,6 +18,7 @@ from casparian_flow.lab.trial import try_parser
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.inspect import existing_file, parser_of
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.operations.tags import is_tag
 from casparian_flow.schema.draft import draft_contract
 from casparian_flow.schema.survey import Survey
 from casparian_flow.schema.verdict import ColumnVerdict
@@ -138,7 +139,7 @@ def _files(reading: Reading, request: InferColumns) -> tuple[list[Path], int]:
     try:
         return [existing_file(reading, request.path)], 0
     except NotFound:
-        tagged = list(_tagged(reading, request.path))
+        tagged = list(_tagged(reading, request.path)) if is_tag(request.path) else []
         if not tagged:
             raise
         most = len(tagged) if request.all_files else FEW
