@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from casparian_flow.cases import CASE_FOLDER, REGISTRY, REGISTRY_VARIABLE
 from casparian_flow.clients.cli.face import Face, pass_face
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.demo import Step
+    from casparian_flow.operations.demo_journeys import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +43,22 @@ class Taken:
 @click.option(
     "--keep", type=click.Path(path_type=Path), metavar="DIR", help="Make the files and the home in DIR, and keep them."
 )
+@click.option(
+    "--kind",
+    type=click.Choice(("csv", "dfir", "logs")),
+    metavar="csv|dfir|logs",
+    help="What the files are like; by default some of everything.",
+)
 @pass_face
-def command(face: Face, keep: Path | None) -> int:
+def command(face: Face, keep: Path | None, kind: str | None) -> int:
     """Show what the product does with a small directory of messy files, each command as it can be repeated."""
+    from casparian_flow.lab.corpora import DemoKind
     from casparian_flow.operations.demo import MakeDemo
 
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="casparian-demo-")))
-        made = face.ask("demo", MakeDemo(folder=str(folder)))
+        made = face.ask("demo", MakeDemo(folder=str(folder), kind=DemoKind(kind or DemoKind.MIXED)))
         is_json = face.options.format in ("json", "jsonl")
         if not is_json:
             click.echo(f"$ cd {shlex.quote(made.folder)}")
@@ -105,9 +113,12 @@ def _standing_in(folder: str) -> Iterator[None]:
     for name in own:
         del os.environ[name]
     try:
+        # A case that is made only to be shown does not belong on the person's list.
+        os.environ[REGISTRY_VARIABLE] = str(Path(folder, CASE_FOLDER, REGISTRY))
         with contextlib.chdir(folder):
             yield
     finally:
+        del os.environ[REGISTRY_VARIABLE]
         os.environ.update(own)
 
 
