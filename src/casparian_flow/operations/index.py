@@ -11,8 +11,12 @@ from casparian_flow.core.errors import NotFound
 from casparian_flow.operations.registry import Operation
 
 AREAS: dict[str, str] = {
+    "complete": "complete",
+    "config.check": "config",
     "config.get": "config",
+    "config.import": "config",
     "config.path": "config",
+    "config.schema": "config",
     "config.set": "config",
     "config.show": "config",
     "config.unset": "config",
@@ -21,8 +25,15 @@ AREAS: dict[str, str] = {
     "contract.show": "contract",
     "demo": "demo",
     "doctor": "doctor",
+    "doctor.fix": "doctor",
+    "doctor.recover": "doctor",
+    "explain": "explain",
+    "explain.list": "explain",
     "files.list": "files",
     "files.show": "files",
+    "help.schema": "schemas",
+    "help.schemas": "schemas",
+    "help.topic": "topics",
     "plan.make": "plan",
     "preview": "inspect",
     "run": "run",
