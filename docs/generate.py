@@ -244,9 +244,7 @@ def stale() -> list[str]:
     """The files that are missing or differ, and files in our folders that nothing here makes."""
     expected = made()
     there = {path for folder in (REFERENCE, MAN) for path in folder.glob("*")}
-    differs = {
-        path for path, text in expected.items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    }
+    differs = {path for path, text in expected.items() if not path.exists() or path.read_text(encoding="utf-8") != text}
     return sorted(f"{path.parent.name}/{path.name}" for path in differs | (there - expected.keys()))
 
 

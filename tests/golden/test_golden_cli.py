@@ -16,6 +16,8 @@ LINES = {
     "files": "files",
     "file": "files show failed.csv",
     "status": "status",
+    "explain": "explain home-busy",
+    "topic": "help agents",
 }
 
 

@@ -64,7 +64,8 @@ def show(_local: Local, request: ShowSchema) -> Schema:
     for name in (request.name, f"casparian.{request.name}/1"):
         if name in known:
             return Schema(name=name, body=known[name])
-    close = difflib.get_close_matches(request.name, known, n=1, cutoff=0.4)
+    short = {name.removeprefix("casparian.").rpartition("/")[0]: name for name in known}
+    close = [short[each] for each in difflib.get_close_matches(request.name, short, n=1, cutoff=0.5)]
     raise NotFound(
         f"there is no schema {request.name!r}",
         why=f"did you mean {close[0]}?" if close else "",

@@ -59,7 +59,8 @@ def answer(root: click.Command, instruction: str) -> None:
         text = "\n".join(map(completer.format_completion, _items(completer, words, word)))
     except (click.ClickException, CasparianError, OSError, LookupError, ValueError):
         return
-    click.echo(text)
+    if text:
+        click.echo(text)
 
 
 def _items(completer: ShellComplete, words: list[str], word: str) -> list[CompletionItem[str]]:

@@ -45,8 +45,10 @@ def progress(face: Face) -> Iterator[Report]:
     if options.progress == "jsonl":
         events = Events(sys.stderr, time.monotonic)
         events("command.started", {})
-        yield events
-        events("command.ended", {})
+        try:
+            yield events
+        finally:
+            events("command.ended", {})
         return
     if options.quiet or options.agent or options.progress == "none":
         yield lambda _event, _values: None
