@@ -133,7 +133,7 @@ def test_a_plan_is_named_by_its_age_or_by_its_first_digits(here, folder: Path):
     assert here("run", "--plan", "@-9", expect=(5,)).out == ""
     assert here("run", "--plan", first[:1], expect=(2,)).err.startswith("error[usage]: several plans begin with")
     assert here("run", "--plan", "@last", "--json").json["tables"][0]["table"] == "other"
-    assert {each["table"] for each in here("run", "--plan", first[:-1], "--json").json["tables"]} == {"good", "partly"}
+    assert f"plan {first} no longer" in here("run", "--plan", first[:-1], expect=(1,)).err
 
 
 def test_the_doctor_mends_what_is_safe_and_names_it(here, product: Product, folder: Path):
