@@ -16,6 +16,8 @@ from sqlalchemy import Table, insert
 from casparian_flow.clients.control import Control
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.hashing import digest_of
+from casparian_flow.core.outputs import SinkTarget
+from casparian_flow.core.routes import Routes
 from casparian_flow.operations.reading import open_reading
 from casparian_flow.settings import Home, Settings
 from casparian_flow.store import tables
@@ -23,6 +25,8 @@ from casparian_flow.store.database import Database
 
 NOW_NS = 1_772_445_600_000_000_000
 """2026-03-02T10:00:00Z"""
+SINK = "parquet:///out"
+ROUTES = Routes(default=(SinkTarget(SINK),))
 HOSTILE = "a\x1b[31m\u202ec\x00\n\t[bold]=cmd().csv"
 """A file name that tries to colour, reverse, end the string and become a formula."""
 
@@ -36,6 +40,7 @@ def open_control(home: Home, settings: Settings, cwd: Path) -> Control:
 class StoreActing:
     """As much of `Acting` as an operation needs that only changes rows of the store."""
 
+    home: Home
     database: Database
     cwd: Path
     clock: Callable[[], int] = lambda: NOW_NS
@@ -45,7 +50,7 @@ class StoreActing:
 def _acting(home: Home, cwd: Path) -> Iterator[StoreActing]:
     database = Database(home.state)
     try:
-        yield StoreActing(database, cwd)
+        yield StoreActing(home, database, cwd)
     finally:
         database.close()
 
@@ -139,8 +144,7 @@ class HomeBuilder:
             "reason": "new",
             "config": "{}",
             "config_hash": digest_of(b"{}"),
-            "sink_uri": "parquet:///out",
-            "sink_mode": "append",
+            "routes": ROUTES.to_json(),
             "base_table": "a",
             "state": state,
             "attempt": 1,
@@ -161,8 +165,8 @@ class HomeBuilder:
             "artifact_hash": digest_of(b"csv"),
             "env_hash": digest_of(b"env"),
             "config_hash": row.config_hash,
-            "sink_uri": row.sink_uri,
-            "sink_mode": row.sink_mode,
+            "sink_uri": SINK,
+            "sink_mode": "append",
             "table_name": table,
             "contract_hash": digest_of(b"contract"),
             "contract_version": 1,

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from jsonschema import Draft202012Validator
 
+from casparian_flow.core.errors import NotFound
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.schemas import read_schemas
 from casparian_flow.sinks.uri import open_sink
@@ -93,12 +92,10 @@ class Product:
 
     def table(self, name: str, role: Role = Role.ACCEPTED, sink: str | None = None) -> pa.Table:
         """The visible rows of a table, read from the target alone, without the control database."""
-        snapshot = open_sink(sink or f"parquet://{self.home}").snapshot(name, role)
-        parts = [pq.read_table(file) for file in snapshot.files]
-        table = pa.concat_tables(parts, promote_options="permissive") if parts else pa.table({})
-        if snapshot.removed_jobs and table.num_rows:
-            table = table.filter(~ds.field("_cf_job_id").isin(list(snapshot.removed_jobs)))
-        return table
+        try:
+            return open_sink(sink or f"parquet://{self.home}").read(name, role).read_all()
+        except NotFound:
+            return pa.table({})
 
     def tables(self, role: Role = Role.ACCEPTED) -> list[str]:
         """The tables that were ever committed to."""

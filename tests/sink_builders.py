@@ -86,7 +86,7 @@ def permitted(
             ),
         ),
     )
-    return PermittedEntry(table=output.table, role=output.role, seq=seq, body=entry_bytes(entry))
+    return PermittedEntry(sink=output.sink, table=output.table, role=output.role, seq=seq, body=entry_bytes(entry))
 
 
 def commit(sink: Sink, seq: int, job: int, numbers: Sequence[int] = (1, 2, 3), **options: object) -> SealedOutput:

@@ -47,9 +47,9 @@ STEPS = [
     ("casparian_flow.worker.settle", "module", "seal_channels", "after", 1),
     ("casparian_flow.store.jobs", "module", "permit", "after", 0),
     ("casparian_flow.sentinel.commits", "module", "permit", "after", 1),
-    ("casparian_flow.sinks.parquet", "module.ParquetSink", "promote", "before", 1),
-    ("casparian_flow.sinks.parquet", "module", "put_if_absent", "after", 0),
-    ("casparian_flow.sinks.parquet", "module.ParquetSink", "promote", "after", 1),
+    ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "before", 1),
+    ("casparian_flow.sinks.folder", "module", "put_if_absent", "after", 0),
+    ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "after", 1),
     ("casparian_flow.sentinel.commits", "module", "record", "before", 1),
     ("casparian_flow.store.jobs", "module", "complete", "after", 0),
     ("casparian_flow.sentinel.commits", "module", "record", "after", 0),
@@ -136,7 +136,7 @@ def test_a_sink_that_stays_away_leaves_the_jobs_committing_and_the_next_start_la
 
 def test_a_home_works_on_while_one_of_its_sinks_is_away(tmp_path: Path, data: Path) -> None:
     home, away = Home(tmp_path / "home"), f"parquet://{tmp_path / 'away'}"
-    selection = MakePlan(paths=(str(data),), sink=away)
+    selection = MakePlan(paths=(str(data),), sinks=(away,))
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
         run(acting_with(acting, Refusing(open_sink(away), refusals=1000)), RunFiles(selection=selection))
     (tmp_path / "away").rename(tmp_path / "elsewhere")

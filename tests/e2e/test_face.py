@@ -9,10 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
-from casparian_flow.clients.cli.root import COMMANDS, root, run
+from casparian_flow.clients.cli.root import run
 from casparian_flow.operations.schemas import read_schemas
 from product import Answer, Product, conforming, validator
 
@@ -35,37 +34,6 @@ class Watched:
     def __iter__(self):
         self.was_read = True
         return iter(())
-
-
-def leaves() -> list[tuple[str, ...]]:
-    """Every command and verb, with something for each argument that it requires."""
-    found = []
-    for entry in COMMANDS:
-        command = root.get_command(click.Context(root), entry.name)
-        verbs = command.commands.items() if isinstance(command, click.Group) else [(None, command)]
-        for name, verb in verbs:
-            needed = [sample(each) for each in verb.params if isinstance(each, click.Argument) and each.required]
-            found.append(tuple(filter(None, (entry.name, name, *needed))))
-    return [words for words in found if words[0] != "demo"]
-
-
-def sample(argument: click.Argument) -> str:
-    if isinstance(argument.type, click.Choice):
-        return str(next(iter(argument.type.choices)))
-    return "1" if isinstance(argument.type, click.types.IntParamType) else "x"
-
-
-@pytest.mark.parametrize("words", leaves(), ids=" ".join)
-def test_no_command_waits_for_input_without_a_terminal(words, tmp_path, monkeypatch, capsys):
-    stdin = Watched()
-    monkeypatch.setattr(sys, "stdin", stdin)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    code = run(["--home", str(tmp_path / "home"), *words])
-    err = capsys.readouterr().err
-    assert not stdin.was_read
-    assert code in {0, 1, 2, 3, 4, 5}, err
-    assert "error[crash]" not in err
 
 
 @pytest.fixture

@@ -254,7 +254,7 @@ def test_the_table_can_be_named_in_the_sink(product: Product, data: Path) -> Non
     sink = f"parquet://{product.home.parent}/out"
     product.run(str(data), "--sink", sink)
     reply = product.run(str(data), "--sink", f"{sink}?table=orders")
-    assert (reply["sink"], [table["table"] for table in reply["tables"]]) == (sink, ["orders"])
+    assert (reply["sinks"], [table["table"] for table in reply["tables"]]) == ([sink], ["orders"])
     assert product.table("orders", sink=sink).num_rows == 3
     answer = product("run", str(data), "--sink", f"{sink}?table=orders", "--table", "sales", "--json", expect=[2])
     assert "name the table once" in answer.out + answer.err

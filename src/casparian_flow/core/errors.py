@@ -190,6 +190,13 @@ class OutputExists(SinkError):
     hint = "use --mode append or --mode replace, or choose another table"
 
 
+class TargetOwned(SinkError):
+    """Another home writes to the target; two would give their commits the same numbers."""
+
+    code = "target-owned"
+    hint = "choose another target with --sink, or run in the home that owns it"
+
+
 class LogConflict(SinkError):
     """A commit's log entry exists already with other bytes."""
 

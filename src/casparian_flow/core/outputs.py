@@ -41,11 +41,12 @@ class SealedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedOutput:
-    """Everything one attempt wrote to one table in one role.
+    """Everything one attempt wrote to one table in one role of one sink, named by its absolute URI.
 
     `row_digest` depends on the rows' values and order alone: not on batch sizes, file bytes, the job or the time.
     """
 
+    sink: str
     table: str
     role: Role
     contract_version: int
@@ -57,8 +58,9 @@ class SealedOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermittedEntry:
-    """One log entry whose bytes the permit fixed: whoever writes it writes the same."""
+    """One log entry of one sink whose bytes the permit fixed: whoever writes it writes the same."""
 
+    sink: str
     table: str
     role: Role
     seq: int

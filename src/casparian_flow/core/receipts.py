@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from casparian_flow.core.errors import InvariantBroken
-from casparian_flow.core.outputs import SealedOutput
+from casparian_flow.core.outputs import Role, SealedOutput
 from casparian_flow.core.quarantine import QuarantineGroup
+from casparian_flow.core.routes import Routes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,10 @@ class VerdictNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a sealed attempt read and wrote. `isolation` is the level that held while the parser ran."""
+    """What a sealed attempt read and wrote. `isolation` is the level that held while the parser ran.
+
+    `counts` has each table once, however many sinks its rows went to; `outputs` has them for every sink.
+    """
 
     counts: tuple[OutputCounts, ...]
     outputs: tuple[SealedOutput, ...]
@@ -67,17 +72,26 @@ class Receipt:
         """Rows in quarantine, of all tables."""
         return sum(count.quarantined for count in self.counts)
 
-    def check_conservation(self) -> None:
-        """Raises InvariantBroken unless every emitted row was accepted or quarantined, and sealed as such."""
-        sealed: dict[tuple[str, str], int] = {}
+    def check_conservation(self, routes: Routes) -> None:
+        """Raises InvariantBroken unless every emitted row was accepted or quarantined, and sealed so in every sink."""
+        sealed: Counter[tuple[str, str, Role]] = Counter()
         for output in self.outputs:
-            key = (output.table, output.role)
-            sealed[key] = sealed.get(key, 0) + output.rows
+            sealed[output.sink, output.table, output.role] += output.rows
+        expected: Counter[tuple[str, str, Role]] = Counter()
         for count in self.counts:
-            found = (sealed.get((count.table, "accepted"), 0), sealed.get((count.table, "quarantine"), 0))
-            if count.emitted != count.accepted + count.quarantined or found != (count.accepted, count.quarantined):
+            if count.emitted != count.accepted + count.quarantined:
                 raise InvariantBroken(
                     f"rows of {count.table} do not add up",
-                    why=f"emitted {count.emitted}, accepted {count.accepted}, quarantined {count.quarantined}, "
-                    f"sealed {found[0]} and {found[1]}",
+                    why=f"emitted {count.emitted}, accepted {count.accepted}, quarantined {count.quarantined}",
+                )
+            for target in routes.targets_of(count.table):
+                expected[target.uri, count.table, Role.ACCEPTED] = count.accepted
+                expected[target.uri, count.table, Role.QUARANTINE] = count.quarantined
+        for place in sorted(sealed.keys() | expected.keys()):
+            if sealed[place] != expected[place]:
+                sink, table, role = place
+                raise InvariantBroken(
+                    f"rows of {table} do not add up",
+                    where=sink,
+                    why=f"{expected[place]} were to be sealed as {role}, {sealed[place]} were",
                 )

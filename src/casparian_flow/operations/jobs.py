@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping
 
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.jobs import JobState
+from casparian_flow.core.routes import routes_of
 from casparian_flow.core.times import parse_since, rfc3339
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.lookup import one_file
@@ -61,9 +62,11 @@ class ShowJob(Request, frozen=True, kw_only=True):
 
 
 class JobOutput(Reply, frozen=True, kw_only=True):
-    """Rows that a job brought to one table."""
+    """Rows that a job brought to one table of one sink."""
 
     table: str
+    sink: str
+    mode: str
     accepted: int
     quarantined: int
     contract: int
@@ -92,12 +95,11 @@ class JobVerdict(Reply, frozen=True, kw_only=True):
 
 
 class JobDetail(Reply, frozen=True, kw_only=True):
-    """Everything known about one job; `receipt` is null until an attempt was sealed."""
+    """Everything known about one job. `sinks` are those it may write to; `receipt` is null until one was sealed."""
 
     job: JobEntry
     why: str | None
-    sink: str
-    mode: str
+    sinks: list[str]
     source_hash: str
     outputs: list[JobOutput]
     groups: list[JobGroup]
@@ -157,12 +159,13 @@ def show(reading: Reading, request: ShowJob) -> JobDetail:
     return JobDetail(
         job=_entry(row),
         why=row["error_why"],
-        sink=row["sink_uri"],
-        mode=row["sink_mode"],
+        sinks=list(routes_of(row["routes"]).sinks),
         source_hash=row["source_hash"],
         outputs=[
             JobOutput(
                 table=each["table_name"],
+                sink=each["sink_uri"],
+                mode=each["sink_mode"],
                 accepted=each["accepted"],
                 quarantined=each["quarantined"],
                 contract=each["contract_version"],

@@ -10,22 +10,24 @@ import msgspec
 
 from casparian_flow.core.errors import NotFound, PlanStale, UsageError
 from casparian_flow.core.ids import new_time_ordered_id
-from casparian_flow.core.outputs import SinkMode, SinkTarget
-from casparian_flow.core.tables import CONTROL_PREFIXES
+from casparian_flow.core.outputs import SinkMode
 from casparian_flow.operations.context import Acting
+from casparian_flow.operations.destinations import choose_routes
 from casparian_flow.operations.numbered import resolve
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.operations.selection import Discovered, discover
 from casparian_flow.sentinel.catalog import Catalog, load_catalog, name_of
 from casparian_flow.sentinel.planner import Plan, make_plan
 from casparian_flow.sentinel.world import gather_files, gather_world
-from casparian_flow.sinks.layout import checked_table
-from casparian_flow.sinks.uri import SinkUri, parse_uri
 from casparian_flow.store import plans as plan_store
 
 
 class MakePlan(Request, frozen=True, kw_only=True):
-    """Which files, and how they would be run. Paths may be folders or files; none means every known source."""
+    """Which files, and how they would be run. Paths may be folders or files; none means every known source.
+
+    `sinks` are URIs or names, `topics` those of single topics; `mode` is that of all of them, and of the home's own
+    sink where none is given.
+    """
 
     paths: tuple[str, ...] = ()
     parser: str | None = None
@@ -33,7 +35,8 @@ class MakePlan(Request, frozen=True, kw_only=True):
     table: str | None = None
     tag: str | None = None
     since: str | None = None
-    sink: str | None = None
+    sinks: tuple[str, ...] = ()
+    topics: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     mode: SinkMode = SinkMode.APPEND
     force: bool = False
 
@@ -68,28 +71,24 @@ class Prepared:
     id: int
     plan: Plan
     catalog: Catalog
-    target: SinkTarget
     discovered: Discovered
     options: dict[str, str]
-    table: str | None
 
 
 def prepare(acting: Acting, request: MakePlan) -> Prepared:
     """Scan what was pointed at, decide for every file, and keep the decisions."""
+    routes, table = choose_routes(acting, request.sinks, request.topics, request.mode, request.table)
     discovered = discover(acting, request.paths, tag=request.tag, since=request.since)
     now = acting.clock()
     catalog = load_catalog(acting.database, acting.home.plugins, request.parser, acting.cwd, now)
     explicit = None if request.parser is None else name_of(request.parser)
     options = _checked_options(catalog, explicit, request.options)
-    sink = parse_uri(request.sink or acting.home.default_sink).absolute(str(acting.cwd))
-    target, table = SinkTarget(sink.target, request.mode), _table(request.table, sink)
-    acting.open_sink(target.uri)  # a sink that there is not must not change what is known of the files
     with acting.database.transaction() as connection:
         world = gather_world(
             connection,
             parsers=catalog.candidates,
             explicit=explicit,
-            target=target,
+            routes=routes,
             options=options,
             table=table,
             force=request.force,
@@ -112,7 +111,7 @@ def prepare(acting: Acting, request: MakePlan) -> Prepared:
                 if decision.file.is_selected
             ],
         )
-    prepared = Prepared(number, plan, catalog, target, discovered, options, table)
+    prepared = Prepared(number, plan, catalog, discovered, options)
     acting.report("plan.made", {"run": len(plan.runs), "skip": len(plan.decisions) - len(plan.runs)})
     return prepared
 
@@ -137,7 +136,11 @@ def prepare_saved(acting: Acting, named: str) -> Prepared:
         row = None if plan_id is None else plan_store.saved(connection, plan_id)
     if row is None:
         raise NotFound(f"there is no plan {named}", fix="casparian plan")
-    prepared = prepare(acting, msgspec.json.decode(row.request, type=MakePlan))
+    try:
+        request = msgspec.json.decode(row.request, type=MakePlan)
+    except msgspec.ValidationError as exc:
+        raise PlanStale(f"plan {plan_id} was made by another version", why=str(exc)) from exc
+    prepared = prepare(acting, request)
     if prepared.plan.fingerprint != row.fingerprint:
         raise PlanStale(
             f"plan {plan_id} no longer describes the files",
@@ -176,16 +179,6 @@ def counts_of(plan: Plan) -> dict[str, int]:
     """Selected files by `action reason`, most first."""
     counts = Counter(f"{d.action} {d.reason}" for d in plan.decisions if d.file.is_selected)
     return dict(counts.most_common())
-
-
-def _table(asked: str | None, sink: SinkUri) -> str | None:
-    """The table that was asked for, by its option or in the sink's URI; raises UsageError if it cannot be one."""
-    if asked is not None and sink.table not in (None, asked):
-        raise UsageError(f"the sink names the table {sink.table}, the option {asked}", fix="name the table once")
-    table = asked if asked is not None else sink.table
-    if table is not None and table.startswith(CONTROL_PREFIXES):
-        raise UsageError(f"the control tables have names like {table}", fix=f"--table t_{table}")
-    return None if table is None else checked_table(table)
 
 
 def _checked_options(catalog: Catalog, explicit: str | None, options: dict[str, str]) -> dict[str, str]:

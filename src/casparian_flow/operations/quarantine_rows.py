@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.lineage import JOB_ID
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.export import write_batches
 from casparian_flow.operations.quarantine import GroupEntry, ListGroups, list_
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.sinks.read import scan
-from casparian_flow.sinks.uri import folder_of
+from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.views import history
 from casparian_flow.store.views import quarantine as view
 
@@ -96,12 +96,14 @@ def _find(reading: Reading, named: str) -> GroupEntry:
 
 
 def _rows(reading: Reading, group: GroupEntry) -> Iterator[pa.RecordBatch]:
-    """The group's current rows, batch by batch."""
-    for uri in view.sinks_of(reading.connection, group.table):
-        for batch in scan(folder_of(uri), group.table, Role.QUARANTINE):
+    """The group's current rows, batch by batch; those of a job from one of its sinks."""
+    for uri, jobs in view.jobs_by_sink(reading.connection, group.table).items():
+        of_jobs = pa.array(jobs, pa.int64())
+        for batch in open_sink(uri).read(group.table, Role.QUARANTINE):
             of_group = pc.and_(pc.equal(batch["code"], group.code), pc.equal(batch["shape"], group.shape))
             same_column = pc.equal(pc.fill_null(batch["column"], ""), group.column)
-            kept = batch.filter(pc.and_(of_group, same_column))
+            to_read_here = pc.is_in(batch[JOB_ID], of_jobs)
+            kept = batch.filter(pc.and_(to_read_here, pc.and_(of_group, same_column)))
             if kept.num_rows:
                 yield kept
 

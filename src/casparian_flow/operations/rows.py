@@ -11,8 +11,7 @@ from casparian_flow.core.lineage import LINEAGE_COLUMNS, SOURCE_HASH, SOURCE_ROW
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Reply
-from casparian_flow.sinks.read import scan
-from casparian_flow.sinks.uri import folder_of
+from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.views import materializations as view
 
 
@@ -34,11 +33,11 @@ def find_rows(reading: Reading, source_hash: str, record: int) -> list[FoundRow]
     """The current rows of record number `record` of these bytes."""
     found = []
     for row in view.current_of_hash(reading.connection, source_hash):
-        root = folder_of(row["sink_uri"])
+        sink = open_sink(row["sink_uri"])
         for role, count in ((Role.ACCEPTED, row["accepted"]), (Role.QUARANTINE, row["quarantined"])):
             if not count:
                 continue
-            for batch in scan(root, row["table_name"], role):
+            for batch in sink.read(row["table_name"], role):
                 is_it = pc.and_(pc.equal(batch[SOURCE_HASH], source_hash), pc.equal(batch[SOURCE_ROW], record))
                 found += [_found(each, row, role) for each in batch.filter(is_it).to_pylist()]
     return found

@@ -1,39 +1,154 @@
-"""Topics of the manual, for every front end."""
+"""Topics: which sinks the tables of one name land in, unless a run says otherwise."""
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
 
 from casparian_flow.core.errors import NotFound
-from casparian_flow.manual import topics
-from casparian_flow.operations.local import Local
+from casparian_flow.core.outputs import SinkMode, SinkTarget
+from casparian_flow.core.routes import Routes, topics_over
+from casparian_flow.operations.context import Reading
+from casparian_flow.operations.destinations import targets_of_topic, topic_named
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.operations.writing import Writing
+from casparian_flow.settings import Home
+from casparian_flow.sinks.uri import open_sink
+from casparian_flow.store import destinations as stored
+from casparian_flow.store.views import sinks as view
+
+
+class ListTopics(Request, frozen=True, kw_only=True):
+    """Every topic that has sinks of its own."""
+
+
+class TopicSink(Reply, frozen=True, kw_only=True):
+    """One sink of a topic, and what happens there to rows that exist."""
+
+    topic: str
+    sink: str
+    name: str | None
+    mode: SinkMode
+
+
+class TopicEntry(Reply, frozen=True, kw_only=True):
+    """Where a topic lands. `by` is the topic that says so, itself or one that its name begins with; null: the home.
+
+    `tables` are those that have rows somewhere and land by it.
+    """
+
+    topic: str
+    by: str | None
+    sinks: list[TopicSink]
+    tables: list[str]
+
+
+class TopicList(Reply, frozen=True, kw_only=True):
+    """Each topic with each of its sinks, by name."""
+
+    topics: list[TopicSink]
 
 
 class ShowTopic(Request, frozen=True, kw_only=True):
-    """One topic, by its name."""
+    """A topic, or a table: where it lands."""
 
     topic: str
 
 
-class Topic(Reply, frozen=True, kw_only=True):
-    """One topic as Markdown."""
+class SetTopic(Request, frozen=True, kw_only=True):
+    """The sinks of a topic, by URI or name, in place of those before."""
 
     topic: str
-    text: str
+    sinks: tuple[str, ...]
+    mode: SinkMode = SinkMode.APPEND
 
 
-def show(_local: Local, request: ShowTopic) -> Topic:
-    """The page; raises NotFound, with the topic that was probably meant."""
-    known = topics.names()
-    if request.topic not in known:
-        close = difflib.get_close_matches(request.topic, known, n=1, cutoff=0.5)
-        raise NotFound(
-            f"there is no topic and no command {request.topic!r}",
-            why=f"did you mean {close[0]}?" if close else "",
-            fix=f"casparian help {close[0]}" if close else "casparian help",
-        )
-    return Topic(topic=request.topic, text=topics.topic(request.topic))
+class AddToTopic(Request, frozen=True, kw_only=True):
+    """More sinks of a topic, by URI or name, beside those it has."""
+
+    topic: str
+    sinks: tuple[str, ...]
+    mode: SinkMode = SinkMode.APPEND
 
 
-OPERATIONS = (Operation("help.topic", ShowTopic, Topic, Effect.READ, show, "One page of the manual.", is_local=True),)
+class UnsetTopic(Request, frozen=True, kw_only=True):
+    """A topic that shall have no sinks of its own."""
+
+    topic: str
+
+
+def list_(reading: Reading, _request: ListTopics) -> TopicList:
+    """Every topic."""
+    routes = _routes(reading.connection, reading.home)
+    return TopicList(topics=[sink for topic in routes.topics for sink in _sinks(reading.connection, routes, topic)])
+
+
+def show(reading: Reading, request: ShowTopic) -> TopicEntry:
+    """Where the tables of a topic land now."""
+    return _entry(reading.connection, _routes(reading.connection, reading.home), topic_named(request.topic))
+
+
+def set_(acting: Writing, request: SetTopic) -> TopicEntry:
+    """Let a topic land in these sinks from the next run on; rows that are elsewhere stay there."""
+    topic = topic_named(request.topic)
+    with acting.database.transaction() as connection:
+        stored.unset_topic(connection, topic)
+        return _add(acting, connection, topic, request.sinks, request.mode)
+
+
+def add(acting: Writing, request: AddToTopic) -> TopicEntry:
+    """Let a topic land in these sinks too; raises UsageError for one that it has."""
+    with acting.database.transaction() as connection:
+        return _add(acting, connection, topic_named(request.topic), request.sinks, request.mode)
+
+
+def unset(acting: Writing, request: UnsetTopic) -> TopicEntry:
+    """Let a topic land where its tables do without it; raises NotFound. The reply is where that is."""
+    topic = topic_named(request.topic)
+    with acting.database.transaction() as connection:
+        if not stored.unset_topic(connection, topic):
+            raise NotFound(f"the topic {topic} has no sinks of its own", fix="casparian topic list")
+        return _entry(connection, _routes(connection, acting.home), topic)
+
+
+def _add(acting: Writing, connection: Connection, topic: str, sinks: Sequence[str], mode: SinkMode) -> TopicEntry:
+    targets = targets_of_topic(connection, topic, sinks, mode, acting.cwd)
+    # Validated together with those it has, before any is kept.
+    Routes(default=(*stored.topics(connection).get(topic, ()), *targets))
+    for target in targets:
+        open_sink(target.uri)
+    stored.add_to_topic(connection, topic, targets, acting.clock())
+    return _entry(connection, _routes(connection, acting.home), topic)
+
+
+def _routes(connection: Connection, home: Home) -> Routes:
+    """What holds when a run says nothing about sinks; raises UsageError for targets that contradict each other."""
+    return Routes(default=(SinkTarget(home.default_sink),), topics=stored.topics(connection))
+
+
+def _entry(connection: Connection, routes: Routes, topic: str) -> TopicEntry:
+    known = sorted({row["table"] for row in view.shown_tables(connection)})
+    return TopicEntry(
+        topic=topic,
+        by=routes.topic_of(topic),
+        sinks=_sinks(connection, routes, topic),
+        tables=[table for table in known if topic in topics_over(table) and routes.topic_of(table) in (topic, None)],
+    )
+
+
+def _sinks(connection: Connection, routes: Routes, topic: str) -> list[TopicSink]:
+    names = {row.uri: row.name for row in stored.named_sinks(connection)}
+    return [
+        TopicSink(topic=topic, sink=target.uri, name=names.get(target.uri), mode=target.mode)
+        for target in routes.targets_of(topic)
+    ]
+
+
+OPERATIONS = (
+    Operation("topic.list", ListTopics, TopicList, Effect.READ, list_, "Every topic that has sinks of its own."),
+    Operation("topic.show", ShowTopic, TopicEntry, Effect.READ, show, "Where the tables of a topic land."),
+    Operation("topic.set", SetTopic, TopicEntry, Effect.EXECUTE, set_, "Let a topic land in these sinks alone."),
+    Operation("topic.add", AddToTopic, TopicEntry, Effect.EXECUTE, add, "Let a topic land in these sinks too."),
+    Operation("topic.unset", UnsetTopic, TopicEntry, Effect.EXECUTE, unset, "Let a topic have no sinks of its own."),
+)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from casparian_flow.settings import Home
+
 if TYPE_CHECKING:
     from casparian_flow.store.database import Database
 
@@ -16,6 +18,10 @@ class Writing(Protocol):
     @property
     def database(self) -> Database:
         """The control database."""
+
+    @property
+    def home(self) -> Home:
+        """The home."""
 
     @property
     def cwd(self) -> Path:

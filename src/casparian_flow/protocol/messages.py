@@ -8,8 +8,9 @@ import msgspec
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.jobs import LogLine
-from casparian_flow.core.outputs import PermittedEntry, SealedOutput, SinkMode
+from casparian_flow.core.outputs import PermittedEntry, SealedOutput
 from casparian_flow.core.receipts import Receipt
+from casparian_flow.core.routes import Routes
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=True):
@@ -58,7 +59,7 @@ class Limits(Message, frozen=True, kw_only=True):
 
 
 class Dispatch(Message, frozen=True, kw_only=True):
-    """Sentinel to worker: parse these files, in this order, with one parser into one sink.
+    """Sentinel to worker: parse these files, in this order, with one parser, each table into its targets.
 
     `contracts` are the contracts in force of every table that these files may belong to, by table.
     """
@@ -66,8 +67,7 @@ class Dispatch(Message, frozen=True, kw_only=True):
     parser: ParserOrder
     jobs: list[JobOrder]
     contracts: dict[str, Contract]
-    sink_uri: str
-    sink_mode: SinkMode
+    routes: Routes
     staging: str
     limits: Limits = Limits()
 
@@ -106,7 +106,7 @@ class Settle(Message, frozen=True, kw_only=True):
 
     parser: ParserOrder
     order: JobOrder
-    sink_uri: str
+    routes: Routes
     staging: str
     tables: dict[str, str]
     contracts: dict[str, Contract]
@@ -121,7 +121,7 @@ class Sealed(Message, frozen=True, kw_only=True):
 
 
 class Permit(Message, frozen=True, kw_only=True):
-    """Sentinel to worker: promote exactly these entries."""
+    """Sentinel to worker: promote exactly these entries, of all sinks."""
 
     job: int
     attempt: int

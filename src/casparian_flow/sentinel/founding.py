@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.outputs import SealedOutput
+from casparian_flow.core.routes import Routes
 from casparian_flow.protocol.messages import Dispatch, JobOrder, ParserOrder, Settle, Surveyed
 from casparian_flow.sentinel.first_contact import FirstContact, Founded, Surveys, found_tables
 from casparian_flow.store import contracts as contract_store
@@ -25,7 +26,6 @@ class Refusal:
 
     job: int
     attempt: int
-    sink_uri: str
     tables: str
     sealed: tuple[SealedOutput, ...]
 
@@ -36,7 +36,7 @@ class _Ordered:
 
     order: JobOrder
     parser: ParserOrder
-    sink_uri: str
+    routes: Routes
     staging: str
     sealed: tuple[SealedOutput, ...] = ()
 
@@ -64,16 +64,14 @@ class Founding:
     def ordered(self, dispatch: Dispatch) -> None:
         """A worker was told to read these files."""
         for order in dispatch.jobs:
-            self._ordered[order.job] = _Ordered(order, dispatch.parser, dispatch.sink_uri, dispatch.staging)
+            self._ordered[order.job] = _Ordered(order, dispatch.parser, dispatch.routes, dispatch.staging)
 
     def surveyed(self, message: Surveyed) -> bool:
         """A job waits for its contracts; false if this attempt is not the one that runs."""
         known = self._ordered.get(message.job)
         if known is None or known.order.attempt != message.attempt:
             return False
-        self._ordered[message.job] = _Ordered(
-            known.order, known.parser, known.sink_uri, known.staging, tuple(message.sealed)
-        )
+        self._ordered[message.job] = replace(known, sealed=tuple(message.sealed))
         self._first_contact.add(message.job, message.outputs)
         return True
 
@@ -115,7 +113,7 @@ class Founding:
         return Settle(
             parser=known.parser,
             order=known.order,
-            sink_uri=known.sink_uri,
+            routes=known.routes,
             staging=known.staging,
             tables=dict(tables),
             contracts={table: self.contracts[table] for table in tables.values()},
@@ -132,7 +130,7 @@ class Founding:
             self._notify("contract.proposed", {"table": table, "contract": number})
         waited_for = " ".join(_names(founded.contracts))
         return [
-            Refusal(job, known.order.attempt, known.sink_uri, waited_for, known.sealed)
+            Refusal(job, known.order.attempt, waited_for, known.sealed)
             for job, known in ((job, self._ordered[job]) for job in surveys)
         ]
 

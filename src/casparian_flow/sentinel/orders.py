@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.outputs import SinkMode
+from casparian_flow.core.routes import routes_of
 from casparian_flow.protocol.messages import Dispatch, JobOrder, Limits, ParserOrder
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.store import jobs as job_store
@@ -121,8 +121,7 @@ class Dispatcher:
                 for row in group
             ],
             contracts=relevant_contracts(parser, [row.base_table for row in group], contracts),
-            sink_uri=first.sink_uri,
-            sink_mode=SinkMode(first.sink_mode),
+            routes=routes_of(first.routes),
             staging=self._staging,
             limits=self._limits,
         )

@@ -11,7 +11,9 @@ from casparian_flow.core.files import EntryKind
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.reasons import RunReason, SkipReason
+from casparian_flow.core.routes import Routes
 from casparian_flow.core.tables import table_from_file_name, table_from_output
+from casparian_flow.sentinel.landed import Done, changed_since
 from casparian_flow.sentinel.routing import Candidate, Routing
 
 REPEATABLE = frozenset({"parser-raised", "parser-crashed", "parser-timed-out", "parser-broke-protocol"})
@@ -46,23 +48,6 @@ class PlannedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """One current materialization."""
-
-    source_hash: str
-    parser: str
-    artifact_hash: str
-    env_hash: str
-    config_hash: str
-    sink_uri: str
-    sink_mode: str
-    table: str
-    contract_hash: str
-    job: int
-    version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """One job that ended without landing."""
 
@@ -72,7 +57,6 @@ class Ended:
     artifact_hash: str
     env_hash: str
     config_hash: str
-    sink_uri: str
     state: str
     code: str
     message: str
@@ -98,8 +82,7 @@ class World:
     """Hash of the contract in force, by table."""
     awaiting: frozenset[str]
     """Tables whose first contract waits for a person."""
-    sink_uri: str
-    sink_mode: str
+    routes: Routes
     options: Mapping[str, object] = field(default_factory=dict)
     table: str | None = None
     force: bool = False
@@ -123,6 +106,7 @@ class Plan:
 
     decisions: tuple[Decision, ...]
     config_hash: str
+    routes: Routes
 
     @property
     def runs(self) -> list[Decision]:
@@ -131,19 +115,18 @@ class Plan:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of every decision: the same plan made again has the same, a moved world has another."""
-        return digest_of_json(
+        """Digest of the routes and of every decision: the same plan made again has the same, a moved world another."""
+        decisions = [
             [
-                [
-                    d.file.location,
-                    d.file.version,
-                    d.action,
-                    d.reason,
-                    d.parser.artifact.artifact_hash if d.parser else "",
-                ]
-                for d in self.decisions
+                d.file.location,
+                d.file.version,
+                d.action,
+                d.reason,
+                d.parser.artifact.artifact_hash if d.parser else "",
             ]
-        )
+            for d in self.decisions
+        ]
+        return digest_of_json([self.routes.to_json(), decisions])
 
 
 def config_hash(options: Mapping[str, object], table: str | None) -> str:
@@ -158,14 +141,14 @@ def make_plan(files: Iterable[PlannedFile], world: World) -> Plan:
     decisions = [
         _decide(file, world, config, taken) for file in sorted(files, key=lambda file: (file.display, file.location))
     ]
-    return Plan(decisions=tuple(decisions), config_hash=config)
+    return Plan(decisions=tuple(decisions), config_hash=config, routes=world.routes)
 
 
 def _decide(file: PlannedFile, world: World, config: str, taken: dict[tuple[str, str], str]) -> Decision:
     if (unfit := _unfit(file)) is not None:
         return unfit
     assert file.source_hash is not None and file.content is not None
-    route = world.routing.choose(file.display, file.content, file.content_reason or "", file.tags)
+    route = world.routing.choose(file.display, file.content, file.content_reason or "", file.tags, size=file.size)
     parser = route.parser
     if parser is None:
         return Decision(file=file, action="skip", reason=SkipReason.NO_PARSER, detail=route.why)
@@ -221,13 +204,13 @@ def _reason(
     ended = [e for e in world.ended.get(file.source_hash, ()) if e.parser == artifact.name and not e.is_interrupted]
     if world.force and (done or ended):
         return RunReason.FORCED, "asked for with --force"
-    changed = _changed(done, parser, world, config) if done else None
+    changed = changed_since(done, artifact, world.routes, world.contracts, config) if done else None
     if done and changed is None:
         if any(d.version == file.version for d in done):
             return SkipReason.UP_TO_DATE, f"job {done[-1].job}"
         return SkipReason.SAME_BYTES, f"same bytes as in job {done[-1].job}"
     last_done = max((d.job for d in done), default=0)
-    failures = [e for e in ended if e.sink_uri == world.sink_uri and e.job > last_done]
+    failures = [e for e in ended if e.job > last_done]
     now = (artifact.artifact_hash, artifact.env_hash, config)
     if alike := [e for e in failures if (e.artifact_hash, e.env_hash, e.config_hash) == now]:
         return _after_failure(alike, world)
@@ -241,24 +224,6 @@ def _reason(
     if world.done.get(file.source_hash):
         return RunReason.PARSER_CHANGED, why
     return RunReason.NEW, why
-
-
-def _changed(done: Sequence[Done], parser: Candidate, world: World, config: str) -> tuple[RunReason, str] | None:
-    """What differs between what this target has of these bytes and what would be done now."""
-    here = [d for d in done if (d.sink_uri, d.sink_mode) == (world.sink_uri, world.sink_mode)]
-    if not here:
-        return RunReason.TARGET_CHANGED, f"not in {world.sink_uri} in mode {world.sink_mode} yet"
-    artifact, last = parser.artifact, here[-1]
-    if last.artifact_hash != artifact.artifact_hash:
-        return RunReason.PARSER_CHANGED, f"{artifact.name} changed since job {last.job}"
-    if last.env_hash != artifact.env_hash:
-        return RunReason.ENV_CHANGED, f"the environment changed since job {last.job}"
-    if last.config_hash != config:
-        return RunReason.CONFIG_CHANGED, f"the options changed since job {last.job}"
-    for d in here:
-        if d.job == last.job and d.contract_hash and world.contracts.get(d.table) != d.contract_hash:
-            return RunReason.CONTRACT_CHANGED, f"the contract of {d.table} changed since job {d.job}"
-    return None
 
 
 def _since_failure(last: Ended, parser: Candidate) -> tuple[RunReason, str]:

@@ -12,6 +12,7 @@ from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel import commits
+from casparian_flow.sentinel.facts import facts_of
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
@@ -79,7 +80,7 @@ def recover(
 def roll_forward(database: Database, open_sink: Callable[[str], Sink], now_ns: int) -> RolledForward:
     """Promote and record everything that was permitted and is not recorded; no worker may be at work.
 
-    A commit whose sink refuses stays as it is.
+    A commit stays as it is until each of its sinks took its part; what the others took is visible meanwhile.
     """
     with database.transaction() as connection:
         entries = output_store.unrecorded(connection)
@@ -88,32 +89,42 @@ def roll_forward(database: Database, open_sink: Callable[[str], Sink], now_ns: i
     rolled = RolledForward()
     waiting: set[int] = set()
     for rows in _by_commit(entries):
-        try:
-            open_sink(rows[0].sink_uri).promote([_entry(row) for row in rows])
-        except CasparianError as exc:
-            rolled.troubles[rows[0].sink_uri] = exc
+        if not _promote(rows, open_sink, rolled.troubles):
             waiting.update(_jobs_behind(rows))
-            continue
-        if rows[0].job_id is None:
+        elif rows[0].job_id is None:
             with database.transaction() as connection:
-                commits.record_retirement(connection, rows[0].sink_uri, rows[0].id, _entry(rows[0]))
+                commits.record_retirement(connection, rows[0].id, _entry(rows[0]))
     for job in committing:
         if job not in waiting:
             with database.transaction() as connection:
-                facts = commits.facts_of(connection, job)
-                rolled.landed[job] = commits.record(connection, facts, in_force, now_ns)
+                rolled.landed[job] = commits.record(connection, facts_of(connection, job), in_force, now_ns)
     return rolled
 
 
+def _promote(rows: Sequence[AnyRow], open_sink: Callable[[str], Sink], troubles: dict[str, CasparianError]) -> bool:
+    """Make the entries of one commit visible in each of its sinks; whether all of them took theirs."""
+    by_sink: dict[str, list[PermittedEntry]] = defaultdict(list)
+    for row in rows:
+        by_sink[row.sink_uri].append(_entry(row))
+    has_landed = True
+    for uri, entries in by_sink.items():
+        try:
+            open_sink(uri).promote(entries)
+        except CasparianError as exc:
+            troubles[uri] = exc
+            has_landed = False
+    return has_landed
+
+
 def _by_commit(entries: Sequence[AnyRow]) -> list[list[AnyRow]]:
-    """The entries of one job together, each entry that only removes rows alone; oldest first."""
+    """The entries of one job together, whatever their sinks, each that only removes rows alone; oldest first."""
     found: dict[tuple[str, int], list[AnyRow]] = defaultdict(list)
     for row in entries:
         found["commit" if row.job_id is None else "job", row.id if row.job_id is None else row.job_id].append(row)
     return list(found.values())
 
 
-def _jobs_behind(rows: list[AnyRow]) -> set[int]:
+def _jobs_behind(rows: Sequence[AnyRow]) -> set[int]:
     """Every job whose rows these entries add: several when they replace a table."""
     return {record.job for row in rows for record in commits.records_of(row.body, row.sink_uri)} | {
         row.job_id for row in rows if row.job_id is not None
@@ -121,4 +132,4 @@ def _jobs_behind(rows: list[AnyRow]) -> set[int]:
 
 
 def _entry(row: AnyRow) -> PermittedEntry:
-    return PermittedEntry(table=row.table_name, role=Role(row.role), seq=row.seq, body=row.body)
+    return PermittedEntry(sink=row.sink_uri, table=row.table_name, role=Role(row.role), seq=row.seq, body=row.body)

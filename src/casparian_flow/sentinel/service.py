@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from casparian_flow.core.errors import CasparianError, OverTolerance, SinkError
 from casparian_flow.core.jobs import JobState
-from casparian_flow.core.outputs import SealedOutput, SinkMode
+from casparian_flow.core.outputs import SealedOutput
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.protocol.messages import (
     Answer,
@@ -26,6 +26,7 @@ from casparian_flow.protocol.messages import (
     Surveyed,
 )
 from casparian_flow.sentinel import commits
+from casparian_flow.sentinel.facts import Facts, facts_of
 from casparian_flow.sentinel.founding import Founding, Notify
 from casparian_flow.sentinel.orders import Dispatcher
 from casparian_flow.sentinel.recovery import roll_forward
@@ -33,7 +34,6 @@ from casparian_flow.sentinel.totals import Totals
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
-from casparian_flow.store.engine import AnyRow
 
 BACK_OFF_SECONDS = (4.0, 16.0, 64.0)
 
@@ -69,7 +69,7 @@ class Sentinel:
         self._notify = notify
         self._founding = Founding(database, holds=policy.holds_first_contracts, notify=notify)
         self._open: set[int] = set()
-        self._held: list[tuple[AnyRow, Receipt]] = []
+        self._held: list[tuple[Facts, Receipt]] = []
         self._transient_failures: dict[int, int] = {}
         self._log_lines: dict[tuple[int, int], int] = {}
         self.totals = Totals()
@@ -126,8 +126,8 @@ class Sentinel:
     def finish(self, kept_hashes: Collection[str], now_ns: int) -> None:
         """End the run, when no worker is at work any more.
 
-        Lands what was held for a replacement (rows of `kept_hashes` stay), tries once more to promote what could not
-        be, and takes out rows of bytes that are gone.
+        Lands what was held because it replaces rows somewhere (rows of `kept_hashes` stay), tries once more to promote
+        what could not be, and takes out rows of bytes that are gone.
         """
         if self._held:
             self._replace(kept_hashes, now_ns)
@@ -138,7 +138,7 @@ class Sentinel:
             if self.totals.ended.get(job) is JobState.COMMITTING:
                 self.totals.failed -= 1
             self._landed(job, receipt)
-        for table in sorted({entry.table for _sink, _commit, entry in retired}):
+        for table in sorted({entry.table for entry in retired}):
             self._notify("rows.retired", {"table": table})
         for uri, error in rolled.troubles.items():
             self._notify("sink.failed", {"sink": uri, "message": error.message})
@@ -152,7 +152,7 @@ class Sentinel:
         for facts, receipt in self._held:
             if facts.id not in permitted:
                 self._end(facts.id, facts.attempt, JobState.ABORTED, now_ns, code="cancelled", message=CANCELLED)
-                self._discard(facts.sink_uri, facts.id, facts.attempt, receipt.outputs)
+                self._discard(facts.id, facts.attempt, receipt.outputs)
         self._held.clear()
 
     def _decide(self, sealed: Sealed, now_ns: int) -> Answer:
@@ -162,18 +162,18 @@ class Sentinel:
             return self._fence(sealed, now_ns, OverTolerance.code, held)
         try:
             with self._database.transaction() as connection:
-                facts = commits.facts_of(connection, sealed.job)
+                facts = facts_of(connection, sealed.job)
                 if facts.attempt != sealed.attempt:
                     return Fenced(job=sealed.job, attempt=sealed.attempt, why="a newer attempt runs")
-                if facts.sink_mode == SinkMode.REPLACE:
-                    receipt.check_conservation()
-                    self._held.append((facts, receipt))
-                    entries = None
-                else:
-                    entries = commits.permit(connection, facts, receipt, self._founding.contracts, now_ns)
+                commits.check(connection, facts, receipt)
+                is_held = commits.waits_for_the_end(facts, receipt)
+                entries = (
+                    None if is_held else commits.permit(connection, facts, receipt, self._founding.contracts, now_ns)
+                )
         except CasparianError as exc:
             return self._fence(sealed, now_ns, exc.code, exc.message, exc.why)
-        if facts.sink_mode == SinkMode.REPLACE:
+        if is_held:
+            self._held.append((facts, receipt))
             self._leave(sealed.job, now_ns)
             return Held(job=sealed.job, attempt=sealed.attempt)
         if entries is None:
@@ -194,7 +194,7 @@ class Sentinel:
 
     def _conclude(self, concluded: Conclude, now_ns: int) -> None:
         with self._database.transaction() as connection:
-            facts = commits.facts_of(connection, concluded.job)
+            facts = facts_of(connection, concluded.job)
             if facts.attempt != concluded.attempt:
                 return
             receipt = commits.record(connection, facts, self._founding.contracts, now_ns)
@@ -274,13 +274,15 @@ class Sentinel:
                 message=refused.tables,
                 why="the first contract of a table waits for a person",
             )
-            self._discard(refused.sink_uri, refused.job, refused.attempt, refused.sealed)
+            self._discard(refused.job, refused.attempt, refused.sealed)
 
-    def _discard(self, uri: str, job: int, attempt: int, outputs: Sequence[SealedOutput]) -> None:
-        try:
-            self._open_sink(uri).discard(Attempt(job=job, attempt=attempt), outputs)
-        except SinkError as exc:  # files that nobody will name: the next sweep finds them
-            self._notify("sink.failed", {"sink": uri, "message": exc.message})
+    def _discard(self, job: int, attempt: int, outputs: Sequence[SealedOutput]) -> None:
+        for uri in sorted({output.sink for output in outputs}):
+            its = [output for output in outputs if output.sink == uri]
+            try:
+                self._open_sink(uri).discard(Attempt(job=job, attempt=attempt), its)
+            except SinkError as exc:  # files that nobody will name: the next sweep finds them
+                self._notify("sink.failed", {"sink": uri, "message": exc.message})
 
     def _keep_log(self, logged: Logged) -> None:
         key = (logged.job, logged.attempt)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from casparian_flow.core.files import EntryKind
-from casparian_flow.core.outputs import SinkTarget
+from casparian_flow.core.routes import Routes
 from casparian_flow.scout.entries import name_problem_of
-from casparian_flow.sentinel.planner import Done, Ended, PlannedFile, World
+from casparian_flow.sentinel.landed import Done
+from casparian_flow.sentinel.planner import Ended, PlannedFile, World
 from casparian_flow.sentinel.routing import Candidate, Routing
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import files as file_store
@@ -68,7 +69,7 @@ def gather_world(
     *,
     parsers: Mapping[str, Candidate],
     explicit: str | None,
-    target: SinkTarget,
+    routes: Routes,
     options: Mapping[str, object],
     table: str | None,
     force: bool,
@@ -87,6 +88,7 @@ def gather_world(
                 sink_mode=row.sink_mode,
                 table=row.table_name,
                 contract_hash=row.contract_hash,
+                is_current=row.is_current,
                 job=row.job_id,
                 version=row.version_id,
             )
@@ -101,7 +103,6 @@ def gather_world(
                 artifact_hash=row.artifact_hash,
                 env_hash=row.env_hash,
                 config_hash=row.config_hash,
-                sink_uri=row.sink_uri,
                 state=row.state,
                 code=row.error_code or "",
                 message=row.error_message or "",
@@ -114,8 +115,7 @@ def gather_world(
         earlier=plan_store.earlier_hashes(connection),
         contracts={table: contract.hash for table, contract in contract_store.in_force(connection).items()},
         awaiting=frozenset(contract_store.proposed(connection)),
-        sink_uri=target.uri,
-        sink_mode=target.mode,
+        routes=routes,
         options=options,
         table=table,
         force=force,

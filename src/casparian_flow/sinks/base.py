@@ -23,8 +23,9 @@ class Attempt:
 class Snapshot:
     """What is visible of one table in one role: data files in log order, minus the rows of removed jobs.
 
-    `files` are paths; `removed_jobs` are jobs whose rows, still present in some of the files, are superseded;
-    `rows` counts what remains; `seq` is the last log entry that was read.
+    `files` are paths, none where a sink keeps rows otherwise; whether they are Parquet that anyone may open says
+    `Sink.has_parquet_files`. `removed_jobs` are jobs whose rows, still present in some of the files, are superseded;
+    `rows` counts what remains; `seq` is the last log entry that was read, 0 for a table without a commit.
     """
 
     files: Sequence[str]
@@ -51,12 +52,26 @@ class Staged(Protocol):
 
 
 class Sink(Protocol):
-    """A place where tables land. `uri` is absolute and names no table."""
+    """A place where tables land. `uri` is absolute and names no table.
+
+    With `has_parquet_files` every file of a snapshot is Parquet and may be opened by itself; else only `read` tells
+    what the rows are.
+    """
 
     uri: str
+    has_parquet_files: bool
 
     def check(self) -> None:
         """Raises SinkUnavailable, saying why and what to do, unless the target can be written to."""
+
+    def owner(self) -> str | None:
+        """The home that claimed the target; None as long as no home has."""
+
+    def claim(self, home: str) -> None:
+        """Make the target that home's own, durably and for ever; raises TargetOwned if another home has it.
+
+        Doing it again changes nothing. Two homes would give their commits the same numbers.
+        """
 
     def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> Staged:
         """Open a hidden place for one table of one attempt. Raises UsageError if the table cannot be named so."""
@@ -78,6 +93,17 @@ class Sink(Protocol):
 
     def snapshot(self, table: str, role: Role, as_of: int | None = None) -> Snapshot:
         """What is visible now, or was when the entry `as_of` was the last."""
+
+    def read(
+        self, table: str, role: Role, as_of: int | None = None, columns: Sequence[str] | None = None
+    ) -> pa.RecordBatchReader:
+        """The rows now, or after the log entry `as_of`, in log order, a batch at a time in bounded memory.
+
+        Columns of all contract versions are joined by name, typed, the newest version's first and lineage last; where
+        types differ the wider one is taken, and text where none is wider. `columns` are the ones wanted, in the order
+        wanted. Raises NotFound for a table without a commit and for a column that it does not have,
+        VerificationFailed, perhaps in the middle of reading, for what is missing or damaged.
+        """
 
     def has_entry(self, table: str, role: Role, seq: int) -> bool:
         """Whether this entry of the table's log is there."""

@@ -21,8 +21,7 @@ CLAIMED = (
     jobs.c.parser_id,
     jobs.c.config,
     jobs.c.config_hash,
-    jobs.c.sink_uri,
-    jobs.c.sink_mode,
+    jobs.c.routes,
     jobs.c.base_table,
 )
 
@@ -52,12 +51,11 @@ def claim_on_sqlite(limit: int = 1, *, oldest_first: bool = False) -> ReturningU
 
 
 def claim_alike_on_sqlite(limit: int) -> ReturningUpdate[tuple[object, ...]]:
-    """More jobs of small files that can share a process with one already claimed."""
+    """More jobs of small files that can share a process with one already claimed; one plan has one set of routes."""
     chosen = _next(
         limit,
         jobs.c.parser_id == bindparam("same_parser"),
         jobs.c.config_hash == bindparam("same_config"),
-        jobs.c.sink_uri == bindparam("same_sink"),
         jobs.c.plan_id == bindparam("same_plan"),
         text("(SELECT size FROM scout_versions v WHERE v.id = cf_jobs.version_id) <= :largest"),
     ).scalar_subquery()

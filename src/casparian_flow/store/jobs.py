@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from casparian_flow.core.jobs import JobState, LogLine
+from casparian_flow.core.routes import routes_of
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import job_logs, jobs
@@ -79,8 +80,8 @@ ABANDON_UNPERMITTED = (
         lease_until_ns=None,
     )
 )
-SINKS_OF_UNPERMITTED = (
-    select(jobs.c.sink_uri).where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING))).distinct()
+ROUTES_OF_UNPERMITTED = (
+    select(jobs.c.routes).where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING))).distinct()
 )
 REQUEST_CANCEL = (
     update(jobs)
@@ -128,7 +129,6 @@ def claim_alike(
             "lease_until_ns": now_ns + lease_ns,
             "same_parser": first.parser_id,
             "same_config": first.config_hash,
-            "same_sink": first.sink_uri,
             "same_plan": first.plan_id,
             "largest": LARGEST_GROUPED,
         },
@@ -227,7 +227,8 @@ def not_landed(connection: Connection, plan: int) -> Sequence[AnyRow]:
 
 def sinks_of_unpermitted(connection: Connection) -> list[str]:
     """The sinks in which jobs without a permit may have left files."""
-    return list(connection.execute(SINKS_OF_UNPERMITTED).scalars())
+    found = connection.execute(ROUTES_OF_UNPERMITTED).scalars()
+    return sorted({sink for routes in found for sink in routes_of(routes).sinks})
 
 
 def request_cancel(connection: Connection, job: int) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
+
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
 from casparian_flow.store.tables import meta
 
 INCARNATION = "incarnation"
+HOME_ID = "home_id"
 META_VALUE = select(meta.c.value).where(meta.c.key == bindparam("name"))
 _meta = insert(meta)
 SET_META_VALUE = _meta.on_conflict_do_update(index_elements=["key"], set_={"value": _meta.excluded.value})
@@ -29,3 +32,12 @@ def next_incarnation(connection: Connection) -> int:
     number = int(meta_value(connection, INCARNATION) or 0) + 1
     set_meta_value(connection, INCARNATION, str(number))
     return number
+
+
+def home_id(connection: Connection) -> str:
+    """By what other homes know this one; chosen when it is first asked for, and never changed."""
+    if (known := meta_value(connection, HOME_ID)) is not None:
+        return known
+    chosen = secrets.token_hex(16)
+    set_meta_value(connection, HOME_ID, chosen)
+    return chosen

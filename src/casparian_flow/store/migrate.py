@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic.config import Config
@@ -10,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from casparian_flow.core.errors import VerificationFailed
+from casparian_flow.core.errors import InvariantBroken, VerificationFailed
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.store.tables import metadata
 
@@ -30,13 +33,27 @@ def upgrade(connection: Connection) -> None:
         raise VerificationFailed(
             f"the home was written by a newer version (schema {current})", fix="upgrade casparian-flow"
         )
-    with connection.begin():
+    with _without_foreign_keys(connection), connection.begin():
         context = MigrationContext.configure(
             connection,
             opts={"fn": lambda revision, _context: scripts._upgrade_revs(head or "head", revision)},
         )
         with Operations.context(context):
             context.run_migrations()
+        if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            raise InvariantBroken("a migration left a row without its parent", why=f"in {broken[0]}")
+
+
+@contextmanager
+def _without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """SQLite makes a table anew by dropping it, and only outside a transaction may that be allowed."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
 
 
 def _scripts() -> ScriptDirectory:

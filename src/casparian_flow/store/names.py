@@ -22,7 +22,9 @@ STATEMENTS = {
     "source": "SELECT id FROM scout_sources ORDER BY 1 LIMIT ?",
     "table": "SELECT DISTINCT table_name FROM cf_materializations WHERE is_current ORDER BY 1 LIMIT ?",
     "tag": "SELECT tag FROM scout_tags UNION SELECT tag FROM scout_rules ORDER BY 1 LIMIT ?",
-    "topic": "SELECT DISTINCT topic FROM scout_rules WHERE topic IS NOT NULL ORDER BY 1 LIMIT ?",
+    "sink": "SELECT name FROM cf_sinks ORDER BY 1 LIMIT ?",
+    "topic": "SELECT topic FROM schema_topics UNION SELECT topic FROM scout_rules WHERE topic IS NOT NULL "
+    "ORDER BY 1 LIMIT ?",
 }
 """What names each kind of thing; the most that are given go in."""
 

@@ -91,9 +91,17 @@ SUPERSEDE = (
     )
     .values(is_current=False)
 )
+_is_shown = exists(
+    select(materializations.c.id).where(
+        materializations.c.job_id == quarantine.c.job_id,
+        materializations.c.table_name == quarantine.c.table_name,
+        materializations.c.is_current.is_(True),
+    )
+)
 SUPERSEDE_QUARANTINE = (
     update(quarantine)
     .where(quarantine.c.job_id.in_(bindparam("jobs", expanding=True)), quarantine.c.table_name == bindparam("table"))
+    .where(~_is_shown)
     .values(is_current=False)
 )
 CURRENT_IN_TABLE = select(*_VISIBLE).where(
@@ -107,18 +115,29 @@ FOREIGN_IN_TABLE = (
     .limit(1)
 )
 
-BROUGHT_BY_PLAN = (
+# A job's rows in a table are the same in every sink, and are counted once.
+_brought = (
     select(
         materializations.c.table_name,
         func.max(materializations.c.contract_version).label("contract_version"),
-        func.count().label("files"),
-        func.sum(materializations.c.accepted).label("accepted"),
-        func.sum(materializations.c.quarantined).label("quarantined"),
+        func.max(materializations.c.accepted).label("accepted"),
+        func.max(materializations.c.quarantined).label("quarantined"),
     )
     .join(jobs, jobs.c.id == materializations.c.job_id)
     .where(jobs.c.plan_id == bindparam("plan"), materializations.c.table_name != "")
-    .group_by(materializations.c.table_name)
-    .order_by(materializations.c.table_name)
+    .group_by(materializations.c.table_name, materializations.c.job_id)
+    .subquery()
+)
+BROUGHT_BY_PLAN = (
+    select(
+        _brought.c.table_name,
+        func.max(_brought.c.contract_version).label("contract_version"),
+        func.count().label("files"),
+        func.sum(_brought.c.accepted).label("accepted"),
+        func.sum(_brought.c.quarantined).label("quarantined"),
+    )
+    .group_by(_brought.c.table_name)
+    .order_by(_brought.c.table_name)
 )
 OPEN_QUARANTINE = select(func.coalesce(func.sum(quarantine.c.rows), 0)).where(
     quarantine.c.is_current.is_(True), quarantine.c.state == EntryState.OPEN
@@ -132,24 +151,22 @@ def next_seq(connection: Connection, sink: str, table: str, role: Role) -> int:
 
 
 def add_commit(
-    connection: Connection, sink: str, entry: PermittedEntry, now_ns: int, *, job: int | None, attempt: int | None
-) -> int:
-    """Fix the bytes of one log entry before anyone writes it; the commit's id."""
-    return int(
-        connection.execute(
-            insert(commits).returning(commits.c.id),
-            {
-                "sink_uri": sink,
-                "table_name": entry.table,
-                "role": entry.role,
-                "seq": entry.seq,
-                "job_id": job,
-                "attempt": attempt,
-                "body": entry.body,
-                "permitted_at_ns": now_ns,
-                "is_recorded": False,
-            },
-        ).scalar_one()
+    connection: Connection, entry: PermittedEntry, now_ns: int, *, job: int | None, attempt: int | None
+) -> None:
+    """Fix the bytes of one log entry before anyone writes it."""
+    connection.execute(
+        insert(commits),
+        {
+            "sink_uri": entry.sink,
+            "table_name": entry.table,
+            "role": entry.role,
+            "seq": entry.seq,
+            "job_id": job,
+            "attempt": attempt,
+            "body": entry.body,
+            "permitted_at_ns": now_ns,
+            "is_recorded": False,
+        },
     )
 
 
@@ -183,7 +200,10 @@ def stale(connection: Connection) -> Sequence[AnyRow]:
 
 
 def supersede(connection: Connection, sink: str, table: str, removed: Sequence[int]) -> None:
-    """Take the rows that jobs brought to a table, and their quarantine, out of the current view."""
+    """Take the rows that jobs brought to a table of a sink out of the current view.
+
+    Their quarantine goes when no other sink shows them.
+    """
     if removed:
         connection.execute(SUPERSEDE, {"jobs": list(removed), "table": table, "sink": sink})
         connection.execute(SUPERSEDE_QUARANTINE, {"jobs": list(removed), "table": table})

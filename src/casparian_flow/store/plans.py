@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, String, bindparam, cast, insert, select
+from sqlalchemy import Connection, String, bindparam, cast, exists, insert, select
 
 from casparian_flow.store.database import Database
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import jobs, locations, materializations, parsers, plans, versions
 
+_others = materializations.alias("others")
+_is_shown_elsewhere = exists(
+    select(_others.c.id).where(_others.c.job_id == materializations.c.job_id, _others.c.is_current.is_(True))
+)
 DONE = (
     select(
         materializations.c.source_hash,
@@ -22,11 +26,12 @@ DONE = (
         materializations.c.sink_mode,
         materializations.c.table_name,
         materializations.c.contract_hash,
+        materializations.c.is_current,
         materializations.c.job_id,
         jobs.c.version_id,
     )
     .join(jobs, jobs.c.id == materializations.c.job_id)
-    .where(materializations.c.is_current.is_(True))
+    .where(materializations.c.is_current.is_(True) | _is_shown_elsewhere)
     .order_by(materializations.c.job_id)
 )
 UNFINISHED = (
@@ -36,7 +41,6 @@ UNFINISHED = (
         parsers.c.artifact_hash,
         parsers.c.env_hash,
         jobs.c.config_hash,
-        jobs.c.sink_uri,
         jobs.c.state,
         jobs.c.error_code,
         jobs.c.error_message,
@@ -69,7 +73,7 @@ WHERE (version_id, action, reason, detail, parser)
 
 
 def done(connection: Connection) -> Sequence[AnyRow]:
-    """What is materialized and current, by bytes and parser, oldest first."""
+    """Everything that jobs brought of which some rows are current, oldest first."""
     return connection.execute(DONE).all()
 
 

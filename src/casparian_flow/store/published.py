@@ -45,7 +45,7 @@ PUBLISHED = {
             "cf_processing_queue",
             "Every job, whatever its state.",
             """SELECT j.id, j.plan_id, j.version_id, j.location_id, j.source_hash, j.state, j.state, p.name, p.version,
-                 p.artifact_hash, p.env_hash, j.reason, j.priority, j.attempt, j.sink_uri, j.sink_mode, j.base_table,
+                 p.artifact_hash, p.env_hash, j.reason, j.priority, j.attempt, j.routes, j.base_table,
                  j.error_code, j.error_message, j.queued_at_ns / 1000, j.started_at_ns / 1000, j.finished_at_ns / 1000
                FROM cf_jobs j JOIN cf_parsers p ON p.id = j.parser_id ORDER BY j.id""",
             ("id", INT, "the job; `_cf_job_id` of its rows"),
@@ -62,8 +62,7 @@ PUBLISHED = {
             ("reason", TEXT, "why it runs"),
             ("priority", INT, "100 for files changed within a day, 50 within a week, else 10"),
             ("attempt", INT, "how often it was dispatched"),
-            ("sink_uri", TEXT, "where its tables land"),
-            ("sink_mode", TEXT, "append, replace or error"),
+            ("routes", TEXT, "where its tables land, as JSON: the default sinks with their modes, and those of topics"),
             ("base_table", TEXT, "the table that the file's name asks for"),
             ("error_code", TEXT, "why it failed"),
             ("error_message", TEXT, "why it failed, in words"),
@@ -73,7 +72,7 @@ PUBLISHED = {
         ),
         _table(
             "cf_materializations",
-            "Proof of which bytes reached which table.",
+            "Proof of which bytes reached which table of which sink.",
             """SELECT key, job_id, target_key, source_hash, parser_name, artifact_hash, env_hash, config_hash, sink_uri,
                  sink_mode, table_name, contract_version, contract_hash, accepted, quarantined, row_digest, is_current,
                  recorded_at_ns / 1000
@@ -107,6 +106,23 @@ PUBLISHED = {
             ("sink_uri", TEXT, "where it lands"),
             ("sink_mode", TEXT, "append, replace or error"),
             ("contract_version", INT, "the contract's version"),
+        ),
+        _table(
+            "cf_sinks",
+            "The sinks that have a name.",
+            "SELECT name, uri, added_at_ns / 1000 FROM cf_sinks ORDER BY name",
+            ("name", TEXT, "what `--sink` may be given"),
+            ("uri", TEXT, "where it is"),
+            ("added_at", TIME, "since when"),
+        ),
+        _table(
+            "schema_topics",
+            "Where the tables of each topic land, unless a run says otherwise.",
+            "SELECT topic, sink_uri, sink_mode, set_at_ns / 1000 FROM schema_topics ORDER BY topic, sink_uri",
+            ("topic", TEXT, "a table, or what tables of its name begin with before a `__`"),
+            ("sink_uri", TEXT, "one of its sinks"),
+            ("sink_mode", TEXT, "append, replace or error"),
+            ("set_at", TIME, "since when"),
         ),
         _table(
             "cf_row_files",

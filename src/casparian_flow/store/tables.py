@@ -200,8 +200,7 @@ jobs = Table(
     Column("reason", String(30), nullable=False),
     Column("config", Text, nullable=False),
     Column("config_hash", String(80), nullable=False),
-    Column("sink_uri", Text, nullable=False),
-    Column("sink_mode", String(10), nullable=False),
+    Column("routes", Text, nullable=False, comment="which sinks each table goes to: JSON of `core.routes`"),
     Column("base_table", Text, nullable=False),
     Column("state", String(12), nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -220,7 +219,6 @@ jobs = Table(
     Column("finished_at_ns", BigInteger),
     Column("receipt", Text),
     _one_of("state", JobState),
-    _one_of("sink_mode", SinkMode),
 )
 Index(
     "ix_cf_jobs_claim",
@@ -244,6 +242,26 @@ job_logs = Table(
     Column("line", Integer, primary_key=True),
     Column("stream", String(10), nullable=False),
     Column("text", Text, nullable=False),
+)
+
+# --- where tables land ----------------------------------------------------------------------------------------
+
+named_sinks = Table(
+    "cf_sinks",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("uri", Text, nullable=False, unique=True),
+    Column("added_at_ns", BigInteger, nullable=False),
+)
+
+topics = Table(
+    "schema_topics",
+    metadata,
+    Column("topic", Text, primary_key=True, comment="a table, or what tables of its name begin with before a `__`"),
+    Column("sink_uri", Text, primary_key=True),
+    Column("sink_mode", String(10), nullable=False),
+    Column("set_at_ns", BigInteger, nullable=False),
+    _one_of("sink_mode", SinkMode),
 )
 
 # --- what landed ----------------------------------------------------------------------------------------------
@@ -289,7 +307,7 @@ materializations = Table(
     Column("row_digest", String(80), nullable=False),
     Column("is_current", Boolean, nullable=False, comment="false: superseded, still readable as of its job"),
     Column("recorded_at_ns", BigInteger, nullable=False),
-    UniqueConstraint("job_id", "table_name"),
+    UniqueConstraint("job_id", "table_name", "sink_uri"),
 )
 
 quarantine = Table(

@@ -1,7 +1,9 @@
-"""One table of one job while its rows arrive: split by its contract, stamped with lineage, staged in the sink."""
+"""One table of one job while its rows arrive: split by its contract, stamped with lineage, staged in its sinks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 
 import pyarrow as pa
@@ -21,13 +23,18 @@ from casparian_flow.worker.behind import Behind
 
 
 class Channel:
-    """Rows of one job for one table. Nothing is staged before there is a row, so empty outputs leave no file."""
+    """Rows of one job for one table, read and judged once, and staged in every sink of that table.
 
-    def __init__(self, table: str, contract: Contract | None, attempt: Attempt, sink: Sink, lineage: Lineage) -> None:
+    Nothing is staged before there is a row, so empty outputs leave no file.
+    """
+
+    def __init__(
+        self, table: str, contract: Contract | None, attempt: Attempt, sinks: Sequence[Sink], lineage: Lineage
+    ) -> None:
         self._table = table
         self._contract = contract
         self._attempt = attempt
-        self._sink = sink
+        self._sinks = sinks
         self._lineage = lineage
         self._validator = None if contract is None else Validator(contract)
         self._groups = GroupCounter(table)
@@ -72,7 +79,7 @@ class Channel:
             quarantined=quarantined,
             rescued=self._rescued,
         )
-        return counts, [writer.seal() for writer in self._writers.values()]
+        return counts, [sealed for writer in self._writers.values() for sealed in writer.seal()]
 
     def groups(self) -> tuple[QuarantineGroup, ...]:
         """The rejections by cause."""
@@ -83,9 +90,10 @@ class Channel:
         return [] if self._validator is None else self._validator.drift()
 
     def discard(self) -> None:
-        """Remove what was staged."""
-        for writer in self._writers.values():
-            writer.discard()
+        """Remove what was staged, wherever that is possible; raises SinkError if it was not possible everywhere."""
+        with ExitStack() as stack:
+            for writer in self._writers.values():
+                stack.callback(writer.discard)
 
     def _write(self, role: Role, batch: pa.RecordBatch, source_row: pa.Array) -> None:
         if batch.num_rows == 0:
@@ -93,20 +101,24 @@ class Channel:
         stamped = self._lineage.stamp(batch, source_row)
         if role not in self._writers:
             version = self._contract.version if self._contract else 0
-            staged = self._sink.stage(self._attempt, self._table, role, version, stamped.schema)
-            self._writers[role] = _Writer(staged, _schema_hash(batch.schema))
+            writer = self._writers[role] = _Writer(_schema_hash(batch.schema))
+            for sink in self._sinks:
+                writer.add(sink.stage(self._attempt, self._table, role, version, stamped.schema))
         self._writers[role].write(batch, stamped)
 
 
 class _Writer:
-    """A staged table with the count and the digest of its rows; all but its first rows are written behind."""
+    """Rows of one role on their way into every sink, counted and digested once; later batches are written behind."""
 
-    def __init__(self, staged: Staged, schema_hash: str) -> None:
+    def __init__(self, schema_hash: str) -> None:
         self.rows = 0
-        self._staged = staged
+        self._staged: list[Staged] = []
         self._schema_hash = schema_hash
         self._digest = RowDigest()
         self._behind = Behind()
+
+    def add(self, staged: Staged) -> None:
+        self._staged.append(staged)
 
     def write(self, batch: pa.RecordBatch, stamped: pa.RecordBatch) -> None:
         if self.rows:
@@ -115,17 +127,20 @@ class _Writer:
             self._take(batch, stamped)
         self.rows += batch.num_rows
 
-    def seal(self) -> SealedOutput:
+    def seal(self) -> list[SealedOutput]:
         self._behind.finish()
-        return self._staged.seal(self._digest.hex(), self._schema_hash)
+        return [staged.seal(self._digest.hex(), self._schema_hash) for staged in self._staged]
 
     def discard(self) -> None:
         self._behind.stop()
-        self._staged.discard()
+        with ExitStack() as stack:
+            for staged in self._staged:
+                stack.callback(staged.discard)
 
     def _take(self, batch: pa.RecordBatch, stamped: pa.RecordBatch) -> None:
         self._digest.update(batch)
-        self._staged.write(stamped)
+        for staged in self._staged:
+            staged.write(stamped)
 
 
 def _schema_hash(schema: pa.Schema) -> str:

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from casparian_flow.core.errors import CasparianError, InvariantBroken, ParserFailed
+from casparian_flow.core.errors import CasparianError, InvariantBroken, ParserFailed, SinkError
 from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.messages import (
     Conclude,
@@ -33,6 +33,7 @@ from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.link import Link
 from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.settle import cast_spilled
+from casparian_flow.worker.targets import Targets
 
 LOG_LINES_AT_ONCE = 500
 
@@ -65,7 +66,7 @@ class _Group:
         self._dispatch = dispatch
         self._jobs = {job.job: job for job in jobs}
         self._link = link
-        self._sink = tools.open_sink(dispatch.sink_uri)
+        self._targets = Targets(dispatch.routes, tools.open_sink)
         self._begun: set[int] = set()
         self._current: JobOrder | None = None
         self._run: JobRun | None = None
@@ -122,20 +123,23 @@ class _Group:
         self._current = job
         self._link.send(Started(job=job.job, attempt=job.attempt))
         dispatch = self._dispatch
-        self._run = JobRun(dispatch.parser, job, dispatch.contracts, self._sink, Path(dispatch.staging))
+        self._run = JobRun(dispatch.parser, job, dispatch.contracts, self._targets, Path(dispatch.staging))
 
     def _end(self, run: JobRun, event: Ended) -> None:
         outcome = run.finish(event, ISOLATION)
         self._run = None
         if isinstance(outcome, Sealed):
-            commit(outcome, self._sink, self._link)
+            commit(outcome, self._targets, self._link)
         else:
             self._link.send(outcome)
 
     def _fail(self, error: CasparianError) -> None:
         assert self._current is not None
+        try:
+            self._drop()
+        except SinkError as left:  # files that nobody will name; the failure that led here is what is reported
+            self._lines.append(LogLine("log", f"what was staged could not be removed: {left.message} ({left.why})"))
         self._send_log(0)
-        self._drop()
         self._link.send(failure(self._current, error))
 
     def _drop(self) -> None:
@@ -152,30 +156,30 @@ class _Group:
 
 def settle_job(settle: Settle, link: Link, tools: Tools) -> None:
     """Cast the staged rows of a surveyed job to their contracts, seal and commit."""
-    sink = tools.open_sink(settle.sink_uri)
+    targets = Targets(settle.routes, tools.open_sink)
     folder = job_folder(Path(settle.staging), settle.order)
     try:
-        sealed = cast_spilled(settle, folder, sink)
+        sealed = cast_spilled(settle, folder, targets)
     except CasparianError as error:
         link.send(failure(settle.order, error))
     else:
         # From the permit on nothing is discarded: what cannot be promoted now is promoted later.
-        commit(sealed, sink, link)
+        commit(sealed, targets, link)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def commit(sealed: Sealed, sink: Sink, link: Link) -> None:
+def commit(sealed: Sealed, targets: Targets, link: Link) -> None:
     """Ask for the permit of a sealed attempt; promote with it, discard without."""
     answer = link.ask(sealed)
     match answer:
         case Permit():
-            sink.promote(answer.entries)
+            targets.promote(answer.entries)
             link.send(Conclude(job=sealed.job, attempt=sealed.attempt))
         case Held():
             pass
         case Fenced():
-            sink.discard(Attempt(job=sealed.job, attempt=sealed.attempt), sealed.receipt.outputs)
+            targets.discard(Attempt(job=sealed.job, attempt=sealed.attempt), sealed.receipt.outputs)
 
 
 def host_fault(exc: Exception) -> InvariantBroken:

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,13 +19,14 @@ from casparian_flow.protocol.messages import JobOrder, OutputSurvey, ParserOrder
 from casparian_flow.schema.rejections import rejections_of_records
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sdk.emit import Rejected
-from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.sinks.base import Attempt
 from casparian_flow.worker.channel import Channel
 from casparian_flow.worker.events import Batch, Ended, Noted, RejectedRecord
 from casparian_flow.worker.pending import Pending, Spilled, job_folder, write_pending
 from casparian_flow.worker.seal import lineage_of, receipt_of, seal_channels
 from casparian_flow.worker.spill import Spill
 from casparian_flow.worker.tables import Place, base_table, is_headerless, place_of, under_contract
+from casparian_flow.worker.targets import Targets
 
 REJECTIONS_AT_ONCE = 1000
 
@@ -33,13 +35,13 @@ class JobRun:
     """Takes the events of one attempt in, and ends sealed, surveyed or discarded."""
 
     def __init__(
-        self, parser: ParserOrder, order: JobOrder, contracts: Mapping[str, Contract], sink: Sink, staging: Path
+        self, parser: ParserOrder, order: JobOrder, contracts: Mapping[str, Contract], targets: Targets, staging: Path
     ) -> None:
         """Raises SourceUnreadable or SourceChanged if the file is not the version that was ordered."""
         self.order = order
         self._parser = parser
         self._contracts = contracts
-        self._sink = sink
+        self._targets = targets
         self._attempt = Attempt(job=order.job, attempt=order.attempt)
         self._folder = job_folder(staging, order)
         self._lineage = lineage_of(parser, order)
@@ -132,12 +134,13 @@ class JobRun:
             raise InvariantBroken("rows were lost between the parser and the sink", why=f"{kept} of {emitted} arrived")
 
     def discard(self) -> None:
-        """Leave nothing of this attempt behind."""
-        for channel in self._channels.values():
-            channel.discard()
-        for output in self._outputs.values():
-            output.close_spills()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Leave nothing of this attempt behind; raises SinkError if a sink did not let its part go."""
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            for output in self._outputs.values():
+                stack.callback(output.close_spills)
+            for channel in self._channels.values():
+                stack.callback(channel.discard)
 
     def _output(self, name: str) -> _Output:
         if name not in self._outputs:
@@ -156,7 +159,8 @@ class JobRun:
         if place.table not in self._channels:
             # An output that is only rejected may share the table of one that is not.
             contract = place.contract or self._contracts.get(place.table)
-            self._channels[place.table] = Channel(place.table, contract, self._attempt, self._sink, self._lineage)
+            sinks = self._targets.sinks_of(place.table)
+            self._channels[place.table] = Channel(place.table, contract, self._attempt, sinks, self._lineage)
         return self._channels[place.table]
 
     def _flush_rejections(self, output: _Output) -> None:

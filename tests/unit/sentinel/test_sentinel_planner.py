@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.core.ids import ArtifactHash, EnvHash
-from casparian_flow.sentinel.planner import Decision, Done, Ended, PlannedFile, World, config_hash, make_plan
+from casparian_flow.core.outputs import SinkTarget
+from casparian_flow.core.routes import Routes
+from casparian_flow.sentinel.landed import Done
+from casparian_flow.sentinel.planner import Decision, Ended, PlannedFile, World, config_hash, make_plan
 from casparian_flow.sentinel.routing import Candidate, Routing
 
 ARTIFACT = ParserArtifact(
@@ -55,6 +58,7 @@ def a_done(**changes: Any) -> Done:
         sink_mode="append",
         table="fw",
         contract_hash="c1",
+        is_current=True,
         job=100,
         version=10,
     )
@@ -69,7 +73,6 @@ def an_end(code: str, **changes: Any) -> Ended:
         artifact_hash="a1",
         env_hash="e1",
         config_hash=CONFIG,
-        sink_uri="s",
         state="failed",
         code=code,
         message="fw",
@@ -85,8 +88,7 @@ def a_world(*, done: tuple[Done, ...] = (), ended: tuple[Ended, ...] = (), **cha
         earlier={},
         contracts={"fw": "c1"},
         awaiting=frozenset(),
-        sink_uri="s",
-        sink_mode="append",
+        routes=Routes(default=(SinkTarget("s"),)),
     )
     return replace(base, **changes)
 

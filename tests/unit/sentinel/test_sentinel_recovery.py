@@ -75,7 +75,7 @@ def test_rows_that_are_about_to_be_taken_out_are_not_taken_out_twice(past: HomeB
     past.rows(job, "sales", accepted=10)
     past.version(location, b"other bytes")
     with past.database.transaction() as connection:
-        [(_sink, _commit, entry)] = commits.retire(connection, NOW_NS)
+        [entry] = commits.retire(connection, NOW_NS)
     assert parse_entry(entry.body, "").removed_jobs == (job,)
     with past.database.transaction() as connection:  # the sink was away: nothing is recorded
         assert commits.retire(connection, NOW_NS) == []

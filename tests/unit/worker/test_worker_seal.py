@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from casparian_flow.core.outputs import Role, SealedOutput
+from casparian_flow.core.outputs import Role, SealedOutput, SinkTarget
 from casparian_flow.core.receipts import OutputCounts
+from casparian_flow.core.routes import Routes
 from casparian_flow.worker.seal import SealedTables, receipt_of, with_more
 
 
 def sealed(role: Role, rows: int, **counts: int) -> SealedTables:
     count = OutputCounts(table="bad", emitted=rows, **({"accepted": 0, "quarantined": 0} | counts))
     output = SealedOutput(
-        table="bad", role=role, contract_version=1, schema_hash="", rows=rows, row_digest="", files=()
+        sink="s", table="bad", role=role, contract_version=1, schema_hash="", rows=rows, row_digest="", files=()
     )
     return SealedTables((count,), (output,), (), ())
 
@@ -19,4 +20,4 @@ def test_a_table_that_is_sealed_in_two_steps_is_counted_as_one() -> None:
     first = receipt_of(sealed(Role.QUARANTINE, 1, quarantined=1), (), "process", 1.0, 10)
     whole = with_more(first, sealed(Role.ACCEPTED, 2, accepted=2), 0.5)
     assert whole.counts == (OutputCounts(table="bad", emitted=3, accepted=2, quarantined=1),)
-    whole.check_conservation()
+    whole.check_conservation(Routes(default=(SinkTarget("s"),)))

@@ -20,6 +20,8 @@ from casparian_flow.operations.index import find
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RECORDS = {
     "casparian.approval/1": "contract.approve",
+    "casparian.case.used/1": "case.use",
+    "casparian.case/1": "case.show",
     "casparian.config.check/1": "config.check",
     "casparian.config.import/1": "config.import",
     "casparian.config.path/1": "config.path",
@@ -28,7 +30,10 @@ RECORDS = {
     "casparian.doctor/1": "doctor",
     "casparian.explanation/1": "explain",
     "casparian.export/1": "quarantine.export",
+    "casparian.file.diff/1": "files.diff",
+    "casparian.file.versions/1": "files.versions",
     "casparian.file/1": "files.show",
+    "casparian.help/1": "help.topic",
     "casparian.infer/1": "infer",
     "casparian.init/1": "init",
     "casparian.inspect/1": "inspect",
@@ -39,15 +44,26 @@ RECORDS = {
     "casparian.preview/1": "preview",
     "casparian.quarantine-group/1": "quarantine.show",
     "casparian.rule.removed/1": "rules.remove",
+    "casparian.rule.test/1": "rules.test",
     "casparian.rule/1": "rules.show",
+    "casparian.rules.applied/1": "rules.apply",
+    "casparian.rules.proposed/1": "rules.propose",
     "casparian.run/1": "run",
     "casparian.scan/1": "scan",
     "casparian.schema/1": "help.schema",
     "casparian.setting/1": "config.get",
+    "casparian.sink.checked/1": "sink.check",
+    "casparian.sink.removed/1": "sink.remove",
+    "casparian.sink/1": "sink.add",
+    "casparian.source.added/1": "source.add",
+    "casparian.source.detail/1": "source.show",
+    "casparian.source.removed/1": "source.remove",
+    "casparian.source.used/1": "source.use",
     "casparian.source/1": "source.ignore",
     "casparian.status/1": "status",
+    "casparian.tag/1": "tags.show",
     "casparian.tags.changed/1": "tags.add",
-    "casparian.topic/1": "help.topic",
+    "casparian.topic/1": "topic.show",
     "casparian.trace/1": "why",
     "casparian.why/1": "why",
 }
@@ -64,6 +80,7 @@ class Listed:
 
 
 LISTS = {
+    "casparian.cases/1": Listed("case.list", "cases"),
     "casparian.codes/1": Listed("explain.list", "codes"),
     "casparian.config/1": Listed("config.show", "settings"),
     "casparian.contracts/1": Listed("contract.list", "contracts"),
@@ -75,10 +92,12 @@ LISTS = {
     "casparian.rules/1": Listed("rules.list", "rules"),
     "casparian.scan.problems/1": Listed("scan", "problems"),
     "casparian.schemas/1": Listed("help.schemas", "schemas"),
+    "casparian.sinks/1": Listed("sink.list", "sinks"),
     "casparian.sources/1": Listed("source.list", "sources"),
     "casparian.table/1": Listed("tables.list", "fields", "columns"),
     "casparian.tables/1": Listed("tables.list", "tables"),
     "casparian.tags/1": Listed("tags.list", "tags"),
+    "casparian.topics/1": Listed("topic.list", "topics"),
 }
 OWN: dict[str, tuple[type, str]] = {
     "casparian.completion/1": (Installed, "Where completion was put."),

@@ -26,6 +26,8 @@ KINDS = {
     "plan": "plan",
     "plan_id": "plan",
     "rule": "rule",
+    "sink": "sink",
+    "sinks": "sink",
     "source": "source",
     "table": "table",
     "tables": "table",

@@ -24,6 +24,7 @@ class Options:
     """What was asked for on the whole command line; the later of two wins."""
 
     home: Path | None = None
+    case: str | None = None
     set: dict[str, str] = field(default_factory=dict)
     format: str = "auto"
     fields: tuple[str, ...] = ()
@@ -104,6 +105,7 @@ SHARED = (
     _option(
         "--home", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Where everything is kept."
     ),
+    _option("--case", metavar="NAME", help="The case of that name, wherever it lies."),
     _option("--set", multiple=True, metavar="KEY=VALUE", help="A setting for this command: section.key=value."),
     _option("-f", "--format", type=click.Choice(FORMATS), help="How the answer is written."),
     _option("--json", is_flag=True, flag_value=True, help="Short for --format json."),
@@ -149,3 +151,14 @@ def options_of(texts: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"{text!r} is not key=value", fix="--option delimiter=;")
         options[key.strip()] = value
     return options
+
+
+def sinks_by_topic(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The sinks of each topic, from `topic=sink` texts."""
+    topics: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        topic, equals, sink = text.partition("=")
+        if not equals or "://" in topic:
+            raise UsageError(f"{text!r} is not topic=sink", fix="--topic sales=parquet://out")
+        topics[topic.strip()] = (*topics.get(topic.strip(), ()), sink)
+    return topics

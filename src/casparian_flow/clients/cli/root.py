@@ -24,6 +24,7 @@ LEGIBLE = "casparian.legible"
 COMMANDS = (
     Entry("demo", "Start here", "The whole journey on a small directory of messy files."),
     Entry("init", "Start here", "Make a case folder: everything about one case beside it."),
+    Entry("case", "Start here", "The cases you made or used, and the one in use.", also=("cases",)),
     Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
     Entry("doctor", "Start here", "What may be wrong with the home and the machine."),
     Entry("explain", "Start here", "What an error, a reason or a rejection code means, and what to do."),
@@ -40,6 +41,8 @@ COMMANDS = (
     Entry("plan", "Run", "What a run would do with every file, and why."),
     Entry("tags", "Discover", "What files are about.", also=("tag",)),
     Entry("rules", "Discover", "Globs that tag files.", also=("rule",)),
+    Entry("sink", "Run", "Where tables land.", also=("sinks",)),
+    Entry("topic", "Run", "Which tables land elsewhere.", also=("topics",)),
     Entry("why", "Run", "Why a file, a record or a job is as it is."),
     Entry("jobs", "Run", "What ran, and how it ended.", also=("job",)),
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
@@ -136,6 +139,6 @@ def _crashes(session: Session) -> Path:
     from casparian_flow.settings import find_home
 
     try:
-        return find_home(session.options.home, os.environ, Path.cwd()).crashes
+        return find_home(session.options.home, os.environ, Path.cwd(), case=session.options.case).crashes
     except (Exception, KeyboardInterrupt):
         return Path(os.devnull) / "nowhere"

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection
 
 from casparian_flow.core.errors import NotFound
-from casparian_flow.core.lineage import JOB_ID
+from casparian_flow.core.lineage import JOB_ID, LINEAGE_COLUMNS
 from casparian_flow.core.outputs import Role
 from casparian_flow.schema.rejections import REJECTION_SCHEMA
 from casparian_flow.schema.validate import Validator
@@ -25,6 +25,7 @@ from casparian_flow.store.published import PUBLISHED, read_published
 from casparian_flow.store.views import outputs as view
 
 QUARANTINE = "quarantine"
+_SCHEMAS = {Role.ACCEPTED: "", Role.QUARANTINE: QUARANTINE}
 
 
 class Catalog:
@@ -48,7 +49,7 @@ class Catalog:
         return sorted([*outputs, *quarantined, *PUBLISHED])
 
     def sources(self, tables: Iterable[TableName], folder: Path) -> list[TableSource]:
-        """What the query's process needs for these tables; control tables are written into `folder`.
+        """What the query's process needs for these tables; what cannot be opened is written into `folder`.
 
         Raises NotFound, with the nearest name, for a table that does not exist.
         """
@@ -57,19 +58,22 @@ class Catalog:
     def _source(self, table: TableName, folder: Path) -> TableSource:
         schema, name = table.schema.lower(), table.name.lower()
         if schema == QUARANTINE and name in self._sinks:
-            return self._output(name, Role.QUARANTINE)
+            return self._output(name, Role.QUARANTINE, folder)
         if schema in ("", "main") and name in PUBLISHED:
             return self._published(name, folder)
         if schema in ("", "main") and (name in self._sinks or name in self._contracts):
-            return self._output(name, Role.ACCEPTED)
+            return self._output(name, Role.ACCEPTED, folder)
         asked = f"{table.schema}.{table.name}" if table.schema else table.name
         close = difflib.get_close_matches(asked, self.names, n=1)
         raise NotFound(
             f"there is no table {asked}", why=f"did you mean {close[0]}?" if close else "", fix="casparian tables"
         )
 
-    def _output(self, name: str, role: Role) -> TableSource:
-        snapshot = self._snapshot(name, role)
+    def _output(self, name: str, role: Role, folder: Path) -> TableSource:
+        """Parquet files are opened where they are; rows of other sinks are written into `folder` first."""
+        snapshot, sink = self._snapshot(name, role), self._sink(name)
+        if snapshot.seq and sink is not None and not sink.has_parquet_files:
+            return _copied(sink.read(name, role, snapshot.seq), name, role, folder)
         by_version = {Path(file).parent: file for file in reversed(snapshot.files)}
         schemas = [pq.read_schema(file) for _folder, file in sorted(by_version.items())]
         if not schemas and role is Role.QUARANTINE:
@@ -78,7 +82,7 @@ class Catalog:
             schemas = [stamped_schema(Validator(self._contracts[name]).schema)]
         schema = joined_schema(schemas) if schemas else pa.schema([(JOB_ID, pa.int64())])
         return TableSource(
-            schema_name=QUARANTINE if role is Role.QUARANTINE else "",
+            schema_name=_SCHEMAS[role],
             name=name,
             columns=list(schema.names),
             files=list(snapshot.files),
@@ -88,13 +92,16 @@ class Catalog:
 
     def _snapshot(self, name: str, role: Role) -> Snapshot:
         nothing = Snapshot(files=[], removed_jobs=[], rows=0, seq=0)
-        if name not in self._sinks:
+        sink = self._sink(name)
+        if sink is None:
             return nothing
-        uri = self._sinks[name]
         if self._limits is None:
-            return self._open_sink(uri).snapshot(name, role)
-        last = self._limits.get((uri, name, role))
-        return nothing if last is None else self._open_sink(uri).snapshot(name, role, last)
+            return sink.snapshot(name, role)
+        last = self._limits.get((self._sinks[name], name, role))
+        return nothing if last is None else sink.snapshot(name, role, last)
+
+    def _sink(self, name: str) -> Sink | None:
+        return self._open_sink(self._sinks[name]) if name in self._sinks else None
 
     def _published(self, name: str, folder: Path) -> TableSource:
         table = read_published(self._connection, name)
@@ -102,3 +109,19 @@ class Catalog:
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
             writer.write_table(table)
         return TableSource(schema_name="", name=name, columns=table.column_names, stream=str(path))
+
+
+def _copied(rows: pa.RecordBatchReader, name: str, role: Role, folder: Path) -> TableSource:
+    """The rows as a Parquet file, written a batch at a time."""
+    path = folder / f"{role}.{name}.parquet"
+    schema = rows.schema.remove_metadata()
+    with pq.ParquetWriter(path, schema, use_dictionary=[*LINEAGE_COLUMNS]) as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+    return TableSource(
+        schema_name=_SCHEMAS[role],
+        name=name,
+        columns=list(schema.names),
+        files=[str(path)],
+        schema=schema.serialize().to_pybytes(),
+    )

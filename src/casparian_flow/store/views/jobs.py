@@ -20,7 +20,18 @@ from casparian_flow.store.tables import (
 )
 from casparian_flow.store.views.places import FOLDER
 
-_of_job = select(func.coalesce(func.sum(materializations.c.accepted), 0)).where(materializations.c.job_id == jobs.c.id)
+_others = materializations.alias("others")
+_of_job = (
+    select(func.coalesce(func.sum(materializations.c.accepted), 0))
+    .where(materializations.c.job_id == jobs.c.id)
+    # The rows of a table are the same in each of its sinks, and are counted once.
+    .where(
+        materializations.c.sink_uri
+        == select(func.min(_others.c.sink_uri))
+        .where(_others.c.job_id == materializations.c.job_id, _others.c.table_name == materializations.c.table_name)
+        .scalar_subquery()
+    )
+)
 JOBS = (
     select(
         jobs,
@@ -53,7 +64,7 @@ LOGS = (
 OUTPUTS = (
     select(materializations)
     .where(materializations.c.job_id == bindparam("job"))
-    .order_by(materializations.c.table_name)
+    .order_by(materializations.c.table_name, materializations.c.sink_uri)
 )
 GROUPS = select(quarantine).where(quarantine.c.job_id == bindparam("job")).order_by(quarantine.c.rows.desc()).limit(100)
 VERDICTS = select(verdicts).where(verdicts.c.job_id == bindparam("job")).order_by(verdicts.c.ordinal)
@@ -107,7 +118,7 @@ def logs_of(connection: Connection, job: int, most: int) -> list[RowMapping]:
 
 
 def outputs_of(connection: Connection, job: int) -> Sequence[RowMapping]:
-    """The tables that the job brought rows to."""
+    """The tables that the job brought rows to, in every sink."""
     return connection.execute(OUTPUTS, {"job": job}).mappings().all()
 
 

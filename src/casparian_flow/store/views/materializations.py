@@ -15,10 +15,10 @@ CURRENT_OF_HASH = (
         materializations.c.is_current,
         materializations.c.table_name != "",
     )
-    .order_by(materializations.c.table_name)
+    .order_by(materializations.c.table_name, materializations.c.sink_uri)
 )
 
 
 def current_of_hash(connection: Connection, source_hash: str) -> Sequence[RowMapping]:
-    """Each table that shows rows of these bytes now."""
+    """Each table that shows rows of these bytes now, in every sink."""
     return connection.execute(CURRENT_OF_HASH, {"hash": source_hash}).mappings().all()

@@ -11,7 +11,7 @@ from casparian_flow.store.tables import commits
 TABLES = (
     select(commits.c.table_name, commits.c.sink_uri, func.max(commits.c.id).label("newest"))
     .group_by(commits.c.table_name, commits.c.sink_uri)
-    .order_by(func.max(commits.c.id))
+    .order_by(commits.c.table_name)
 )
 QUARANTINED = (
     select(commits.c.table_name).where(commits.c.role == Role.QUARANTINE).distinct().order_by(commits.c.table_name)
@@ -25,12 +25,15 @@ LAST_ENTRIES = (
 
 
 def sinks_of_tables(connection: Connection, default_sink: str) -> dict[str, str]:
-    """The sink that each table's name means: the home's own, else the one written to last."""
-    found: dict[str, str] = {}
-    for table, sink, _newest in connection.execute(TABLES):
-        if found.get(table) != default_sink:
-            found[table] = sink
-    return found
+    """The sink that each table's name means: the home's own, else a folder of Parquet files, else any.
+
+    Of several alike the one that was written to last.
+    """
+    found: dict[str, tuple[bool, bool, int, str]] = {}
+    for table, sink, newest in connection.execute(TABLES):
+        rank = (sink == default_sink, sink.startswith("parquet://"), newest, sink)
+        found[table] = max(rank, found.get(table, rank))
+    return {table: sink for table, (*_rank, sink) in found.items()}
 
 
 def quarantined_tables(connection: Connection) -> list[str]:

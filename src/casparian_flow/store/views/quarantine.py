@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, select
 
-from casparian_flow.store.tables import jobs, quarantine
+from casparian_flow.store.tables import jobs, materializations, quarantine
 from casparian_flow.store.views.files import OPEN_STATES
 
 GROUPS = (
@@ -27,12 +28,15 @@ GROUPS = (
     .order_by(func.sum(quarantine.c.rows).desc(), quarantine.c.table_name, quarantine.c.code, quarantine.c.column_name)
 )
 
-SINKS = (
-    select(jobs.c.sink_uri)
-    .join(quarantine, quarantine.c.job_id == jobs.c.id)
-    .where(quarantine.c.is_current, quarantine.c.table_name == bindparam("table"))
-    .distinct()
-    .order_by(jobs.c.sink_uri)
+JOBS_BY_SINK = (
+    select(func.min(materializations.c.sink_uri).label("sink"), materializations.c.job_id)
+    .where(
+        materializations.c.is_current,
+        materializations.c.quarantined > 0,
+        materializations.c.table_name == bindparam("table"),
+    )
+    .group_by(materializations.c.job_id)
+    .order_by(func.min(materializations.c.sink_uri), materializations.c.job_id)
 )
 
 
@@ -46,6 +50,9 @@ def list_groups(connection: Connection, *, table: str | None, code: str | None) 
     return connection.execute(statement).mappings().all()
 
 
-def sinks_of(connection: Connection, table: str) -> list[str]:
-    """The sinks that hold quarantined rows of a table."""
-    return list(connection.execute(SINKS, {"table": table}).scalars())
+def jobs_by_sink(connection: Connection, table: str) -> dict[str, list[int]]:
+    """Where to read a table's quarantined rows, each once: for each sink, the jobs whose rows are to be read there."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for sink, job in connection.execute(JOBS_BY_SINK, {"table": table}):
+        found[sink].append(job)
+    return found

@@ -32,10 +32,10 @@ def command(face: Face, words: tuple[str, ...], as_man: bool) -> None:
     elif root.get_command(click.Context(root), words[0]) is not None:
         face.show_text(_find(words).get_help().splitlines())
     elif len(words) == 1:
-        from casparian_flow.operations.topics import ShowTopic
+        from casparian_flow.operations.manual_pages import ReadTopic
 
-        reply = face.ask("help.topic", ShowTopic(topic=words[0]))
-        face.show("casparian.topic/1", reply, _readable(reply.text), is_plain=True)
+        reply = face.ask("help.topic", ReadTopic(topic=words[0]))
+        face.show("casparian.help/1", reply, _readable(reply.text), is_plain=True)
     else:
         raise UsageError(f"there is no command {words[0]!r}", fix="casparian help")
 

@@ -29,6 +29,8 @@ COLUMNS = (
 )
 OUTPUTS = (
     Column("table"),
+    Column("sink"),
+    Column("mode"),
     Column("accepted", Kind.COUNT),
     Column("quarantined", Kind.COUNT),
     Column("contract"),
@@ -111,7 +113,7 @@ def _lines(face: Face, detail: JobDetail) -> Iterator[str]:
     yield f"file      {plain(job.source)}/{plain(job.path)}"
     yield f"parser    {plain(job.parser)}"
     yield f"reason    {plain(job.reason)}"
-    yield f"sink      {plain(detail.sink)} ({detail.mode})"
+    yield from (f"sink      {plain(sink)}" for sink in detail.sinks)
     times = (("queued", job.queued), ("started", job.started), ("finished", job.finished))
     yield from (f"{name:<9} {readable(at, Kind.TIME)}" for name, at in times)
     yield f"rows      {job.accepted:,} accepted, {job.quarantined:,} quarantined"

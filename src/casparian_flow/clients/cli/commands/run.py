@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
-from casparian_flow.clients.cli.options import options_of
+from casparian_flow.clients.cli.options import options_of, sinks_by_topic
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
 
 if TYPE_CHECKING:
     from casparian_flow.operations.plan import MakePlan
-    from casparian_flow.operations.run import RunReply
+    from casparian_flow.operations.run_reply import RunReply
 
 TABLES = (
     Column("table"),
@@ -39,7 +39,20 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--table", metavar="T", help="The table of the files, instead of one named after each file."),
             click.option("--tag", metavar="T", help="Only files with this tag."),
             click.option("--since", metavar="T", help="Only files modified since 24h, 7d, 2026-03-02, …"),
-            click.option("--sink", metavar="URI", help="Where tables land: parquet://FOLDER. Default: in the home."),
+            click.option(
+                "--sink",
+                "sinks",
+                multiple=True,
+                metavar="URI",
+                help="Where tables land: parquet://, csv://, duckdb://, sqlite:// and a path, or a name; may be repeated.",
+            ),
+            click.option(
+                "--topic",
+                "topics",
+                multiple=True,
+                metavar="T=URI",
+                help="Where the tables of topic T land instead; T again for a second sink.",
+            ),
             click.option(
                 "--mode",
                 type=click.Choice(("append", "replace", "error")),
@@ -59,8 +72,10 @@ def selection_of(given: dict[str, Any]) -> MakePlan:
     from casparian_flow.operations.plan import MakePlan
 
     options = options_of(given.pop("options"))
-    names = ("paths", "parser", "table", "tag", "since", "sink", "force")
-    return MakePlan(**{name: given.pop(name) for name in names}, options=options, mode=SinkMode(given.pop("mode")))
+    topics = sinks_by_topic(given.pop("topics"))
+    names = ("paths", "parser", "table", "tag", "since", "sinks", "force")
+    kept = {name: given.pop(name) for name in names}
+    return MakePlan(**kept, options=options, topics=topics, mode=SinkMode(given.pop("mode")))
 
 
 @click.command("run")

@@ -33,7 +33,8 @@ def _lines(reply: Why) -> Iterator[str]:
         job = reply.job
         for output in job.outputs:
             shown = "current" if output.is_current else "superseded"
-            yield f"table {plain(output.table)} contract v{output.contract}: {output.accepted} rows, {shown}"
+            place = f"{plain(output.table)} contract v{output.contract} at {plain(output.sink)}"
+            yield f"table {place}: {output.accepted} rows, {shown}"
         yield f"└ job {job.job.job} attempt {job.job.attempt}, {job.job.state}"
         yield f"  └ parser {plain(job.job.parser)}"
         yield f"  └ bytes {job.source_hash}"

@@ -1,0 +1,70 @@
+"""Whether sinks can take tables of this home: found out before anything runs."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from casparian_flow.core.errors import OutputExists, TargetOwned, VerificationFailed
+from casparian_flow.core.outputs import Role, SinkMode
+from casparian_flow.operations.context import Acting
+from casparian_flow.operations.plan import Prepared
+from casparian_flow.sinks.base import Sink
+from casparian_flow.store import outputs as output_store
+from casparian_flow.store.meta import home_id
+
+
+def make_ready(acting: Acting, prepared: Prepared) -> None:
+    """Check every sink that the run may write to, then make each this home's own; raises the first SinkError."""
+    sinks = [acting.open_sink(uri) for uri in prepared.plan.routes.sinks]
+    with acting.database.transaction() as connection:
+        home = home_id(connection)
+        for sink in sinks:
+            if (trouble := acting.recovered.troubles.get(sink.uri)) is not None:
+                raise trouble  # its state is not known until what was permitted there is visible
+            check_sink(connection, sink, home)
+        _refuse_existing(connection, prepared)
+    for sink in sinks:
+        sink.claim(home)
+
+
+def check_sink(connection: Connection, sink: Sink, home: str | None) -> None:
+    """Refuse a target that cannot be written to, is another home's, or whose logs are not as this home left them.
+
+    Where entries are missing nothing that follows would become visible; where there are more, another home wrote them.
+    """
+    sink.check()
+    if (owner := sink.owner()) not in (None, home):
+        raise TargetOwned(f"{sink.uri} belongs to another home", why=f"home {owner} writes there, this one is {home}")
+    last = {(row.table_name, Role(row.role)): row.seq for row in output_store.last_recorded(connection, sink.uri)}
+    for (table, role), seq in last.items():
+        if not sink.has_entry(table, role, seq):
+            raise VerificationFailed(
+                f"table {table} has lost commits",
+                where=sink.uri,
+                why=f"entry {seq} of its log is not there: the folder was removed, emptied or replaced",
+                fix="bring the folder back, or choose another target with --sink",
+            )
+    waiting = {(row.sink_uri, row.table_name, row.role, row.seq) for row in output_store.unrecorded(connection)}
+    for role in Role:
+        for table in sink.tables(role):
+            known = last.get((table, role), 0)
+            if (sink.uri, table, role, known + 1) not in waiting and sink.has_entry(table, role, known + 1):
+                raise TargetOwned(
+                    f"{sink.uri} has commits that this home did not make",
+                    where=f"table {table} ({role})",
+                    why=f"its log goes on after entry {known}: another home wrote there, or this one is a backup",
+                )
+
+
+def _refuse_existing(connection: Connection, prepared: Prepared) -> None:
+    """In mode `error`, refuse at plan time what the commit would refuse anyway."""
+    tables = {
+        table
+        for each in prepared.plan.runs
+        if each.parser
+        for table in ([each.parser.table_of(o, each.base_table) for o in each.parser.outputs] or [each.base_table])
+    }
+    for table in sorted(tables):
+        for target in prepared.plan.routes.targets_of(table):
+            if target.mode is SinkMode.ERROR and output_store.current_in_table(connection, target.uri, table):
+                raise OutputExists(f"table {table} already has rows", where=target.uri)

@@ -1,0 +1,45 @@
+"""What a commit needs to know of a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from casparian_flow.core.routes import Routes, routes_of
+from casparian_flow.store.tables import jobs, parsers
+
+FACTS = select(
+    jobs.c.id,
+    jobs.c.attempt,
+    jobs.c.plan_id,
+    jobs.c.source_hash,
+    jobs.c.config_hash,
+    jobs.c.routes,
+    jobs.c.receipt,
+    parsers.c.name.label("parser_name"),
+    parsers.c.artifact_hash,
+    parsers.c.env_hash,
+).join(parsers, parsers.c.id == jobs.c.parser_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One job with its parser and its routes; `receipt` is the JSON of the attempt that has the permit."""
+
+    id: int
+    attempt: int
+    plan_id: int
+    source_hash: str
+    config_hash: str
+    routes: Routes
+    receipt: str | None
+    parser_name: str
+    artifact_hash: str
+    env_hash: str
+
+
+def facts_of(connection: Connection, job: int) -> Facts:
+    """The facts of one job."""
+    row = connection.execute(FACTS.where(jobs.c.id == job)).one()._asdict()
+    return Facts(**row | {"routes": routes_of(row["routes"])})

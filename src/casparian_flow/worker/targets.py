@@ -1,0 +1,46 @@
+"""The sinks of one order: which table goes where, and what belongs to which of them afterwards."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import TypeVar
+
+from casparian_flow.core.outputs import PermittedEntry, SealedOutput
+from casparian_flow.core.routes import Routes
+from casparian_flow.sinks.base import Attempt, Sink
+
+Belonging = TypeVar("Belonging", PermittedEntry, SealedOutput)
+
+
+class Targets:
+    """Routes with the sinks that they name."""
+
+    def __init__(self, routes: Routes, open_sink: Callable[[str], Sink]) -> None:
+        self._routes = routes
+        self._open_sink = open_sink
+
+    def sinks_of(self, table: str) -> list[Sink]:
+        """The sinks that a table is written to."""
+        return [self._open_sink(target.uri) for target in self._routes.targets_of(table)]
+
+    def promote(self, entries: Sequence[PermittedEntry]) -> None:
+        """Make permitted entries visible in every sink that can be reached; raises SinkError if one cannot."""
+        with ExitStack() as stack:
+            for uri, its in reversed(_by_sink(entries).items()):
+                stack.callback(partial(self._open_sink(uri).promote, its))
+
+    def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
+        """Remove what an attempt sealed from every sink that can be reached; raises SinkError if one cannot."""
+        with ExitStack() as stack:
+            for uri, its in reversed(_by_sink(outputs).items()):
+                stack.callback(partial(self._open_sink(uri).discard, attempt, its))
+
+
+def _by_sink(things: Sequence[Belonging]) -> dict[str, list[Belonging]]:
+    found: dict[str, list[Belonging]] = defaultdict(list)
+    for thing in things:
+        found[thing.sink].append(thing)
+    return found

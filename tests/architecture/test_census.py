@@ -1,0 +1,119 @@
+"""What holds for every command there is: none waits for a person who is not there, none reaches for the network."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from casparian_flow.clients.cli.root import root
+
+SOURCE = Path(__file__).parents[2] / "src"
+NETWORK = {
+    "asyncio",
+    "ftplib",
+    "http",
+    "requests",
+    "smtplib",
+    "socket",
+    "socketserver",
+    "ssl",
+    "urllib",
+    "xmlrpc",
+    "zmq",
+}
+MAY_USE_SOCKETS = {
+    "worker/frames.py",  # reads from the socket pair to a guest
+    "worker/launch.py",  # makes it
+    "worker/surroundings.py",  # asks for the machine's name
+}
+ALONE = """
+import sys
+from casparian_flow.clients.cli.root import run
+
+def watch(event, values):
+    if event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname"):
+        print("opened:", event, values, file=sys.__stderr__)
+
+sys.addaudithook(watch)
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if (inner := command.get_command(context, name)) is not None:
+                yield from leaves(inner, (*words, name))
+    else:
+        yield words
+
+
+def test_no_command_waits_for_input_without_a_terminal(tmp_path: Path) -> None:
+    """Standard input is a pipe that says nothing and never ends."""
+    quick = [words for words in leaves(root) if words not in (("demo",), ("run",))]
+    assert len(quick) > 40
+    script = (
+        "import os, sys\n"
+        "from casparian_flow.clients.cli.root import run\n"
+        "for line in os.environ['LINES_TO_TRY'].splitlines():\n"
+        "    print('trying', line, file=sys.__stderr__, flush=True)\n"
+        "    run(line.split())\n"
+    )
+    environment = {
+        "PYTHONPATH": str(SOURCE),
+        "HOME": str(tmp_path),
+        "PATH": "/usr/bin:/bin",
+        "LINES_TO_TRY": "\n".join(" ".join(words) for words in quick),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stderr is not None
+        tried = [line.split()[1:] for line in process.stderr if line.startswith("trying ")]
+        assert process.wait(60) == 0
+    assert [" ".join(words) for words in tried] == [" ".join(words) for words in quick]
+
+
+def test_a_whole_run_opens_no_connection(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sales.csv").write_text("id,amount\n1,2.5\n")
+    for words in (["run", "data"], ["sql", "SELECT * FROM sales"], ["status"], ["doctor"]):
+        done = subprocess.run(
+            [sys.executable, "-c", ALONE, *words],
+            env={"PYTHONPATH": str(SOURCE), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        assert [line for line in done.stderr.splitlines() if line.startswith("opened:")] == []
+
+
+def imported_by(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_only_what_speaks_to_guests_imports_anything_of_the_network() -> None:
+    package = SOURCE / "casparian_flow"
+    found = {
+        str(path.relative_to(package)) for path in package.rglob("*.py") if NETWORK.intersection(imported_by(path))
+    }
+    assert found == MAY_USE_SOCKETS
