@@ -41,7 +41,7 @@ def test_a_schema_refuses_what_is_no_such_answer(ask):
     check = Draft202012Validator(read_schemas()["casparian.job/1"])
     assert list(check.iter_errors(answer)) == []
     assert list(check.iter_errors({**answer, "job": 7}))
-    assert list(check.iter_errors({name: value for name, value in answer.items() if name != "sink"}))
+    assert list(check.iter_errors({name: value for name, value in answer.items() if name != "sinks"}))
     assert list(check.iter_errors({**answer, "schema": "casparian.jobs/1"}))
 
 
