@@ -26,6 +26,8 @@ from typed_columns import COLUMNS, digest_of_rows
 SINKS: dict[str, Callable[[Path], str]] = {
     "parquet": lambda folder: f"parquet://{folder}/out",
     "csv": lambda folder: f"csv://{folder}/out",
+    "duckdb": lambda folder: f"duckdb://{folder}/out.duckdb",
+    "sqlite": lambda folder: f"sqlite://{folder}/out.db",
 }
 
 

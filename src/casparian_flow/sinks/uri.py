@@ -18,6 +18,7 @@ from casparian_flow.core.errors import SinkUnavailable, UsageError
 from casparian_flow.core.text import safe_text
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.csv_format import CsvFormat
+from casparian_flow.sinks.database_open import open_database
 from casparian_flow.sinks.folder import FolderSink
 from casparian_flow.sinks.folder_format import Format
 from casparian_flow.sinks.layout import checked_table
@@ -100,12 +101,8 @@ def open_sink(uri: str) -> Sink:
     parsed = parse_uri(uri)
     if not os.path.isabs(parsed.path):  # noqa: PTH117 said of text
         raise UsageError(f"{parsed} is not absolute", fix=f"{parsed.scheme}:///folder/{parsed.path}")
-    if parsed.scheme not in _FORMATS:
-        raise SinkUnavailable(
-            f"{parsed.scheme}:// is not available in this version",
-            why="only parquet:// and csv:// are",
-            fix="write to parquet:// ; casparian sql, DuckDB, pandas and polars read it",
-        )
+    if parsed.scheme in _DATABASES:
+        return open_database(parsed.target, Path(parsed.path), parsed.scheme)
     return FolderSink(parsed.target, Path(parsed.path), _FORMATS[parsed.scheme])
 
 

@@ -44,7 +44,7 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "sinks",
                 multiple=True,
                 metavar="URI",
-                help="Where tables land: parquet://, csv://, duckdb://, sqlite:// and a path, or a name; may be repeated.",
+                help="Where tables land: parquet://, csv://, duckdb:// or sqlite:// and a path, or a name. Repeatable.",
             ),
             click.option(
                 "--topic",
