@@ -17,6 +17,8 @@ LINES = {
     "files": "files",
     "file": "files show failed.csv",
     "status": "status",
+    "explain": "explain home-busy",
+    "topic": "help agents",
 }
 
 

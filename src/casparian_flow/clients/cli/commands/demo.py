@@ -39,6 +39,16 @@ class Taken:
         return self.exit_code == self.expected and not self.missing
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstration:
+    """The whole journey; `kept` says whether the folder is still there."""
+
+    folder: str
+    kept: bool
+    is_as_expected: bool
+    steps: list[Taken]
+
+
 @click.command("demo")
 @click.option(
     "--keep", type=click.Path(path_type=Path), metavar="DIR", help="Make the files and the home in DIR, and keep them."
@@ -59,7 +69,7 @@ def command(face: Face, keep: Path | None, kind: str | None) -> int:
     with contextlib.ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="casparian-demo-")))
         made = face.ask("demo", MakeDemo(folder=str(folder), kind=DemoKind(kind or DemoKind.MIXED)))
-        is_json = face.options.format in ("json", "jsonl")
+        is_json = face.paper.format in ("json", "jsonl")
         if not is_json:
             click.echo(f"$ cd {shlex.quote(made.folder)}")
         taken = []
@@ -72,8 +82,10 @@ def command(face: Face, keep: Path | None, kind: str | None) -> int:
                     click.echo(taken[-1].output, nl=False)
     wrong = [each for each in taken if not each.is_as_expected]
     if is_json:
-        record = {"folder": made.folder, "kept": keep is not None, "is_as_expected": not wrong}
-        _show_json(face, {**record, "steps": [asdict(each) for each in taken]})
+        from casparian_flow.clients.cli.render import write_record
+
+        done = Demonstration(folder=made.folder, kept=keep is not None, is_as_expected=not wrong, steps=taken)
+        write_record(face.paper, "casparian.demo/1", asdict(done), ())
     else:
         _show_end(made.folder, wrong, seconds=time.monotonic() - began, is_kept=keep is not None)
     return 1 if wrong else 0
@@ -120,12 +132,6 @@ def _standing_in(folder: str) -> Iterator[None]:
     finally:
         del os.environ[REGISTRY_VARIABLE]
         os.environ.update(own)
-
-
-def _show_json(face: Face, record: dict[str, object]) -> None:
-    from casparian_flow.clients.cli.render import write_record
-
-    write_record(face.paper, "casparian.demo/1", record, ())
 
 
 def _show_end(folder: str, wrong: list[Taken], *, seconds: float, is_kept: bool) -> None:
