@@ -1,36 +1,85 @@
-"""`python -m benchmarks NAME [--quick] [--rounds N]`: one benchmark by name, or all of them."""
+"""`python -m benchmarks`: what the product costs beside what others cost, as one table."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
 
-from benchmarks import csv_files, evtx_files, large_files, schema_cells, small_files, unchanged_files
-from benchmarks.timing import Skipped, machine
+from benchmarks.index import BENCHMARKS
+from benchmarks.machine import this_machine
+from benchmarks.process import peer
+from benchmarks.report import Outcome, Report
+from benchmarks.shape import Bench, Benchmark
 
-BENCHMARKS = {
-    "csv": csv_files.main,
-    "evtx": evtx_files.main,
-    "small": small_files.main,
-    "unchanged": unchanged_files.main,
-    "large": large_files.main,
-    "cells": schema_cells.main,
-}
+COULD_NOT_RUN = 1
+MISSED = 7
 
 
-def main() -> None:
+def main() -> int:
+    """Measure what was asked for; the exit code."""
+    options = _options()
+    chosen = [each for each in BENCHMARKS if not options.only or each.name in options.only]
+    rounds = options.rounds or (1 if options.quick else 3)
+    folder = Path(tempfile.mkdtemp(prefix="casparian-benchmark-"))
+    os.environ["HOME"] = str(folder)  # no setting and no cache of whoever measures
+    os.environ.pop("CASPARIAN_HOME", None)
+    report = Report(this_machine(), options.quick, rounds)
+    began = time.perf_counter()
+    peer("imports")
+    try:
+        for each in chosen:
+            print(f"measuring {each.name} …", file=sys.stderr, flush=True)
+            bench = Bench(folder / each.name, options.quick, rounds, warms_up=not options.quick)
+            report.outcomes.append(_measure(each, bench, options.keep))
+    finally:
+        if options.keep:
+            print(f"data and homes are kept in {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder)
+    report.seconds = time.perf_counter() - began
+    print(json.dumps(report.json(), indent=2) if options.json else "\n".join(report.text()))
+    if report.has_failed:
+        return COULD_NOT_RUN
+    return MISSED if options.check and report.has_missed else 0
+
+
+def _measure(benchmark: Benchmark, bench: Bench, keep: bool) -> Outcome:
+    bench.folder.mkdir()
+    outcome = Outcome(benchmark)
+    try:
+        outcome.rows.extend(benchmark.measure(bench))
+    except Exception as error:  # the others are measured all the same, and the exit code says it
+        traceback.print_exc()
+        outcome.failure = f"{type(error).__name__}: {error}"
+    if not keep:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(bench.folder)
+    return outcome
+
+
+def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    names = [each.name for each in BENCHMARKS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=[*BENCHMARKS, "all"])
-    parser.add_argument("--quick", action="store_true", help="a tenth of the data and one round")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each side runs (3)")
-    options = parser.parse_args()
-    print(machine())
-    for name in BENCHMARKS if options.name == "all" else [options.name]:
-        print(f"\n== {name}")
-        try:
-            BENCHMARKS[name](options.quick, 1 if options.quick else options.rounds)
-        except Skipped as reason:
-            print(f"skipped: {reason}")
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
+    parser.add_argument("--quick", action="store_true", help="small inputs and one round: under a minute")
+    parser.add_argument("--rounds", type=int, help="how often each side is measured (3; with --quick 1)")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--check", action="store_true", help=f"end with {MISSED} when a bar is missed")
+    parser.add_argument("--keep", action="store_true", help="keep data and homes")
+    options = parser.parse_args(arguments)
+    if options.rounds is not None and options.rounds < 1:
+        parser.error("--rounds must be 1 or more")
+    return options
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

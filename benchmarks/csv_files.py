@@ -1,45 +1,48 @@
-"""CSV to Parquet: a run with lineage, validation and digests beside DuckDB's own copy of the same files."""
+"""CSV to Parquet: a run with lineage, validation and digests beside programs that only convert."""
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
 
-from benchmarks.csv_data import write_csv
-from benchmarks.timing import MB, Measured, Rounds, casparian, python, workspace
+from benchmarks.data.delimited import write_csv, write_small_csv
+from benchmarks.homes import Home
+from benchmarks.process import MB, peer
+from benchmarks.rounds import Side, in_turn, rate
+from benchmarks.shape import MEGABYTES, Bar, Bench, Benchmark, Row
 
-BARS = {"first contact": 0.25, "contract in place": 0.5}
-
-
-def main(quick: bool, rounds: int) -> None:
-    total = 40 * MB if quick else 400 * MB
-    for count in (1, 20):
-        with workspace() as folder:
-            print(f"\n{count} file{'s' if count > 1 else ''}, {total // MB} MB in all, twelve mixed columns")
-            _compare(folder, total, count, rounds)
+_FIRST_CONTACT, _IN_PLACE = Bar(0.25, of_ratio=True), Bar(0.5, of_ratio=True)
+_SAMPLE_ROWS = 10_000
 
 
-def _compare(folder: Path, total: int, count: int, rounds: int) -> None:
-    rows = size = 0
-    for name in ("first", "second"):
-        (folder / name).mkdir()
-        for number in range(count):
-            path = folder / name / f"flows_{'ab'[name == 'second']}_{number:02}.csv"
-            rows += write_csv(path, total // count, seed=number + (1000 if name == "second" else 0))
-            size += path.stat().st_size
+def _measure(count: int, bench: Bench) -> Iterator[Row]:
+    data, home = bench.folder / "data", Home(bench.folder)
+    data.mkdir()
+    paths = [data / f"flows_{number:02}.csv" for number in range(count)]
+    rows = sum(write_csv(path, bench.pick(20, 400) * MB // count, number) for number, path in enumerate(paths))
+    size = sum(path.stat().st_size for path in paths) / MB
+    sample = bench.folder / "flows.csv"
+    write_small_csv(sample, _SAMPLE_ROWS, seed=1000)
+    home.prepare(str(sample), "--table", "flows")
 
-    def ours(data: str) -> Measured:
-        run = casparian(folder / "home", "run", str(folder / data), "--table", "flows")
-        assert run.json["completed"] == count, run.out
-        return run
+    ours = partial(home.run, str(data), "--table", "flows", rows=rows)
+    target = str(bench.folder / "peer.parquet")
+    sides = {
+        "DuckDB": Side(partial(peer, "duckdb_copy", "read_csv", str(data / "*.csv"), target)),
+        "first": Side(ours, home.forget),
+        "in place": Side(ours, home.restore),
+    }
+    if count == 1:
+        sides["polars"] = Side(partial(peer, "polars_convert", "csv", str(paths[0]), target))
+        sides["pandas"] = Side(partial(peer, "pandas_convert", "csv", str(paths[0]), target))
+    found = {name: rate(size, runs) for name, runs in in_turn(bench, sides).items()}
+    amount = f"{count} x {size / count:.0f} MB"
+    yield Row(f"first contact, {amount}", MEGABYTES, found["first"], "DuckDB", found["DuckDB"], _FIRST_CONTACT)
+    yield Row(f"contract in place, {amount}", MEGABYTES, found["in place"], "DuckDB", found["DuckDB"], _IN_PLACE)
+    for name in ("polars", "pandas") if count == 1 else ():
+        yield Row(f"contract in place, {amount}", MEGABYTES, found["in place"], name, found[name])
 
-    def first(_round: int) -> Measured:
-        shutil.rmtree(folder / "home", ignore_errors=True)
-        return ours("first")
 
-    def peer(_round: int) -> Measured:
-        return python("benchmarks.csv_peer", str(folder / "second" / "*.csv"), str(folder / "peer.parquet"))
-
-    sides = Rounds({"duckdb copy": peer, "first contact": first, "contract in place": lambda _round: ours("second")})
-    sides.run(rounds)
-    sides.report("duckdb copy", BARS, size // 2, "rows", rows // 2)
+_FOOTING = "whole processes over the same {}; `casparian run` flushes to disk and keeps digests, the others do not"
+ONE = Benchmark("csv", _FOOTING.format("file of twelve columns"), partial(_measure, 1))
+MANY = Benchmark("csv-many", _FOOTING.format("twenty files; DuckDB makes one of them"), partial(_measure, 20))

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.shape import PER_CELL, Bench, Benchmark, Figure, Row
 from casparian_flow.schema.arrow import arrow_type
-from casparian_flow.schema.digest import RowDigest
 from casparian_flow.schema.draft import draft_contract
 from casparian_flow.schema.survey import Survey
 from casparian_flow.schema.validate import Validator
 
 ROWS = 65_536
 EPOCH = datetime(2020, 1, 1)
+_TIMES = 7
 
 
 def columns() -> dict[str, pa.Array]:
+    """A column of text for every type that is read from text."""
     random = np.random.default_rng(1)
     seconds = [EPOCH + timedelta(seconds=int(at)) for at in random.integers(0, 10**8, ROWS)]
     texts = {
@@ -35,32 +38,33 @@ def columns() -> dict[str, pa.Array]:
     return {name: pa.array(list(values)) for name, values in texts.items()}
 
 
-def fastest(work: Callable[[], object], times: int = 7) -> float:
-    def once() -> float:
-        began = time.perf_counter()
-        work()
-        return time.perf_counter() - began
-
-    return min(once() for _ in range(times))
-
-
-def main(_quick: bool = False, _rounds: int = 1) -> None:
+def _measure(_bench: Bench) -> Iterator[Row]:
     rows = pa.array(np.arange(1, ROWS + 1))
-    print(f"{'ns per cell':22} {'survey':>8} {'validate':>9} {'Arrow cast':>11} {'validate / Arrow':>17}")
     for name, column in columns().items():
         batch = pa.record_batch({"c": column})
         contract = draft_contract("t", Survey.of(batch, rows))
         validator, target = Validator(contract), arrow_type(contract.columns[0].type)
-        survey = fastest(lambda batch=batch: Survey.of(batch, rows))
-        validate = fastest(lambda batch=batch, validator=validator: validator.validate(batch, rows))
-        arrow = fastest(lambda column=column, target=target: column.cast(target))
-        figures = [seconds / ROWS * 1e9 for seconds in (survey, validate, arrow)]
-        print(f"{name:22} {figures[0]:8.1f} {figures[1]:9.1f} {figures[2]:11.1f} {validate / arrow:17.2f}")
-
-    batch = pa.record_batch(columns())
-    digest = RowDigest()
-    print(f"row digest: {batch.nbytes / fastest(lambda: digest.update(batch)) / 1e9:.1f} GB/s")
+        survey = _per_cell(partial(Survey.of, batch, rows))
+        validate = _per_cell(partial(validator.validate, batch, rows))
+        cast = _per_cell(partial(column.cast, target))
+        yield Row(f"survey {name}", PER_CELL, survey, "Arrow cast", cast)
+        yield Row(f"validate {name}", PER_CELL, validate, "Arrow cast", cast)
 
 
-if __name__ == "__main__":
-    main()
+def _per_cell(work: Callable[[], object]) -> Figure:
+    work()
+    return Figure([_seconds(work) / ROWS * 1e9 for _ in range(_TIMES)])
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+BENCHMARK = Benchmark(
+    "cells",
+    "calls in one process, 65,536 cells each; the only benchmark that looks inside: where to look when a change"
+    " touches the schema",
+    _measure,
+)

@@ -1,53 +1,60 @@
-"""Many small files from end to end: how many land each second, each with its own job, receipt and commit."""
+"""Many small files from end to end, each with its own job, receipt and commit."""
 
 from __future__ import annotations
 
-import json
 import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from benchmarks.csv_data import write_small_csv
-from benchmarks.timing import Measured, casparian, workspace
+from benchmarks.data.delimited import write_small_csv
+from benchmarks.data.jsonl import write_small_jsonl
+from benchmarks.homes import Home
+from benchmarks.process import Measured, casparian, peer
+from benchmarks.rounds import Side, in_turn, rate
+from benchmarks.shape import FILES, Bar, Bench, Benchmark, Row
 
-BAR = 500
-ROWS = 24
-
-
-def main(quick: bool, rounds: int) -> None:
-    count = 1_000 if quick else 10_000
-    for kind, write in (("CSV", _write_csv), ("JSONL", _write_jsonl)):
-        with workspace() as folder:
-            (folder / "files").mkdir()
-            size = 0
-            for number in range(count):
-                size += write(folder / "files", number)
-            print(f"\n{count:,} {kind} files of {size / count / 1000:.1f} kB")
-            for _round in range(rounds):
-                shutil.rmtree(folder / "home", ignore_errors=True)
-                _print(casparian(folder / "home", "run", str(folder / "files")), count)
+_ROWS = 24
 
 
-def _print(run: Measured, count: int) -> None:
-    assert run.json["completed"] == count, run.out
-    speed = count / run.seconds
-    print(
-        f"{run.seconds:7.1f} s, {speed:6.0f} files/s, {run.cpu_seconds / count * 1000:.1f} ms of CPU per file,"
-        f" peak {run.peak_bytes >> 20} MB (bar {BAR} files/s: {'met' if speed >= BAR else 'missed'})"
-    )
+def _measure(bench: Bench) -> Iterator[Row]:
+    count = bench.pick(60, 3_000)
+    kinds = (("CSV", "read_csv", _write_csv), ("JSON Lines", "read_json", _write_jsonl))
+    for kind, reader, write in kinds:
+        yield _compare(bench, count, kind, reader, write)
 
 
-def _write_csv(folder: Path, number: int) -> int:
-    path = folder / f"flows_{number:05}.csv"
-    write_small_csv(path, ROWS, seed=number)
-    return path.stat().st_size
+def _compare(bench: Bench, count: int, kind: str, reader: str, write: Callable[[Path, int], None]) -> Row:
+    files, target, home = bench.folder / reader, bench.folder / "peer", Home(bench.folder)
+    files.mkdir()
+    for number in range(count):
+        write(files, number)
+
+    def ours() -> Measured:
+        done = casparian(home.path, "run", str(files))
+        if done.json["completed"] != count:
+            raise RuntimeError(f"not every file was read:\n{done.out[-2000:]}")
+        return done
+
+    each = partial(peer, "duckdb_each", reader, str(files), str(target))
+    sides = {
+        "DuckDB": Side(each, lambda: shutil.rmtree(target, ignore_errors=True)),
+        "ours": Side(ours, home.forget),
+    }
+    found = {name: rate(count, runs) for name, runs in in_turn(bench.once(), sides).items()}
+    return Row(f"{count:,} {kind} of 3 kB", FILES, found["ours"], "DuckDB", found["DuckDB"], Bar(500))
 
 
-def _write_jsonl(folder: Path, number: int) -> int:
-    path = folder / f"events_{number:05}.jsonl"
-    lines = (
-        {"id": number * ROWS + at, "at": f"2025-03-01T{at % 24:02}:00:00Z", "user": f"user {at}", "tags": ["a", at],
-         "detail": {"code": at, "text": "connection reset by peer"}}
-        for at in range(ROWS)
-    )  # fmt: skip
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return path.stat().st_size
+def _write_csv(folder: Path, number: int) -> None:
+    write_small_csv(folder / f"flows_{number:05}.csv", _ROWS, seed=number)
+
+
+def _write_jsonl(folder: Path, number: int) -> None:
+    write_small_jsonl(folder / f"events_{number:05}.jsonl", _ROWS, first=number * _ROWS)
+
+
+BENCHMARK = Benchmark(
+    "small",
+    "whole processes; one process of DuckDB copies each file to a Parquet file of its own, without flushing",
+    _measure,
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from casparian_flow.core.errors import ConfigError, UsageError
+from casparian_flow.cases import CASE_FOLDER, USER_HOME, check_owner, known_cases
+from casparian_flow.core.errors import ConfigError, NotFound
 
 HOME_VARIABLE = "CASPARIAN_HOME"
-CASE_FOLDER = ".casparian"
 VARIABLE_PREFIX = "CASPARIAN__"
 DEFAULT = "default"
 FLAG = "--set"
@@ -111,29 +110,38 @@ def known_keys() -> dict[str, Any]:
     }
 
 
-def find_home(explicit: Path | None, env: Mapping[str, str], cwd: Path) -> Home:
-    """`explicit`, else CASPARIAN_HOME, else the nearest case folder above `cwd`, else `~/.casparian_flow`."""
+def find_home(explicit: Path | None, env: Mapping[str, str], cwd: Path, *, case: str | None = None) -> Home:
+    """`explicit`, else the case of that name, else CASPARIAN_HOME, else the nearest case folder above `cwd`.
+
+    Where there is none of them it is the case chosen with `case use`, else `~/.casparian_flow`. Raises NotFound for a
+    case that is not there: work must not begin in an empty home of its name.
+    """
     if explicit is not None:
         return Home(cwd / explicit)
+    if case is not None:
+        return _case_home(known_cases().named(case))
     if named := env.get(HOME_VARIABLE):
         return Home(cwd / Path(named).expanduser())
-    if case := find_case(cwd):
-        return Home(case)
-    return Home(Path("~/.casparian_flow").expanduser())
+    if nearest := find_case(cwd):
+        return Home(nearest)
+    if chosen := known_cases().chosen:
+        return _case_home(chosen)
+    return Home(Path(USER_HOME).expanduser())
+
+
+def _case_home(path: Path) -> Home:
+    if not path.is_dir():
+        raise NotFound("the chosen case is not there", where=str(path), fix="casparian case use NAME, or --none")
+    check_owner(path)
+    return Home(path)
 
 
 def find_case(cwd: Path) -> Path | None:
-    """The nearest `.casparian` folder in `cwd` or above it.
-
-    One that belongs to somebody else is an error: it would decide which parsers are trusted.
-    """
+    """The nearest `.casparian` folder in `cwd` or above it; raises UsageError if it belongs to somebody else."""
     for parent in (cwd, *cwd.parents):
         case = parent / CASE_FOLDER
         if case.is_dir():
-            if case.stat().st_uid not in (os.geteuid(), 0):
-                raise UsageError(
-                    "the case folder belongs to another user", where=str(case), fix="name the home with --home DIR"
-                )
+            check_owner(case)
             return case
     return None
 

@@ -8,25 +8,26 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from casparian_flow.core.errors import InvariantBroken, LogConflict, NotFound, SinkUnavailable, UsageError
-from casparian_flow.core.hashing import digest_of_file
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sinks.base import Attempt, Sink
-from casparian_flow.sinks.lineage import stamped_schema
-from casparian_flow.sinks.log import EntryAction
+from casparian_flow.sinks.lineage import LINEAGE_FIELDS, stamped_schema
+from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes
 from casparian_flow.sinks.uri import open_sink
 from sink_builders import DIGEST, a_batch, commit, permitted, sealed, stamped
+from typed_columns import COLUMNS, digest_of_rows
 
 SINKS: dict[str, Callable[[Path], str]] = {
     "parquet": lambda folder: f"parquet://{folder}/out",
+    "csv": lambda folder: f"csv://{folder}/out",
+    "duckdb": lambda folder: f"duckdb://{folder}/out.duckdb",
+    "sqlite": lambda folder: f"sqlite://{folder}/out.db",
 }
 
 
@@ -87,42 +88,40 @@ def test_outputs_and_quarantine_of_a_job_stand_beside_each_other(sink: Sink) -> 
     assert rows_of(sink, "logins", Role.QUARANTINE).column("n").to_pylist() == [3]
 
 
-NANOSECOND = 1_700_000_000_123_456_789
-COLUMNS: dict[str, pa.Array] = {
-    "boolean": pa.array([True, False, None]),
-    "int64": pa.array([-(2**63), 2**63 - 1, None]),
-    "float64": pa.array([1.5, float("inf"), None]),
-    "decimal": pa.array([Decimal("-1.25"), Decimal("9" * 36 + ".99"), None], pa.decimal128(38, 2)),
-    "date": pa.array([dt.date(1, 1, 1), dt.date(9999, 12, 31), None], pa.date32()),
-    "time": pa.array([0, 86_399_999_999_999, None], pa.time64("ns")),
-    "timestamp": pa.array([NANOSECOND, -1, None], pa.timestamp("ns")),
-    "timestamp_tz": pa.array([NANOSECOND, -1, None], pa.timestamp("ns", "Europe/Berlin")),
-    "duration": pa.array([NANOSECOND, -1, None], pa.duration("ns")),
-    "string": pa.array(["", "naïve \U0001f600\x00\n", None]),
-    "binary": pa.array([b"", bytes(range(256)), None], pa.binary()),
-    "json": pa.array(["{}", '{"a":[1,null]}', None]),
-    "list": pa.array([[], ["a", None], None], pa.list_(pa.string())),
-    "struct": pa.array(
-        [{"a": 1, "b": [1.0]}, {"a": None, "b": None}, None],
-        pa.struct([("a", pa.int64()), ("b", pa.list_(pa.float64()))]),
-    ),
-    "rescued": pa.array(
-        [[{"column": "x", "raw": "1", "code": "c"}], [], None],
-        pa.list_(pa.struct([("column", pa.string()), ("raw", pa.string()), ("code", pa.string())])),
-    ),
-}
-
-
 @pytest.mark.parametrize("name", COLUMNS)
-@pytest.mark.parametrize("rows", [slice(0, 3), slice(2, 3), slice(0, 0)], ids=["values", "only-null", "no-rows"])
-def test_every_type_comes_back_as_it_was(sink: Sink, name: str, rows: slice) -> None:
-    batch = pa.record_batch({name: COLUMNS[name]})[rows]
+@pytest.mark.parametrize("rows", ["values", "only null", "none"])
+def test_every_type_comes_back_as_it_was(sink: Sink, name: str, rows: str) -> None:
+    column = COLUMNS[name]
+    batch = pa.record_batch({"x": column if rows == "values" else pa.nulls(int(rows == "only null"), column.type)})
     sink.promote([permitted(sealed(sink, 1, [batch]), 1, 1)])
 
-    found = rows_of(sink).select([name])
+    found = rows_of(sink).select(["x"])
 
     assert found.schema == batch.schema
-    assert found == pa.Table.from_batches([batch])
+    assert digest_of_rows(found.cast(batch.schema)) == digest_of_rows(batch)
+
+
+def test_all_types_stand_beside_each_other(sink: Sink) -> None:
+    longest = max(map(len, COLUMNS.values()))
+    batch = pa.record_batch(
+        {
+            name: pa.concat_arrays([column, pa.nulls(longest - len(column), column.type)])
+            for name, column in COLUMNS.items()
+        }
+    )
+    sink.promote([permitted(sealed(sink, 1, [batch]), 1, 1)])
+
+    found = rows_of(sink).select(batch.schema.names).cast(batch.schema)
+    assert digest_of_rows(found) == digest_of_rows(batch)
+
+
+def test_a_column_may_have_any_name(sink: Sink) -> None:
+    names = ["a.b", "a,b", 'say "x"', "two\nlines", "ünï", " ", "select", "N", "é\\", "%s"]
+    batch = pa.record_batch({name: [at] for at, name in enumerate(names)})
+    sink.promote([permitted(sealed(sink, 1, [batch]), 1, 1)])
+
+    assert rows_of(sink).select(names).to_pylist() == batch.to_pylist()
+    assert sink.read("events", Role.ACCEPTED, columns=[names[2]]).read_all().to_pydict() == {names[2]: [2]}
 
 
 def test_an_output_without_rows_still_shows_its_columns(sink: Sink) -> None:
@@ -459,42 +458,6 @@ def test_a_target_that_fills_up_says_so_and_keeps_no_debris(sink: Sink, limit: i
     assert everything_under(tmp_path) == set()
 
 
-def test_what_is_in_the_folder_already_stays(sink: Sink, tmp_path: Path) -> None:
-    commit(sink, 1, 1)
-    table = tmp_path / "out" / "outputs" / "events"
-    strangers = [
-        tmp_path / "out" / "report.parquet",
-        table / "v1" / "notes.txt",
-        table / "v1" / "events_1.1.0.parquet.bak",
-        table / "v1" / "events_01.1.0.parquet",
-        table / "v1" / "other_9.1.0.parquet",
-        table / "events_9.1.0.parquet",
-        table / "v1" / "deeper" / "events_9.1.0.parquet",
-        table / "versions" / "events_9.1.0.parquet",
-        table / "_cf" / "log" / "notes.json",
-        tmp_path / "out" / "outputs" / "Mine" / "v1" / "Mine_1.1.0.parquet",
-    ]
-    for path in strangers:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("mine")
-    (table / "v1" / "events_8.1.0.parquet").symlink_to(strangers[0])
-
-    assert sink.sweep([]) == 0
-
-    assert all(path.read_text() == "mine" for path in strangers)
-    assert (table / "v1" / "events_8.1.0.parquet").is_symlink()
-    assert sink.tables(Role.ACCEPTED) == ["events"]
-    assert numbers(sink) == [1, 2, 3]
-
-
-def test_a_sealed_file_is_what_its_digest_says(sink: Sink, tmp_path: Path) -> None:
-    [file] = sealed(sink, 1, [a_batch()]).files
-    path = tmp_path / "out" / "outputs" / "events" / file.name
-
-    assert (path.stat().st_size, digest_of_file(path)) == (file.size, file.digest)
-    assert pq.read_metadata(path).num_rows == file.rows
-
-
 def test_many_jobs_can_be_promoted_at_once(sink: Sink) -> None:
     outputs: Sequence[PermittedEntry] = [
         permitted(sealed(sink, job, [a_batch([job])]), job, job) for job in range(1, 6)
@@ -503,3 +466,95 @@ def test_many_jobs_can_be_promoted_at_once(sink: Sink) -> None:
     sink.promote(outputs)
 
     assert numbers(sink) == [1, 2, 3, 4, 5]
+
+
+def test_versions_of_a_contract_are_joined_by_name(sink: Sink) -> None:
+    old = pa.record_batch({"id": [1], "size": pa.array([10], pa.int64()), "dropped": ["x"]})
+    new = pa.record_batch({"added": [True], "size": ["10 kB"], "id": [2]})
+    sink.promote([permitted(sealed(sink, 1, [old]), 1, 1)])
+    sink.promote([permitted(sealed(sink, 2, [new], version=2), 2, 2)])
+
+    found = rows_of(sink).select(["added", "size", "id", "dropped", "_cf_job_id"])
+
+    assert rows_of(sink).schema.names[-6:] == [field.name for field in LINEAGE_FIELDS]
+    assert found.to_pylist() == [
+        {"added": None, "size": "10", "id": 1, "dropped": "x", "_cf_job_id": 1},
+        {"added": True, "size": "10 kB", "id": 2, "dropped": None, "_cf_job_id": 2},
+    ]
+
+
+def test_a_large_number_keeps_its_digits_when_a_column_becomes_a_float(sink: Sink) -> None:
+    for seq, batch in enumerate([pa.record_batch({"x": [2**63 - 1]}), pa.record_batch({"x": [0.5]})], 1):
+        sink.promote([permitted(sealed(sink, seq, [batch], version=seq), seq, seq)])
+
+    assert rows_of(sink).column("x").to_pylist() == ["9223372036854775807", "0.5"]
+
+
+def test_a_struct_that_became_text_is_an_error_with_a_way_out(sink: Sink) -> None:
+    for seq, batch in enumerate([pa.record_batch({"x": [{"a": 1}]}), pa.record_batch({"x": ["a"]})], 1):
+        sink.promote([permitted(sealed(sink, seq, [batch], version=seq), seq, seq)])
+
+    with pytest.raises(UsageError) as caught:
+        sink.read("events", Role.ACCEPTED)
+
+    assert "as_of" in caught.value.fix
+    assert rows_of(sink, as_of=1).num_rows == 1
+
+
+def test_rows_of_removed_jobs_are_left_out_of_shared_files(sink: Sink) -> None:
+    staged = sink.stage(Attempt(job=1, attempt=1), "events", Role.ACCEPTED, 1, stamped(a_batch(), 1).schema)
+    for job in (1, 2, 3):
+        staged.write(stamped(a_batch([job, job * 10]), job))
+    [file] = staged.seal("d", "d").files
+    jobs = tuple(JobRows(job=job, rows=2) for job in (1, 2, 3))
+    added = AddedFile(name=file.name, size=file.size, digest=file.digest, rows=6, jobs=jobs)
+    for seq, adds, removed in ((1, (added,), ()), (2, (), (2,))):
+        entry = Entry(
+            table="events",
+            role=Role.ACCEPTED,
+            seq=seq,
+            action=EntryAction.REVERT if removed else EntryAction.APPEND,
+            contract_version=1,
+            schema_hash="d",
+            adds=adds,
+            removed_jobs=removed,
+        )
+        body = entry_bytes(entry)
+        sink.promote([PermittedEntry(sink=sink.uri, table="events", role=Role.ACCEPTED, seq=seq, body=body)])
+
+    snapshot = sink.snapshot("events", Role.ACCEPTED)
+
+    assert snapshot.rows == 4
+    assert rows_of(sink).column("n").to_pylist() == [1, 10, 3, 30]
+    assert rows_of(sink, as_of=1).num_rows == 6
+
+
+WRITER = """
+import sys
+from casparian_flow.sinks.uri import open_sink
+from sink_builders import a_batch, permitted, sealed
+sink = open_sink(sys.argv[1])
+for job in range(1, int(sys.argv[2]) + 1):
+    batch = a_batch(range(job * 10, job * 10 + 5))
+    outputs = [sealed(sink, job, [batch], table=table) for table in ("events", "files")]
+    sink.promote([permitted(output, job, job, removed_jobs=[job - 2] if job > 2 else []) for output in outputs])
+"""
+
+
+def test_a_reader_in_another_process_sees_whole_commits_only(sink: Sink) -> None:
+    path = os.pathsep.join(str(Path(entry).resolve()) for entry in ("src", "tests"))
+    jobs, seen = 12, set()
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, sink.uri, str(jobs)], env={**os.environ, "PYTHONPATH": path}
+    ) as writer:
+        while writer.poll() is None:
+            if sink.snapshot("events", Role.ACCEPTED).seq:
+                seen.add(tuple(numbers(sink)))
+        assert writer.returncode == 0
+
+    assert seen <= {
+        tuple(n for job in (last - 1, last) if job for n in range(job * 10, job * 10 + 5))
+        for last in range(1, jobs + 1)
+    }
+    assert numbers(sink) == [*range(110, 115), *range(120, 125)]
+    assert rows_of(sink, "files").num_rows == 10

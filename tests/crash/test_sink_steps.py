@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.core.outputs import PermittedEntry, Role
-from casparian_flow.sinks import checkpoint, parquet
+from casparian_flow.sinks import checkpoint, folder
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
 from sink_builders import a_batch, commit, permitted, sealed
@@ -21,11 +21,11 @@ CHILD = """
 import os, pickle, shutil, signal, sys
 from pathlib import Path
 import sink_builders as build
-from casparian_flow.sinks import checkpoint, parquet
+from casparian_flow.sinks import checkpoint, folder
 from casparian_flow.sinks.uri import open_sink
 
-template, runs, scene = sys.argv[1:]
-checkpoint.CHECKPOINT_EVERY = parquet.CHECKPOINT_EVERY = 2
+scheme, template, runs, scene = sys.argv[1:]
+checkpoint.CHECKPOINT_EVERY = folder.CHECKPOINT_EVERY = 2
 calls = 0
 
 def watched(name, at):
@@ -39,7 +39,7 @@ def watched(name, at):
     return call
 
 def work(root):
-    sink = open_sink(f"parquet://{root}")
+    sink = open_sink(f"{scheme}://{root}")
     if scene == "stage":
         build.sealed(sink, 2, [build.a_batch([7, 8])])
     elif scene == "discard":
@@ -64,24 +64,29 @@ for at in range(1, 1000):
 
 @pytest.fixture(autouse=True)
 def checkpoints_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (checkpoint, parquet):
+    for module in (checkpoint, folder):
         monkeypatch.setattr(module, "CHECKPOINT_EVERY", 2)
 
 
-def a_template(folder: Path) -> tuple[Path, Sink]:
+@pytest.fixture(params=["parquet", "csv"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def a_template(scheme: str, folder: Path) -> tuple[Path, Sink]:
     template = folder / "template"
-    sink = open_sink(f"parquet://{template}")
+    sink = open_sink(f"{scheme}://{template}")
     commit(sink, 1, 1, [1, 2])
     return template, sink
 
 
-def kill_at_every_step(template: Path, scene: str) -> list[Path]:
+def kill_at_every_step(scheme: str, template: Path, scene: str) -> list[Path]:
     """Copies of the template, each left behind by a process killed before its first, second, … step."""
     runs = template.parent / "runs"
     runs.mkdir()
     path = os.pathsep.join(str(Path(entry).resolve()) for entry in ("src", "tests"))
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(template), str(runs), scene],
+        [sys.executable, "-c", CHILD, scheme, str(template), str(runs), scene],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
@@ -95,64 +100,64 @@ def files_under(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def numbers(root: Path, role: Role = Role.ACCEPTED) -> list[int]:
-    return open_sink(f"parquet://{root}").read("events", role).read_all().column("n").to_pylist()
+def numbers(scheme: str, root: Path, role: Role = Role.ACCEPTED) -> list[int]:
+    return open_sink(f"{scheme}://{root}").read("events", role).read_all().column("n").to_pylist()
 
 
-def test_promoting_again_after_a_kill_ends_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    template, sink = a_template(tmp_path)
+def test_promoting_again_after_a_kill_ends_as_if_nothing_had_happened(scheme: str, tmp_path: Path) -> None:
+    template, sink = a_template(scheme, tmp_path)
     accepted = sealed(sink, 2, [a_batch([7, 8])])
     rejected = sealed(sink, 2, [a_batch([9])], role=Role.QUARANTINE)
     entries = [permitted(accepted, 2, 2, removed_jobs=[1]), permitted(rejected, 1, 2)]
     (tmp_path / "template.entries").write_bytes(pickle.dumps(entries))
     clean = tmp_path / "clean"
     shutil.copytree(template, clean)
-    open_sink(f"parquet://{clean}").promote(entries)
+    open_sink(f"{scheme}://{clean}").promote(entries)
 
-    runs = kill_at_every_step(template, "promote")
+    runs = kill_at_every_step(scheme, template, "promote")
 
     assert len(runs) > 30
     seen = set()
     for run in runs:
-        before = numbers(run)
+        before = numbers(scheme, run)
         seen.add(tuple(before))
         assert before in ([1, 2], [7, 8]), f"a part of a commit was visible after step {run.name}"
-        again = open_sink(f"parquet://{run}")
+        again = open_sink(f"{scheme}://{run}")
         again.promote(entries)
         again.sweep([])
         assert files_under(run) == files_under(clean), f"killed before step {run.name}"
-        assert (numbers(run), numbers(run, Role.QUARANTINE)) == ([7, 8], [9])
+        assert (numbers(scheme, run), numbers(scheme, run, Role.QUARANTINE)) == ([7, 8], [9])
     assert seen == {(1, 2), (7, 8)}
 
 
-def test_what_a_killed_writer_leaves_is_unseen_and_swept(tmp_path: Path) -> None:
-    template, _ = a_template(tmp_path)
+def test_what_a_killed_writer_leaves_is_unseen_and_swept(scheme: str, tmp_path: Path) -> None:
+    template, _ = a_template(scheme, tmp_path)
 
-    runs = kill_at_every_step(template, "stage")
+    runs = kill_at_every_step(scheme, template, "stage")
 
     assert len(runs) > 10
     for run in runs:
-        assert numbers(run) == [1, 2]
-        sink = open_sink(f"parquet://{run}")
+        assert numbers(scheme, run) == [1, 2]
+        sink = open_sink(f"{scheme}://{run}")
         sink.sweep([])
         assert files_under(run) == files_under(template), f"killed before step {run.name}"
         retry = sealed(sink, 2, [a_batch([7, 8])], attempt=2)
         entry: PermittedEntry = permitted(retry, 2, 2, removed_jobs=[1])
         sink.promote([entry])
-        assert numbers(run) == [7, 8]
+        assert numbers(scheme, run) == [7, 8]
 
 
-def test_a_killed_discard_can_be_repeated(tmp_path: Path) -> None:
-    template, sink = a_template(tmp_path)
+def test_a_killed_discard_can_be_repeated(scheme: str, tmp_path: Path) -> None:
+    template, sink = a_template(scheme, tmp_path)
     output = sealed(sink, 2, [a_batch([9])], role=Role.QUARANTINE)
     (tmp_path / "template.outputs").write_bytes(pickle.dumps(output))
 
-    runs = kill_at_every_step(template, "discard")
+    runs = kill_at_every_step(scheme, template, "discard")
 
     assert runs
     for run in runs:
-        again = open_sink(f"parquet://{run}")
+        again = open_sink(f"{scheme}://{run}")
         again.sweep([])
         assert again.tables(Role.QUARANTINE) == []
-        assert numbers(run) == [1, 2]
+        assert numbers(scheme, run) == [1, 2]
         assert not (run / "quarantine" / "events").exists(), f"killed before step {run.name}"

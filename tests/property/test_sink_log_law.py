@@ -14,7 +14,7 @@ from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.checkpoint import write_checkpoint
 from casparian_flow.sinks.layout import TableFolder, table_folder
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes, parse_entry
-from casparian_flow.sinks.resolve import resolve, resolve_state
+from casparian_flow.sinks.resolve import resolve_state
 from sink_builders import DIGEST
 
 
@@ -93,7 +93,7 @@ def apply(model: Model, entry: Entry) -> None:
 
 
 def answer(folder: TableFolder, as_of: int | None = None) -> tuple[list[str], list[int], int, int]:
-    found = resolve(folder, Role.ACCEPTED, as_of)
+    found = resolve_state(folder, Role.ACCEPTED, as_of).snapshot(folder.path)
     names = [str(Path(name).relative_to(folder.path)) for name in found.files]
     return names, list(found.removed_jobs), found.rows, found.seq
 

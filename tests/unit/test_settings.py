@@ -93,7 +93,7 @@ def test_the_home_is_the_one_named_then_the_variable_then_the_case_then_the_user
 
 def test_a_case_folder_of_another_user_is_refused(tmp_path, monkeypatch):
     (tmp_path / ".casparian").mkdir()
-    monkeypatch.setattr("casparian_flow.settings.os.geteuid", lambda: 12345)
+    monkeypatch.setattr("casparian_flow.cases.os.geteuid", lambda: 12345)
     owner = (tmp_path / ".casparian").stat().st_uid
     if owner == 0:
         assert find_case(tmp_path) == tmp_path / ".casparian"

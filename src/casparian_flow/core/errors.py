@@ -194,6 +194,13 @@ class TargetOwned(SinkError):
     hint = "choose another target with --sink, or run in the home that owns it"
 
 
+class TargetTaken(SinkError):
+    """The target holds something of somebody else under a name that is needed."""
+
+    code = "target-taken"
+    hint = "choose another table, or another target"
+
+
 class LogConflict(SinkError):
     """A commit's log entry exists already with other bytes."""
 

@@ -39,6 +39,14 @@ class FileState(StrEnum):
     SKIPPED = "skipped"
 
 
+class HashMode(StrEnum):
+    """Which files a scan reads: none, those whose signs changed, or all of them."""
+
+    NONE = "none"
+    CHANGED = "changed"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """The cheap signs that a file may have changed; only its hash decides."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from casparian_flow.core.sizes import SizeRange
+
 
 @dataclass(frozen=True, slots=True)
 class TagRule:
@@ -18,6 +20,14 @@ class TagRule:
     priority: int = 50
     parser: str | None = None
     topic: str | None = None
+    size: SizeRange | None = None
+    """The sizes of files that it is about; None is any."""
+
+    def fits(self, path: str, size: int | None) -> bool:
+        """Whether the rule is about a file; where it asks for sizes, one of unknown size does not fit."""
+        if self.size is not None and (size is None or not self.size.holds(size)):
+            return False
+        return matches(self.pattern, path)
 
 
 _PIECE = re.compile(r"(?:(?<=/)|(?<![\s\S]))\*\*/|\*\*|\*|\?|\[!?\]?+[^\]]*\]|[\s\S]")
@@ -87,6 +97,22 @@ def matches(pattern: str, path: str) -> bool:
     return _glob(pattern).fullmatch(subject) is not None
 
 
-def rules_for(path: str, rules: Iterable[TagRule]) -> list[TagRule]:
-    """The rules that match, highest priority first, ties by id."""
-    return sorted((rule for rule in rules if matches(rule.pattern, path)), key=lambda rule: (-rule.priority, rule.id))
+def rules_for(path: str, rules: Iterable[TagRule], size: int | None = None) -> list[TagRule]:
+    """The rules that fit a file, highest priority first, ties by id."""
+    return sorted((rule for rule in rules if rule.fits(path, size)), key=lambda rule: (-rule.priority, rule.id))
+
+
+def explain_match(pattern: str, path: str) -> str:
+    """In words why a glob matches a path or does not, with what would have matched."""
+    name = path.rsplit("/", 1)[-1]
+    subject = f"the path {path!r}" if "/" in pattern else f"the file name {name!r}"
+    if matches(pattern, path):
+        return f"{subject} matches {pattern!r}"
+    missed = f"{subject} does not match {pattern!r}"
+    if matches(pattern.lower(), path.lower()):
+        return f"{missed}: only upper and lower case differ"
+    if "/" in pattern and matches(f"**/{pattern.lstrip('/')}", path):
+        return f"{missed}: a pattern with / begins at the source's root; '**/{pattern.lstrip('/')}' would match"
+    if "/" in pattern and matches(pattern.rsplit("/", 1)[-1], path):
+        return f"{missed}: the file name fits, the folder does not"
+    return missed

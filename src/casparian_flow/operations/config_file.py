@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tomllib
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from casparian_flow.core.errors import ConfigError
+from casparian_flow.core.toml import toml_value
 from casparian_flow.settings import read_config
 
 _SECTION = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]\s*(?:#.*)?$")
@@ -22,7 +22,7 @@ def with_setting(text: str, section: str, name: str, value: Any) -> str:
     """
     lines = text.removesuffix("\n").split("\n") if text else []
     start, end = _bounds(lines, section)
-    written = [] if value is None else [f"{name} = {_literal(value)}"]
+    written = [] if value is None else [f"{name} = {toml_value(value)}"]
     at = next((i for i in range(start, end) if re.match(rf"\s*{re.escape(name)}\s*=", lines[i])), None)
     if at is not None:
         lines[at : at + 1] = written
@@ -64,14 +64,6 @@ def _bounds(lines: list[str], section: str) -> tuple[int, int]:
             if found[1] == section:
                 start = at + 1
     return start, len(lines) if start else 0
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
 
 
 def _check(before: str, after: str, section: str, name: str, value: Any) -> None:

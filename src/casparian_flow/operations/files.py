@@ -69,6 +69,7 @@ class ShowFile(Request, frozen=True, kw_only=True):
 class FileVersionEntry(Reply, frozen=True, kw_only=True):
     """The bytes that a location held at one time."""
 
+    version: int
     source_hash: str
     sha256: str | None
     size: int
@@ -131,6 +132,7 @@ def show(reading: Reading, request: ShowFile) -> FileDetail:
         also_at=history.paths_with(reading.connection, row["source_hash"], row["id"]),
         versions=[
             FileVersionEntry(
+                version=each["id"],
                 source_hash=each["source_hash"],
                 sha256=each["sha256"],
                 size=each["size"],
@@ -205,7 +207,7 @@ def _explain(row: RowMapping) -> tuple[str, str]:
         case FileState.NEW:
             return decided or RunReason.NEW, detail or "not planned yet"
         case _:
-            return decided or SkipReason.UP_TO_DATE, detail
+            return decided or SkipReason.UP_TO_DATE, detail or "read to its end, and unchanged since"
 
 
 def _rejection(code: str, message: str) -> tuple[str, str]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from casparian_flow.cases import CASE_FOLDER, CaseFacts, facts_of, remember, write_facts
 from casparian_flow.core.errors import UsageError
+from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.local import Local
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.settings import CASE_FOLDER
 
 CONFIG = """\
 # Settings of this case; `casparian config show --origin` lists all of them.
 """
+LONGEST = 200
 
 
 class InitCase(Request, frozen=True, kw_only=True):
-    """The folder in which the case lies."""
+    """The folder in which the case lies, its name (by default the folder's) and who examines it."""
 
     folder: str = "."
+    name: str | None = None
+    examiner: str | None = None
 
 
 class CaseMade(Reply, frozen=True, kw_only=True):
@@ -23,14 +29,23 @@ class CaseMade(Reply, frozen=True, kw_only=True):
 
     home: str
     is_new: bool
+    name: str
+    examiner: str
 
 
 def init(local: Local, request: InitCase) -> CaseMade:
-    """Make `.casparian` in the folder, for this user's eyes only; one that is there stays as it is."""
+    """Make `.casparian` in the folder, for this user's eyes only.
+
+    One that is there stays as it is, but takes a name or an examiner that is given.
+    """
     home = local.cwd / request.folder / CASE_FOLDER
+    for text in (request.name, request.examiner):
+        if text is not None and not 0 < len(text.strip()) <= LONGEST:
+            raise UsageError(f"a name has 1 to {LONGEST} characters", fix="casparian init --name 'Case 12'")
     try:
         is_new = not home.exists()
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home = home.resolve()
         config = home / "config.toml"
         if not config.exists():
             config.write_text(CONFIG, encoding="utf-8")
@@ -39,7 +54,21 @@ def init(local: Local, request: InitCase) -> CaseMade:
         raise UsageError(
             "the case folder cannot be made", where=str(home), why=exc.strerror or str(exc), fix="choose another folder"
         ) from exc
-    return CaseMade(home=str(home.resolve()), is_new=is_new)
+    facts = _keep_facts(home, request, rfc3339(local.now_ns))
+    remember(home)
+    return CaseMade(home=str(home), is_new=is_new, name=facts.name, examiner=facts.examiner)
+
+
+def _keep_facts(home: Path, request: InitCase, now: str) -> CaseFacts:
+    known = facts_of(home)
+    facts = CaseFacts(
+        name=request.name or known.name,
+        examiner=request.examiner or known.examiner,
+        created=known.created or now,
+    )
+    if facts != known:
+        write_facts(home, facts)
+    return facts
 
 
 OPERATIONS = (Operation("init", InitCase, CaseMade, Effect.EXECUTE, init, "Make a case folder.", is_local=True),)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.tags import TagRule, matches
+from casparian_flow.core.sizes import parse_range
+from casparian_flow.core.tags import TagRule
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
@@ -29,6 +30,7 @@ class RuleEntry(Reply, frozen=True, kw_only=True):
     priority: int
     parser: str | None
     topic: str | None
+    size: str | None
     files: int
     added: str
 
@@ -53,13 +55,17 @@ class RuleDetail(Reply, frozen=True, kw_only=True):
 
 
 class AddRule(Request, frozen=True, kw_only=True):
-    """A glob over paths inside a source and the tag that it gives; a higher priority is asked first."""
+    """A glob over paths inside a source and the tag that it gives; a higher priority is asked first.
+
+    `size` is a condition such as `>1MB` or `>=1k,<10M`; without one, files of any size.
+    """
 
     pattern: str
     tag: str
     priority: int = 50
     parser: str | None = None
     topic: str | None = None
+    size: str | None = None
 
 
 class RemoveRule(Request, frozen=True, kw_only=True):
@@ -89,6 +95,7 @@ def show(reading: Reading, request: ShowRule) -> RuleDetail:
 def add(acting: Writing, request: AddRule) -> RuleDetail:
     """Keep a rule and tag the files known now; later scans use it too."""
     tag = checked_tag(request.tag)
+    size = None if request.size is None else parse_range(request.size)
     if not 0 < len(request.pattern) <= MAX_PATTERN:
         raise UsageError(f"a pattern has 1 to {MAX_PATTERN} characters")
     with acting.database.transaction() as connection:
@@ -102,10 +109,12 @@ def add(acting: Writing, request: AddRule) -> RuleDetail:
                 priority=request.priority,
                 parser=request.parser,
                 topic=request.topic,
+                size=size,
                 now_ns=acting.clock(),
             ),
             request.pattern,
             tag,
+            size=size,
         )
         _apply(connection, [rule])
         return RuleDetail(rule=_one(connection, rule.id), sample=stored.sample_of_rule(connection, rule.id))
@@ -126,7 +135,7 @@ def _apply(connection: Connection, rules: list[TagRule]) -> None:
         return
     known = list(stored.taggable(connection))
     for rule in rules:
-        chosen = [location for location, path in known if matches(rule.pattern, path)]
+        chosen = [location for location, path, size in known if rule.fits(path, size)]
         stored.give_by_rule(connection, rule, chosen)
 
 
@@ -139,6 +148,7 @@ def _entries(connection: Connection) -> list[RuleEntry]:
             priority=row["priority"],
             parser=row["parser"],
             topic=row["topic"],
+            size=row["size_text"],
             files=row["files"],
             added=rfc3339(row["added_at_ns"]),
         )

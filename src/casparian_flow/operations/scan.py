@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
 from sqlalchemy import RowMapping
 
-from casparian_flow.core.files import EntryKind
+from casparian_flow.core.files import EntryKind, HashMode
+from casparian_flow.core.sizes import LARGEST, parse_size
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.entry_kinds import KINDS
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.operations.selection import discover
+from casparian_flow.operations.selection import Looking, discover
+from casparian_flow.operations.tags import checked_tag
+from casparian_flow.scout.chosen import Chosen
 from casparian_flow.scout.entries import name_problem_of
+from casparian_flow.scout.tagger import THREADS
 from casparian_flow.store.views import sources as view
 
 
 class ScanFiles(Request, frozen=True, kw_only=True):
-    """Which folders and files; none means every known source."""
+    """Which folders, files and sources; none means the source in use, else every known one.
+
+    What follows them restricts the scan: what is outside stays as it is known. Sizes are as people write them; `depth`
+    counts the parts of a path. `hash_mode` says which files are read, `tag` is given to every file that is covered.
+    """
 
     paths: tuple[str, ...] = ()
+    sources: tuple[int, ...] = ()
+    patterns: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    min_size: str | None = None
+    max_size: str | None = None
+    depth: Annotated[int, msgspec.Meta(ge=0)] = 0
+    hash_mode: HashMode = HashMode.CHANGED
+    tag: str | None = None
+    threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = THREADS
     with_sha256: bool = False
 
 
@@ -50,7 +70,7 @@ class ScanReply(Reply, frozen=True, kw_only=True):
 
 def scan(acting: Acting, request: ScanFiles) -> ScanReply:
     """Find and hash; one entry that cannot be read keeps no other from being read."""
-    found = discover(acting, request.paths, with_sha256=request.with_sha256)
+    found = discover(acting, request.paths, sources=request.sources, looking=_looking(request))
     sources = found.selection.sources
     with acting.database.transaction() as connection:
         content = view.count_content(connection, sources)
@@ -70,6 +90,22 @@ def scan(acting: Acting, request: ScanFiles) -> ScanReply:
         content=content,
         problems=problems,
         warnings=list(found.warnings),
+    )
+
+
+def _looking(request: ScanFiles) -> Looking:
+    return Looking(
+        chosen=Chosen(
+            patterns=request.patterns,
+            extensions=request.extensions,
+            least=0 if request.min_size is None else parse_size(request.min_size),
+            most=LARGEST if request.max_size is None else parse_size(request.max_size),
+            depth=request.depth,
+        ),
+        mode=request.hash_mode,
+        threads=request.threads,
+        with_sha256=request.with_sha256,
+        tag=None if request.tag is None else checked_tag(request.tag),
     )
 
 

@@ -74,7 +74,7 @@ def _subject(reading: Reading, subject: str) -> tuple[str, int | None]:
 def _steps(reading: Reading, detail: FileDetail, content: str, reason: str) -> list[str]:
     found = [*plugin_parsers(reading.home.plugins), *shipped_parsers()]
     routing = Routing(parsers=candidates_of(found), rules=tag_store.all_rules(reading.connection))
-    return list(routing.choose(detail.file.path, content, reason, detail.tags).steps)
+    return list(routing.choose(detail.file.path, content, reason, detail.tags, size=detail.file.size).steps)
 
 
 OPERATIONS = (Operation("why", AskWhy, Why, Effect.READ, why, "Why a file, a record or a job is as it is."),)

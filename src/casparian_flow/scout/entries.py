@@ -13,6 +13,8 @@ from typing import NamedTuple
 from casparian_flow.core.files import EntryKind
 
 FILE = EntryKind.FILE.value
+COMPANIONS = (b"-journal", b"-shm", b"-wal")
+"""What SQLite puts beside a database."""
 
 
 class Entry(NamedTuple):

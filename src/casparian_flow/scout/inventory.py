@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from casparian_flow.core.files import EntryKind, display_path
-from casparian_flow.scout.entries import FILE, Entry
+from casparian_flow.scout.chosen import EVERYTHING, Chosen
+from casparian_flow.scout.entries import COMPANIONS, FILE, Entry
 from casparian_flow.scout.ignore import rules_of_source
-from casparian_flow.scout.walk import WHOLE_SOURCE, Tree, walk
+from casparian_flow.scout.walk import THREADS, WHOLE_SOURCE, Tree, walk
 from casparian_flow.store import inventory as known_files
 from casparian_flow.store.database import Database
 from casparian_flow.store.inventory import Known
@@ -22,8 +23,6 @@ Report = Callable[[str, dict[str, object]], None]
 
 TRANSACTION = 10_000
 """Changes written at a time."""
-COMPANIONS = (b"-journal", b"-shm", b"-wal")
-"""What SQLite puts beside a database."""
 
 
 @dataclass(slots=True)
@@ -41,11 +40,20 @@ class ScanReport:
     unreadable: list[str] = field(default_factory=list)
 
 
-def scan(database: Database, source_id: int, now_ns: int, report: Report) -> ScanReport:
+def scan(
+    database: Database,
+    source_id: int,
+    now_ns: int,
+    report: Report,
+    *,
+    chosen: Chosen = EVERYTHING,
+    threads: int = THREADS,
+) -> ScanReport:
     """Bring the locations of a source up to date with its folder; what did not change is not written.
 
-    A file is recorded as missing only where its folder was listed, or is gone from a folder that was. Changes become
-    durable in steps, so an interrupted scan leaves a correct part of its work behind.
+    A file is recorded as missing only where its folder was listed, or is gone from a folder that was. What `chosen`
+    does not cover stays as it is known, whatever became of it. Changes become durable in steps, so an interrupted scan
+    leaves a correct part of its work behind.
     """
     source = source_by_id(database.connection, source_id)
     database.connection.rollback()
@@ -54,11 +62,12 @@ def scan(database: Database, source_id: int, now_ns: int, report: Report) -> Sca
         only=source.only,
         ignore=rules_of_source(source.root, source.ignore),
         home=os.path.realpath(os.fsencode(database.path.parent)),
+        depth=chosen.depth,
     )
     with database.transaction() as connection:
         scan_id = start_scan(connection, source_id, now_ns)
-    merge = _Merge(database, source_id, ScanReport(scan_id))
-    for batch in walk(tree):
+    merge = _Merge(database, source_id, ScanReport(scan_id), chosen)
+    for batch in walk(tree, threads):
         merge.take(batch)
         report("files.listed", {"source": source.display, "entries": merge.result.entries})
     merge.finish(now_ns)
@@ -68,8 +77,9 @@ def scan(database: Database, source_id: int, now_ns: int, report: Report) -> Sca
 class _Merge:
     """The listed entries and the known locations, both ordered by path, taken side by side."""
 
-    def __init__(self, database: Database, source: int, result: ScanReport) -> None:
+    def __init__(self, database: Database, source: int, result: ScanReport, chosen: Chosen) -> None:
         self.result = result
+        self._covers = None if chosen.is_everything else chosen.covers
         self._database = database
         self._source = source
         self._known = self._pages()
@@ -89,21 +99,25 @@ class _Merge:
 
     def take(self, batch: list[Entry]) -> None:
         """Compare the next entries; writes when enough has changed."""
-        known = self._next
+        known, covers, seen = self._next, self._covers, 0
         for entry in batch:
             path = entry.rel_path
             while known is not None and known[0] < path:
                 self._was_not_listed(known)
                 known = next(self._known, None)
+            is_covered = covers is None or covers(path, entry.size)
             if known is None or known[0] != path:
-                self._new.append(entry)
+                if is_covered:
+                    self._new.append(entry)
             else:
-                self._compare(known, entry)
+                if is_covered:
+                    self._compare(known, entry)
                 known = next(self._known, None)
             if entry.kind != FILE:
-                self._note(entry)
+                self._note(entry, is_covered=is_covered)
+            seen += is_covered
         self._next = known
-        self.result.entries += len(batch)
+        self.result.entries += seen
         if len(self._new) + len(self._changed) + len(self._gone) + len(self._ignored) >= TRANSACTION:
             self._write()
 
@@ -119,8 +133,8 @@ class _Merge:
                 result.renamed = known_files.find_renames(connection, self._source, result.scan_id)
             finish_scan(connection, result.scan_id, now_ns, entries=result.entries, problems=result.problems)
 
-    def _note(self, entry: Entry) -> None:
-        if entry.kind != EntryKind.IGNORED:
+    def _note(self, entry: Entry, *, is_covered: bool) -> None:
+        if entry.kind != EntryKind.IGNORED and is_covered:
             self.result.problems += 1
         if entry.rel_path.endswith(b"/"):
             self._folder = entry
@@ -138,6 +152,8 @@ class _Merge:
 
     def _was_not_listed(self, known: Known) -> None:
         path, is_missing, location = known[0], known[7], known[8]
+        if self._covers is not None and not self._covers(path, known[2]):
+            return
         folder = self._folder
         if folder is not None and (folder.rel_path == WHOLE_SOURCE or path.startswith(folder.rel_path)):
             if folder.kind == EntryKind.IGNORED and not is_missing and known[1] != EntryKind.IGNORED:

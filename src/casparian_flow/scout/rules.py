@@ -14,10 +14,10 @@ APPLIED_KEY = "scout.rules_applied"
 PAGE = 10_000
 
 
-def tags_of(path: str, rules: Iterable[TagRule]) -> list[tuple[str, int]]:
-    """The tags that the rules give a path, each with the first rule that gives it."""
+def tags_of(path: str, rules: Iterable[TagRule], size: int | None = None) -> list[tuple[str, int]]:
+    """The tags that the rules give a file, each with the first rule that gives it."""
     given: dict[str, int] = {}
-    for rule in rules_for(path, rules):
+    for rule in rules_for(path, rules, size):
         given.setdefault(rule.tag, rule.id)
     return list(given.items())
 
@@ -28,7 +28,9 @@ def apply_changed_rules(database: Database) -> bool:
     Tags that a person gave stay.
     """
     rules = stored.all_rules(database.connection)
-    digest = digest_of_json([[rule.id, rule.pattern, rule.tag, rule.priority] for rule in rules])
+    digest = digest_of_json(
+        [[rule.id, rule.pattern, rule.tag, rule.priority, rule.size.text if rule.size else ""] for rule in rules]
+    )
     applied = meta.meta_value(database.connection, APPLIED_KEY)
     database.connection.rollback()
     if digest == applied:
@@ -37,7 +39,7 @@ def apply_changed_rules(database: Database) -> bool:
         after = 0
         while page := stored.paths_after(database.driver, after, PAGE):
             after = page[-1][0]
-            rows = [(location, *given) for location, path in page for given in tags_of(path, rules)]
-            stored.replace_rule_tags(database.driver, [location for location, _ in page], rows)
+            rows = [(location, *given) for location, path, size in page for given in tags_of(path, rules, size)]
+            stored.replace_rule_tags(database.driver, [location for location, _, _ in page], rows)
         meta.set_meta_value(connection, APPLIED_KEY, digest)
     return True

@@ -20,7 +20,8 @@ def find_or_add_source(connection: Connection, path: Path, now_ns: int) -> tuple
     """The source of a path, by its real path, and warnings for a person.
 
     A file is the source of itself: its folder is the root, and nothing else in it is looked at. Sources may overlap:
-    the files in both are listed twice and parsed once, which is what the warning says.
+    the files in both are listed twice and parsed once, which is what the warning says. One that was removed
+    is taken back.
     """
     raw = os.path.realpath(os.fsencode(path))
     if not os.path.lexists(raw):
@@ -29,6 +30,7 @@ def find_or_add_source(connection: Connection, path: Path, now_ns: int) -> tuple
     root, only = (raw, b"") if is_folder else os.path.split(raw)
     known = stored.source_by_path(connection, root, only)
     if known is not None:
+        stored.restore_source(connection, known.id)
         return known, []
     shared = stored.overlapping(stored.all_sources(connection), root)
     warnings = [

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from casparian_flow.core.errors import SourceChanged, SourceUnreadable
 from casparian_flow.core.files import Stamp, display_path
 from casparian_flow.core.tags import TagRule
-from casparian_flow.scout.entries import name_problem_of
+from casparian_flow.scout.entries import COMPANIONS, name_problem_of
 from casparian_flow.scout.hashing import Hashed, hash_file
-from casparian_flow.scout.inventory import COMPANIONS, Report
+from casparian_flow.scout.inventory import Report
 from casparian_flow.scout.rules import tags_of
 from casparian_flow.store import tags as stored_tags
 from casparian_flow.store import versions as stored
@@ -67,6 +67,11 @@ class _Read:
     unreadable: str = ""
     is_changing: bool = False
 
+    @property
+    def size(self) -> int:
+        """The size of the file itself, as last seen."""
+        return self.hashed.stamp.size if self.hashed else self.dirty[6]
+
 
 def is_racy(stamp: Stamp, read_at_ns: int) -> bool:
     """Whether a file may still change without any of its signs changing; `read_at_ns` is before the reading."""
@@ -82,6 +87,7 @@ def tag(
     *,
     selection: Collection[int] | None = None,
     with_sha256: bool = False,
+    threads: int = THREADS,
 ) -> TagReport:
     """Hash the source's dirty files (of `selection`, location ids, if given), add versions, apply tag rules.
 
@@ -99,7 +105,7 @@ def tag(
         return [_read(base, dirty, sniff, with_sha256) for dirty in group]
 
     wanted = None if selection is None else frozenset(selection)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="hash") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="hash") as pool:
         while wanted is None or wanted:
             released: list[int] = []
             for page in _pages(database, source_id, wanted):
@@ -108,7 +114,7 @@ def tag(
                 with database.transaction():
                     _record(database, reads, now_ns, result)
                     released += _record_companions(database, source_id, reads)
-                    _apply_rules(database, page, rules)
+                    _apply_rules(database, reads, rules)
                 report("files.hashed", {"source": source.display, "files": result.read, "bytes": result.bytes_read})
             # What stood beside a file that is no database is a file of its own after all.
             wanted = frozenset(released)
@@ -140,7 +146,7 @@ def _record(database: Database, reads: list[_Read], now_ns: int, result: TagRepo
     new_versions: list[tuple[Any, ...]] = []
     settled: list[tuple[Any, ...]] = []
     for read in reads:
-        location, rel_path, _, version, known_hash, renamed_from = read.dirty
+        location, rel_path, _, version, known_hash, renamed_from, _ = read.dirty
         if read.hashed is None or read.content is None:
             continue
         hashed, stamp = read.hashed, read.hashed.stamp
@@ -213,6 +219,8 @@ def _record_failures(database: Database, reads: list[_Read], result: TagReport) 
     result.unreadable += [(display_path(read.dirty[1]), read.unreadable) for read in reads if read.unreadable]
 
 
-def _apply_rules(database: Database, page: list[Dirty], rules: list[TagRule]) -> None:
-    rows = [(dirty[0], *given) for dirty in page for given in tags_of(display_path(dirty[1]), rules)]
-    stored_tags.replace_rule_tags(database.driver, [dirty[0] for dirty in page], rows)
+def _apply_rules(database: Database, reads: list[_Read], rules: list[TagRule]) -> None:
+    rows = [
+        (read.dirty[0], *given) for read in reads for given in tags_of(display_path(read.dirty[1]), rules, read.size)
+    ]
+    stored_tags.replace_rule_tags(database.driver, [read.dirty[0] for read in reads], rows)

@@ -31,9 +31,11 @@ class Tree:
     only: bytes = b""
     ignore: IgnoreRules = field(default_factory=IgnoreRules)
     home: bytes | None = None
+    depth: int = 0
+    """How many parts the paths of entries may have; 0 is any number. Deeper folders are not even entries."""
 
 
-def walk(tree: Tree) -> Iterator[list[Entry]]:
+def walk(tree: Tree, threads: int = THREADS) -> Iterator[list[Entry]]:
     """Batches of entries, ordered by the bytes of their paths over the whole walk.
 
     A folder that could not be listed, is ignored or belongs to Casparian is one entry whose path ends with a slash.
@@ -42,7 +44,7 @@ def walk(tree: Tree) -> Iterator[list[Entry]]:
     if tree.only:
         yield _one_file(tree)
         return
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="walk")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="walk")
     try:
         yield from _Walk(tree, pool).batches()
     finally:
@@ -138,7 +140,9 @@ class _Walk:
                 return
 
     def _list(self, path: bytes) -> _Items | Entry | None:
-        """A folder's entries, or the one entry that stands for it, or None when it is gone."""
+        """A folder's entries, or the one entry that stands for it, or None when it is gone or too deep."""
+        if self._tree.depth and path.count(b"/") >= self._tree.depth:
+            return None
         if path and self._tree.ignore.ignores(path):
             return folder_entry(path, EntryKind.IGNORED, "left out by the source's ignore rules")
         absolute = self._base + path

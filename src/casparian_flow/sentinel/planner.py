@@ -148,7 +148,7 @@ def _decide(file: PlannedFile, world: World, config: str, taken: dict[tuple[str,
     if (unfit := _unfit(file)) is not None:
         return unfit
     assert file.source_hash is not None and file.content is not None
-    route = world.routing.choose(file.display, file.content, file.content_reason or "", file.tags)
+    route = world.routing.choose(file.display, file.content, file.content_reason or "", file.tags, size=file.size)
     parser = route.parser
     if parser is None:
         return Decision(file=file, action="skip", reason=SkipReason.NO_PARSER, detail=route.why)

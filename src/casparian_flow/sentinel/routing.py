@@ -53,12 +53,17 @@ class Routing:
     rules: Sequence[TagRule] = ()
     explicit: str | None = None
 
-    def choose(self, path: str, content: str, content_reason: str, tags: Sequence[str] = ()) -> Route:
-        """The parser of a file by path, tags and content, in the order: asked for, tag rule, content."""
+    def choose(
+        self, path: str, content: str, content_reason: str, tags: Sequence[str] = (), *, size: int | None = None
+    ) -> Route:
+        """The parser of a file by path, tags and content, in the order: asked for, tag rule, content.
+
+        Rules that ask for sizes fit no file whose size is not given.
+        """
         steps: list[str] = []
         if self.explicit is not None:
             return Route(self.parsers[self.explicit], (f"parser {self.explicit} was asked for",))
-        matching = rules_for(path, self.rules)
+        matching = rules_for(path, self.rules, size)
         topic = next((rule.topic for rule in matching if rule.topic), None)
         for rule in matching:
             name = rule.parser or self._subscriber(rule.tag)

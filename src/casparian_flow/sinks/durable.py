@@ -7,7 +7,7 @@ import re
 import secrets
 from pathlib import Path
 
-_TEMPORARY = re.compile(r"\.(\d{20}\.json|README)\.[0-9a-f]{16}\.tmp")
+_TEMPORARY = re.compile(r"\.(\d{20}\.json|schema\.json|README)\.[0-9a-f]{16}\.tmp")
 _TRIES = 3
 
 

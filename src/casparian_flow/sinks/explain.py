@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from casparian_flow.sinks.durable import make_folder, put_if_absent
+from casparian_flow.sinks.folder_format import Format
 from casparian_flow.sinks.layout import TableFolder
 
 _TEXT = """\
 This folder holds one table, written by Casparian Flow. No server and no other file is needed to read it.
 
-Do not read it with a pattern such as **/*.parquet: that also finds rows that were superseded, undone, or never
-committed. The log says which files count:
+Do not read it with a pattern such as **/*{suffix}: a glob sees history. It also finds rows that were superseded,
+undone, or never committed. The log says which files count:
 
   _cf/log/00000000000000000001.json      one file per commit, numbered from 1
   _cf/checkpoint/                        summaries of the log; they may be ignored or deleted
   v1/ v2/ ...                            the rows, one folder per version of the table's contract
+
+{how_to_read}
 
 To find the current rows:
   1. Read the log files in order: 1, 2, 3 ... Stop before the first number that is missing.
@@ -26,14 +29,15 @@ Stopping after an earlier number gives the table as it was then.
 Each added file comes with its size and its BLAKE3 digest. Each log file ends with the digest of its own body.
 With the program: casparian tables, casparian sql. With its library, where F is the folder two above this one:
   from casparian_flow.core.outputs import Role; from casparian_flow.sinks.uri import open_sink
-  open_sink("parquet://F").read("<this folder's name>", Role.ACCEPTED)
+  open_sink("{scheme}://F").read("<this folder's name>", Role.ACCEPTED)
 Columns that start with _cf_ say where each row comes from.
 """
 
 
-def write_readme(folder: TableFolder) -> None:
+def write_readme(folder: TableFolder, form: Format) -> None:
     """Explain the folder, which is created if need be, unless there is an explanation."""
     if folder.readme.exists():
         return
     make_folder(folder.log)
-    put_if_absent(folder.readme, _TEXT.encode())
+    text = _TEXT.format(suffix=form.suffix, how_to_read=form.how_to_read, scheme=form.suffix.removeprefix("."))
+    put_if_absent(folder.readme, text.encode())

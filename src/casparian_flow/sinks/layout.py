@@ -1,6 +1,7 @@
 """The names that a sink gives to folders and files, and the ones it recognises as its own.
 
-<root>/outputs/<table>/v<contract>/<table>_<job>.<attempt>.<part>.parquet
+<root>/outputs/<table>/v<contract>/<table>_<job>.<attempt>.<part>.parquet        or .csv
+<root>/outputs/<table>/v<contract>/schema.json                                  beside .csv
 <root>/outputs/<table>/_cf/log/<seq>.json
 <root>/outputs/<table>/_cf/checkpoint/<seq>.json
 <root>/quarantine/<table>/...                       the same
@@ -17,13 +18,16 @@ from casparian_flow.core.lineage import RESERVED_PREFIX
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.base import Attempt
 
+SCHEMA_FILE = "schema.json"
 ROLE_FOLDERS = {Role.ACCEPTED: "outputs", Role.QUARANTINE: "quarantine"}
 MAX_TABLE_NAME = 160
 """Leaves room for ids and suffix within the 255 bytes that file systems allow."""
 
 _RESERVED = RESERVED_PREFIX.rstrip("_")
 _TABLE = re.compile(rf"[a-z0-9_]{{1,{MAX_TABLE_NAME}}}")
-_DATA_FILE = re.compile(r"(?P<table>[a-z0-9_]+)_(?P<job>\d{1,19})\.(?P<attempt>\d{1,9})\.(?P<part>\d{1,9})\.parquet")
+_DATA_FILE = re.compile(
+    r"(?P<table>[a-z0-9_]+)_(?P<job>\d{1,19})\.(?P<attempt>\d{1,9})\.(?P<part>\d{1,9})\.(?:parquet|csv)"
+)
 _NUMBERED = re.compile(r"(\d{20})\.json")
 
 
@@ -99,9 +103,9 @@ def is_version_folder(name: str) -> bool:
     return re.fullmatch(r"v\d{1,9}", name) is not None
 
 
-def data_file(table: str, attempt: Attempt, part: int) -> str:
-    """The file name of one part of what an attempt wrote."""
-    return f"{table}_{attempt.job}.{attempt.attempt}.{part}.parquet"
+def data_file(table: str, attempt: Attempt, part: int, suffix: str) -> str:
+    """The file name of one part of what an attempt wrote; `suffix` is that of its format."""
+    return f"{table}_{attempt.job}.{attempt.attempt}.{part}{suffix}"
 
 
 def owner_of(table: str, file_name: str) -> Attempt | None:
@@ -110,7 +114,8 @@ def owner_of(table: str, file_name: str) -> Attempt | None:
     if found is None or found["table"] != table:
         return None
     owner = Attempt(job=int(found["job"]), attempt=int(found["attempt"]))
-    return owner if data_file(table, owner, int(found["part"])) == file_name else None
+    suffix = file_name[found.end("part") :]
+    return owner if data_file(table, owner, int(found["part"]), suffix) == file_name else None
 
 
 def is_relative_data_name(table: str, name: str) -> bool:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as pt
-from blake3 import blake3
 
-from casparian_flow.core.hashing import PREFIX
 from casparian_flow.sinks.encoding import COMPRESSION, Encoding
+from casparian_flow.sinks.hashed_file import HashedFile
 
 _ARROW_SCHEMA = b"ARROW:schema"
 """Where Arrow readers look for what Parquet cannot say, such as durations; others pass over it."""
@@ -22,7 +20,7 @@ class ParquetPart:
     """A new file. Columns that arrive as dictionaries are declared by their values' type, as any reader expects."""
 
     def __init__(self, path: Path, schema: pa.Schema, encoding: Encoding) -> None:
-        self._file = _HashedFile(path)
+        self._file = HashedFile(path)
         self._rows = 0
         try:
             self._writer = self._open_writer(schema, encoding)
@@ -69,45 +67,3 @@ def _plain(schema: pa.Schema) -> pa.Schema:
     return pa.schema(
         [field.with_type(field.type.value_type) if pt.is_dictionary(field.type) else field for field in schema]
     )
-
-
-class _HashedFile:
-    """The file object that the Parquet writer writes to."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        self._hasher = blake3()
-        self._ignores = False
-        self.size = 0
-        self.closed = False
-
-    def write(self, data: bytes | memoryview) -> int:
-        view = memoryview(data)
-        if not self._ignores:
-            self._hasher.update(view)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        self.size += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self.size
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def finish(self) -> str:
-        """Make the bytes durable; their digest."""
-        try:
-            os.fsync(self._descriptor)
-        finally:
-            self.close()
-        return PREFIX + self._hasher.hexdigest()
-
-    def ignore_writes(self) -> None:
-        self._ignores = True
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            os.close(self._descriptor)

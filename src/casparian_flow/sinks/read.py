@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from casparian_flow.core.errors import NotFound, UsageError, VerificationFailed
 from casparian_flow.core.lineage import JOB_ID, LINEAGE_COLUMNS
-from casparian_flow.core.outputs import Role
-from casparian_flow.sinks.base import Snapshot
+from casparian_flow.sinks.folder_format import Format
+from casparian_flow.sinks.intact import check_file
 from casparian_flow.sinks.layout import TableFolder
-from casparian_flow.sinks.resolve import resolve
-
-BATCH_ROWS = 65_536
+from casparian_flow.sinks.log import AddedFile
+from casparian_flow.sinks.state import TableState
 
 
 def scan(
-    folder: TableFolder, role: Role, as_of: int | None = None, columns: Sequence[str] | None = None
+    folder: TableFolder, state: TableState, form: Format, columns: Sequence[str] | None = None
 ) -> pa.RecordBatchReader:
-    """What `Sink.read` promises, for the table that lives in `folder`."""
-    snapshot = resolve(folder, role, as_of)
-    if not snapshot.seq:
+    """What `Sink.read` promises, for the table that lives in `folder`. Missing and cut files are noticed at once."""
+    if not state.seq:
         raise NotFound(f"the table {folder.path.name} has no commit", where=str(folder.path))
-    schema = joined_schema([_schema_of(path) for path in _one_per_version(snapshot.files)])
+    removed = state.snapshot(folder.path).removed_jobs
+    files = [visible.file for visible in state.files.values()]
+    for file in files:
+        check_file(folder, file)
+    schema = joined_schema([_schema_of(folder, file, form) for file in _one_per_version(files)])
     wanted = schema if columns is None else chosen(schema, columns, folder.path.name)
-    return pa.RecordBatchReader.from_batches(wanted, _batches(snapshot, schema, wanted))
+    return pa.RecordBatchReader.from_batches(wanted, _batches(folder, files, removed, form, schema, wanted))
 
 
 def chosen(schema: pa.Schema, columns: Sequence[str], table: str) -> pa.Schema:
@@ -70,22 +70,35 @@ def _wider(one: pa.Field, other: pa.Field) -> pa.Field:
     return pa.field(one.name, kind, nullable)
 
 
-def _one_per_version(files: Sequence[str]) -> list[str]:
+def _schema_of(folder: TableFolder, file: AddedFile, form: Format) -> pa.Schema:
+    with form.open(folder.path / file.name, file.digest) as data:
+        return data.schema
+
+
+def _one_per_version(files: Sequence[AddedFile]) -> list[AddedFile]:
     """One file of each contract version, oldest version first: all files of a version have the same columns."""
-    versions: dict[int, str] = {}
-    for path in files:
-        versions.setdefault(int(Path(path).parent.name[1:]), path)
+    versions: dict[int, AddedFile] = {}
+    for file in files:
+        versions.setdefault(int(file.name.partition("/")[0][1:]), file)
     return [versions[version] for version in sorted(versions)]
 
 
-def _batches(snapshot: Snapshot, schema: pa.Schema, wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
-    removed = pa.array(snapshot.removed_jobs, pa.int64())
-    names = [*wanted.names, *([JOB_ID] if len(removed) else [])]
-    for path in snapshot.files:
-        with _opened(path) as file:
-            if unknown := set(file.schema_arrow.names) - set(schema.names):
-                raise VerificationFailed(f"the file has an unexpected column {min(unknown)}", where=path)
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
+def _batches(
+    folder: TableFolder,
+    files: Sequence[AddedFile],
+    removed_jobs: Sequence[int],
+    form: Format,
+    schema: pa.Schema,
+    wanted: pa.Schema,
+) -> Iterator[pa.RecordBatch]:
+    removed = pa.array(removed_jobs, pa.int64())
+    needed = {*wanted.names, JOB_ID} if len(removed) else {*wanted.names}
+    for file in files:
+        path = folder.path / file.name
+        with form.open(path, file.digest) as data:
+            if unknown := set(data.schema.names) - set(schema.names):
+                raise VerificationFailed(f"the file has an unexpected column {min(unknown)}", where=str(path))
+            for batch in data.batches([name for name in data.schema.names if name in needed]):
                 kept = batch.filter(pc.invert(pc.is_in(batch.column(JOB_ID), removed))) if len(removed) else batch
                 yield _conformed(kept, wanted)
 
@@ -100,17 +113,3 @@ def _conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 def _nulls(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
     return pa.nulls(batch.num_rows, field.type)
-
-
-def _schema_of(path: str) -> pa.Schema:
-    with _opened(path) as file:
-        return file.schema_arrow
-
-
-def _opened(path: str) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except FileNotFoundError as exc:
-        raise VerificationFailed("a file that a commit names is missing", where=path) from exc
-    except (pa.ArrowInvalid, OSError) as exc:
-        raise VerificationFailed("a data file cannot be read", where=path, why=str(exc)) from exc

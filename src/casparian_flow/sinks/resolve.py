@@ -9,24 +9,18 @@ from __future__ import annotations
 
 from casparian_flow.core.errors import NotFound, VerificationFailed
 from casparian_flow.core.outputs import Role
-from casparian_flow.sinks.base import Snapshot
 from casparian_flow.sinks.checkpoint import newest_checkpoint
 from casparian_flow.sinks.layout import TableFolder
 from casparian_flow.sinks.log import Entry, parse_entry
 from casparian_flow.sinks.state import TableState
 
 
-def resolve(folder: TableFolder, role: Role, as_of: int | None = None) -> Snapshot:
-    """What is visible of the table now, or after the entry `as_of`.
+def resolve_state(folder: TableFolder, role: Role, as_of: int | None = None) -> TableState:
+    """The table now, or after the entry `as_of`.
 
     Raises NotFound if the log does not reach `as_of` yet, VerificationFailed if an entry is damaged. Runs beside any
     number of writers and takes no lock.
     """
-    return resolve_state(folder, role, as_of).snapshot(folder.path)
-
-
-def resolve_state(folder: TableFolder, role: Role, as_of: int | None = None) -> TableState:
-    """As `resolve`, with the jobs of every visible file."""
     state = newest_checkpoint(folder, role, as_of) or TableState()
     while as_of is None or state.seq < as_of:
         entry = read_entry(folder, role, state.seq + 1)

@@ -12,10 +12,11 @@ from casparian_flow.sinks.base import Attempt
 from casparian_flow.sinks.durable import is_temporary
 from casparian_flow.sinks.layout import TableFolder, is_version_folder, number_of, owner_of
 from casparian_flow.sinks.resolve import read_entry, resolve_state
+from casparian_flow.sinks.schema_file import remove_alone
 
 
-def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt]) -> int:
-    """Remove the unnamed data files of attempts that are not kept; how many went.
+def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt], suffix: str) -> int:
+    """Remove the unnamed data files, of the format that `suffix` ends, of attempts that are not kept; how many went.
 
     Files are listed before the log is read, so a commit that happens meanwhile cannot lose its files. A damaged log
     raises VerificationFailed before anything is removed.
@@ -23,16 +24,16 @@ def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt]) -> in
     candidates = {
         f"{path.parent.name}/{path.name}"
         for path in _data_files(folder)
-        if (owner := owner_of(folder.path.name, path.name)) is not None and owner not in keep
+        if path.suffix == suffix and (owner := owner_of(folder.path.name, path.name)) is not None and owner not in keep
     }
     orphans = candidates - resolve_state(folder, role).files.keys()
     if orphans:
         orphans -= _named(folder, role)
-    remove_data_files(folder, orphans)
-    for place in (folder.readme.parent, folder.log, folder.checkpoints):
+    for place in (folder.readme.parent, folder.log, folder.checkpoints, *_version_folders(folder)):
         for path in _entries(place):
             if is_temporary(path.name):
                 path.unlink(missing_ok=True)
+    remove_data_files(folder, orphans)
     return len(orphans)
 
 
@@ -44,17 +45,22 @@ def remove_data_files(folder: TableFolder, names: Iterable[str]) -> None:
 
 
 def _tidy(folder: TableFolder) -> None:
-    """Remove folders of ours that are empty."""
-    places = [place for place in _entries(folder.path) if is_version_folder(place.name)]
+    """Remove folders of ours that are empty, or hold nothing but the schema of files that are gone."""
+    places = _version_folders(folder)
+    for place in places:
+        remove_alone(place)
     for place in [*places, folder.path]:
         with suppress(OSError):  # not empty, not a folder, or gone already
             place.rmdir()
 
 
 def _data_files(folder: TableFolder) -> Iterable[Path]:
-    for place in _entries(folder.path):
-        if is_version_folder(place.name):
-            yield from (path for path in _entries(place) if path.is_file() and not path.is_symlink())
+    for place in _version_folders(folder):
+        yield from (path for path in _entries(place) if path.is_file() and not path.is_symlink())
+
+
+def _version_folders(folder: TableFolder) -> list[Path]:
+    return [place for place in _entries(folder.path) if is_version_folder(place.name)]
 
 
 def _named(folder: TableFolder, role: Role) -> set[str]:

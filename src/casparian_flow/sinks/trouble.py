@@ -17,6 +17,7 @@ _MEANING = {
     errno.EFBIG: ("a file may not grow that large there", "raise the limit (ulimit -f), or choose another target"),
     errno.ENOTDIR: ("a part of the path is a file", "choose a folder as target"),
     errno.EISDIR: ("a folder stands where a file should be", "choose another target"),
+    errno.EEXIST: ("something of that name is there already", "move it away, or choose another target"),
     errno.ENAMETOOLONG: ("the path is too long", "choose a shorter target or table name"),
     errno.ENOENT: ("a folder is missing or cannot be created there", "create it, or choose another target"),
     errno.EOPNOTSUPP: ("the file system has no hard links", "choose a target on a local file system"),

@@ -2,6 +2,7 @@
 
 parquet://out                  the folder out under the working directory
 parquet:///data/out            an absolute folder
+csv://out                      a folder too
 sqlite://data.db/events        as sqlite://data.db?table=events
 """
 
@@ -16,12 +17,17 @@ from pathlib import Path
 from casparian_flow.core.errors import SinkUnavailable, UsageError
 from casparian_flow.core.text import safe_text
 from casparian_flow.sinks.base import Sink
+from casparian_flow.sinks.csv_format import CsvFormat
+from casparian_flow.sinks.database_open import open_database
+from casparian_flow.sinks.folder import FolderSink
+from casparian_flow.sinks.folder_format import Format
 from casparian_flow.sinks.layout import checked_table
-from casparian_flow.sinks.parquet import ParquetSink
+from casparian_flow.sinks.parquet_format import ParquetFormat
 
 FILE_SCHEMES = ("parquet", "csv", "duckdb", "sqlite")
 SERVER_SCHEMES = ("postgres", "postgresql", "mssql")
 
+_FORMATS: dict[str, Format] = {"parquet": ParquetFormat(), "csv": CsvFormat()}
 _DATABASES = ("duckdb", "sqlite")
 _DATABASE_FILE = re.compile(r"\.(?:db|sqlite|sqlite3|duckdb)", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"[^/?]*:[^/?]*@")
@@ -95,13 +101,9 @@ def open_sink(uri: str) -> Sink:
     parsed = parse_uri(uri)
     if not os.path.isabs(parsed.path):  # noqa: PTH117 said of text
         raise UsageError(f"{parsed} is not absolute", fix=f"{parsed.scheme}:///folder/{parsed.path}")
-    if parsed.scheme != "parquet":
-        raise SinkUnavailable(
-            f"{parsed.scheme}:// is not available in this version",
-            why="only parquet:// is",
-            fix="write to parquet:// ; casparian sql, DuckDB, pandas and polars read it",
-        )
-    return ParquetSink(parsed.target, Path(parsed.path))
+    if parsed.scheme in _DATABASES:
+        return open_database(parsed.target, Path(parsed.path), parsed.scheme)
+    return FolderSink(parsed.target, Path(parsed.path), _FORMATS[parsed.scheme])
 
 
 def _query_of(rest: str) -> tuple[str, str | None]:

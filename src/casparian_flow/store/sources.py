@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, literal, select, update
 
 from casparian_flow.core.errors import NotFound
-from casparian_flow.core.files import display_path
+from casparian_flow.core.files import EntryKind, display_path
 from casparian_flow.core.ids import SourceId
-from casparian_flow.store.tables import scans, sources
+from casparian_flow.store.meta import meta_value
+from casparian_flow.store.notes import SOURCE_IN_USE, Note, noted, set_fact, set_note
+from casparian_flow.store.tables import locations, scans, sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,19 @@ class Source:
     ignore: str
 
 
-ALL_SOURCES = select(sources.c.id, sources.c.root, sources.c.only, sources.c.display, sources.c.ignore).order_by(
+REMOVED = noted(Note.SOURCE_REMOVED, sources.c.id)
+"""When a source was removed; it is no longer scanned, but its files still lead from their rows to their bytes."""
+_SOURCES = select(sources.c.id, sources.c.root, sources.c.only, sources.c.display, sources.c.ignore).order_by(
     sources.c.id
 )
-SOURCE_BY_ID = ALL_SOURCES.where(sources.c.id == bindparam("source"))
-SOURCE_BY_PATH = ALL_SOURCES.where(sources.c.root == bindparam("root"), sources.c.only == bindparam("only"))
+ALL_SOURCES = _SOURCES.where(REMOVED.is_(None))
+SOURCE_BY_ID = _SOURCES.where(sources.c.id == bindparam("source"))
+SOURCE_BY_PATH = _SOURCES.where(sources.c.root == bindparam("root"), sources.c.only == bindparam("only"))
+LEAVE_OUT = (
+    update(locations)
+    .where(locations.c.source_id == bindparam("source"), locations.c.is_missing.is_(False))
+    .values(kind=literal(EntryKind.IGNORED.value), problem=bindparam("why"))
+)
 ADD_SOURCE = insert(sources)
 SET_IGNORE_RULES = update(sources).where(sources.c.id == bindparam("source")).values(ignore=bindparam("rules"))
 START_SCAN = insert(scans)
@@ -40,7 +50,7 @@ FINISH_SCAN = (
 
 
 def all_sources(connection: Connection) -> list[Source]:
-    """Every source, oldest first."""
+    """Every source that was not removed, oldest first."""
     return [_source(row) for row in connection.execute(ALL_SOURCES)]
 
 
@@ -53,7 +63,7 @@ def source_by_id(connection: Connection, source: int) -> Source:
 
 
 def source_by_path(connection: Connection, root: bytes, only: bytes = b"") -> Source | None:
-    """The source of exactly that folder, or of that one file in it."""
+    """The source of exactly that folder, or of that one file in it, also one that was removed."""
     row = connection.execute(SOURCE_BY_PATH, {"root": root, "only": only}).one_or_none()
     return _source(row) if row is not None else None
 
@@ -70,6 +80,39 @@ def add_source(connection: Connection, root: bytes, only: bytes, now_ns: int) ->
 def set_ignore_rules(connection: Connection, source: int, rules: str) -> None:
     """Replace the ignore rules of a source; they hold from its next scan."""
     connection.execute(SET_IGNORE_RULES, {"source": source, "rules": rules})
+
+
+def name_source(connection: Connection, source: int, name: str | None) -> None:
+    """Call a source by a name."""
+    set_note(connection, Note.SOURCE_NAME, source, name)
+
+
+def remove_source(connection: Connection, source: int, why: str, now_ns: int) -> int:
+    """Leave a source and its present files out from now on, saying why; how many files there were.
+
+    Versions, jobs and rows stay, so lineage does too.
+    """
+    set_note(connection, Note.SOURCE_REMOVED, source, str(now_ns))
+    set_note(connection, Note.SOURCE_NAME, source, None)
+    if source_in_use(connection) == source:
+        use_source(connection, None)
+    return connection.execute(LEAVE_OUT, {"source": source, "why": why}).rowcount
+
+
+def restore_source(connection: Connection, source: int) -> None:
+    """Take a removed source back; its next scan finds its files again."""
+    set_note(connection, Note.SOURCE_REMOVED, source, None)
+
+
+def source_in_use(connection: Connection) -> SourceId | None:
+    """The source that commands without a path are about; None: every one."""
+    value = meta_value(connection, SOURCE_IN_USE)
+    return None if value is None else SourceId(int(value))
+
+
+def use_source(connection: Connection, source: int | None) -> None:
+    """Choose the source that commands without a path are about."""
+    set_fact(connection, SOURCE_IN_USE, None if source is None else str(source))
 
 
 def start_scan(connection: Connection, source: int, now_ns: int) -> int:

@@ -10,13 +10,14 @@ from sqlalchemy import Integer, bindparam, func, literal_column, null, select, t
 from sqlalchemy.dialects.sqlite import insert
 
 from casparian_flow.store.bulk import bulk
+from casparian_flow.store.inventory import MARK_DIRTY
 from casparian_flow.store.tables import hashes, locations, versions
 
 L = locations.c
 V = versions.c
 
 DIRTY_AFTER = bulk(
-    select(L.id, L.rel_path, L.problem, L.current_version_id, V.source_hash, L.renamed_from)
+    select(L.id, L.rel_path, L.problem, L.current_version_id, V.source_hash, L.renamed_from, L.size)
     .select_from(locations.outerjoin(versions, V.id == L.current_version_id))
     .where(L.source_id == bindparam("source"), L.id > bindparam("after"), L.is_dirty.is_(True))
     .where(L.kind == literal_column("'file'"), L.is_missing.is_(False), L.part_of.is_(None))
@@ -26,6 +27,17 @@ DIRTY_AFTER = bulk(
     "after",
     "page",
 )
+READABLE_AFTER = bulk(
+    select(L.id, L.rel_path, L.size, L.is_dirty)
+    .where(L.source_id == bindparam("source"), L.id > bindparam("after"))
+    .where(L.kind == literal_column("'file'"), L.is_missing.is_(False), L.part_of.is_(None))
+    .order_by(L.id)
+    .limit(bindparam("page", type_=Integer)),
+    "source",
+    "after",
+    "page",
+)
+"""One page of what can be read, whether it changed or not."""
 LAST_VERSION = bulk(select(func.coalesce(func.max(V.id), literal_column("0"))))
 ADD_HASHES = bulk(
     insert(hashes)
@@ -101,13 +113,26 @@ HASH_OF_LOCATION = bulk(
     "location",
 )
 
-Dirty = tuple[int, bytes, str | None, int | None, str | None, int | None]
-"""id, rel_path, problem, current version, its hash, renamed_from"""
+Dirty = tuple[int, bytes, str | None, int | None, str | None, int | None, int]
+"""id, rel_path, problem, current version, its hash, renamed_from, size"""
+
+Readable = tuple[int, bytes, int, int]
+"""id, rel_path, size, is_dirty"""
 
 
 def dirty_after(driver: sqlite3.Connection, source: int, after: int, page: int) -> list[Dirty]:
     """The next page of files whose bytes must be looked at, by id."""
     return driver.execute(DIRTY_AFTER, (source, after, page)).fetchall()
+
+
+def readable_after(driver: sqlite3.Connection, source: int, after: int, page: int) -> list[Readable]:
+    """The next page of files that can be read, by id."""
+    return driver.execute(READABLE_AFTER, (source, after, page)).fetchall()
+
+
+def mark_dirty(driver: sqlite3.Connection, locations: Iterable[int]) -> None:
+    """Have these files read again, whatever their signs say."""
+    driver.executemany(MARK_DIRTY, [(location,) for location in locations])
 
 
 def last_version(driver: sqlite3.Connection) -> int:

@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from casparian_flow.core.errors import InvariantBroken, NotFound, UsageError, VerificationFailed
-from casparian_flow.core.outputs import PermittedEntry, Role
-from casparian_flow.sinks import parquet_staging
-from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.core.errors import InvariantBroken
+from casparian_flow.core.outputs import Role
+from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.encoding import choose_encoding
 from casparian_flow.sinks.lineage import LINEAGE_FIELDS
-from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes
+from casparian_flow.sinks.parquet_format import ParquetFormat
 from casparian_flow.sinks.uri import open_sink
 from sink_builders import a_batch, a_lineage, commit, permitted, sealed, stamped
 
@@ -37,8 +36,8 @@ def test_rows_are_gathered_into_large_row_groups(sink: Sink, tmp_path: Path) -> 
 
 
 def test_large_rows_are_flushed_early_and_large_files_are_split(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_staging, "ROW_GROUP_BYTES", 1 << 20)
-    monkeypatch.setattr(parquet_staging, "PART_BYTES", 3 << 20)
+    monkeypatch.setattr(ParquetFormat, "bytes_at_once", 1 << 20)
+    monkeypatch.setattr(ParquetFormat, "part_bytes", 3 << 20)
     noise = np.random.default_rng(1)
     batches = [pa.record_batch({"blob": [noise.bytes(100_000) for _ in range(5)]}) for _ in range(20)]
 
@@ -111,86 +110,3 @@ def test_lineage_is_constant_but_for_the_source_row() -> None:
 def test_rows_without_a_position_are_refused(positions: pa.Array) -> None:
     with pytest.raises(InvariantBroken, match="position"):
         a_lineage().stamp(a_batch([1, 2]), positions)
-
-
-def test_versions_of_a_contract_are_joined_by_name(sink: Sink) -> None:
-    old = pa.record_batch({"id": [1], "size": pa.array([10], pa.int64()), "dropped": ["x"]})
-    new = pa.record_batch({"added": [True], "size": ["10 kB"], "id": [2]})
-    sink.promote([permitted(sealed(sink, 1, [old]), 1, 1)])
-    sink.promote([permitted(sealed(sink, 2, [new], version=2), 2, 2)])
-
-    found = sink.read("events", Role.ACCEPTED).read_all().select(["added", "size", "id", "dropped", "_cf_job_id"])
-
-    assert sink.read("events", Role.ACCEPTED).schema.names[-6:] == [field.name for field in LINEAGE_FIELDS]
-    assert found.to_pylist() == [
-        {"added": None, "size": "10", "id": 1, "dropped": "x", "_cf_job_id": 1},
-        {"added": True, "size": "10 kB", "id": 2, "dropped": None, "_cf_job_id": 2},
-    ]
-
-
-def test_a_large_number_keeps_its_digits_when_a_column_becomes_a_float(sink: Sink) -> None:
-    for seq, batch in enumerate([pa.record_batch({"x": [2**63 - 1]}), pa.record_batch({"x": [0.5]})], 1):
-        sink.promote([permitted(sealed(sink, seq, [batch], version=seq), seq, seq)])
-
-    assert sink.read("events", Role.ACCEPTED).read_all().column("x").to_pylist() == ["9223372036854775807", "0.5"]
-
-
-def test_a_struct_that_became_text_is_an_error_with_a_way_out(sink: Sink) -> None:
-    for seq, batch in enumerate([pa.record_batch({"x": [{"a": 1}]}), pa.record_batch({"x": ["a"]})], 1):
-        sink.promote([permitted(sealed(sink, seq, [batch], version=seq), seq, seq)])
-
-    with pytest.raises(UsageError) as caught:
-        sink.read("events", Role.ACCEPTED)
-
-    assert "as_of" in caught.value.fix
-    assert sink.read("events", Role.ACCEPTED, as_of=1).read_all().num_rows == 1
-
-
-def test_rows_of_removed_jobs_are_left_out_of_shared_files(sink: Sink) -> None:
-    staged = sink.stage(Attempt(job=1, attempt=1), "events", Role.ACCEPTED, 1, stamped(a_batch(), 1).schema)
-    for job in (1, 2, 3):
-        staged.write(stamped(a_batch([job, job * 10]), job))
-    [file] = staged.seal("d", "d").files
-    jobs = tuple(JobRows(job=job, rows=2) for job in (1, 2, 3))
-    added = AddedFile(name=file.name, size=file.size, digest=file.digest, rows=6, jobs=jobs)
-    for seq, adds, removed in ((1, (added,), ()), (2, (), (2,))):
-        entry = Entry(
-            table="events",
-            role=Role.ACCEPTED,
-            seq=seq,
-            action=EntryAction.REVERT if removed else EntryAction.APPEND,
-            contract_version=1,
-            schema_hash="d",
-            adds=adds,
-            removed_jobs=removed,
-        )
-        body = entry_bytes(entry)
-        sink.promote([PermittedEntry(sink=sink.uri, table="events", role=Role.ACCEPTED, seq=seq, body=body)])
-
-    snapshot = sink.snapshot("events", Role.ACCEPTED)
-
-    assert (snapshot.rows, snapshot.removed_jobs, len(snapshot.files)) == (4, (2,), 1)
-    assert sink.read("events", Role.ACCEPTED).read_all().column("n").to_pylist() == [1, 10, 3, 30]
-    assert sink.read("events", Role.ACCEPTED, as_of=1).read_all().num_rows == 6
-
-
-def test_a_table_without_a_commit_is_not_found(sink: Sink) -> None:
-    sealed(sink, 1, [a_batch()])
-
-    with pytest.raises(NotFound):
-        sink.read("events", Role.ACCEPTED)
-
-
-@pytest.mark.parametrize("damage", ["missing", "empty", "cut"])
-def test_a_data_file_that_cannot_be_read_is_named(sink: Sink, damage: str) -> None:
-    commit(sink, 1, 1)
-    [path] = sink.snapshot("events", Role.ACCEPTED).files
-    data = Path(path).read_bytes()
-    Path(path).unlink()
-    if damage != "missing":
-        Path(path).write_bytes(data[: len(data) // 2] if damage == "cut" else b"")
-
-    with pytest.raises(VerificationFailed) as caught:
-        sink.read("events", Role.ACCEPTED)
-
-    assert caught.value.where == path

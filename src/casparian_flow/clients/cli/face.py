@@ -44,7 +44,7 @@ class Face:
         from casparian_flow.settings import find_case, find_home
 
         return Local(
-            home=find_home(self.options.home, os.environ, self.cwd),
+            home=find_home(self.options.home, os.environ, self.cwd, case=self.options.case),
             case=find_case(self.cwd),
             env=os.environ,
             overrides=self.options.set,

@@ -21,6 +21,7 @@ class Options:
     """What was asked for on the whole command line; the later of two wins."""
 
     home: Path | None = None
+    case: str | None = None
     set: dict[str, str] = field(default_factory=dict)
     format: str = "auto"
     fields: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ SHARED = (
     _option(
         "--home", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Where everything is kept."
     ),
+    _option("--case", metavar="NAME", help="The case of that name, wherever it lies."),
     _option("--set", multiple=True, metavar="KEY=VALUE", help="A setting for this command: section.key=value."),
     _option("-f", "--format", type=click.Choice(FORMATS), help="How the answer is written."),
     _option("--json", is_flag=True, flag_value=True, help="Short for --format json."),

@@ -20,6 +20,7 @@ from casparian_flow.clients.cli.options import Session, shared_options
 COMMANDS = (
     Entry("demo", "Start here", "The whole journey on a small directory of messy files."),
     Entry("init", "Start here", "Make a case folder: everything about one case beside it."),
+    Entry("case", "Start here", "The cases you made or used, and the one in use.", also=("cases",)),
     Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
     Entry("doctor", "Start here", "What may be wrong with the home and the machine."),
     Entry("version", "Start here", "The version of the product."),
@@ -113,6 +114,6 @@ def _crashes(session: Session) -> Path:
     from casparian_flow.settings import find_home
 
     try:
-        return find_home(session.options.home, os.environ, Path.cwd()).crashes
+        return find_home(session.options.home, os.environ, Path.cwd(), case=session.options.case).crashes
     except (Exception, KeyboardInterrupt):
         return Path(os.devnull) / "nowhere"

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from casparian_flow.core.files import EntryKind, FileState
 from casparian_flow.core.jobs import FINAL_STATES, JobState
 from casparian_flow.core.quarantine import EntryState
+from casparian_flow.store.notes import Note, noted
 from casparian_flow.store.tables import (
     decisions,
     jobs,
@@ -187,9 +188,10 @@ def find_files(connection: Connection, places: Sequence[tuple[int, bytes]], show
     return []
 
 
-def count_by_state(connection: Connection) -> dict[FileState, int]:
-    """How many files are in each state; the numbers add up to all files."""
-    counts = {FileState(state): count for state, count in connection.execute(COUNT_BY_STATE)}
+def count_by_state(connection: Connection, source: int | None = None) -> dict[FileState, int]:
+    """How many files (of one source) are in each state; the numbers add up to all files."""
+    statement = COUNT_BY_STATE if source is None else COUNT_BY_STATE.where(locations.c.source_id == source)
+    counts = {FileState(state): count for state, count in connection.execute(statement)}
     return {state: counts.get(state, 0) for state in FileState}
 
 
@@ -208,7 +210,11 @@ def _conditions(where: FileFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if where.source is not None:
         conditions.append(
-            or_(sources.c.display == where.source, cast(sources.c.id, sources.c.display.type) == where.source)
+            or_(
+                sources.c.display == where.source,
+                cast(sources.c.id, sources.c.display.type) == where.source,
+                noted(Note.SOURCE_NAME, sources.c.id) == where.source,
+            )
         )
     tagged = select(tags.c.location_id)
     if where.tag is not None:

@@ -10,10 +10,17 @@ from casparian_flow.clients.cli.render import plain
 
 @click.command("init")
 @click.argument("folder", default=".", metavar="[DIR]")
+@click.option("--name", metavar="N", help="What the case is called; by default as its folder.")
+@click.option("--examiner", metavar="E", help="Who examines it.")
 @pass_face
-def command(face: Face, folder: str) -> None:
+def command(face: Face, folder: str, name: str | None, examiner: str | None) -> None:
     """Make a case folder in DIR: commands in and below it keep everything there."""
     from casparian_flow.operations.init import InitCase
 
-    reply = face.ask("init", InitCase(folder=folder))
-    face.show("casparian.init/1", reply, [f"{plain(reply.home)} {'is ready' if reply.is_new else 'was there already'}"])
+    reply = face.ask("init", InitCase(folder=folder, name=name, examiner=examiner))
+    by = f", examined by {plain(reply.examiner)}" if reply.examiner else ""
+    lines = [
+        f"{plain(reply.home)} {'is ready' if reply.is_new else 'was there already'}",
+        f"case      {plain(reply.name)}{by}",
+    ]
+    face.show("casparian.init/1", reply, lines)

@@ -44,7 +44,7 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "sinks",
                 multiple=True,
                 metavar="URI",
-                help="Where tables land: parquet://FOLDER, or a sink's name; may be repeated. Default: in the home.",
+                help="Where tables land: parquet://, csv://, duckdb:// or sqlite:// and a path, or a name. Repeatable.",
             ),
             click.option(
                 "--topic",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, plain, size_text, table_lines
+from casparian_flow.core.files import HashMode
 
 if TYPE_CHECKING:
     from casparian_flow.operations.scan import Problem, ScanReply
@@ -20,16 +21,42 @@ UNREADABLE = 3
 
 
 @click.command("scan")
-@click.argument("paths", nargs=-1, metavar="[DIR|FILE]...")
+@click.argument("paths", nargs=-1, metavar="[DIR|FILE|SOURCE]...")
+@click.option("-p", "--pattern", "patterns", multiple=True, metavar="GLOB", help="Only paths like this; repeatable.")
+@click.option("--ext", "extensions", multiple=True, metavar="E", help="Only with this extension; repeatable.")
+@click.option("--min-size", metavar="S", help="Only files of at least this size, such as 10kB.")
+@click.option("--max-size", metavar="S", help="Only files of at most this size.")
+@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Only so deep: 1 is the folder itself.")
+@click.option(
+    "--hash",
+    "hash_mode",
+    type=click.Choice([mode.value for mode in HashMode]),
+    default=HashMode.CHANGED.value,
+    show_default=True,
+    help="Which files are read: all finds changes that left size and times alone.",
+)
+@click.option("--tag", metavar="T", help="Tag every file that the scan is about.")
+@click.option("--threads", type=click.IntRange(1, 64), metavar="N", help="Read and list with N threads.")
 @click.option("--sha256", "with_sha256", is_flag=True, help="Keep the sha256 of every file that is read, too.")
 @click.option("--problems", "only_problems", is_flag=True, help="List what is no ordinary, readable file, and why.")
 @pass_face
-def command(face: Face, paths: tuple[str, ...], with_sha256: bool, only_problems: bool) -> int:
-    """Find, hash and recognise files; run nothing. Without a path, every known source."""
+def command(face: Face, only_problems: bool, **wanted: Any) -> int:
+    """Find, hash and recognise files; run nothing. Without a path, every known source.
+
+    What the options leave out stays as it is known; nothing outside them is taken for missing.
+    """
+    return show_scan(face, only_problems=only_problems, **wanted)
+
+
+def show_scan(face: Face, *, only_problems: bool = False, **wanted: Any) -> int:
+    """Scan, show what was found, and give the exit code."""
     from casparian_flow.operations.scan import Problem, ScanFiles
 
+    if "hash_mode" in wanted:
+        wanted["hash_mode"] = HashMode(wanted["hash_mode"])
+    given = {name: value for name, value in wanted.items() if value is not None}
     with progress(face) as report:
-        reply = face.ask("scan", ScanFiles(paths=paths, with_sha256=with_sha256), report)
+        reply = face.ask("scan", ScanFiles(**given), report)
     for warning in reply.warnings:
         face.note(f"note: {plain(warning)}")
     if only_problems:

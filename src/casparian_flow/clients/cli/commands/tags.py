@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import shared_options
-from casparian_flow.clients.cli.render import Column, Kind, plain
+from casparian_flow.clients.cli.render import Column, Kind, plain, size_text
+
+if TYPE_CHECKING:
+    from casparian_flow.operations.tag_detail import TagDetail
 
 COLUMNS = (
     Column("tag"),
@@ -31,6 +37,28 @@ def list_(face: Face) -> None:
 
     reply = face.ask("tags.list", ListTags())
     face.show_list("casparian.tags/1", "tags", reply.tags, COLUMNS, TagEntry)
+
+
+@command.command("show")
+@click.argument("tag")
+@pass_face
+def show(face: Face, tag: str) -> None:
+    """One tag: its files, the rules that give it, the parsers that subscribe to it."""
+    from casparian_flow.operations.tag_detail import ShowTag
+
+    reply = face.ask("tags.show", ShowTag(tag=tag))
+    face.show("casparian.tag/1", reply, _lines(reply))
+
+
+def _lines(detail: TagDetail) -> Iterator[str]:
+    tag = detail.tag
+    yield f"tag       {plain(tag.tag)}"
+    yield f"files     {tag.files:,}, {tag.by_hand:,} by hand; {size_text(tag.size)}"
+    for rule in detail.rules:
+        size = f" of size {plain(rule.size)}" if rule.size else ""
+        yield f"rule      {rule.rule}: {plain(rule.pattern)}{size} gives it to {rule.files:,}"
+    yield from (f"parser    {plain(name)} subscribes to it" for name in detail.parsers)
+    yield from (f"          {plain(path)}" for path in detail.sample)
 
 
 @command.command("add")

@@ -1,4 +1,4 @@
-"""One table of one attempt on its way into Parquet files: rows are gathered into row groups, row groups into parts."""
+"""One table of one attempt on its way into data files: rows are gathered, gathered rows are written into parts."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import Role, SealedFile, SealedOutput
 from casparian_flow.sinks.base import Attempt
 from casparian_flow.sinks.durable import make_folder, sync_folder
-from casparian_flow.sinks.encoding import Encoding, choose_encoding
+from casparian_flow.sinks.folder_format import Format, Part
 from casparian_flow.sinks.layout import TableFolder, data_file, version_folder
-from casparian_flow.sinks.parquet_part import ParquetPart
 from casparian_flow.sinks.sweep import remove_data_files
 from casparian_flow.sinks.trouble import translated
 
-ROW_GROUP_ROWS = 131_072
-ROW_GROUP_BYTES = 128 << 20
-"""Rows are flushed earlier when they are this large, so that memory does not depend on what is in them."""
-PART_BYTES = 512 << 20
 
-
-class StagedParquet:
+class StagedFiles:
     """Rows of one table that nobody sees yet."""
 
     def __init__(
-        self, uri: str, folder: TableFolder, attempt: Attempt, role: Role, contract_version: int, schema: pa.Schema
+        self,
+        uri: str,
+        folder: TableFolder,
+        attempt: Attempt,
+        role: Role,
+        contract_version: int,
+        schema: pa.Schema,
+        form: Format,
     ) -> None:
         self._uri = uri
         self._folder = folder
@@ -34,11 +35,11 @@ class StagedParquet:
         self._role = role
         self._contract_version = contract_version
         self._schema = schema
+        self._format = form
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
         self._waiting_bytes = 0
-        self._encoding: Encoding | None = None
-        self._part: ParquetPart | None = None
+        self._part: Part | None = None
         self._files: list[SealedFile] = []
         self._created: list[str] = []
         self._is_closed = False
@@ -53,12 +54,12 @@ class StagedParquet:
             )
         start = 0
         while start < batch.num_rows:
-            piece = batch.slice(start, ROW_GROUP_ROWS - self._waiting_rows)
+            piece = batch.slice(start, self._format.rows_at_once - self._waiting_rows)
             start += piece.num_rows
             self._waiting.append(piece)
             self._waiting_rows += piece.num_rows
             self._waiting_bytes += piece.nbytes
-            if self._waiting_rows >= ROW_GROUP_ROWS or self._waiting_bytes >= ROW_GROUP_BYTES:
+            if self._is_enough():
                 self._flush()
 
     def seal(self, row_digest: str, schema_hash: str) -> SealedOutput:
@@ -100,24 +101,26 @@ class StagedParquet:
         if self._is_closed:
             raise InvariantBroken(f"rows of {self._folder.path.name} were sealed or discarded already")
 
+    def _is_enough(self) -> bool:
+        """Large rows are written earlier, so that memory does not depend on what is in them."""
+        return self._waiting_rows >= self._format.rows_at_once or self._waiting_bytes >= self._format.bytes_at_once
+
     def _flush(self) -> None:
         rows = pa.Table.from_batches(self._waiting, self._schema)
         self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
-        if self._encoding is None:
-            self._encoding = choose_encoding(rows)
         with translated(self._uri):
             if self._part is None:
-                self._part = self._open_part(self._encoding)
+                self._part = self._open_part(rows)
             self._part.write(rows)
-            if self._part.size >= PART_BYTES:
+            if self._part.size >= self._format.part_bytes:
                 self._finish_part()
 
-    def _open_part(self, encoding: Encoding) -> ParquetPart:
-        name = data_file(self._folder.path.name, self._attempt, len(self._created))
+    def _open_part(self, first: pa.Table) -> Part:
+        name = data_file(self._folder.path.name, self._attempt, len(self._created), self._format.suffix)
         for is_last_try in (False, True):
             try:
                 make_folder(self._version_folder)
-                part = ParquetPart(self._version_folder / name, self._schema, encoding)
+                part = self._format.create(self._version_folder / name, self._schema, first)
                 break
             except FileNotFoundError:  # another job removed the folder's last file and tidied up
                 if is_last_try:

@@ -1,4 +1,4 @@
-"""The Parquet sink: a folder of immutable files and one log per table that says which of them count.
+"""The sink that is a folder: immutable files of one format, and one log per table that says which of them count.
 
 Data files are written once, in their final place, and nobody sees them until a log entry names them. The file names
 carry job and attempt, so writers never meet; the log's names are given out by the permit, so they do not meet there.
@@ -11,36 +11,40 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from casparian_flow.core.errors import InvariantBroken, LogConflict, VerificationFailed
+from casparian_flow.core.errors import InvariantBroken, LogConflict, SinkUnavailable
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
 from casparian_flow.sinks.base import Attempt, Snapshot
 from casparian_flow.sinks.checkpoint import CHECKPOINT_EVERY, is_checkpoint_due, write_checkpoint
 from casparian_flow.sinks.durable import put_if_absent, sync_folder
 from casparian_flow.sinks.explain import write_readme
+from casparian_flow.sinks.folder_format import Format
+from casparian_flow.sinks.folder_staging import StagedFiles
+from casparian_flow.sinks.intact import check_file
 from casparian_flow.sinks.layout import ROLE_FOLDERS, TableFolder, is_table_name, number_of, owner_of, table_folder
-from casparian_flow.sinks.log import Entry, parse_entry
+from casparian_flow.sinks.log import parse_entry
 from casparian_flow.sinks.owner import claim_folder, owner_of_folder
-from casparian_flow.sinks.parquet_staging import StagedParquet
 from casparian_flow.sinks.probe import check_folder
 from casparian_flow.sinks.read import scan
-from casparian_flow.sinks.resolve import resolve, resolve_state
+from casparian_flow.sinks.resolve import read_entry, resolve_state
+from casparian_flow.sinks.state import TableState
 from casparian_flow.sinks.sweep import remove_data_files, sweep_table
 from casparian_flow.sinks.trouble import translated
 
 
-class ParquetSink:
-    """Tables as Parquet files under one folder."""
+class FolderSink:
+    """Tables as files of one format under one folder."""
 
-    has_parquet_files = True
-
-    def __init__(self, uri: str, root: Path) -> None:
+    def __init__(self, uri: str, root: Path, form: Format) -> None:
         self.uri = uri
         self.root = root
+        self.has_parquet_files = form.is_parquet
+        self._format = form
 
     def check(self) -> None:
         """Raises SinkUnavailable, saying why and what to do, unless the target can be written to."""
         with translated(self.uri):
             check_folder(self.root)
+            self._check_format()
 
     def owner(self) -> str | None:
         """The home that claimed the folder; None as long as no home has."""
@@ -52,12 +56,10 @@ class ParquetSink:
         with translated(self.uri):
             claim_folder(self.root, self.uri, home)
 
-    def stage(
-        self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema
-    ) -> StagedParquet:
+    def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> StagedFiles:
         """Open a hidden place for one table of one attempt. Nothing is created before the first rows are flushed."""
         folder = table_folder(self.root, role, table)
-        return StagedParquet(self.uri, folder, attempt, role, contract_version, schema)
+        return StagedFiles(self.uri, folder, attempt, role, contract_version, schema, self._format)
 
     def promote(self, entries: Sequence[PermittedEntry]) -> None:
         """Write the permitted entries into their logs, durably. Doing it again changes nothing.
@@ -85,8 +87,9 @@ class ParquetSink:
         if (entry.table, entry.role, entry.seq) != (permitted.table, permitted.role, permitted.seq):
             raise InvariantBroken("a log entry does not fit its permit", where=str(path))
         if not path.exists():
-            _check_files(folder, entry)
-            write_readme(folder)
+            for file in entry.adds:
+                check_file(folder, file)
+            write_readme(folder, self._format)
             if put_if_absent(path, permitted.body):
                 return
         if path.read_bytes() != permitted.body:
@@ -113,7 +116,7 @@ class ParquetSink:
         kept = frozenset(keep)
         with translated(self.uri):
             return sum(
-                sweep_table(table_folder(self.root, role, table), role, kept)
+                sweep_table(table_folder(self.root, role, table), role, kept, self._format.suffix)
                 for role in Role
                 for table in self._folders(role)
             )
@@ -121,14 +124,16 @@ class ParquetSink:
     def snapshot(self, table: str, role: Role, as_of: int | None = None) -> Snapshot:
         """What is visible now, or was when the entry `as_of` was the last."""
         with translated(self.uri):
-            return resolve(table_folder(self.root, role, table), role, as_of)
+            folder = table_folder(self.root, role, table)
+            return self._state(folder, role, as_of).snapshot(folder.path)
 
     def read(
         self, table: str, role: Role, as_of: int | None = None, columns: Sequence[str] | None = None
     ) -> pa.RecordBatchReader:
         """The rows now, or after the log entry `as_of`, in log order, a batch at a time."""
         with translated(self.uri):
-            return scan(table_folder(self.root, role, table), role, as_of, columns)
+            folder = table_folder(self.root, role, table)
+            return scan(folder, self._state(folder, role, as_of), self._format, columns)
 
     def has_entry(self, table: str, role: Role, seq: int) -> bool:
         """Whether this entry of the table's log is there; reads nothing else."""
@@ -139,6 +144,32 @@ class ParquetSink:
         """The tables that have at least one log entry, by name."""
         with translated(self.uri):
             return [name for name in self._folders(role) if _has_entries(table_folder(self.root, role, name))]
+
+    def _state(self, folder: TableFolder, role: Role, as_of: int | None) -> TableState:
+        state = resolve_state(folder, role, as_of)
+        if foreign := next((name for name in state.files if not name.endswith(self._format.suffix)), None):
+            raise self._other_format(folder.path / foreign)
+        return state
+
+    def _check_format(self) -> None:
+        """One table is enough to tell: whoever wrote it asked the same before."""
+        for role in Role:
+            for table in self._folders(role):
+                folder = table_folder(self.root, role, table)
+                entry = read_entry(folder, role, 1)
+                for file in entry.adds if entry else ():
+                    if not file.name.endswith(self._format.suffix):
+                        raise self._other_format(folder.path / file.name)
+                    return
+
+    def _other_format(self, path: Path) -> SinkUnavailable:
+        scheme = path.suffix.removeprefix(".")
+        return SinkUnavailable(
+            f"{self.uri} holds tables of another format",
+            where=str(path),
+            why=f"they were written to {scheme}://",
+            fix=f"name it {scheme}://{self.root} , or choose another folder",
+        )
 
     def _folders(self, role: Role) -> list[str]:
         try:
@@ -159,19 +190,3 @@ def _add_checkpoint(folder: TableFolder, role: Role) -> None:
     state = resolve_state(folder, role)
     if is_checkpoint_due(folder, state.seq):
         write_checkpoint(folder, role, state)
-
-
-def _check_files(folder: TableFolder, entry: Entry) -> None:
-    """A commit that names a file that is gone must not become visible."""
-    for file in entry.adds:
-        path = folder.path / file.name
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            size = -1
-        if size != file.size:
-            raise VerificationFailed(
-                f"a data file of {entry.table} is not as it was sealed",
-                where=str(path),
-                why="it is missing" if size < 0 else f"it has {size} bytes, sealed were {file.size}",
-            )

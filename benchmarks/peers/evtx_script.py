@@ -1,4 +1,4 @@
-"""The peer of the EVTX benchmark: evtx, orjson, twenty typed columns and pyarrow in two bare processes."""
+"""evtx, orjson, twenty typed columns and pyarrow in two bare processes: LOGS TARGET."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What the benchmarks read: made from seeds, the same bytes every time."""

@@ -1,0 +1,51 @@
+"""`python -m benchmarks` measures and says what it measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def benchmarks(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+def test_what_was_measured_is_said_as_json_and_nothing_is_left_behind(tmp_path) -> None:
+    done = benchmarks(tmp_path, "--quick", "--only", "cells", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["schema"] == "casparian.benchmarks/1" and report["quick"] is True
+    assert report["machine"].keys() == {"cores", "processor", "load_before", "python", "is_idle"}
+    (cells,) = report["benchmarks"]
+    assert cells["name"] == "cells" and cells["failure"] is None and cells["footing"]
+    for row in cells["rows"]:
+        assert row.keys() == {"what", "unit", "more_is_better", "bar", "ours", "peer", "ratio", "pass"}
+        assert 0 < row["ours"]["min"] <= row["ours"]["median"] <= row["ours"]["max"]
+        assert row["peer"]["name"] and row["peer"]["median"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_table_names_every_bar_beside_what_was_measured(tmp_path) -> None:
+    done = benchmarks(tmp_path, "--quick", "--only", "start", "--only", "evtx", "--keep", "--check")
+    assert done.returncode in (0, 7), done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[1] for line in lines if line[:1] == ["start"]] == ["--help", "version", "status", "first"]
+    judged = [line[-1] for line in lines if line[:1] in (["start"], ["evtx"])]
+    assert set(judged) <= {"yes", "no", "-"} and (done.returncode == 7) == ("no" in judged)
+    (kept,) = tmp_path.glob("casparian-benchmark-*")
+    assert (kept / "evtx" / "logs" / "log_0000.evtx").exists() and str(kept) in done.stderr
