@@ -21,11 +21,11 @@ from product import Product
 __all__ = ["data"]
 
 STEPS = [
-    ("casparian_flow.sinks.parquet_staging", "module.StagedParquet", "seal", "after", 0),
-    ("casparian_flow.sinks.parquet", "module.ParquetSink", "promote", "after", 0),
-    ("casparian_flow.sinks.parquet", "module.ParquetSink", "promote", "before", 3),
-    ("casparian_flow.sinks.parquet", "module.ParquetSink", "promote", "after", 3),
-    ("casparian_flow.sinks.parquet", "module.ParquetSink", "claim", "after", 0),
+    ("casparian_flow.sinks.folder_staging", "module.StagedFiles", "seal", "after", 0),
+    ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "after", 1),
+    ("casparian_flow.sinks.database", "module.DatabaseSink", "promote", "before", 1),
+    ("casparian_flow.sinks.database", "module.DatabaseSink", "promote", "after", 0),
+    ("casparian_flow.sinks.folder", "module.FolderSink", "claim", "after", 0),
 ]
 
 
@@ -37,7 +37,7 @@ def test_a_death_between_two_sinks_is_put_right_in_both(
 ) -> None:
     quiet, product = Product(tmp_path / "quiet"), Product(tmp_path / "home")
     quiet.run(str(data), "--mode", mode)
-    a, b = f"parquet://{tmp_path / 'a'}", f"parquet://{tmp_path / 'b'}"
+    a, b = f"parquet://{tmp_path / 'a'}", f"duckdb://{tmp_path / 'b.duckdb'}"
     arguments = (str(data), "--mode", mode, "--sink", a, "--sink", b, "--workers", "1")
     source = DIE.format(module=module, owner=owner, name=name, when=when, passes=passes)
     code = die(product, source, "run", *arguments)

@@ -207,3 +207,21 @@ def test_a_table_named_in_the_sink_must_be_the_same_in_all(product: Product, dat
     for sinks in (("--sink", f"{a}?table=people", "--sink", b), ("--sink", a, "--sink", f"{a}?table=people")):
         assert product("run", str(data), *sinks, "--json").code == 2
     assert product("run", str(data), "--sink", a, "--sink", f"parquet://{tmp_path}/./a", "--json").code == 2
+    assert product("run", str(data), "--sink", a, "--sink", f"csv://{tmp_path}/a", "--json").code == 2
+
+
+@pytest.mark.invariant(4)
+def test_every_kind_of_sink_shows_the_same_rows_of_one_run_and_keeps_in_step(
+    product: Product, data: Path, tmp_path: Path
+) -> None:
+    sinks = [f"{scheme}://{tmp_path / scheme}.{scheme}" for scheme in ("parquet", "csv", "duckdb", "sqlite")]
+    arguments = [word for sink in sinks for word in ("--sink", sink)]
+    assert product.run(str(data), *arguments)["completed"] == 3
+    (data / "sales_1.csv").write_text("id,amount\n9,9.5\n")
+    product.run(str(data), *arguments)
+    first, *others = [product.content(sink) for sink in sinks]
+    assert sorted(first) == ["accepted sales", "accepted staff", "quarantine sales"]
+    assert all(other == first for other in others)
+    jobs = [product.table("sales", sink=sink).sort_by("id")["_cf_job_id"].to_pylist() for sink in sinks]
+    assert jobs == [jobs[0]] * 4
+    assert product.run(str(data), *arguments)["skipped"] == {"up_to_date": 3}
