@@ -78,8 +78,10 @@ class Face:
         return Control(partial(open_reading, self.home, self.settings, self.cwd), self._open_acting)
 
     def _open_acting(self, report: Report) -> AbstractContextManager[Any]:
+        from casparian_flow.guest.pandas_import import forgo_pandas
         from casparian_flow.wiring import open_acting
 
+        forgo_pandas()
         return open_acting(self.home, self.settings, self.cwd, report)
 
     def ask(self, name: str, request: Request, report: Report | None = None) -> Any:
