@@ -26,7 +26,7 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ENDS_WITH = re.compile(r"\s+# ends with (\d+)$")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 SHIM = """#!/bin/sh
-case " $* " in *" --json "*|*" -f "*|*" --format "*) ;; *) set -- "$@" --format table ;; esac
+case " $* " in *" --json "*|*" -f "*|*" --format "*|" export "*) ;; *) set -- "$@" --format table ;; esac
 exec {python} -m casparian_flow "$@"
 """
 
