@@ -24,7 +24,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 PROGRAMS = {
     "casparian": """#!/bin/sh
-case " $* " in *" --json "*|*" -f "*|*" --format "*) ;; *) set -- "$@" --format table ;; esac
+case " $* " in *" --json "*|*" -f "*|*" --format "*|*" export "*) ;; *) set -- "$@" --format table ;; esac
 exec {python} -m casparian_flow "$@"
 """,
     "python": """#!/bin/sh
