@@ -33,6 +33,7 @@ AREAS: dict[str, str] = {
     "doctor.recover": "doctor",
     "explain": "explain",
     "explain.list": "explain",
+    "export": "export",
     "files.diff": "file_versions",
     "files.list": "files",
     "files.show": "files",
