@@ -22,7 +22,7 @@ from casparian_flow.operations.tags import is_tag
 from casparian_flow.schema.draft import draft_contract
 from casparian_flow.schema.survey import Survey
 from casparian_flow.schema.verdict import ColumnVerdict
-from casparian_flow.sentinel.orders import parser_order
+from casparian_flow.sentinel.registered import parser_order
 from casparian_flow.store.views import files as file_view
 from casparian_flow.store.views import history
 

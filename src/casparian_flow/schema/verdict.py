@@ -29,6 +29,11 @@ class ColumnVerdict:
     could_be: tuple[str, ...] = ()
     nulls: tuple[tuple[str, int], ...] = ()
 
+    @property
+    def reasons(self) -> list[str]:
+        """The first value that speaks against each other type, in words."""
+        return [f"{kind}: row {found[0].row} is {found[0].value!r}" for kind, found in self.ruled_out if found]
+
 
 @dataclass(frozen=True, slots=True)
 class _Opinion:

@@ -49,14 +49,14 @@ def _lines(reply: Why) -> Iterator[str]:
 
 
 def _accepted(record: int | None, row: FoundRow) -> Iterator[str]:
-    yield f"record {record} is in table {plain(row.table)}"
+    yield f"record {record} is in table {plain(row.table)} as row {row.row}"
     yield from _values(row)
 
 
 def _rejected(record: int | None, row: FoundRow) -> Iterator[str]:
     """What was wrong, where it stands, and what was there."""
     place = f"bytes {row.start}-{row.end}" if row.start is not None else plain(row.locator or "")
-    yield f"record {record} is in the quarantine of {plain(row.table)}{place and ', '}{place}"
+    yield f"record {record} is in the quarantine of {plain(row.table)} as row {row.row}{place and ', '}{place}"
     yield f"  wrong   {plain(row.message)}"
     for fault in row.faults:
         column = f" in {plain(fault.column)}" if fault.column else ""
