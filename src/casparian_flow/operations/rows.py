@@ -47,7 +47,6 @@ class FoundRow(Reply, frozen=True, kw_only=True):
     locator: str | None
     message: str | None
     faults: list[RowFault]
-    raw: str | None
     values: dict[str, str | None]
 
 
