@@ -15,10 +15,11 @@ import pyarrow as pa
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import CasparianError, InvariantBroken, SinkUnavailable
 from casparian_flow.core.lineage import RESCUED, SOURCE_ROW
-from casparian_flow.core.outputs import Role
+from casparian_flow.core.outputs import Role, SinkTarget
 from casparian_flow.core.receipts import Receipt
-from casparian_flow.lab.arrow_files import ROUTES, ArrowFiles
-from casparian_flow.protocol.messages import JobOrder, Limits, OutputSurvey, ParserOrder, Sealed, Settle, Surveyed
+from casparian_flow.core.routes import Routes
+from casparian_flow.lab.arrow_files import URI, ArrowFiles
+from casparian_flow.protocol.messages import JobOrder, Limits, OutputSurvey, ParserOrder, Sealed, Surveyed
 from casparian_flow.schema.arrow import arrow_field
 from casparian_flow.schema.survey import Survey
 from casparian_flow.schema.verdict import ColumnVerdict
@@ -31,7 +32,6 @@ from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Prin
 from casparian_flow.worker.execute import host_fault
 from casparian_flow.worker.job_run import JobRun
 from casparian_flow.worker.launch import ISOLATION
-from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.settle import cast_spilled
 from casparian_flow.worker.surroundings import allow_open_files
 
@@ -109,7 +109,7 @@ class _Reading:
         if isinstance(outcome, Surveyed):
             outcome, tables = self._settle(outcome.outputs)
         receipt = outcome.receipt
-        receipt.check_conservation(ROUTES)
+        receipt.check_conservation(Routes(default=(SinkTarget(URI),)))
         tables = list(dict.fromkeys([*tables, *(count.table for count in receipt.counts)]))
         contracts = {table: self._contracts[table] for table in tables if table in self._contracts}
         return FileRead(
@@ -167,15 +167,8 @@ class _Reading:
         for output in outputs:
             surveys.setdefault(by_output[output.output], []).append(Survey.from_bytes(output.survey))
         self._verdicts = {table: Survey.merged(found).verdicts() for table, found in surveys.items()}
-        settle = Settle(
-            parser=self._parser,
-            order=self._order,
-            routes=ROUTES,
-            staging=str(self._staging),
-            tables=by_output,
-            contracts={table: self._contracts[table] for table in by_output.values()},
-        )
-        return cast_spilled(settle, job_folder(self._staging, self._order), self._files), list(surveys)
+        given = {output: self._contracts[table] for output, table in by_output.items()}
+        return cast_spilled(self._parser, self._order, given, self._staging, self._files), list(surveys)
 
     def _accepted(self, contract: Contract, receipt: Receipt) -> pa.Table:
         """The contract's columns, what was rescued if anything was, and each row's place in the source."""

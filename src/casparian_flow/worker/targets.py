@@ -15,11 +15,11 @@ from casparian_flow.sinks.base import Attempt, Sink, Staging
 Belonging = TypeVar("Belonging", PermittedEntry, SealedOutput)
 
 
-class StagingTargets(Protocol):
-    """Where an attempt's rows are put before anybody sees them, table by table."""
+class Destination(Protocol):
+    """Where the tables of a job are staged, whoever reads them in the end."""
 
     def sinks_of(self, table: str) -> Sequence[Staging]:
-        """What a table is written to."""
+        """The places that a table is written to; never none."""
 
     def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
         """Remove what an attempt sealed."""

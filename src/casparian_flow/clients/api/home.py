@@ -169,13 +169,13 @@ def _texts(paths: tuple[Paths, ...]) -> tuple[str, ...]:
 
 def _selected(paths: tuple[Paths, ...], selection: Selection) -> MakePlan:
     options = {name: _as_typed(value) for name, value in selection.pop("options", {}).items()}
-    topics = {topic: _several(sinks) for topic, sinks in selection.pop("topics", {}).items()}
-    sinks = _several(selection.pop("sink", ()))
+    sinks = _listed(selection.pop("sink", ()))
+    topics = {topic: _listed(named) for topic, named in selection.pop("topics", {}).items()}
     return _request(MakePlan, paths=_texts(paths), options=options, sinks=sinks, topics=topics, **selection)
 
 
-def _several(sinks: str | Sequence[str]) -> Sequence[str]:
-    return (sinks,) if isinstance(sinks, str) else sinks
+def _listed(one_or_more: str | Sequence[str]) -> tuple[str, ...]:
+    return (one_or_more,) if isinstance(one_or_more, str) else tuple(one_or_more)
 
 
 def _as_typed(value: Option) -> str:
