@@ -97,16 +97,16 @@ class Product:
         except NotFound:
             return pa.table({})
 
-    def tables(self, role: Role = Role.ACCEPTED) -> list[str]:
+    def tables(self, role: Role = Role.ACCEPTED, sink: str | None = None) -> list[str]:
         """The tables that were ever committed to."""
-        return open_sink(f"parquet://{self.home}").tables(role)
+        return open_sink(sink or f"parquet://{self.home}").tables(role)
 
-    def content(self) -> dict[str, list[str]]:
+    def content(self, sink: str | None = None) -> dict[str, list[str]]:
         """Every visible row of every table in both roles, without what differs from run to run, sorted."""
         found = {}
         for role in Role:
-            for name in self.tables(role):
-                table = self.table(name, role)
+            for name in self.tables(role, sink):
+                table = self.table(name, role, sink)
                 kept = [
                     c for c in table.column_names if c not in ("_cf_job_id", "_cf_processed_at", "_cf_file_version_id")
                 ]

@@ -15,7 +15,6 @@ from casparian_flow.operations.doctor import Examine, Health, Mend
 from casparian_flow.operations.init import InitCase
 from casparian_flow.operations.local import Local
 from casparian_flow.settings import Home
-from casparian_flow.store import tables
 
 
 def local(home: Home, **changes) -> Local:
@@ -64,19 +63,7 @@ def test_another_schema_fails(past):
 
 
 def test_a_commit_that_was_cut_short_is_a_warning(past):
-    with past.database.transaction() as connection:
-        connection.execute(
-            tables.commits.insert(),
-            {
-                "sink_uri": "parquet:///o",
-                "table_name": "t",
-                "role": "accepted",
-                "seq": 1,
-                "body": b"{}",
-                "permitted_at_ns": NOW_NS,
-                "is_recorded": False,
-            },
-        )
+    past.commit()
     assert [health for health, _ in found(past.home, "database")] == [Health.OK, Health.WARN]
 
 
