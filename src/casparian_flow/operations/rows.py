@@ -47,6 +47,7 @@ class FoundRow(Reply, frozen=True, kw_only=True):
     locator: str | None
     message: str | None
     faults: list[RowFault]
+    raw: str | None
     values: dict[str, str | None]
 
 
