@@ -25,7 +25,8 @@ STORAGE_VERSION = "v1.2.0"
 """New files can be opened by every DuckDB from this version on."""
 
 _ROWS_AT_ONCE = 65_536
-_FIRST_PAUSE = 0.01
+_PAUSE = 0.01
+"""Short, since whoever reads all the time leaves the file for moments only."""
 _QUARANTINE = "quarantine"
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<who>.*?\(PID \d+\))")
 _MEANING = (
@@ -192,15 +193,14 @@ def _new_engine() -> duckdb.DuckDBPyConnection:
 def _attach(engine: duckdb.DuckDBPyConnection, path: Path, option: str) -> None:
     """Waits for a while until no other process has the file."""
     address = str(path).replace("'", "''")
-    deadline, pause = time.monotonic() + LOCK_SECONDS, _FIRST_PAUSE
+    deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             engine.execute(f"ATTACH '{address}' AS target (TYPE duckdb, {option})")
         except duckdb.IOException as exc:
             if "lock" not in str(exc) or time.monotonic() >= deadline:
                 raise
-            time.sleep(pause)
-            pause = min(2 * pause, 0.5)
+            time.sleep(_PAUSE)
         else:
             return
 
