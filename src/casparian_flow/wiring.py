@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.database import Database
 from casparian_flow.worker.execute import Tools
 from casparian_flow.worker.pool import LocalPool
-from casparian_flow.worker.surroundings import user_name
+from casparian_flow.worker.surroundings import allow_open_files, user_name
 
 
 @contextmanager
@@ -57,7 +56,5 @@ def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> It
 
 def local_workers(count: int, sinks: Callable[[str], Sink]) -> LocalPool:
     """So many workers in this process."""
-    # A database of a thousand tables has a thousand outputs open at once; the usual limit is 1,024 files.
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allow_open_files()
     return LocalPool(count, Tools(open_sink=sinks))

@@ -55,6 +55,13 @@ class NotFound(CasparianError):
     exit_code = 5
 
 
+class NoParser(NotFound):
+    """No parser reads a file with such content."""
+
+    code = "no-parser"
+    hint = "casparian parser list"
+
+
 class HomeBusy(CasparianError):
     """Another process holds the home."""
 

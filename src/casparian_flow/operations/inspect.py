@@ -8,22 +8,18 @@ from pathlib import Path
 
 import msgspec
 
-from casparian_flow.core.contracts import Contract, Origin
 from casparian_flow.core.errors import NotFound, SourceUnreadable, UsageError
 from casparian_flow.core.files import display_path
 from casparian_flow.core.hashing import digest_of_file
-from casparian_flow.core.tables import table_from_file_name, table_from_output
+from casparian_flow.core.tables import table_from_file_name
 from casparian_flow.core.times import rfc3339
+from casparian_flow.lab.choice import parser_for, shipped_for
 from casparian_flow.lab.trial import Trial, try_parser
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.publish.discover import FoundParser, named_parser, shipped_parsers
 from casparian_flow.schema.rendering import as_text
 from casparian_flow.scout.content import sniff
-from casparian_flow.scout.tagger import ContentKind
-from casparian_flow.sentinel.catalog import candidates_of
-from casparian_flow.sentinel.orders import Registered, parser_order
-from casparian_flow.sentinel.routing import Routing
+from casparian_flow.sentinel.registered import Registered, declared_contracts, parser_order
 
 HEAD_BYTES = 64 << 10
 HEX_BYTES = 256
@@ -137,7 +133,7 @@ def inspect(_reading: Reading, request: InspectFile) -> FileFacts:
     except OSError as exc:
         raise SourceUnreadable(f"{request.path} cannot be read", why=exc.strerror or str(exc)) from exc
     kind = sniff(head, stat.st_size)
-    found = _for_content(path, kind)
+    found = shipped_for(path.name, kind)
     return FileFacts(
         path=display_path(os.fsencode(path)),
         size=stat.st_size,
@@ -155,16 +151,12 @@ def preview(reading: Reading, request: PreviewFile) -> Preview:
     """The first rows as they would land, and what would be rejected among them."""
     path = _existing(reading, request.path)
     registered = _parser_for(reading, path, request.parser, request.options)
-    trial = try_parser(
-        parser_order(registered, dict(request.options)),
-        os.fsencode(path),
-        table_from_file_name(path.name),
-        rows=request.rows,
-    )
+    base = table_from_file_name(path.name)
+    trial = try_parser(parser_order(registered, dict(request.options)), os.fsencode(path), base, rows=request.rows)
     return Preview(
         path=display_path(os.fsencode(path)),
         parser=registered.artifact.label,
-        outputs=_views(trial, registered, request.rows),
+        outputs=_views(trial, registered, base, request.rows),
         verdicts=[
             VerdictView(name=note.name, value=note.value, confidence=note.confidence, runner_up=note.runner_up)
             for note in trial.verdicts
@@ -189,11 +181,7 @@ def infer(reading: Reading, request: InferColumns) -> Inference:
             type=verdict.type,
             format=verdict.format,
             note=verdict.note,
-            ruled_out=[
-                f"{candidate}: row {examples[0].row} is {examples[0].value!r}"
-                for candidate, examples in verdict.ruled_out
-                if examples
-            ],
+            ruled_out=verdict.reasons,
         )
         for output in trial.outputs.values()
         for verdict in output.survey.verdicts()
@@ -216,51 +204,16 @@ def _existing(reading: Reading, text: str) -> Path:
 
 
 def _parser_for(reading: Reading, path: Path, asked: str | None, options: Mapping[str, str]) -> Registered:
-    """The parser that was asked for by name or path, else the one for the file's content; it knows each option."""
-    registered = _found_for(reading, path, asked)
-    known = sorted(registered.manifest.options)
-    for option in options:
-        if option not in known:
-            raise UsageError(
-                f"the parser {registered.artifact.name} has no option {option}",
-                why=f"known options: {', '.join(known) or 'none'}",
-            )
-    return registered
+    try:
+        with path.open("rb") as file:
+            kind = sniff(file.read(HEAD_BYTES), path.stat().st_size)
+    except OSError as exc:
+        raise SourceUnreadable(f"{path.name} cannot be read", why=exc.strerror or str(exc)) from exc
+    return parser_for(path.name, kind, asked, options, reading.home.plugins, reading.cwd)
 
 
-def _found_for(reading: Reading, path: Path, asked: str | None) -> Registered:
-    if asked is not None:
-        return registered_of(named_parser(asked, reading.home.plugins, reading.cwd))
-    with path.open("rb") as file:
-        kind = sniff(file.read(HEAD_BYTES), path.stat().st_size)
-    found = _for_content(path, kind)
-    if found is None:
-        raise NotFound(f"no parser reads {path.name}", why=f"content is {kind.kind}: {kind.reason}")
-    return registered_of(found)
-
-
-def registered_of(found: FoundParser) -> Registered:
-    """A parser that was found, as orders need it; raises what keeps it from being one."""
-    if found.error is not None:
-        raise found.error
-    assert found.artifact is not None and found.manifest is not None
-    return Registered(found.artifact, found.manifest)
-
-
-def _for_content(path: Path, kind: ContentKind) -> FoundParser | None:
-    """The shipped parser that a run would choose, as far as name and content say it."""
-    shipped = shipped_parsers()
-    chosen = Routing(parsers=candidates_of(shipped)).choose(path.name, kind.kind, kind.reason).parser
-    if chosen is None:
-        return None
-    return next(each for each in shipped if each.artifact is not None and each.artifact.name == chosen.artifact.name)
-
-
-def _views(trial: Trial, registered: Registered, rows: int) -> list[OutputView]:
-    declared = [
-        Contract(table=table_from_output(output), version=1, columns=columns, origin=Origin.DECLARED)
-        for output, columns in registered.manifest.outputs.items()
-    ]
+def _views(trial: Trial, registered: Registered, base: str, rows: int) -> list[OutputView]:
+    declared = list(declared_contracts(registered, base).values())
     views = []
     for output in trial.outputs.values():
         accepted, _rows, rejected = output.settle(declared)

@@ -14,11 +14,10 @@ from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.tables import table_from_file_name
 from casparian_flow.lab.trial import Trial, collected_of, try_parser
 from casparian_flow.operations.context import Reading
-from casparian_flow.operations.inspect import registered_of
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.publish.discover import named_parser
 from casparian_flow.sdk.testing import case_input, case_options, case_records, comparable
-from casparian_flow.sentinel.orders import Registered, parser_order
+from casparian_flow.sentinel.registered import Registered, parser_order, registered_of
 
 SHOWN = 10
 

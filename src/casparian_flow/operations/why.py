@@ -14,8 +14,7 @@ from casparian_flow.operations.lookup import one_file
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.operations.rows import FoundRow, find_rows
 from casparian_flow.publish.discover import plugin_parsers, shipped_parsers
-from casparian_flow.sentinel.catalog import candidates_of
-from casparian_flow.sentinel.routing import Routing
+from casparian_flow.sentinel.routing import Routing, candidates_of
 from casparian_flow.store import tags as tag_store
 
 

@@ -44,12 +44,12 @@ def plugin_parsers(folder: Path) -> list[FoundParser]:
     return _found(paths, ParserOrigin.PLUGIN, ParserStatus.PENDING)
 
 
-def named_parser(name: str, plugins: Path, cwd: Path) -> FoundParser:
+def named_parser(name: str, plugins: Path | None, cwd: Path) -> FoundParser:
     """The usable parser of that name, shipped ones first, else the one at that path.
 
     Raises NotFound, or ParserInvalid with what is wrong with it.
     """
-    known = [*shipped_parsers(), *plugin_parsers(plugins)]
+    known = [*shipped_parsers(), *(plugin_parsers(plugins) if plugins else [])]
     found = next((each for each in known if each.manifest is not None and each.manifest.name == name), None)
     return found or local_parser(_path_of(name, known, cwd))
 

@@ -24,6 +24,11 @@ class ColumnVerdict:
     original: str | None = None
     ruled_out: tuple[tuple[str, tuple[Example, ...]], ...] = ()
 
+    @property
+    def reasons(self) -> list[str]:
+        """The first value that speaks against each other type, in words."""
+        return [f"{kind}: row {found[0].row} is {found[0].value!r}" for kind, found in self.ruled_out if found]
+
 
 @dataclass(frozen=True, slots=True)
 class _Opinion:

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from casparian_flow.core.artifacts import ParserArtifact
-from casparian_flow.core.contracts import Contract, Origin
-from casparian_flow.publish.discover import FoundParser, named_parser, plugin_parsers, shipped_parsers
+from casparian_flow.publish.discover import named_parser, plugin_parsers, shipped_parsers
 from casparian_flow.publish.manifest import Manifest
-from casparian_flow.sentinel.orders import Registered
-from casparian_flow.sentinel.routing import Candidate
+from casparian_flow.sentinel.registered import Registered, declared_contracts
+from casparian_flow.sentinel.routing import Candidate, candidate_of
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import parsers as parser_store
 from casparian_flow.store.database import Database
@@ -43,30 +41,9 @@ def load_catalog(database: Database, plugins: Path, explicit: str | None, cwd: P
     with database.transaction() as connection:
         for name, (manifest, artifact) in usable.items():
             number = parser_store.register(connection, artifact, _manifest_text(manifest), now_ns)
-            candidates[name] = _candidate(number, manifest, artifact)
+            candidates[name] = candidate_of(number, manifest, artifact)
             registered[number] = Registered(artifact, manifest)
     return Catalog(candidates, registered)
-
-
-def candidates_of(found: Iterable[FoundParser]) -> dict[str, Candidate]:
-    """The usable ones by name, as routing sees them; they are not registered, so their ids mean nothing."""
-    return {
-        each.manifest.name: _candidate(0, each.manifest, each.artifact)
-        for each in found
-        if each.manifest and each.artifact
-    }
-
-
-def _candidate(number: int, manifest: Manifest, artifact: ParserArtifact) -> Candidate:
-    return Candidate(
-        id=number,
-        artifact=artifact,
-        content=manifest.content,
-        patterns=manifest.pattern,
-        subscriptions=manifest.subscriptions,
-        tables=manifest.tables,
-        outputs=tuple(sorted(manifest.outputs)),
-    )
 
 
 def name_of(explicit: str) -> str:
@@ -83,11 +60,9 @@ def apply_declared(database: Database, catalog: Catalog, asked: Iterable[tuple[C
         known = set(contract_store.in_force(connection))
         for parser, base in asked:
             registered = catalog.registered[parser.id]
-            for output, columns in registered.manifest.outputs.items():
-                table = parser.table_of(output, base)
+            for table, contract in declared_contracts(registered, base).items():
                 if table not in known:
                     known.add(table)
-                    contract = Contract(table=table, version=1, columns=tuple(columns), origin=Origin.DECLARED)
                     contract_store.apply_first(
                         connection, contract, {"artifact": registered.artifact.artifact_hash}, DECLARED_BY, now_ns
                     )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, select
 
-from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin
+from casparian_flow.core.artifacts import ParserOrigin
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.routes import routes_of
-from casparian_flow.protocol.messages import Dispatch, JobOrder, Limits, ParserOrder
-from casparian_flow.publish.manifest import Manifest
+from casparian_flow.protocol.messages import Dispatch, JobOrder, Limits
+from casparian_flow.sentinel.registered import Registered, parser_order
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 from casparian_flow.store.engine import AnyRow
@@ -37,14 +35,6 @@ PLACES = (
     .join(locations, locations.c.id == versions.c.location_id)
     .join(sources, sources.c.id == locations.c.source_id)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A parser that this run may use."""
-
-    artifact: ParserArtifact
-    manifest: Manifest
 
 
 class Dispatcher:
@@ -145,22 +135,6 @@ def _bases_of(table: str) -> list[str]:
     """The base names under which a table may have been asked for."""
     parts = table.split("__")
     return ["__".join(parts[:count]) for count in range(1, len(parts) + 1)]
-
-
-def parser_order(parser: Registered, options: dict[str, Any]) -> ParserOrder:
-    """A parser as a worker is told about it."""
-    return ParserOrder(
-        name=parser.artifact.name,
-        label=parser.artifact.label,
-        path=parser.artifact.path,
-        artifact_hash=parser.artifact.artifact_hash,
-        env_hash=parser.artifact.env_hash,
-        tables=parser.manifest.tables,
-        requires=list(parser.manifest.requires),
-        declared=sorted(parser.manifest.outputs),
-        shipped=parser.artifact.origin is ParserOrigin.SHIPPED,
-        options=options,
-    )
 
 
 def _places(connection: Connection, ids: Sequence[int]) -> dict[int, AnyRow]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.core.tables import table_from_output, table_of_file
 from casparian_flow.core.tags import TagRule, matches, rules_for
+from casparian_flow.publish.discover import FoundParser
+from casparian_flow.publish.manifest import Manifest
 
 OPEN_TO_NAME = {"text": frozenset({"delimited", "jsonl", "json"}), "json": frozenset({"jsonl"})}
 """Kinds of content that damage makes of others: of these, the file's name may say which it was."""
@@ -29,6 +31,28 @@ class Candidate:
     def table_of(self, output: str, base: str) -> str:
         """The table of one of its outputs, for a file that asks for the table `base`."""
         return table_of_file(base, output) if self.tables == "file" else table_from_output(output)
+
+
+def candidates_of(found: Iterable[FoundParser]) -> dict[str, Candidate]:
+    """The usable ones by name; they are not registered, so their ids mean nothing."""
+    return {
+        each.manifest.name: candidate_of(0, each.manifest, each.artifact)
+        for each in found
+        if each.manifest and each.artifact
+    }
+
+
+def candidate_of(number: int, manifest: Manifest, artifact: ParserArtifact) -> Candidate:
+    """The parser of that id in the store as routing sees it."""
+    return Candidate(
+        id=number,
+        artifact=artifact,
+        content=manifest.content,
+        patterns=manifest.pattern,
+        subscriptions=manifest.subscriptions,
+        tables=manifest.tables,
+        outputs=tuple(sorted(manifest.outputs)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

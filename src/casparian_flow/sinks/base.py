@@ -51,7 +51,14 @@ class Staged(Protocol):
         """Remove what was written; allowed at any time before promotion, and twice."""
 
 
-class Sink(Protocol):
+class Staging(Protocol):
+    """Where the rows of an attempt are put before anybody sees them."""
+
+    def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> Staged:
+        """Open a hidden place for one table of one attempt. Raises UsageError if the table cannot be named so."""
+
+
+class Sink(Staging, Protocol):
     """A place where tables land. `uri` is absolute and names no table.
 
     With `has_parquet_files` every file of a snapshot is Parquet and may be opened by itself; else only `read` tells
@@ -72,9 +79,6 @@ class Sink(Protocol):
 
         Doing it again changes nothing. Two homes would give their commits the same numbers.
         """
-
-    def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> Staged:
-        """Open a hidden place for one table of one attempt. Raises UsageError if the table cannot be named so."""
 
     def promote(self, entries: Sequence[PermittedEntry]) -> None:
         """Make the permitted entries visible, durably. Doing it again changes nothing.

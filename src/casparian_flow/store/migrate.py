@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from alembic.config import Config
 from alembic.operations import Operations
@@ -18,10 +19,17 @@ from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.store.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_ONE_AT_A_TIME = Lock()
+"""Alembic gives migrations their connection through a global: two at once would write into each other's database."""
 
 
 def upgrade(connection: Connection) -> None:
     """Run the missing migrations, all in one transaction; does nothing when the schema is current."""
+    with _ONE_AT_A_TIME:
+        _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
     scripts = _scripts()
     head = scripts.get_current_head()
     current = MigrationContext.configure(connection).get_current_revision()

@@ -17,7 +17,7 @@ from casparian_flow.schema.digest import RowDigest
 from casparian_flow.schema.groups import GroupCounter
 from casparian_flow.schema.rejections import reject_all
 from casparian_flow.schema.validate import Validator
-from casparian_flow.sinks.base import Attempt, Sink, Staged
+from casparian_flow.sinks.base import Attempt, Staged, Staging
 from casparian_flow.sinks.lineage import Lineage
 from casparian_flow.worker.behind import Behind
 
@@ -29,7 +29,7 @@ class Channel:
     """
 
     def __init__(
-        self, table: str, contract: Contract | None, attempt: Attempt, sinks: Sequence[Sink], lineage: Lineage
+        self, table: str, contract: Contract | None, attempt: Attempt, sinks: Sequence[Staging], lineage: Lineage
     ) -> None:
         self._table = table
         self._contract = contract

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -31,7 +30,6 @@ from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Prin
 from casparian_flow.worker.job_run import JobRun
 from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.link import Link
-from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.settle import cast_spilled
 from casparian_flow.worker.targets import Targets
 
@@ -157,16 +155,14 @@ class _Group:
 def settle_job(settle: Settle, link: Link, tools: Tools) -> None:
     """Cast the staged rows of a surveyed job to their contracts, seal and commit."""
     targets = Targets(settle.routes, tools.open_sink)
-    folder = job_folder(Path(settle.staging), settle.order)
+    contracts = {output: settle.contracts[table] for output, table in settle.tables.items()}
     try:
-        sealed = cast_spilled(settle, folder, targets)
+        sealed = cast_spilled(settle.parser, settle.order, contracts, Path(settle.staging), targets)
     except CasparianError as error:
         link.send(failure(settle.order, error))
     else:
         # From the permit on nothing is discarded: what cannot be promoted now is promoted later.
         commit(sealed, targets, link)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def commit(sealed: Sealed, targets: Targets, link: Link) -> None:

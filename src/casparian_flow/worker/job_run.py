@@ -26,7 +26,7 @@ from casparian_flow.worker.pending import Pending, Spilled, job_folder, write_pe
 from casparian_flow.worker.seal import lineage_of, receipt_of, seal_channels
 from casparian_flow.worker.spill import Spill
 from casparian_flow.worker.tables import Place, base_table, is_headerless, place_of, under_contract
-from casparian_flow.worker.targets import Targets
+from casparian_flow.worker.targets import Destination
 
 REJECTIONS_AT_ONCE = 1000
 
@@ -35,7 +35,12 @@ class JobRun:
     """Takes the events of one attempt in, and ends sealed, surveyed or discarded."""
 
     def __init__(
-        self, parser: ParserOrder, order: JobOrder, contracts: Mapping[str, Contract], targets: Targets, staging: Path
+        self,
+        parser: ParserOrder,
+        order: JobOrder,
+        contracts: Mapping[str, Contract],
+        targets: Destination,
+        staging: Path,
     ) -> None:
         """Raises SourceUnreadable or SourceChanged if the file is not the version that was ordered."""
         self.order = order

@@ -6,7 +6,6 @@ import queue
 import threading
 
 from casparian_flow.core.errors import CasparianError
-from casparian_flow.guest.pandas_import import forgo_pandas
 from casparian_flow.protocol.messages import Answer, Dispatch, Idle, Order, Report, Sealed, Settle
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.execute import Tools, failure, host_fault, parse_group, settle_job
@@ -23,7 +22,6 @@ class LocalPool:
         }
 
     def __enter__(self) -> LocalPool:
-        forgo_pandas()
         for member in self._members.values():
             member.thread.start()
         return self

@@ -1,9 +1,10 @@
-"""Who ran this: facts about the process that every receipt carries."""
+"""The process that a worker lives in: what every receipt says about it, and what it needs of it."""
 
 from __future__ import annotations
 
 import getpass
 import os
+import resource
 import socket
 from functools import cache
 
@@ -23,6 +24,15 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
+
+
+def allow_open_files() -> None:
+    """Let this process open as many files as it may.
+
+    A database of a thousand tables has a thousand outputs open at once; the usual limit is 1,024 files.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 VERSION = __version__

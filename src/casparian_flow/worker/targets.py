@@ -6,13 +6,23 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from casparian_flow.core.outputs import PermittedEntry, SealedOutput
 from casparian_flow.core.routes import Routes
-from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.sinks.base import Attempt, Sink, Staging
 
 Belonging = TypeVar("Belonging", PermittedEntry, SealedOutput)
+
+
+class Destination(Protocol):
+    """Where the tables of a job are staged, whoever reads them in the end."""
+
+    def sinks_of(self, table: str) -> Sequence[Staging]:
+        """The places that a table is written to; never none."""
+
+    def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
+        """Remove what an attempt sealed."""
 
 
 class Targets:

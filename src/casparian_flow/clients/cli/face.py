@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from casparian_flow.clients.cli.options import Options, Session, shared_options
+from casparian_flow.clients.cli.options import Options, Session, shared_options, shared_options_but_format
 from casparian_flow.clients.cli.render import Column, Paper, write_list, write_record
 from casparian_flow.core.errors import UsageError
 
@@ -78,8 +78,10 @@ class Face:
         return Control(partial(open_reading, self.home, self.settings, self.cwd), self._open_acting)
 
     def _open_acting(self, report: Report) -> AbstractContextManager[Any]:
+        from casparian_flow.guest.pandas_import import forgo_pandas
         from casparian_flow.wiring import open_acting
 
+        forgo_pandas()
         return open_acting(self.home, self.settings, self.cwd, report)
 
     def ask(self, name: str, request: Request, report: Report | None = None) -> Any:
@@ -218,11 +220,19 @@ def wants_color(choice: str, *, is_terminal: bool, env: Mapping[str, str]) -> bo
 
 def pass_face(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command its face first, and the options of every command."""
+    return shared_options(_with_face(function))
 
+
+def pass_face_to_writer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `pass_face`, for a command whose `--format` is that of the file it writes."""
+    return shared_options_but_format(_with_face(function))
+
+
+def _with_face(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.pass_context
     def with_face(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
         session = ctx.find_object(Session)
         assert session is not None
         return function(Face(session), *args, **kwargs)
 
-    return shared_options(update_wrapper(with_face, function))
+    return update_wrapper(with_face, function)

@@ -76,13 +76,14 @@ def _option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     return click.option(*names, expose_value=False, callback=_remember, default=None, **settings)
 
 
+FORMAT = _option("-f", "--format", type=click.Choice(FORMATS), help="How the answer is written.")
 SHARED = (
     _option(
         "--home", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Where everything is kept."
     ),
     _option("--case", metavar="NAME", help="The case of that name, wherever it lies."),
     _option("--set", multiple=True, metavar="KEY=VALUE", help="A setting for this command: section.key=value."),
-    _option("-f", "--format", type=click.Choice(FORMATS), help="How the answer is written."),
+    FORMAT,
     _option("--json", is_flag=True, flag_value=True, help="Short for --format json."),
     _option("--fields", metavar="A,B", help="Only these fields, in this order."),
     _option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows."),
@@ -100,6 +101,13 @@ def shared_options(function: Decorated) -> Decorated:
     """Give a command the options of every command."""
     for decorate in reversed(SHARED):
         function = decorate(function)
+    return function
+
+
+def shared_options_but_format(function: Decorated) -> Decorated:
+    """As `shared_options`, for a command whose `--format` is that of the file it writes."""
+    for decorate in reversed(SHARED):
+        function = function if decorate is FORMAT else decorate(function)
     return function
 
 

@@ -38,11 +38,13 @@ COMMANDS = (
     Entry("topic", "Run", "Which tables land elsewhere.", also=("topics",)),
     Entry("why", "Run", "Why a file, a record or a job is as it is."),
     Entry("jobs", "Run", "What ran, and how it ended.", also=("job",)),
+    Entry("output", "Run", "Tables that landed: where, their history, and taking one back.", also=("outputs",)),
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
     Entry("quarantine", "Govern", "Rows that did not fit, by cause.", also=("quarantines",)),
     Entry("contract", "Govern", "The schema of each table.", also=("contracts",)),
     Entry("sql", "Query and prove", "Query tables, quarantine and control tables.", also=("query",)),
     Entry("tables", "Query and prove", "What can be queried.", also=("table",)),
+    Entry("export", "Query and prove", "Write a table to one file."),
     Entry("trace", "Query and prove", "From a record, a file or a job to its bytes, parser and contract."),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )

@@ -82,7 +82,7 @@ def list_sources(connection: Connection) -> Sequence[RowMapping]:
 
 def count_content(connection: Connection, sources: Sequence[int]) -> dict[str, int]:
     """The present entries of these sources by kind of content, most first; what is no file by its own kind."""
-    return dict(connection.execute(CONTENT, {"sources": list(sources)}).tuples().all())
+    return {row.content: row.files for row in connection.execute(CONTENT, {"sources": list(sources)})}
 
 
 def odd_entries(connection: Connection, sources: Sequence[int]) -> Sequence[RowMapping]:

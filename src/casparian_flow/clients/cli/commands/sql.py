@@ -16,7 +16,7 @@ MOST_ROWS = 1_000_000
 @click.command("sql")
 @click.argument("query", required=False)
 @click.option("--file", "file", type=click.File(), help="Read the query from a file; - is standard input.")
-@click.option("--as-of", metavar="JOB", help="Tables as they were when this job's rows became visible.")
+@click.option("--as-of", metavar="SNAPSHOT|JOB", help="Tables as they were then.")
 @click.option(
     "--timeout",
     "seconds",
@@ -28,7 +28,7 @@ MOST_ROWS = 1_000_000
 @click.option(
     "--max-rows", type=click.IntRange(1, 100_000_000), default=MOST_ROWS, show_default=True, help="Cut the answer here."
 )
-@click.option("-o", "--output", "to", metavar="OUT", help="Write all rows to a .parquet, .csv or .jsonl file.")
+@click.option("-o", "--output", "to", metavar="OUT", help="Write all rows to a .parquet, .csv, .jsonl or .duckdb file.")
 @pass_face
 def command(
     face: Face,

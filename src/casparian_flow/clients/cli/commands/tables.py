@@ -15,13 +15,40 @@ TABLES = (
     Column("sink"),
 )
 FIELDS = (Column("name"), Column("type"), Column("says"))
+PROFILE = (
+    Column("table"),
+    Column("column"),
+    Column("type"),
+    Column("count", Kind.COUNT),
+    Column("nulls", Kind.COUNT),
+    Column("distinct", Kind.COUNT),
+    Column("is_exact", title="EXACT"),
+    Column("min"),
+    Column("max"),
+    Column("min_length", Kind.COUNT),
+    Column("max_length", Kind.COUNT),
+    Column("top"),
+    Column("top_counts"),
+)
 
 
 @click.command("tables")
 @click.argument("table", required=False)
+@click.option("--profile", is_flag=True, help="Count, nulls, distinct values, extremes and commonest values by column.")
+@click.option(
+    "--timeout",
+    "seconds",
+    type=click.FloatRange(0.1, 86_400),
+    default=60.0,
+    show_default=True,
+    help="With --profile: stop a query after S seconds.",
+)
 @pass_face
-def command(face: Face, table: str | None) -> None:
+def command(face: Face, table: str | None, profile: bool, seconds: float) -> None:
     """The tables that `casparian sql` can name; with TABLE, its columns."""
+    if profile:
+        _show_profile(face, table, seconds)
+        return
     from casparian_flow.operations.sql import ListTables, TableColumn, TableEntry
 
     reply = face.ask("tables.list", ListTables(table=table))
@@ -29,3 +56,10 @@ def command(face: Face, table: str | None) -> None:
         face.show_list("casparian.tables/1", "tables", reply.tables, TABLES, TableEntry)
     else:
         face.show_list("casparian.table/1", "columns", reply.fields, FIELDS, TableColumn)
+
+
+def _show_profile(face: Face, table: str | None, seconds: float) -> None:
+    from casparian_flow.operations.profile import ColumnProfile, ProfileTables
+
+    reply = face.ask("tables.profile", ProfileTables(table=table, seconds=seconds))
+    face.show_list("casparian.profile/1", "columns", reply.columns, PROFILE, ColumnProfile)

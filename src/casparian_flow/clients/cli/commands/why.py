@@ -45,7 +45,7 @@ def _lines(reply: Why) -> Iterator[str]:
     for row in reply.rows:
         place = "table" if row.message is None else "the quarantine of"
         yield ""
-        yield f"record {reply.record} is in {place} {plain(row.table)}" + (
+        yield f"record {reply.record} is in {place} {plain(row.table)} as row {row.row}" + (
             f", bytes {row.start}-{row.end}" if row.start is not None else ""
         )
         if row.message:
