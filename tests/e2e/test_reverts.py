@@ -50,8 +50,8 @@ class Case:
         with open_acting(self.home, Settings(), self.data, lambda _event, _values: None) as acting:
             return function(acting)
 
-    def run(self, *, force: bool = False, mode: str = "append", sink: str | None = None) -> RunReply:
-        selection = MakePlan(paths=(str(self.data),), force=force, mode=mode, sink=sink)
+    def run(self, *, force: bool = False, mode: str = "append", sinks: tuple[str, ...] = ()) -> RunReply:
+        selection = MakePlan(paths=(str(self.data),), force=force, mode=mode, sinks=sinks)
         return self._act(lambda acting: run(acting, RunFiles(selection=selection)))
 
     def revert(self, snapshot: str, **options: Any) -> Reverted:
