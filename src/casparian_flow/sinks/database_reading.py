@@ -47,11 +47,12 @@ def _rows(
 ) -> Iterator[pa.RecordBatch]:
     flat = [column for each in homes for column in each]
     names = ", ".join(f"r.{quoted(column.physical)}" for column in flat) or "1"
-    query = (
-        f"SELECT {names} FROM {quoted(rows_table(moment.table, moment.role))} AS r "
-        f"JOIN ({moment.current}) AS c ON c.job_id = r.{quoted(JOB_ID)} "
-        f"ORDER BY c.seq, c.ordinal, r.{engine.row_number}"
-    )
+    rows = f"SELECT {names} FROM {quoted(rows_table(moment.table, moment.role))} AS r"
+    if Records(connection).is_in_order(moment):
+        chosen_rows = f"WHERE r.{quoted(JOB_ID)} IN (SELECT job_id FROM ({moment.current}) AS c) ORDER BY"
+    else:
+        chosen_rows = f"JOIN ({moment.current}) AS c ON c.job_id = r.{quoted(JOB_ID)} ORDER BY c.seq, c.ordinal,"
+    query = f"{rows} {chosen_rows} r.{engine.row_number}"
     kept = pa.schema(
         [pa.field(f"c{at}", stored_type(column.field.type, engine.is_native)) for at, column in enumerate(flat)]
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from casparian_flow.core.errors import NotFound, TargetOwned, TargetTaken
 from casparian_flow.core.hashing import digest_of
@@ -56,6 +57,12 @@ _FORGET = (
 _REMEMBER = (
     "INSERT INTO _cf_current (table_name, role, job_id, seq, ordinal) SELECT ?, ?, job_id, seq, ordinal "
     f"FROM ({_LATEST_CHANGES} {_OF_TABLE} AND seq > ? AND seq <= ?) AS latest WHERE age = 1 AND is_added = 1"
+)
+
+
+_LOADED = (
+    "SELECT min(f.rowid), max(f.rowid) FROM _cf_files AS f JOIN ({current}) AS c ON c.job_id = f.job_id "
+    "WHERE f.table_name = ? AND f.role = ? GROUP BY c.seq, c.ordinal ORDER BY c.seq, c.ordinal"
 )
 
 
@@ -149,6 +156,12 @@ class Records:
         """The contract versions of these rows."""
         query = _VERSIONS.format(of=_OF_TABLE, current=moment.current)
         return {int(version) for (version,) in self._db.rows(query, (moment.table, moment.role, *moment.values))}
+
+    def is_in_order(self, moment: Moment) -> bool:
+        """Whether the rows were loaded in the order in which their entries count, so that they need no sorting."""
+        query = _LOADED.format(current=moment.current)
+        spans = self._db.rows(query, (*moment.values, moment.table, moment.role))
+        return all(before[1] < after[0] for before, after in pairwise(spans))
 
     def columns(self, table: str, role: Role) -> list[StoredColumn]:
         """The columns of all versions, each version's in order."""
