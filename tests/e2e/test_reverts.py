@@ -61,8 +61,8 @@ class Case:
         with open_reading(self.home, Settings(), self.data) as reading:
             return function(reading, request)
 
-    def plan(self, snapshot: str) -> RevertPlan:
-        return self._read(plan, PlanRevert(table="sales", snapshot=snapshot))
+    def plan(self, snapshot: str, sink: str | None = None) -> RevertPlan:
+        return self._read(plan, PlanRevert(table="sales", snapshot=snapshot, sink=sink))
 
     def history(self) -> list[HistoryEntry]:
         return self._read(history, ShowHistory(table="sales")).commits
@@ -181,6 +181,37 @@ def test_rows_whose_files_are_gone_are_not_promised(case: Case) -> None:
     with pytest.raises(VerificationFailed, match="not all there"):
         case.revert("@-1")
     assert case.ids() == [1, 2, 5] and case.run().run == 0
+
+
+def test_every_kind_of_sink_goes_back_alone_and_shows_the_same(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    case = Case(Home(tmp_path / "home"), data)
+    sinks = (
+        f"parquet://{tmp_path}/p",
+        f"csv://{tmp_path}/c",
+        f"duckdb://{tmp_path}/d.duckdb",
+        f"sqlite://{tmp_path}/s.db",
+    )
+
+    def shown(sink: str) -> tuple[list[int], list[int]]:
+        rows = open_sink(sink).read("sales", Role.ACCEPTED).read_all()
+        rejected = open_sink(sink).read("sales", Role.QUARANTINE).read_all()
+        records = rejected["_cf_source_row"].to_pylist() if len(rejected) else []
+        return sorted(rows["id"].to_pylist()), records
+
+    case.write("sales.csv", "1,1.5", "2,2.5,3")
+    case.run(sinks=sinks)
+    case.write("sales.csv", "5,5.5", "6,6.5")
+    case.run(sinks=sinks)
+    for at, sink in enumerate(sinks):
+        assert [shown(each) for each in sinks[:at]] == [([1], [2])] * at
+        assert [shown(each) for each in sinks[at:]] == [([5, 6], [])] * (len(sinks) - at)
+        assert (case.plan("@-1", sink=sink).rows_back, case.quarantined()) == (1, min(at, 1))
+        case.revert("@-1", sink=sink)
+    assert case.run(sinks=sinks).skipped == {"held_by_policy": 1}
+    case.revert("@-1", sink=sinks[0])
+    assert (shown(sinks[0]), shown(sinks[1]), case.quarantined()) == (([5, 6], []), ([1], [2]), 1)
 
 
 class Failing:
