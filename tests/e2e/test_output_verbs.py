@@ -170,7 +170,7 @@ def test_a_file_leads_down_to_the_rows_of_all_its_versions(ask: Ask, landed: Lan
     assert edges == {("file", "bytes"), ("bytes", "job"), ("job", "table"), ("job", "contract"), ("job", "commit")}
     assert len([node for node in nodes.values() if node["kind"] == "bytes"]) == 2
     tree = ask("trace", str(landed.data / "sales_1.csv"))
-    assert "held bytes" in tree and "holds bytes" in tree and "until superseded" in tree
+    assert "held bytes" in tree and "holds bytes" in tree and "not shown now" in tree
     _nodes, edges = graph(ask("trace", str(landed.data / "sales_1.csv"), "--up", "--json"))
     assert edges == {("file", "bytes"), ("bytes", "file")}
 
