@@ -16,7 +16,7 @@ from benchmarks.shape import ROWS, Bar, Bench, Benchmark, Row
 def _measure(bench: Bench) -> Iterator[Row]:
     data, home, target = bench.folder / "data", Home(bench.folder), bench.folder / "dlt"
     data.mkdir()
-    size = bench.pick(3, 40)
+    size = bench.pick(3, 100)
     rows = write_csv(data / "flows.csv", size * MB, seed=1)
 
     def dlt() -> Measured:
@@ -26,7 +26,7 @@ def _measure(bench: Bench) -> Iterator[Row]:
         return done
 
     ours = Side(partial(home.run, str(data), rows=rows), home.forget)
-    found = in_turn(bench, {"dlt": Side(dlt, lambda: shutil.rmtree(target, ignore_errors=True)), "ours": ours})
+    found = in_turn(bench.once(), {"dlt": Side(dlt, lambda: shutil.rmtree(target, ignore_errors=True)), "ours": ours})
     yield Row(
         f"first contact, 1 x {size} MB",
         ROWS,

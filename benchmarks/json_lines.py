@@ -8,8 +8,8 @@ from functools import partial
 from benchmarks.data.jsonl import write_jsonl, write_small_jsonl
 from benchmarks.homes import Home
 from benchmarks.process import MB, peer
-from benchmarks.rounds import Side, in_turn, rate
-from benchmarks.shape import MEGABYTES, Bench, Benchmark, Row
+from benchmarks.rounds import Side, in_turn, peak, rate
+from benchmarks.shape import MEGABYTES, MEMORY, Bar, Bench, Benchmark, Row
 
 
 def _measure(bench: Bench) -> Iterator[Row]:
@@ -28,11 +28,13 @@ def _measure(bench: Bench) -> Iterator[Row]:
         "polars": Side(partial(peer, "polars_convert", "jsonl", str(path), target)),
         "pandas": Side(partial(peer, "pandas_convert", "jsonl", str(path), target)),
     }
-    found = {name: rate(size, runs) for name, runs in in_turn(bench, sides).items()}
+    runs = in_turn(bench, sides)
+    found = {name: rate(size, each) for name, each in runs.items()}
     amount = f"1 x {size:.0f} MB"
     yield Row(f"first contact, {amount}", MEGABYTES, found["first"], "DuckDB", found["DuckDB"])
     for name in ("DuckDB", "polars", "pandas"):
         yield Row(f"contract in place, {amount}", MEGABYTES, found["in place"], name, found[name])
+    yield Row("peak memory", MEMORY, peak(runs["first"]), "DuckDB", peak(runs["DuckDB"]), Bar(1024))
 
 
-BENCHMARK = Benchmark("jsonl", "whole processes over the same file; the design sets no bar", _measure)
+BENCHMARK = Benchmark("jsonl", "whole processes over the same file; the design sets no bar of speed", _measure)

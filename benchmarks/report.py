@@ -77,7 +77,7 @@ class Report:
         rounds = (
             "One round"
             if self.rounds == 1
-            else f"Medians of {self.rounds} rounds after one that does not count (inventory, small, large: one)"
+            else f"Medians of {self.rounds} rounds after one that does not count (some: one)"
         )
         yield f"{rounds}; sides run in turn; a ratio above 1 is better than the peer."
         yield ""

@@ -7,63 +7,41 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from casparian_flow.core.errors import CasparianError
+from casparian_flow.core.errors import EXIT_CODES, every_error
 from casparian_flow.core.lineage import LINEAGE_SAYS
 from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.settings import known_keys
 from casparian_flow.store.published import PUBLISHED
+from pages import Typed, complaints, typed
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-ENDS_WITH = re.compile(r"\s+# ends with (\d+)$")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
-SHIM = """#!/bin/sh
-case " $* " in *" --json "*|*" -f "*|*" --format "*|" export "*) ;; *) set -- "$@" --format table ;; esac
+PROGRAMS = {
+    "casparian": """#!/bin/sh
+case " $* " in *" --json "*|*" -f "*|*" --format "*|*" export "*) ;; *) set -- "$@" --format table ;; esac
 exec {python} -m casparian_flow "$@"
-"""
+""",
+    "python": """#!/bin/sh
+exec {python} "$@"
+""",
+}
+"""What a page finds within reach of its shell; a person at a terminal sees tables, and so do the tests."""
 
 
-@dataclass
-class Typed:
-    """A command of a page, the exit code it ends with, and lines that it must show."""
-
-    command: str
-    code: int = 0
-    shows: list[str] = field(default_factory=list)
-
-
-def typed(page: Path) -> Iterator[Typed]:
-    for block in CONSOLE.findall(page.read_text(encoding="utf-8")):
-        found: list[Typed] = []
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                ending = ENDS_WITH.search(line)
-                found.append(Typed(ENDS_WITH.sub("", line)[2:], int(ending[1]) if ending else 0))
-            elif line == ">" or line.startswith("> "):
-                found[-1].command += f"\n{line[2:]}"
-            elif line.strip("… "):
-                found[-1].shows.append(" ".join(line.split()))
-        yield from found
-
-
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if "```console" in page.read_text()], ids=lambda page: page.stem
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=lambda page: page.stem)
 def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
-    programs, folder = tmp_path / "bin", tmp_path / "case"
+    programs, folder = tmp_path / "bin", tmp_path / "here"
     programs.mkdir()
     folder.mkdir()
-    shim = programs / "casparian"
-    shim.write_text(SHIM.format(python=sys.executable))
-    shim.chmod(0o755)
+    for name, text in PROGRAMS.items():
+        (programs / name).write_text(text.format(python=sys.executable))
+        (programs / name).chmod(0o755)
     environment = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "src")}
     where = tmp_path / "where"
     where.write_text(str(folder))
@@ -84,6 +62,29 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_block_of_a_page_escapes_being_run_without_a_reason(page: Path) -> None:
+    assert list(complaints(page, is_generated=page.parent == ROOT / "docs" / "reference")) == []
+
+
+def test_a_block_that_escapes_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```sh\nls\n```\n\n<!-- not run: needs a printer -->\n```sh\nlp\n```\n\n```text\n$ ls\n```\n\n"
+        "- deeper\n\n  ```console\n  $ echo one   # ends with 3\n  one\n  ```\n\n```\n?\n```\n\n"
+        "<!-- not run: -->\n```bash\nid\n```\n\n```python\nprint(4)\n```\n\n```python\n>>> 4\n4\n```\n"
+    )
+    noticed = [each.rsplit(": ", 1)[1] for each in complaints(page, is_generated=False)]
+    assert noticed == ["ls", "$ ls", "?", "id", "print(4)"]
+    assert typed(page) == [Typed("echo one", 3, ["one"])]
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/tutorials/*.md")), ids=lambda page: page.stem)
+def test_a_tutorial_ends_with_the_next_step(page: Path) -> None:
+    last = page.read_text(encoding="utf-8").strip().split("\n\n")[-1]
+    assert last.startswith("Next: ") and LINK.search(last)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_to_a_file(page: Path) -> None:
     targets = [target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
     assert [target for target in targets if not (page.parent / target).exists()] == []
@@ -101,15 +102,9 @@ def test_the_reference_is_what_the_product_says_now() -> None:
     assert generator().stale() == [], "run docs/generate.py"
 
 
-def every_subclass(kind: type[CasparianError]) -> Iterator[type[CasparianError]]:
-    for each in kind.__subclasses__():
-        yield each
-        yield from every_subclass(each)
-
-
 def test_nothing_is_missing_from_the_reference() -> None:
     text = "".join(generator().page(name) for name in generator().PAGES)
-    codes = {each.code for each in every_subclass(CasparianError) if each.__module__.startswith("casparian_flow.")}
+    codes = {each.code for each in every_error()}
     words = [*codes, *LINEAGE_SAYS, *known_keys(), *PUBLISHED, *RunReason, *SkipReason]
     assert [word for word in words if f"`{word}`" not in text] == []
 
@@ -120,8 +115,7 @@ def test_every_reason_is_explained() -> None:
 
 
 def test_every_exit_code_that_an_error_has_is_explained() -> None:
-    explained = generator().EXIT_CODES
-    assert {each.exit_code for each in every_subclass(CasparianError)} <= explained.keys()
+    assert {each.exit_code for each in every_error()} <= EXIT_CODES.keys()
 
 
 def test_every_promise_names_the_tests_that_prove_it() -> None:

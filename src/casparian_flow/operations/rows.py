@@ -19,11 +19,21 @@ MOST_RAW = 2000
 """Bytes of a record that are shown."""
 
 
-class FoundRow(Reply, frozen=True, kw_only=True):
-    """One row under its address. `values` are its columns as text; a rejected row's `message` says what was wrong.
+class RowFault(Reply, frozen=True, kw_only=True):
+    """One thing that did not fit: the code, where it is known the column, and what was there instead of what."""
 
-    `start` and `end` are the bytes of the record in its file where they are known, `locator` names it where they
-    mean nothing, and `raw` is what stood there, cut.
+    code: str
+    column: str | None
+    expected: str | None
+    observed: str | None
+
+
+class FoundRow(Reply, frozen=True, kw_only=True):
+    """One row under its address. `values` are its columns as text.
+
+    What was wrong with a rejected row say `message` and `faults`, one for each column that did not fit; `start` and
+    `end` are the bytes of the record in its file where they are known, `locator` names it where they mean nothing, and
+    `raw` is what stood there, cut, if it could not be taken apart.
     """
 
     row: str
@@ -35,8 +45,9 @@ class FoundRow(Reply, frozen=True, kw_only=True):
     start: int | None
     end: int | None
     locator: str | None
-    raw: str | None
     message: str | None
+    faults: list[RowFault]
+    raw: str | None
     values: dict[str, str | None]
 
 
@@ -63,7 +74,8 @@ def rows_of(materialization: RowMapping, role: Role, record: int, as_of: int | N
 
 
 def _found(values: dict[str, Any], materialization: RowMapping, role: Role) -> FoundRow:
-    rejected = values if role is Role.QUARANTINE else {}
+    if role is Role.QUARANTINE:
+        return _rejected(values, materialization)
     return FoundRow(
         row=row_address(values[SOURCE_HASH], values[SOURCE_ROW]),
         table=materialization["table_name"],
@@ -71,13 +83,37 @@ def _found(values: dict[str, Any], materialization: RowMapping, role: Role) -> F
         job=str(values[JOB_ID]),
         contract=materialization["contract_version"],
         sink=materialization["sink_uri"],
-        start=rejected.get("start"),
-        end=rejected.get("end"),
-        locator=rejected.get("locator"),
-        raw=_text((rejected.get("raw") or b"")[:MOST_RAW]) or None,
-        message=rejected.get("message"),
+        start=None,
+        end=None,
+        locator=None,
+        message=None,
+        faults=[],
+        raw=None,
         values={name: _text(value) for name, value in values.items() if name not in LINEAGE_COLUMNS},
     )
+
+
+def _rejected(values: dict[str, Any], materialization: RowMapping) -> FoundRow:
+    return FoundRow(
+        row=row_address(values[SOURCE_HASH], values[SOURCE_ROW]),
+        table=materialization["table_name"],
+        role=Role.QUARANTINE,
+        job=str(values[JOB_ID]),
+        contract=materialization["contract_version"],
+        sink=materialization["sink_uri"],
+        start=values["start"],
+        end=values["end"],
+        locator=values["locator"],
+        message=values["message"],
+        faults=[RowFault(**fault) for fault in values["errors"] or ()] or [_fault_of_record(values)],
+        raw=_text((values["raw"] or b"")[:MOST_RAW]) or None,
+        values={name: _text(value) for name, value in msgspec.json.decode(values["values"] or "{}").items()},
+    )
+
+
+def _fault_of_record(values: dict[str, Any]) -> RowFault:
+    """What a parser said about a record as a whole."""
+    return RowFault(code=values["code"], column=values["column"], expected=None, observed=None)
 
 
 def _text(value: Any) -> str | None:

@@ -18,7 +18,6 @@ KINDS = ("parquet", "csv", "jsonl", "duckdb")
 @click.option("--as-of", metavar="SNAPSHOT|JOB", help="The table as it was then.")
 @sink_option
 @click.option("--quarantine", is_flag=True, help="The rejected rows instead of the accepted ones.")
-@click.option("--csv-safe", is_flag=True, help="Write no cell that a spreadsheet takes for a formula.")
 @click.option("--redact", metavar="COLS", default="", help="Leave out the values of these columns: a,b,c.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 @pass_face_to_writer
@@ -30,7 +29,6 @@ def command(
     as_of: str | None,
     sink: str | None,
     quarantine: bool,
-    csv_safe: bool,
     redact: str,
     overwrite: bool,
 ) -> None:
@@ -45,7 +43,7 @@ def command(
         as_of=as_of,
         sink=sink,
         quarantine=quarantine,
-        csv_safe=csv_safe,
+        csv_safe=face.options.csv_safe,
         redact=tuple(name.strip() for name in redact.split(",") if name.strip()),
         overwrite=overwrite,
     )

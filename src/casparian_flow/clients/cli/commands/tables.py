@@ -14,6 +14,7 @@ TABLES = (
     Column("files", Kind.COUNT),
     Column("sink"),
 )
+SECONDS = 60.0
 FIELDS = (Column("name"), Column("type"), Column("says"))
 PROFILE = (
     Column("table"),
@@ -31,23 +32,20 @@ PROFILE = (
     Column("top_counts"),
 )
 
+SECONDS = 60.0
+
 
 @click.command("tables")
 @click.argument("table", required=False)
 @click.option("--profile", is_flag=True, help="Count, nulls, distinct values, extremes and commonest values by column.")
-@click.option(
-    "--timeout",
-    "seconds",
-    type=click.FloatRange(0.1, 86_400),
-    default=60.0,
-    show_default=True,
-    help="With --profile: stop a query after S seconds.",
-)
 @pass_face
-def command(face: Face, table: str | None, profile: bool, seconds: float) -> None:
-    """The tables that `casparian sql` can name; with TABLE, its columns."""
+def command(face: Face, table: str | None, profile: bool) -> None:
+    """The tables that `casparian sql` can name; with TABLE, its columns.
+
+    With --profile each query is stopped after 60 seconds, or after those of --timeout.
+    """
     if profile:
-        _show_profile(face, table, seconds)
+        _show_profile(face, table)
         return
     from casparian_flow.operations.sql import ListTables, TableColumn, TableEntry
 
@@ -58,8 +56,9 @@ def command(face: Face, table: str | None, profile: bool, seconds: float) -> Non
         face.show_list("casparian.table/1", "columns", reply.fields, FIELDS, TableColumn)
 
 
-def _show_profile(face: Face, table: str | None, seconds: float) -> None:
+def _show_profile(face: Face, table: str | None) -> None:
     from casparian_flow.operations.profile import ColumnProfile, ProfileTables
 
+    seconds = face.options.timeout or SECONDS
     reply = face.ask("tables.profile", ProfileTables(table=table, seconds=seconds))
     face.show_list("casparian.profile/1", "columns", reply.columns, PROFILE, ColumnProfile)
