@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import ast
-import inspect
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
+import casparian_flow
 from casparian_flow import settings
+from casparian_flow.clients.cli import answers as cli_answers
+from casparian_flow.clients.cli import man
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import SHARED
 from casparian_flow.clients.cli.root import COMMANDS, root
-from casparian_flow.core import errors, reasons
-from casparian_flow.core.lineage import LINEAGE_SAYS
+from casparian_flow.core import errors
+from casparian_flow.manual import topics
+from casparian_flow.manual.entries import Entry, entries
 from casparian_flow.operations import index
 from casparian_flow.store.published import PUBLISHED
 
 REFERENCE = Path(__file__).parent / "reference"
-EXIT_CODES = {
-    0: "Done; nothing is in the way.",
-    1: "It failed; the error says why.",
-    2: "The request itself is wrong: an option, a setting, a URI.",
-    3: "Finished, but rows were quarantined or files failed.",
-    4: "A person must approve first.",
-    5: "Nothing of that name exists.",
-    6: "Another process holds the home.",
-    7: "Something does not match its digest or its contract.",
-    8: "Aborted.",
-    9: "The parser's environment is not available here.",
-    130: "Stopped by the keyboard.",
-    141: "The reader of the output went away.",
-}
+PACKAGE = Path(casparian_flow.__file__).parent
+MAN = Path(__file__).parent / "man"
 
 
 def commands() -> Iterator[str]:
@@ -86,41 +79,91 @@ def _parameters_of(decorators: Iterable[Callable[[Callable[..., None]], Callable
 
 
 def error_codes() -> Iterator[str]:
-    """The error tree and the exit codes."""
-    yield "# Errors and exit codes\n"
-    yield "An error is four lines on standard error (what, where, why, fix), or one object with `--json`.\n"
-    yield "## Exit codes\n"
-    yield from _table(("code", "meaning"), ((f"{code}", says) for code, says in EXIT_CODES.items()))
-    yield "## Error codes\n"
+    """The error tree, with what to do about each."""
+    yield "# Errors\n"
+    yield (
+        "An error is four lines on standard error (what, where, why, fix), or one object with `--json`. "
+        "`casparian explain CODE` prints what stands here.\n"
+    )
+    known = entries()
     rows = [
-        (
-            f"`{each.code}`",
-            f"{each.exit_code}",
-            "yes" if each.transient else "no",
-            _one_line(each.__doc__),
-            _cell(each.hint),
-        )
-        for each in every_error()
+        (f"[`{each.code}`](#{each.code})", f"{each.exit_code}", _yes(each.transient), _one_line(each.__doc__))
+        for each in errors.every_error()
     ]
-    yield from _table(("error", "exit", "try again", "meaning", "what to do"), rows)
-    yield "## Reason codes\n"
-    yield "Every decision to run or skip a file is stored with one of these.\n"
-    for title, codes in (("Run", reasons.RunReason), ("Skip", reasons.SkipReason)):
-        yield f"{title}: {', '.join(f'`{code}`' for code in codes)}.\n"
+    yield from _table(("error", "exit", "try again", "meaning"), rows)
+    for entry in known.values():
+        if entry.kind == "error":
+            yield from _explained(entry)
 
 
-def every_error() -> list[type[errors.CasparianError]]:
-    """The tree in the order of its file, then the errors that other modules add to it, by code."""
-    list(index.every())
-    tree = [each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, errors.CasparianError)]
-    return tree + sorted(set(_below(errors.CasparianError)) - set(tree), key=lambda each: each.code)
+def reason_codes() -> Iterator[str]:
+    """Reasons and rejections, explained."""
+    yield "# Reasons and rejections\n"
+    for kind, title, says in (
+        ("reason", "Reasons", "Every decision to run or skip a file is stored with one of these."),
+        ("rejection", "Rejections", "Every row in quarantine has one of these, or one of its parser's own."),
+    ):
+        yield f"## {title}\n"
+        yield f"{says}\n"
+        for entry in entries().values():
+            if entry.kind == kind:
+                yield from _explained(entry)
 
 
-def _below(kind: type[errors.CasparianError]) -> Iterator[type[errors.CasparianError]]:
-    for each in kind.__subclasses__():
-        if each.__module__.startswith("casparian_flow."):
-            yield each
-        yield from _below(each)
+def _explained(entry: Entry) -> Iterator[str]:
+    yield f"### `{entry.code}`\n"
+    yield f"{entry.meaning}\n"
+    for title, items in (("Usual causes", entry.causes), ("What to do", entry.steps)):
+        yield f"{title}:\n"
+        yield "\n".join(f"- {f'`{item}`' if item.startswith('casparian ') else item}" for item in items) + "\n"
+
+
+def a_topic(name: str) -> Callable[[], Iterator[str]]:
+    """A page of the manual as it is."""
+    return lambda: iter([topics.topic(name)])
+
+
+def answers() -> Iterator[str]:
+    """The JSON Schemas of answers, as tables."""
+    yield "# Answers in JSON\n"
+    yield (
+        "The name stands in `schema`. `casparian help schemas NAME` prints the JSON Schema; all of them are in the "
+        "package, in `manual/schemas.json`.\n"
+    )
+    for name, body in cli_answers.schemas().items():
+        yield f"## `{name}`\n"
+        yield f"{body['title']}\n"
+        properties = [(key, value) for key, value in body["properties"].items() if key != "schema"]
+        if properties:
+            yield from _table(("key", "type"), ((f"`{key}`", _kind(value)) for key, value in properties))
+
+
+def _kind(body: dict[str, Any]) -> str:
+    """The type of a property in words."""
+    if "$ref" in body:
+        return body["$ref"].rpartition("/")[2]
+    if "anyOf" in body:
+        return " or ".join(_kind(each) for each in body["anyOf"])
+    kind = body.get("type", "anything")
+    if kind == "array":
+        return f"list of {_kind(body.get('items', {}))}"
+    return " or ".join(kind) if isinstance(kind, list) else kind
+
+
+def schema_file() -> str:
+    """What `manual/schemas.json` holds."""
+    return json.dumps(cli_answers.schemas(), separators=(",", ":")).replace('"casparian.', '\n"casparian.') + "\n"
+
+
+def man_pages() -> dict[Path, str]:
+    """Every man page by its file: one for the product, one for each command with its verbs."""
+    context = click.Context(root, info_name="casparian")
+    contexts = [context]
+    for entry in COMMANDS:
+        command = root.get_command(context, entry.name)
+        assert command is not None
+        contexts.append(click.Context(command, parent=context, info_name=entry.name))
+    return {MAN / f"{man.page_name(each)}.1": man.page(each) for each in contexts}
 
 
 def all_settings() -> Iterator[str]:
@@ -153,9 +196,7 @@ def _attribute_docstrings(path: Path) -> dict[tuple[str, str], str]:
 def tables() -> Iterator[str]:
     """The reserved columns and the control tables."""
     yield "# Columns and tables\n"
-    yield "## Reserved columns\n"
-    yield "Every row of every table carries them. The prefix `_cf_` is reserved: a parser that uses it is refused.\n"
-    yield from _table(("column", "meaning"), ((f"`{name}`", says) for name, says in LINEAGE_SAYS.items()))
+    yield "The columns that every row has are on [a page of their own](row-columns.md).\n"
     yield "## Control tables\n"
     yield "`casparian sql` reads them beside the tables and `quarantine.TABLE`.\n"
     for table in PUBLISHED.values():
@@ -176,6 +217,12 @@ def operations() -> Iterator[str]:
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "commands.md": commands,
     "errors.md": error_codes,
+    "reasons.md": reason_codes,
+    "exit-codes.md": a_topic("exit-codes"),
+    "row-columns.md": a_topic("row-columns"),
+    "environment.md": a_topic("environment"),
+    "formats.md": a_topic("formats"),
+    "answers.md": answers,
     "settings.md": all_settings,
     "tables.md": tables,
     "operations.md": operations,
@@ -187,13 +234,18 @@ def page(name: str) -> str:
     return "<!-- Made by docs/generate.py; do not edit. -->\n\n" + "\n".join(PAGES[name]()).rstrip() + "\n"
 
 
+def made() -> dict[Path, str]:
+    """Every file that is made here, with what it should hold."""
+    pages = {REFERENCE / name: page(name) for name in PAGES}
+    return pages | man_pages() | {PACKAGE / "manual" / "schemas.json": schema_file()}
+
+
 def stale() -> list[str]:
-    """The pages whose file is missing or differs, and files that no page owns."""
-    there = {path.name for path in REFERENCE.glob("*")}
-    differs = [
-        name for name in PAGES if name not in there or (REFERENCE / name).read_text(encoding="utf-8") != page(name)
-    ]
-    return sorted([*differs, *(there - PAGES.keys())])
+    """The files that are missing or differ, and files in our folders that nothing here makes."""
+    expected = made()
+    there = {path for folder in (REFERENCE, MAN) for path in folder.glob("*")}
+    differs = {path for path, text in expected.items() if not path.exists() or path.read_text(encoding="utf-8") != text}
+    return sorted(f"{path.parent.name}/{path.name}" for path in differs | (there - expected.keys()))
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -214,14 +266,15 @@ def _one_line(text: str | None) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write all pages, or with `--check` exit 1 when one is stale."""
+    """Write every file, or with `--check` exit 1 when one is stale."""
     if "--check" in arguments:
-        for name in stale():
-            sys.stderr.write(f"docs/reference/{name} is stale: run docs/generate.py\n")
-        return 1 if stale() else 0
-    REFERENCE.mkdir(exist_ok=True)
-    for name in PAGES:
-        (REFERENCE / name).write_text(page(name), encoding="utf-8")
+        found = stale()
+        for name in found:
+            sys.stderr.write(f"{name} is stale: run docs/generate.py\n")
+        return 1 if found else 0
+    for path, text in made().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

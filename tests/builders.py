@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -40,9 +40,9 @@ def open_control(home: Home, settings: Settings, cwd: Path) -> Control:
 class StoreActing:
     """As much of `Acting` as an operation needs that only changes rows of the store."""
 
-    home: Home
     database: Database
     cwd: Path
+    home: Home = field(default_factory=lambda: Home(Path("/home")))
     clock: Callable[[], int] = lambda: NOW_NS
 
 
@@ -50,7 +50,7 @@ class StoreActing:
 def _acting(home: Home, cwd: Path) -> Iterator[StoreActing]:
     database = Database(home.state)
     try:
-        yield StoreActing(home, database, cwd)
+        yield StoreActing(database, cwd, home)
     finally:
         database.close()
 
@@ -197,6 +197,19 @@ class HomeBuilder:
         values = {"plan_id": 1, "location_id": location, "action": action, "reason": reason, "detail": detail}
         with self.database.transaction() as connection:
             connection.execute(insert(tables.decisions), values | changes)
+
+    def commit(self, sink: str = SINK, table: str = "sales", seq: int = 1, **changes: Any) -> int:
+        """A log entry that was permitted and not recorded."""
+        values = {
+            "sink_uri": sink,
+            "table_name": table,
+            "role": "accepted",
+            "seq": seq,
+            "body": b"{}",
+            "permitted_at_ns": NOW_NS,
+            "is_recorded": False,
+        }
+        return self._add(tables.commits, **(values | changes))
 
     def rule(self, pattern: str = "*.csv", tag: str = "sales", priority: int = 50) -> int:
         return self._add(tables.rules, pattern=pattern, tag=tag, priority=priority, added_at_ns=NOW_NS)

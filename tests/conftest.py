@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,14 @@ import pytest
 from product import Product
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_list_of_cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Commands that tests run in this process neither read nor change the list of cases of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CASPARIAN_CASES", str(tmp_path_factory.mktemp("cases") / "cases.toml"))
+        yield
 
 
 @pytest.fixture

@@ -8,16 +8,31 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from jsonschema import Draft202012Validator
 
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.outputs import Role
+from casparian_flow.operations.schemas import read_schemas
 from casparian_flow.sinks.uri import open_sink
 
 SOURCE = Path(__file__).parent.parent / "src"
+
+
+def conforming(answer: Any) -> Any:
+    """The answer, which must be valid against the schema that it names."""
+    validator(answer["schema"]).validate(answer)
+    return answer
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """Checks answers of one schema."""
+    return Draft202012Validator(read_schemas()[name])
 
 
 @dataclass(frozen=True)
@@ -27,11 +42,14 @@ class Answer:
     code: int
     out: str
     err: str
+    is_whole: bool = True
+    """False where `--fields` or `--agent` make it something else than its schema says."""
 
     @property
     def json(self) -> Any:
-        """Standard output as JSON."""
-        return json.loads(self.out)
+        """Standard output as JSON that is what its schema promises."""
+        answer = json.loads(self.out)
+        return conforming(answer) if self.is_whole else answer
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,9 @@ class Product:
         """The command, to its end. With `expect`, any other exit code fails the test and shows what was said."""
         process = self.start(*arguments, cwd=cwd)
         out, err = process.communicate(timeout=200)
-        answer = Answer(process.returncode, out, err)
+        answer = Answer(
+            process.returncode, out, err, is_whole="--fields" not in arguments and "--agent" not in arguments
+        )
         if expect is not None:
             assert answer.code in expect, f"{arguments} ended with {answer.code}\n{out}\n{err}"
         return answer
@@ -77,16 +97,16 @@ class Product:
         except NotFound:
             return pa.table({})
 
-    def tables(self, role: Role = Role.ACCEPTED) -> list[str]:
+    def tables(self, role: Role = Role.ACCEPTED, sink: str | None = None) -> list[str]:
         """The tables that were ever committed to."""
-        return open_sink(f"parquet://{self.home}").tables(role)
+        return open_sink(sink or f"parquet://{self.home}").tables(role)
 
-    def content(self) -> dict[str, list[str]]:
+    def content(self, sink: str | None = None) -> dict[str, list[str]]:
         """Every visible row of every table in both roles, without what differs from run to run, sorted."""
         found = {}
         for role in Role:
-            for name in self.tables(role):
-                table = self.table(name, role)
+            for name in self.tables(role, sink):
+                table = self.table(name, role, sink)
                 kept = [
                     c for c in table.column_names if c not in ("_cf_job_id", "_cf_processed_at", "_cf_file_version_id")
                 ]

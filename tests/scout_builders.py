@@ -37,8 +37,8 @@ class Scouted:
         with database.transaction() as connection:
             self.source, self.warnings = find_or_add_source(connection, path, 1)
 
-    def scan(self) -> ScanReport:
-        return scan(self.database, self.source.id, 1, quiet)
+    def scan(self, **options: object) -> ScanReport:
+        return scan(self.database, self.source.id, 1, quiet, **options)  # type: ignore[arg-type]
 
     def tag(self, now_ns: int = LATER_NS, **options: object) -> TagReport:
         return tag(self.database, self.source.id, now_ns, sniff, quiet, **options)  # type: ignore[arg-type]

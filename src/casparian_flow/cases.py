@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from casparian_flow.core.errors import ConfigError, NotFound, UsageError
+from casparian_flow.core.files import display_path
 from casparian_flow.core.toml import toml_value
 
 CASE_FOLDER = ".casparian"
@@ -18,6 +20,8 @@ FACTS = "case.toml"
 USER_HOME = "~/.casparian_flow"
 REGISTRY = "cases.toml"
 """In the user's own home: the paths of the cases, and the one that was chosen."""
+REGISTRY_VARIABLE = "CASPARIAN_CASES"
+"""Names another file for that list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ def facts_of(home: Path) -> CaseFacts:
     found = _read(home / FACTS)
     texts = {key: value for key, value in found.items() if isinstance(value, str)}
     return CaseFacts(
-        name=texts.get("name") or home.parent.name or "case",
+        name=texts.get("name") or display_path(os.fsencode(home.parent.name)) or "case",
         examiner=texts.get("examiner", ""),
         created=texts.get("created", ""),
     )
@@ -99,16 +103,15 @@ def check_owner(home: Path) -> None:
 
 
 def _registry() -> Path:
-    return Path(USER_HOME).expanduser() / REGISTRY
+    named = os.environ.get(REGISTRY_VARIABLE)
+    return Path(named).expanduser() if named else Path(USER_HOME).expanduser() / REGISTRY
 
 
 def _keep(known: KnownCases) -> None:
     values: dict[str, str | tuple[str, ...]] = {"homes": tuple(map(str, known.homes))}
     if known.chosen is not None:
         values["chosen"] = str(known.chosen)
-    path = _registry()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write(path, values)
+    _write(_registry(), values)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -125,6 +128,7 @@ def _write(path: Path, values: Mapping[str, str | tuple[str, ...]]) -> None:
     lines = [f"{key} = {_literal(value)}\n" for key, value in values.items()]
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.writelines(lines)
             file.flush()
@@ -133,7 +137,8 @@ def _write(path: Path, values: Mapping[str, str | tuple[str, ...]]) -> None:
     except (OSError, UnicodeEncodeError) as exc:
         raise ConfigError("what is kept about cases cannot be written", where=str(path), why=str(exc)) from exc
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what keeps it from being written may keep it from being there
+            beside.unlink(missing_ok=True)
 
 
 def _literal(value: str | tuple[str, ...]) -> str:

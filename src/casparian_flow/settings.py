@@ -156,7 +156,7 @@ def load(
     keys = known_keys()
     values: dict[str, Any] = {}
     origins = dict.fromkeys(keys, DEFAULT)
-    for key, value, origin in _given(home, env, overrides, case):
+    for key, value, origin in given(home, env, overrides, case=case):
         if key not in keys:
             raise unknown_key(key, origin)
         values[key] = convert_value(key, value, origin)
@@ -199,18 +199,17 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigError("the config file cannot be read", where=str(path), why=exc.strerror or str(exc)) from exc
 
 
-def _given(
-    home: Home, env: Mapping[str, str], overrides: Mapping[str, str], case: Path | None
+def given(
+    home: Home, env: Mapping[str, str], overrides: Mapping[str, str], *, case: Path | None = None
 ) -> Iterator[tuple[str, object, str]]:
+    """Every (key, value, origin) that is given anywhere, unchecked, those that win last."""
     files = [home.config]
     if case is not None and case / "config.toml" != home.config:
         files.append(case / "config.toml")
     for path in files:
         for section, entries in read_config(path).items():
-            if not isinstance(entries, dict):
-                raise unknown_key(section, str(path))
-            for name, value in entries.items():
-                yield f"{section}.{name}", value, str(path)
+            pairs = entries.items() if isinstance(entries, dict) else [("", entries)]
+            yield from ((f"{section}.{name}".rstrip("."), value, str(path)) for name, value in pairs)
     for variable in sorted(env):
         if variable.startswith(VARIABLE_PREFIX):
             key = variable.removeprefix(VARIABLE_PREFIX).lower().replace("__", ".")

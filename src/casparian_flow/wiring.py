@@ -21,14 +21,16 @@ from casparian_flow.worker.surroundings import allow_open_files, user_name
 
 
 @contextmanager
-def open_acting(home: Home, settings: Settings, cwd: Path, report: Report) -> Iterator[Acting]:
+def open_acting(
+    home: Home, settings: Settings, cwd: Path, report: Report, *, wait_seconds: float = 0.0
+) -> Iterator[Acting]:
     """The right to change a home, with what a crash left put right first.
 
-    The home is made if there is none. Raises HomeBusy, naming the holder, while another process has it.
+    The home is made if there is none. Raises HomeBusy, naming the holder, while another process has it and so long.
     """
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     sinks = cache(open_sink)
-    with hold(home.lock):
+    with hold(home.lock, seconds=wait_seconds, waiting=lambda holder: report("home.awaited", {"holder": holder})):
         database = Database(home.state)
         put_right = partial(recover, database, sinks, home.default_sink, home.staging)
         try:

@@ -7,13 +7,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from casparian_flow.core.errors import CasparianError
+from casparian_flow.core.errors import EXIT_CODES, every_error
 from casparian_flow.core.lineage import LINEAGE_SAYS
 from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.settings import known_keys
@@ -25,7 +24,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 PROGRAMS = {
     "casparian": """#!/bin/sh
-case " $* " in *" --json "*|*" -f "*|*" --format "*) ;; *) set -- "$@" --format table ;; esac
+case " $* " in *" --json "*|*" -f "*|*" --format "*|*" export "*) ;; *) set -- "$@" --format table ;; esac
 exec {python} -m casparian_flow "$@"
 """,
     "python": """#!/bin/sh
@@ -103,15 +102,9 @@ def test_the_reference_is_what_the_product_says_now() -> None:
     assert generator().stale() == [], "run docs/generate.py"
 
 
-def every_subclass(kind: type[CasparianError]) -> Iterator[type[CasparianError]]:
-    for each in kind.__subclasses__():
-        yield each
-        yield from every_subclass(each)
-
-
 def test_nothing_is_missing_from_the_reference() -> None:
     text = "".join(generator().page(name) for name in generator().PAGES)
-    codes = {each.code for each in every_subclass(CasparianError) if each.__module__.startswith("casparian_flow.")}
+    codes = {each.code for each in every_error()}
     words = [*codes, *LINEAGE_SAYS, *known_keys(), *PUBLISHED, *RunReason, *SkipReason]
     assert [word for word in words if f"`{word}`" not in text] == []
 
@@ -122,8 +115,7 @@ def test_every_reason_is_explained() -> None:
 
 
 def test_every_exit_code_that_an_error_has_is_explained() -> None:
-    explained = generator().EXIT_CODES
-    assert {each.exit_code for each in every_subclass(CasparianError)} <= explained.keys()
+    assert {each.exit_code for each in every_error()} <= EXIT_CODES.keys()
 
 
 def test_every_promise_names_the_tests_that_prove_it() -> None:

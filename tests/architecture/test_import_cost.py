@@ -18,6 +18,13 @@ found = [name for name in sys.argv[1].split(",") if name in sys.modules]
 print(*found, file=sys.stderr)
 sys.exit(code)
 """
+COMPLETION = """
+import sys
+from casparian_flow.clients.cli.completion import answer
+from casparian_flow.clients.cli.root import root
+answer(root, "bash_complete")
+print(*[name for name in sys.argv[1].split(",") if name in sys.modules], file=sys.stderr)
+"""
 
 
 def imported(tmp_path: Path, unwanted: tuple[str, ...], *words: str) -> list[str]:
@@ -39,6 +46,45 @@ def imported(tmp_path: Path, unwanted: tuple[str, ...], *words: str) -> list[str
 )
 def test_help_and_version_import_nothing_heavy(tmp_path, words):
     assert imported(tmp_path, HEAVY, *words) == []
+
+
+ANSWERED_FROM_THE_PACKAGE = [
+    ["explain"],
+    ["explain", "home-busy"],
+    ["help"],
+    ["help", "formats"],
+    ["help", "run"],
+    ["help", "schemas", "job"],
+    ["completion", "bash"],
+    ["completion", "powershell"],
+]
+
+
+@pytest.mark.parametrize("words", ANSWERED_FROM_THE_PACKAGE, ids=" ".join)
+def test_what_the_package_knows_by_itself_imports_no_library_of_data(tmp_path, words):
+    unwanted = tuple(name for name in HEAVY if name != "msgspec")
+    assert imported(tmp_path, unwanted, *words) == []
+
+
+@pytest.mark.parametrize("typed", ["casparian fi", "casparian jobs show ", "casparian run --parser "])
+def test_completing_a_word_imports_no_library_of_data(tmp_path, typed):
+    unwanted = tuple(name for name in HEAVY if name != "msgspec")
+    done = subprocess.run(
+        [sys.executable, "-c", COMPLETION, ",".join(unwanted)],
+        env={
+            "PYTHONPATH": str(SOURCE),
+            "HOME": str(tmp_path),
+            "PATH": "/usr/bin:/bin",
+            "COMP_WORDS": typed,
+            "COMP_CWORD": str(typed.count(" ")),
+        },
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.split()) == (0, [])
 
 
 @pytest.mark.parametrize("words", [["config"], ["config", "path"]])

@@ -68,7 +68,7 @@ def test_the_lock_has_hashes_and_no_addresses() -> None:
 
 
 def test_every_operation_is_asked_for_by_a_command() -> None:
-    commands = text_of(ROOT / "src" / "casparian_flow" / "clients" / "cli" / "commands", "*.py")
+    commands = text_of(ROOT / "src" / "casparian_flow" / "clients" / "cli", "*.py")
     assert [each.name for each in index.every() if f'"{each.name}"' not in commands] == []
 
 

@@ -490,17 +490,6 @@ def test_a_large_number_keeps_its_digits_when_a_column_becomes_a_float(sink: Sin
     assert rows_of(sink).column("x").to_pylist() == ["9223372036854775807", "0.5"]
 
 
-def test_a_struct_that_became_text_is_an_error_with_a_way_out(sink: Sink) -> None:
-    for seq, batch in enumerate([pa.record_batch({"x": [{"a": 1}]}), pa.record_batch({"x": ["a"]})], 1):
-        sink.promote([permitted(sealed(sink, seq, [batch], version=seq), seq, seq)])
-
-    with pytest.raises(UsageError) as caught:
-        sink.read("events", Role.ACCEPTED)
-
-    assert "as_of" in caught.value.fix
-    assert rows_of(sink, as_of=1).num_rows == 1
-
-
 def test_rows_of_removed_jobs_are_left_out_of_shared_files(sink: Sink) -> None:
     staged = sink.stage(Attempt(job=1, attempt=1), "events", Role.ACCEPTED, 1, stamped(a_batch(), 1).schema)
     for job in (1, 2, 3):

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.errors import NotFound, QueryFailed, UsageError
 from casparian_flow.operations.reading import open_reading
 from casparian_flow.operations.sql import AskSql, ask
-from casparian_flow.sentinel.console.session import QueryFailed
 from casparian_flow.settings import Home, Settings
 from product import Product
 

@@ -10,12 +10,15 @@ CasparianError
 ├── EnvironmentMissing    exit 9   the parser's environment is not available here
 ├── ParserFailed          exit 1   the parser refused, crashed, hung or broke the protocol
 ├── SinkError             exit 1   a target cannot take the tables
+├── QueryFailed           exit 1   a query could not be answered
 └── InvariantBroken       exit 1   a bug of ours, with what is needed for a report
 
 Rows that do not fit are data (`core.quarantine`), never exceptions.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 
 class CasparianError(Exception):
@@ -215,6 +218,26 @@ class LogConflict(SinkError):
     hint = "casparian doctor"
 
 
+class QueryRefused(UsageError):
+    """The console only reads published tables."""
+
+    code = "query-refused"
+    hint = "casparian tables"
+
+
+class QueryFailed(CasparianError):
+    """The query is allowed but could not be answered."""
+
+    code = "query-failed"
+
+
+class QueryTimedOut(QueryFailed):
+    """The query took longer than its limit and was stopped."""
+
+    code = "query-timed-out"
+    hint = "repeat it with a larger --timeout, or a narrower WHERE"
+
+
 class InvariantBroken(CasparianError):
     """A promise of the product does not hold: a bug."""
 
@@ -226,3 +249,28 @@ class IllegalMove(InvariantBroken):
     """A job cannot go from its state to that one."""
 
     code = "illegal-move"
+
+
+EXIT_CODES = {
+    0: "Done; nothing is in the way.",
+    1: "It failed; the error says why.",
+    2: "The request itself is wrong: an option, a setting, a URI.",
+    3: "Finished, but rows were quarantined or files failed.",
+    4: "A person must approve first.",
+    5: "Nothing of that name exists.",
+    6: "Another process holds the home.",
+    7: "Something does not match its digest or its contract.",
+    8: "Aborted.",
+    9: "The parser's environment is not available here.",
+    130: "Stopped by the keyboard.",
+    141: "The reader of the output went away.",
+}
+"""What the exit code of a command says. Codes about files are about those of this run only."""
+
+
+def every_error(kind: type[CasparianError] = CasparianError) -> Iterator[type[CasparianError]]:
+    """The kind and all below it that the product has, a parent before its children."""
+    yield kind
+    for each in kind.__subclasses__():
+        if each.__module__.startswith("casparian_flow."):
+            yield from every_error(each)

@@ -28,6 +28,15 @@ LINEAGE_SAYS = {
 }
 
 
+ADDRESS_DIGITS = 16
+"""Of a hash, in the address of a row: enough that no home has two that begin alike."""
+
+
+def row_address(source_hash: str, record: int) -> str:
+    """The name of a row that stays its name: the beginning of its bytes' digest, and its position in them."""
+    return f"{source_hash.rpartition(':')[2][:ADDRESS_DIGITS]}:{record}"
+
+
 def reserved_names(names: Iterable[str]) -> list[str]:
     """Those of the names that a parser may not use; the prefix is reserved in any letter case."""
     return [name for name in names if name.casefold().startswith(RESERVED_PREFIX)]

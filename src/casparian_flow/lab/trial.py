@@ -65,11 +65,18 @@ class TrialOutput:
 
 
 def try_parser(
-    parser: ParserOrder, path: bytes, table: str, *, limits: Limits | None = None, rows: int | None = None
+    parser: ParserOrder,
+    path: bytes,
+    table: str,
+    *,
+    limits: Limits | None = None,
+    rows: int | None = None,
+    source: str = "",
 ) -> Trial:
     """Read a file with a parser in a guest; with `rows`, only until so many rows came.
 
-    `table` is the name that the file would give to a table. Types are inferred over every row that was read. At most
+    `table` is the name that the file would give to a table. `source` is said of values that rule
+    out a type. Types are inferred over every row that was read. At most
     100,000 rows per output are kept for showing. Raises SourceUnreadable; what goes wrong in the parser is in the
     trial.
     """
@@ -93,7 +100,7 @@ def try_parser(
         for event in events:
             match event:
                 case Batch():
-                    _take(trial, parser, order, event)
+                    _take(trial, parser, order, event, source)
                 case RejectedRecord():
                     _reject(trial, parser, order, event)
                 case Noted():
@@ -127,14 +134,14 @@ def _output(trial: Trial, parser: ParserOrder, order: JobOrder, name: str) -> Tr
     return trial.outputs[name]
 
 
-def _take(trial: Trial, parser: ParserOrder, order: JobOrder, event: Batch) -> None:
+def _take(trial: Trial, parser: ParserOrder, order: JobOrder, event: Batch, source: str) -> None:
     output = _output(trial, parser, order, event.output)
     batch = event.batch
     source_row = event.source_row
     if source_row is None:
         source_row = pa.array(range(output.rows + 1, output.rows + 1 + batch.num_rows), pa.int64())
     output.headerless = is_headerless(batch)
-    output.survey.add(batch, source_row)
+    output.survey.add(batch, source_row, source)
     if output.rows < ROWS_KEPT:
         output.batches.append((batch, source_row))
     output.rows += batch.num_rows

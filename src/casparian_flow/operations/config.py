@@ -6,10 +6,18 @@ from typing import Any
 
 import msgspec
 
+from casparian_flow.core.errors import ConfigError, NotFound
 from casparian_flow.operations.config_file import write_setting
 from casparian_flow.operations.local import Local
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.settings import Settings, convert_value, known_keys, load, unknown_key
+from casparian_flow.settings import Settings, convert_value, given, known_keys, load, read_config, unknown_key
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+EARLIER = {
+    "database.type": "state is always kept in SQLite; rows go where a sink says",
+    "database.db_location": "state lies in the home: name it with --home or CASPARIAN_HOME",
+}
+"""Settings of the first designs, and what became of them."""
 
 
 class ShowConfig(Request, frozen=True, kw_only=True):
@@ -39,12 +47,61 @@ class LocateConfig(Request, frozen=True, kw_only=True):
     """Where things are."""
 
 
+class CheckConfig(Request, frozen=True, kw_only=True):
+    """All places that settings come from."""
+
+
+class ImportConfig(Request, frozen=True, kw_only=True):
+    """A config file to take settings from, such as the `global_config.toml` of an earlier design."""
+
+    file: str
+
+
+class DescribeConfig(Request, frozen=True, kw_only=True):
+    """The form of a config file."""
+
+
+class ConfigFinding(Reply, frozen=True, kw_only=True):
+    """One setting that is wrong."""
+
+    found: str
+    where: str
+    why: str
+
+
+class ConfigCheck(Reply, frozen=True, kw_only=True):
+    """Everything that is wrong with the settings."""
+
+    is_sound: bool
+    findings: list[ConfigFinding]
+
+
+class LeftSetting(Reply, frozen=True, kw_only=True):
+    """One setting that was not taken over."""
+
+    key: str
+    why: str
+
+
+class ConfigSchema(Reply, frozen=True, kw_only=True):
+    """A JSON Schema."""
+
+    body: dict[str, Any]
+
+
 class Setting(Reply, frozen=True, kw_only=True):
     """One setting in force. `origin` is `default`, a file, a variable or `--set`."""
 
     key: str
     value: Any
     origin: str
+
+
+class ConfigImport(Reply, frozen=True, kw_only=True):
+    """What was written into the home's config file, and what was left."""
+
+    taken: list[Setting]
+    left: list[LeftSetting]
 
 
 class Config(Reply, frozen=True, kw_only=True):
@@ -109,6 +166,52 @@ def path(local: Local, _request: LocateConfig) -> Places:
     )
 
 
+def check(local: Local, _request: CheckConfig) -> ConfigCheck:
+    """Look at every place that settings come from; what is wrong is a finding, not an error."""
+    findings = []
+    places = given(local.home, local.env, local.overrides, case=local.case)
+    while True:
+        try:
+            key, value, origin = next(places)
+            if key not in known_keys():
+                raise unknown_key(key, origin)
+            convert_value(key, value, origin)
+        except StopIteration:
+            break
+        except ConfigError as exc:
+            findings.append(ConfigFinding(found=exc.message, where=exc.where, why=exc.why))
+    return ConfigCheck(is_sound=not findings, findings=findings)
+
+
+def import_(local: Local, request: ImportConfig) -> ConfigImport:
+    """Take over what fits from a config file of this or of an earlier design, and say what was left and why.
+
+    Everything is checked before anything is written.
+    """
+    path = local.cwd / request.file
+    if not path.is_file():
+        raise NotFound(f"there is no file {request.file!r}", fix="casparian config import FILE")
+    taken, left = [], []
+    for section, entries in read_config(path).items():
+        for name, value in entries.items() if isinstance(entries, dict) else [("", entries)]:
+            key = f"{section}.{name}".rstrip(".")
+            if key in known_keys():
+                taken.append(
+                    Setting(key=key, value=convert_value(key, value, str(path)), origin=str(local.home.config))
+                )
+            else:
+                left.append(LeftSetting(key=key, why=EARLIER.get(key, "there is no such setting here")))
+    for setting in taken:
+        section, _, name = setting.key.partition(".")
+        write_setting(local.home.config, section, name, setting.value)
+    return ConfigImport(taken=taken, left=left)
+
+
+def schema(_local: Local, _request: DescribeConfig) -> ConfigSchema:
+    """The JSON Schema of a config file."""
+    return ConfigSchema(body={"$schema": DIALECT, **msgspec.json.schema(Settings)})
+
+
 def _value(settings: Settings, key: str) -> Any:
     section, _, name = key.partition(".")
     return msgspec.to_builtins(getattr(getattr(settings, section), name))
@@ -119,5 +222,14 @@ OPERATIONS = (
     Operation("config.get", GetSetting, Setting, Effect.READ, get, "One setting.", is_local=True),
     Operation("config.set", SetSetting, Setting, Effect.EXECUTE, set_, "Write one setting.", is_local=True),
     Operation("config.unset", UnsetSetting, Setting, Effect.EXECUTE, unset, "Remove one setting.", is_local=True),
+    Operation(
+        "config.check", CheckConfig, ConfigCheck, Effect.READ, check, "What is wrong in settings.", is_local=True
+    ),
+    Operation(
+        "config.import", ImportConfig, ConfigImport, Effect.EXECUTE, import_, "Take settings over.", is_local=True
+    ),
+    Operation(
+        "config.schema", DescribeConfig, ConfigSchema, Effect.READ, schema, "The form of settings.", is_local=True
+    ),
     Operation("config.path", LocateConfig, Places, Effect.READ, path, "Where settings are kept.", is_local=True),
 )

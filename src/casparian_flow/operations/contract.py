@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import RowMapping
 
-from casparian_flow.core.contracts import Contract, ContractState
+from casparian_flow.core.contracts import Contract, ContractState, Origin
 from casparian_flow.core.errors import NotFound, VerificationFailed
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Acting, Reading
@@ -16,6 +16,7 @@ from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store.views import contracts as view
 
+DRAFTED = "drafted"
 LIVING = (ContractState.DRAFT, ContractState.PROPOSED, ContractState.APPROVED, ContractState.APPLIED)
 
 
@@ -140,13 +141,19 @@ def _entry(row: RowMapping, body: Contract) -> ContractEntry:
         table=row["table_name"],
         version=row["version"],
         state=row["state"],
-        origin=row["origin"],
+        origin=_origin(row),
         columns=len(body.columns),
         proposed=rfc3339(row["proposed_at_ns"]),
         proposed_by=row["proposed_by"],
         decided=None if row["decided_at_ns"] is None else rfc3339(row["decided_at_ns"]),
         decided_by=row["decided_by"],
     )
+
+
+def _origin(row: RowMapping) -> str:
+    """How the contract came to be; one that a person has yet to approve is a draft, whatever it may become."""
+    is_held = row["decided_at_ns"] is None and row["state"] in (ContractState.DRAFT, ContractState.PROPOSED)
+    return DRAFTED if is_held and row["origin"] == Origin.ADOPTED else str(row["origin"])
 
 
 class ApproveContract(Request, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ def choose_routes(
     routes = Routes(default=tuple(SinkTarget(sink.target, mode) for sink in default), topics=chosen)
     for uri in routes.sinks:
         acting.open_sink(uri)  # a sink that there is not must not change what is known of the files
+    _refuse_shared_place(routes)
     return routes, _one_table(table, default)
 
 
@@ -72,6 +73,15 @@ def targets_of_topic(
                 fix=f"--topic {topic}={sink.target}",
             )
     return tuple(SinkTarget(sink.target, mode) for sink in found)
+
+
+def _refuse_shared_place(routes: Routes) -> None:
+    """Refuse two kinds of sinks in one place: they would write over each other's logs."""
+    uri_of: dict[str, str] = {}
+    for uri in routes.sinks:
+        other = uri_of.setdefault(parse_uri(uri).path, uri)
+        if other != uri:
+            raise UsageError(f"{other} and {uri} are the same place", fix="give each kind of sink a place of its own")
 
 
 def _one_table(asked: str | None, sinks: Sequence[SinkUri]) -> str | None:

@@ -17,6 +17,7 @@ from casparian_flow import __version__
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations import machine
+from casparian_flow.operations.context import Acting
 from casparian_flow.operations.local import Local
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.settings import load
@@ -26,6 +27,7 @@ from casparian_flow.store.views import health
 LIBRARIES = ("alembic", "blake3", "click", "duckdb", "evtx", "msgspec", "numpy", "orjson", "pyarrow", "sqlalchemy")
 LITTLE_SPACE = 2 << 30
 NO_SPACE = 200 << 20
+OWNER_ONLY = 0o700
 HOUR_NS = 3600 * 1_000_000_000
 RELEASED_NS = 1_767_225_600 * 1_000_000_000
 """2026-01-01: a clock before that is wrong."""
@@ -41,6 +43,27 @@ class Health(StrEnum):
 
 class Examine(Request, frozen=True, kw_only=True):
     """Every check."""
+
+
+class Mend(Request, frozen=True, kw_only=True):
+    """What can be put right without losing anything."""
+
+
+class Recover(Request, frozen=True, kw_only=True):
+    """What a process that was stopped left behind."""
+
+
+class Mended(Reply, frozen=True, kw_only=True):
+    """One thing that was put right."""
+
+    check: str
+    done: str
+
+
+class Mending(Reply, frozen=True, kw_only=True):
+    """Everything that was put right."""
+
+    mended: list[Mended]
 
 
 class Check(Reply, frozen=True, kw_only=True):
@@ -71,6 +94,30 @@ def examine(local: Local, _request: Examine) -> Diagnosis:
     ]
     worst = max((check.health for check in checks), key=list(Health).index)
     return Diagnosis(health=worst, checks=checks)
+
+
+def mend(local: Local, _request: Mend) -> Mending:
+    """Close the home to others and open it to its owner; whatever else is wrong is left for a person."""
+    done = []
+    for name, path in (("home", local.home.path), ("staging", local.home.staging)):
+        if not path.is_dir() or path.stat().st_uid != os.geteuid():
+            continue
+        mode = path.stat().st_mode & 0o777
+        if mode != OWNER_ONLY:
+            path.chmod(OWNER_ONLY)
+            done.append(Mended(check=name, done=f"chmod 700 {path} (was {mode:o})"))
+    return Mending(mended=done)
+
+
+def recover(acting: Acting, _request: Recover) -> Mending:
+    """Say what opening the home put right: commits that were cut short, entries that were left in staging."""
+    found = acting.recovered
+    counts = (
+        ("database", found.rolled_forward, "interrupted commits finished"),
+        ("database", found.abandoned, "interrupted jobs ended"),
+        ("staging", found.swept_files, "files that were left behind removed"),
+    )
+    return Mending(mended=[Mended(check=check, done=f"{count} {what}") for check, count, what in counts if count])
 
 
 def _version(_local: Local) -> Iterator[Finding]:
@@ -106,7 +153,7 @@ def _home(local: Local) -> Iterator[Finding]:
         return
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
-        yield Health.WARN, f"{path} can be read by others (mode {mode:o})", f"chmod 700 {path}"
+        yield Health.WARN, f"{path} can be read by others (mode {mode:o})", "casparian doctor --fix"
     elif not os.access(path, os.W_OK):
         yield Health.WARN, f"{path} cannot be written", "name another home with --home DIR"
     else:
@@ -184,7 +231,7 @@ def _commits(local: Local, unrecorded: int) -> Iterator[Finding]:
     if not unrecorded:
         return
     if machine.lock_holder(local.home.lock) is None:
-        yield Health.WARN, f"{unrecorded} commits were cut short", "the next casparian run finishes them"
+        yield Health.WARN, f"{unrecorded} commits were cut short", "casparian doctor --fix, or the next casparian run"
     else:
         yield Health.OK, f"{unrecorded} commits are under way", ""
 
@@ -195,10 +242,10 @@ def _staging(local: Local) -> Iterator[Finding]:
     except FileNotFoundError:
         left = 0
     except OSError as exc:
-        yield Health.FAIL, f"cannot be listed: {exc.strerror}", f"chmod 700 {local.home.staging}"
+        yield Health.FAIL, f"cannot be listed: {exc.strerror}", "casparian doctor --fix"
         return
     if left and machine.lock_holder(local.home.lock) is None:
-        yield Health.WARN, f"{left} entries were left behind", "the next casparian run sweeps them"
+        yield Health.WARN, f"{left} entries were left behind", "casparian doctor --fix, or the next casparian run"
     else:
         yield Health.OK, f"{left} entries in use" if left else "empty", ""
 
@@ -221,5 +268,7 @@ CHECKS: dict[str, Callable[[Local], Iterator[Finding]]] = {
     "staging": _staging,
 }
 OPERATIONS = (
+    Operation("doctor.fix", Mend, Mending, Effect.EXECUTE, mend, "Put right what is safe.", is_local=True),
+    Operation("doctor.recover", Recover, Mending, Effect.EXECUTE, recover, "Put right what a crash left."),
     Operation("doctor", Examine, Diagnosis, Effect.READ, examine, "Check the home and the machine.", is_local=True),
 )

@@ -1,81 +1,125 @@
-"""Writes rows to one file that a person asked for."""
+"""Writes one table, as it is now or as it was, to one file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
 import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
-from casparian_flow.core.errors import UsageError
-from casparian_flow.schema.rendering import as_text
+from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.lineage import RESCUED
+from casparian_flow.core.outputs import Role
+from casparian_flow.operations.context import Reading
+from casparian_flow.operations.moments import entries_at
+from casparian_flow.operations.placement import sink_of
+from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.operations.row_files import STANDARD_OUTPUT, FileFormat, RowFile, write_file, write_stream
+from casparian_flow.sinks.uri import open_sink
 
-FORMATS = (".parquet", ".csv", ".jsonl")
 
+class ExportTable(Request, frozen=True, kw_only=True):
+    """One table, and where its rows go: a file, a folder, or `-` for the standard output of whoever answers.
 
-def write_batches(path: Path, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write the batches to a file whose extension names the format; how many rows there were.
-
-    Raises UsageError if the file exists or the extension is none of .parquet, .csv and .jsonl. A file that could not
-    be finished is removed.
+    Without `to` the file is `TABLE.FORMAT` where the asker stands; without a format the file's extension names it,
+    else it is Parquet. `as_of` is a snapshot or a job. The values of `redact` columns are left out; the columns stay.
     """
-    if path.suffix not in FORMATS:
-        raise UsageError(f"{path.name} names no format", why=f"known extensions: {' '.join(FORMATS)}")
-    try:
-        file = path.open("xb")
-    except FileExistsError as exc:
-        raise UsageError(f"{path} exists already", fix="choose another name") from exc
-    except OSError as exc:
-        raise UsageError(f"{path} cannot be written", why=exc.strerror or str(exc)) from exc
-    try:
-        with file:
-            return _WRITERS[path.suffix](file, batches)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+
+    table: str
+    to: str | None = None
+    format: FileFormat | None = None
+    as_of: str | None = None
+    sink: str | None = None
+    quarantine: bool = False
+    csv_safe: bool = False
+    redact: tuple[str, ...] = ()
+    overwrite: bool = False
 
 
-def _write_parquet(file: object, batches: Iterable[pa.RecordBatch]) -> int:
-    rows, writer = 0, None
-    for batch in batches:
-        writer = writer or pq.ParquetWriter(file, batch.schema)
-        writer.write_batch(batch)
-        rows += batch.num_rows
-    if writer is not None:
-        writer.close()
-    return rows
+class ExportedTable(Reply, frozen=True, kw_only=True):
+    """What was written. `redacted` columns hold nulls alone; `path` is null for standard output."""
+
+    table: str
+    sink: str
+    path: str | None
+    format: FileFormat
+    rows: int
+    redacted: list[str]
 
 
-def _write_csv(file: object, batches: Iterable[pa.RecordBatch]) -> int:
-    rows, writer = 0, None
-    for batch in batches:
-        texts = pa.RecordBatch.from_arrays([_as_csv_text(column) for column in batch.columns], names=batch.schema.names)
-        writer = writer or pa_csv.CSVWriter(file, texts.schema)
-        writer.write_batch(texts)
-        rows += batch.num_rows
-    if writer is not None:
-        writer.close()
-    return rows
+def export(reading: Reading, request: ExportTable) -> ExportedTable:
+    """Write the table's rows with their lineage, a batch at a time; nothing is left of a file that fails."""
+    sink = sink_of(reading.connection, reading.home, reading.cwd, request.table, request.sink)
+    role = Role.QUARANTINE if request.quarantine else Role.ACCEPTED
+    as_of = None
+    if request.as_of is not None:
+        as_of = entries_at(reading.connection, request.as_of).get((sink, request.table, role))
+        if as_of is None:
+            raise NotFound(
+                f"{request.table} had no {role} rows yet at {request.as_of}",
+                fix=f"casparian output history {request.table}",
+            )
+    path, format_ = _target(reading.cwd, request)
+    if request.csv_safe and format_ is not FileFormat.CSV:
+        raise UsageError("--csv-safe is about CSV", fix="--format csv")
+    rows, redacted = _redacted(open_sink(sink).read(request.table, role, as_of), request.redact)
+    if path is None:
+        count = write_stream(format_, rows, is_csv_safe=request.csv_safe)
+    else:
+        name = f"quarantine_{request.table}" if request.quarantine else request.table
+        target = RowFile(
+            path=path, format=format_, table=name, is_csv_safe=request.csv_safe, may_replace=request.overwrite
+        )
+        count = write_file(target, rows)
+    return ExportedTable(
+        table=request.table,
+        sink=sink,
+        path=None if path is None else str(path),
+        format=format_,
+        rows=count,
+        redacted=redacted,
+    )
 
 
-def _write_jsonl(file: object, batches: Iterable[pa.RecordBatch]) -> int:
-    encode = msgspec.json.Encoder(enc_hook=str).encode
-    rows = 0
-    for batch in batches:
-        for row in batch.to_pylist():
-            file.write(encode(row) + b"\n")  # type: ignore[attr-defined]
-        rows += batch.num_rows
-    return rows
+def _target(cwd: Path, request: ExportTable) -> tuple[Path | None, FileFormat]:
+    """The file, None for standard output, and its format."""
+    if request.to == STANDARD_OUTPUT:
+        return None, request.format or FileFormat.CSV
+    path = cwd / (request.to or "")
+    named = next((each for each in FileFormat if path.suffix == f".{each}"), None)
+    format_ = request.format or named or FileFormat.PARQUET
+    if path.is_dir():
+        path /= f"{'quarantine_' if request.quarantine else ''}{request.table}.{format_}"
+    elif named is not None and named is not format_:
+        raise UsageError(
+            f"{path.name} does not name a {format_} file", fix=f"--to {path.with_suffix(f'.{format_}').name}"
+        )
+    return path, format_
 
 
-def _as_csv_text(column: pa.Array) -> pa.Array:
-    if pa.types.is_binary(column.type):
-        texts = [None if value is None else value.decode("utf-8", "backslashreplace") for value in column.to_pylist()]
-        return pa.array(texts, pa.string())
-    return as_text(column)
+def _redacted(reader: pa.RecordBatchReader, columns: Sequence[str]) -> tuple[pa.RecordBatchReader, list[str]]:
+    """The rows without the values of these columns, and which those are; raises UsageError for an unknown one.
+
+    Rescued values may be those of a redacted column, so they go too.
+    """
+    if unknown := [name for name in columns if name not in reader.schema.names]:
+        raise UsageError(
+            f"there is no column {unknown[0]!r} to redact", why=f"there are {', '.join(reader.schema.names)}"
+        )
+    hidden = {*columns, *((RESCUED,) if columns and RESCUED in reader.schema.names else ())}
+    if not hidden:
+        return reader, []
+    schema = pa.schema([field.with_nullable(field.nullable or field.name in hidden) for field in reader.schema])
+
+    def without() -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            columns = [
+                pa.nulls(batch.num_rows, field.type) if field.name in hidden else batch.column(at)
+                for at, field in enumerate(schema)
+            ]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, without()), [name for name in schema.names if name in hidden]
 
 
-_WRITERS = {".parquet": _write_parquet, ".csv": _write_csv, ".jsonl": _write_jsonl}
+OPERATIONS = (Operation("export", ExportTable, ExportedTable, Effect.READ, export, "Write a table to one file."),)

@@ -128,7 +128,7 @@ def _one(reading: Reading, named: str) -> RowMapping:
         if (row := view.by_id(connection, int(named))) is None:
             raise NotFound(f"there is no version {named}", fix="casparian files versions FILE")
         return row
-    if named.startswith(PREFIX):
+    if named.startswith(PREFIX) and named.isascii():
         found = view.with_prefix(connection, named)
         if not found:
             raise NotFound(f"no version has a hash that begins with {named}", fix="casparian files versions FILE")

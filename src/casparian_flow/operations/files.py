@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import RowMapping
 
-from casparian_flow.core.errors import UsageError
-from casparian_flow.core.files import EntryKind, FileState
+from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.files import EntryKind, FileState, display_path
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.core.times import parse_since, rfc3339
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.entry_kinds import KINDS
-from casparian_flow.operations.lookup import one_file
+from casparian_flow.operations.lookup import one_file, one_source
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.store.views import files as view
-from casparian_flow.store.views import history
+from casparian_flow.store.views import history, sources
 
 AWAITING_APPROVAL = "awaiting-approval"
 """The code of a job that was rejected because a person has to approve a contract; its message names the tables."""
@@ -106,7 +107,7 @@ def list_(reading: Reading, request: ListFiles) -> FileList:
     if not 1 <= request.limit <= 10_000:
         raise UsageError("a page holds 1 to 10000 files")
     where = view.FileFilter(
-        source=request.source,
+        source=None if request.source is None else _source(reading, request.source),
         tag=request.tag,
         untagged=request.untagged,
         states=request.states,
@@ -214,6 +215,17 @@ def _rejection(code: str, message: str) -> tuple[str, str]:
     if code == AWAITING_APPROVAL:
         return SkipReason.AWAITING_APPROVAL, f"the contract of {message} waits for a person"
     return code, message
+
+
+def _source(reading: Reading, named: str) -> str:
+    """The number of the source that is meant; one that was removed is only known by its whole path."""
+    try:
+        return str(one_source(reading.connection, reading.cwd, named)["id"])
+    except NotFound:
+        named = display_path(os.fsencode(named))
+        if not sources.was_source(reading.connection, named):
+            raise
+        return named
 
 
 def _encode(row: RowMapping) -> str:

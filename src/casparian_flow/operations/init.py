@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from casparian_flow.cases import CASE_FOLDER, CaseFacts, facts_of, remember, write_facts
-from casparian_flow.core.errors import UsageError
+from casparian_flow.core.errors import ConfigError, UsageError
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.local import Local
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
@@ -25,12 +25,16 @@ class InitCase(Request, frozen=True, kw_only=True):
 
 
 class CaseMade(Reply, frozen=True, kw_only=True):
-    """The home that commands in and below the folder use; `is_new` is false when it was there already."""
+    """The home that commands in and below the folder use; `is_new` is false when it was there already.
+
+    `not_listed` says why `case list` will not name it, null if it will.
+    """
 
     home: str
     is_new: bool
     name: str
     examiner: str
+    not_listed: str | None
 
 
 def init(local: Local, request: InitCase) -> CaseMade:
@@ -55,8 +59,18 @@ def init(local: Local, request: InitCase) -> CaseMade:
             "the case folder cannot be made", where=str(home), why=exc.strerror or str(exc), fix="choose another folder"
         ) from exc
     facts = _keep_facts(home, request, rfc3339(local.now_ns))
-    remember(home)
-    return CaseMade(home=str(home), is_new=is_new, name=facts.name, examiner=facts.examiner)
+    return CaseMade(
+        home=str(home), is_new=is_new, name=facts.name, examiner=facts.examiner, not_listed=_not_listed(home)
+    )
+
+
+def _not_listed(home: Path) -> str | None:
+    """Put the case on this user's list; why it is not, where that cannot be: the case is good without it."""
+    try:
+        remember(home)
+    except ConfigError as exc:
+        return f"{exc.where}: {exc.why}"
+    return None
 
 
 def _keep_facts(home: Path, request: InitCase, now: str) -> CaseFacts:

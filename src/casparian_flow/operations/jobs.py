@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
@@ -14,6 +13,7 @@ from casparian_flow.core.routes import routes_of
 from casparian_flow.core.times import parse_since, rfc3339
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.lookup import one_file
+from casparian_flow.operations.numbered import is_number, resolve
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.store.views import jobs as view
 
@@ -134,7 +134,7 @@ def list_(reading: Reading, request: ListJobs) -> JobList:
     """The jobs that the request selects, newest first."""
     if not 1 <= request.limit <= 10_000:
         raise UsageError("a page holds 1 to 10000 jobs")
-    if request.after is not None and not _is_id(request.after):
+    if request.after is not None and not is_number(request.after):
         raise UsageError("the cursor is not one that a list gave out")
     file = request.file
     where = view.JobFilter(
@@ -211,27 +211,11 @@ def logs(reading: Reading, request: ReadJobLogs) -> JobLogs:
 
 def one_job(connection: Connection, named: str) -> RowMapping:
     """The job that a number, the beginning of one, `@last` or `@-1` names; raises NotFound or UsageError."""
-    row = None if (job := _resolve(connection, named)) is None else view.find_job(connection, job)
+    job = resolve(connection, named, "job", view.nth_newest, view.with_prefix)
+    row = None if job is None else view.find_job(connection, job)
     if row is None:
         raise NotFound(f"there is no job {named}", fix="casparian jobs")
     return row
-
-
-def _resolve(connection: Connection, named: str) -> int | None:
-    if named == "@last":
-        return view.nth_newest(connection, 0)
-    if back := re.fullmatch(r"@-(\d{1,6})", named):
-        return view.nth_newest(connection, int(back[1]))
-    if not _is_id(named):
-        raise UsageError(f"{named!r} is not a job", why="a job is named by its number, the beginning of it, or @last")
-    found = view.with_prefix(connection, named)
-    if len(found) > 1 and int(named) not in found:
-        raise UsageError(f"several jobs begin with {named}", why=", ".join(map(str, found)), fix="give more digits")
-    return int(named) if int(named) in found else next(iter(found), None)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 19
 
 
 def _entry(row: RowMapping) -> JobEntry:

@@ -18,7 +18,7 @@ def one_file(connection: Connection, cwd: Path, named: str) -> RowMapping:
 
     Raises NotFound, or UsageError if several files are meant.
     """
-    rows = files.find_files(connection, _places(connection, cwd, named), named)
+    rows = files.find_files(connection, _places(connection, cwd, named), display_path(os.fsencode(named)))
     if not rows:
         raise NotFound(f"no file {named!r} was found by a scan", fix="casparian files")
     if len({f"{row['source'].rstrip('/')}/{row['path']}" for row in rows}) > 1:

@@ -13,14 +13,13 @@ from casparian_flow.core.ids import new_time_ordered_id
 from casparian_flow.core.outputs import SinkMode
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.destinations import choose_routes
+from casparian_flow.operations.numbered import resolve
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.operations.selection import Discovered, discover
 from casparian_flow.sentinel.catalog import Catalog, load_catalog, name_of
 from casparian_flow.sentinel.planner import Plan, make_plan
 from casparian_flow.sentinel.world import gather_files, gather_world
 from casparian_flow.store import plans as plan_store
-
-LARGEST_ID = 2**63 - 1
 
 
 class MakePlan(Request, frozen=True, kw_only=True):
@@ -132,13 +131,11 @@ def save(acting: Acting, prepared: Prepared, request: MakePlan) -> None:
 
 def prepare_saved(acting: Acting, named: str) -> Prepared:
     """Make a saved plan again; raises PlanStale unless it comes out the same."""
-    if not (named.isascii() and named.isdecimal() and len(named) < 20 and int(named) <= LARGEST_ID):
-        raise UsageError(f"{named!r} is not a plan", why="a plan is named by its number", fix="casparian plan")
-    plan_id = int(named)
     with acting.database.transaction() as connection:
-        row = plan_store.saved(connection, plan_id)
+        plan_id = resolve(connection, named, "plan", plan_store.nth_newest, plan_store.with_prefix)
+        row = None if plan_id is None else plan_store.saved(connection, plan_id)
     if row is None:
-        raise NotFound(f"there is no plan {plan_id}", fix="casparian plan")
+        raise NotFound(f"there is no plan {named}", fix="casparian plan")
     try:
         request = msgspec.json.decode(row.request, type=MakePlan)
     except msgspec.ValidationError as exc:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.lineage import JOB_ID
+from casparian_flow.core.lineage import JOB_ID, row_address
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.context import Reading
-from casparian_flow.operations.export import write_batches
 from casparian_flow.operations.quarantine import GroupEntry, ListGroups, list_
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.operations.row_files import RowFile, format_of, write_file
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.views import history
 from casparian_flow.store.views import quarantine as view
@@ -29,8 +29,9 @@ class ShowGroup(Request, frozen=True, kw_only=True):
 
 
 class RejectedRow(Reply, frozen=True, kw_only=True):
-    """One rejected row: where it stands in which file, what it held, and every reason."""
+    """One rejected row under its address: where it stands in which file, what it held, and every reason."""
 
+    row: str | None
     path: str
     source_row: int | None
     start: int | None
@@ -78,10 +79,11 @@ def show(reading: Reading, request: ShowGroup) -> GroupDetail:
 
 
 def export(reading: Reading, request: ExportGroup) -> Exported:
-    """Write every row of a group to a Parquet, CSV or JSON Lines file, by its extension; it must not exist yet."""
+    """Write every row of a group to a new file: Parquet, CSV, JSON Lines or DuckDB, by its extension."""
     group = _find(reading, request.group)
     path = reading.cwd / request.to
-    written = write_batches(path, _rows(reading, group))
+    target = RowFile(path=path, format=format_of(path), table=f"quarantine_{group.table}")
+    written = write_file(target, _rows(reading, group))
     return Exported(path=str(path), rows=written)
 
 
@@ -95,24 +97,29 @@ def _find(reading: Reading, named: str) -> GroupEntry:
     return found[0]
 
 
-def _rows(reading: Reading, group: GroupEntry) -> Iterator[pa.RecordBatch]:
+def _rows(reading: Reading, group: GroupEntry) -> pa.RecordBatchReader:
     """The group's current rows, batch by batch; those of a job from one of its sinks."""
-    for uri, jobs in view.jobs_by_sink(reading.connection, group.table).items():
-        of_jobs = pa.array(jobs, pa.int64())
-        for batch in open_sink(uri).read(group.table, Role.QUARANTINE):
-            of_group = pc.and_(pc.equal(batch["code"], group.code), pc.equal(batch["shape"], group.shape))
-            same_column = pc.equal(pc.fill_null(batch["column"], ""), group.column)
-            to_read_here = pc.is_in(batch[JOB_ID], of_jobs)
-            kept = batch.filter(pc.and_(to_read_here, pc.and_(of_group, same_column)))
-            if kept.num_rows:
-                yield kept
+    readers = [
+        (open_sink(uri).read(group.table, Role.QUARANTINE), pa.array(jobs, pa.int64()))
+        for uri, jobs in view.jobs_by_sink(reading.connection, group.table).items()
+    ]
+    batches = (kept for reader, jobs in readers for batch in reader if (kept := _of_group(batch, group, jobs)).num_rows)
+    return pa.RecordBatchReader.from_batches(readers[0][0].schema, batches)
+
+
+def _of_group(batch: pa.RecordBatch, group: GroupEntry, jobs: pa.Array) -> pa.RecordBatch:
+    of_group = pc.and_(pc.equal(batch["code"], group.code), pc.equal(batch["shape"], group.shape))
+    same_column = pc.equal(pc.fill_null(batch["column"], ""), group.column)
+    return batch.filter(pc.and_(pc.is_in(batch[JOB_ID], jobs), pc.and_(of_group, same_column)))
 
 
 def _shown(row: dict[str, Any], path_of: Callable[[int], str]) -> RejectedRow:
     raw = row["raw"]
+    record = row["_cf_source_row"]
     return RejectedRow(
+        row=None if record is None else row_address(row["_cf_source_hash"], record),
         path=path_of(row["_cf_file_version_id"]),
-        source_row=row["_cf_source_row"],
+        source_row=record,
         start=row["start"],
         end=row["end"],
         locator=row["locator"],

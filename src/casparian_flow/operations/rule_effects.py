@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from sqlalchemy import Connection
 
 from casparian_flow.core.errors import NotFound
+from casparian_flow.core.files import display_path
 from casparian_flow.core.sizes import parse_size
 from casparian_flow.core.tags import TagRule, explain_match
 from casparian_flow.operations.context import Reading
@@ -83,7 +86,7 @@ def test(reading: Reading, request: TestRule) -> RuleTested:
 
 def _rule(connection: Connection, named: str) -> tuple[TagRule, str | None]:
     if not (named.isascii() and named.isdigit()):
-        return TagRule(0, named, ""), None
+        return TagRule(0, display_path(os.fsencode(named)), ""), None
     for rule in stored.all_rules(connection):
         if str(rule.id) == named:
             return rule, rule.tag
@@ -95,7 +98,7 @@ def _subject(reading: Reading, path: str) -> tuple[str, int | None]:
     try:
         row = one_file(reading.connection, reading.cwd, path)
     except NotFound:
-        return path.removeprefix("./"), None
+        return display_path(os.fsencode(path)).removeprefix("./"), None
     return str(row["path"]), int(row["size"])
 
 

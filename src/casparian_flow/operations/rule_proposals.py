@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
+from casparian_flow.core.files import display_path
 from casparian_flow.core.tags import matches
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.lookup import one_file
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.scout.propose import Proposal, SeenFile, propose
 from casparian_flow.store import tags as stored
+
+GLOB = "*?["
 
 
 class ProposeRules(Request, frozen=True, kw_only=True):
@@ -68,9 +72,9 @@ class _Wanted:
 
 
 def _wanted(reading: Reading, named: tuple[str, ...]) -> _Wanted:
-    patterns = tuple(text for text in named if any(char in text for char in "*?["))
-    locations = {one_file(reading.connection, reading.cwd, text)["id"] for text in named if text not in patterns}
-    return _Wanted(frozenset(locations), patterns)
+    globs = [text for text in named if any(char in text for char in GLOB)]
+    locations = {one_file(reading.connection, reading.cwd, text)["id"] for text in named if text not in globs}
+    return _Wanted(frozenset(locations), tuple(display_path(os.fsencode(text)) for text in globs))
 
 
 def _proposed(proposal: Proposal) -> ProposedRule:

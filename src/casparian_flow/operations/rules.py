@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from sqlalchemy import Connection
 
 from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.files import display_path
 from casparian_flow.core.sizes import parse_range
 from casparian_flow.core.tags import TagRule
 from casparian_flow.core.times import rfc3339
@@ -96,15 +99,16 @@ def add(acting: Writing, request: AddRule) -> RuleDetail:
     """Keep a rule and tag the files known now; later scans use it too."""
     tag = checked_tag(request.tag)
     size = None if request.size is None else parse_range(request.size)
-    if not 0 < len(request.pattern) <= MAX_PATTERN:
+    pattern = display_path(os.fsencode(request.pattern))
+    if not 0 < len(pattern) <= MAX_PATTERN:
         raise UsageError(f"a pattern has 1 to {MAX_PATTERN} characters")
     with acting.database.transaction() as connection:
-        if (found := stored.find_rule(connection, request.pattern, tag)) is not None:
+        if (found := stored.find_rule(connection, pattern, tag)) is not None:
             raise UsageError("there is such a rule already", fix=f"casparian rules show {found}")
         rule = TagRule(
             stored.add_rule(
                 connection,
-                pattern=request.pattern,
+                pattern=pattern,
                 tag=tag,
                 priority=request.priority,
                 parser=request.parser,
@@ -112,7 +116,7 @@ def add(acting: Writing, request: AddRule) -> RuleDetail:
                 size=size,
                 now_ns=acting.clock(),
             ),
-            request.pattern,
+            pattern,
             tag,
             size=size,
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import msgspec
 from sqlalchemy import RowMapping
 
-from casparian_flow.core.files import EntryKind, HashMode
+from casparian_flow.core.files import EntryKind, HashMode, display_path
 from casparian_flow.core.sizes import LARGEST, parse_size
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.entry_kinds import KINDS
@@ -96,7 +97,7 @@ def scan(acting: Acting, request: ScanFiles) -> ScanReply:
 def _looking(request: ScanFiles) -> Looking:
     return Looking(
         chosen=Chosen(
-            patterns=request.patterns,
+            patterns=tuple(display_path(os.fsencode(pattern)) for pattern in request.patterns),
             extensions=request.extensions,
             least=0 if request.min_size is None else parse_size(request.min_size),
             most=LARGEST if request.max_size is None else parse_size(request.max_size),

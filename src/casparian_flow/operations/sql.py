@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.lineage import LINEAGE_COLUMNS, LINEAGE_SAYS, RESCUED
 from casparian_flow.operations.context import Reading
-from casparian_flow.operations.export import write_batches
-from casparian_flow.operations.jobs import one_job
+from casparian_flow.operations.moments import entries_at
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
+from casparian_flow.operations.row_files import RowFile, format_of, write_file
 from casparian_flow.schema.rejections import REJECTION_SCHEMA
 from casparian_flow.schema.rendering import as_text
 from casparian_flow.sentinel.console.dependency import complete_groupings
@@ -32,7 +32,7 @@ from casparian_flow.store.views import totals
 
 
 class AskSql(Request, frozen=True, kw_only=True):
-    """A query. `as_of` is a job: tables as they were when its rows became visible. `to` writes all rows to a file."""
+    """A query. `as_of` is a snapshot or a job: tables as they were then. `to` writes all rows to a file."""
 
     query: str
     as_of: str | None = None
@@ -96,7 +96,8 @@ def ask(reading: Reading, request: AskSql) -> SqlAnswer:
     """The answer to a query that only reads; raises QueryRefused, QueryFailed or QueryTimedOut."""
     answer = _answer(reading, request, QueryLimits(seconds=request.seconds, rows=request.max_rows))
     if request.to is not None:
-        write_batches(reading.cwd / request.to, answer.table.to_batches())
+        path = reading.cwd / request.to
+        write_file(RowFile(path=path, format=format_of(path)), answer.table.to_reader())
     return SqlAnswer(
         columns=[SqlColumn(name=field.name, type=str(field.type)) for field in answer.table.schema],
         rows=[] if request.to is not None else rows_of(answer.table),
@@ -114,7 +115,7 @@ def arrow_of(reading: Reading, request: AskSql) -> pa.Table:
 
 def _answer(reading: Reading, request: AskSql, limits: QueryLimits) -> Answer:
     checked = check_query(request.query)
-    as_of = None if request.as_of is None else int(one_job(reading.connection, request.as_of)["id"])
+    as_of = None if request.as_of is None else entries_at(reading.connection, request.as_of)
     catalog = Catalog(reading.connection, cache(open_sink), reading.home.default_sink, as_of)
     with tempfile.TemporaryDirectory(prefix="casparian-sql-") as folder:
         sources = catalog.sources(checked.tables, Path(folder))

@@ -7,6 +7,7 @@ from casparian_flow.core.jobs import FINAL_STATES
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations import machine
 from casparian_flow.operations.context import Reading
+from casparian_flow.operations.disk import disk_use
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.store.views import sources as source_view
 from casparian_flow.store.views import totals
@@ -49,7 +50,7 @@ class Status(Reply, frozen=True, kw_only=True):
     """One home. `next` are commands that make sense now, the first one most.
 
     `holder` is the process that works in it now. Jobs that are neither queued nor over without a holder were
-    interrupted: `interrupted` counts them, and the next run puts them right.
+    interrupted: `interrupted` counts them, and the next run puts them right. `disk` are the bytes of the whole home.
     """
 
     home: str
@@ -63,6 +64,7 @@ class Status(Reply, frozen=True, kw_only=True):
     gave_up: int
     contracts_without_review: int
     contracts_proposed: int
+    disk: int
     next: list[str]
 
 
@@ -96,6 +98,7 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         gave_up=totals.count_gave_up(connection),
         contracts_without_review=totals.count_without_review(connection),
         contracts_proposed=proposed,
+        disk=sum(disk_use(reading.home.path).values()),
         next=_next(files, interrupted=interrupted, quarantined=rows, proposed=proposed),
     )
 

@@ -70,9 +70,14 @@ def remove(acting: Writing, request: ChangeTags) -> TagsChanged:
     return TagsChanged(tag=request.tag, changed=changed, unchanged=len(found) - changed)
 
 
+def is_tag(text: str) -> bool:
+    """Whether the text can be a tag."""
+    return _NAME.fullmatch(text) is not None
+
+
 def checked_tag(text: str) -> str:
     """The text if it can be a tag; raises UsageError."""
-    if not _NAME.fullmatch(text):
+    if not is_tag(text):
         raise UsageError(f"{text!r} cannot be a tag", why="a tag is up to 64 letters, digits and _ . : / -")
     return text
 

@@ -64,3 +64,32 @@ def json_text(array: pa.Array) -> pa.Array:
 
 def _nested(value: Any) -> str | None:
     return None if value is None else msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def json_values(array: pa.Array) -> pa.Array:
+    """Any column as JSON, `null` where null.
+
+    Booleans, whole numbers of any size and finite floats are JSON's own; decimals, times, bytes as hex, NaN and the
+    infinities are text; lists and structs are JSON's own.
+    """
+    kind = array.type
+    if pt.is_dictionary(kind):
+        return json_values(array.dictionary_decode())
+    if pt.is_boolean(kind) or pt.is_integer(kind) or (pt.is_decimal(kind) and kind.scale == 0) or pt.is_nested(kind):
+        texts = as_text(array)
+    elif pt.is_floating(kind):
+        texts = pc.if_else(pc.is_finite(array), as_text(array), _quoted(as_text(array)))
+    else:
+        texts = _quoted(as_text(array))
+    return pc.fill_null(texts, "null")
+
+
+def _quoted(texts: pa.Array) -> pa.Array:
+    """Texts as JSON strings; only those with something to escape are looked at one by one."""
+    texts = texts.cast(pa.string())
+    quoted = pc.binary_join_element_wise('"', texts, '"', "")
+    special = as_mask(pc.fill_null(pc.match_substring_regex(texts, _ESCAPED), False))
+    if special.any():
+        encoded = [msgspec.json.encode(text).decode() for text in texts.filter(pa.array(special)).to_pylist()]
+        quoted = pc.replace_with_mask(quoted, pa.array(special), pa.array(encoded, pa.string()))
+    return quoted

@@ -15,7 +15,10 @@ _INT64_DIGITS = 19
 
 @dataclass(frozen=True, slots=True)
 class ColumnVerdict:
-    """What a column is. `ruled_out` holds, for each other candidate, the first values that speak against it."""
+    """What a column is. `ruled_out` holds, for each other candidate, the first values that speak against it.
+
+    `could_be` are the candidates that no value speaks against, words for null aside; `nulls` counts those words.
+    """
 
     name: str
     type: str
@@ -23,6 +26,8 @@ class ColumnVerdict:
     note: str = ""
     original: str | None = None
     ruled_out: tuple[tuple[str, tuple[Example, ...]], ...] = ()
+    could_be: tuple[str, ...] = ()
+    nulls: tuple[tuple[str, int], ...] = ()
 
     @property
     def reasons(self) -> list[str]:
@@ -56,7 +61,16 @@ def decide(
     if plain.cells and not fixed:
         opinions.append(_on_text(plain))
     found = _unify(opinions, rounded) if opinions else _Opinion("string", note="no values")
-    return ColumnVerdict(name, found.type, found.format, found.note, original, _ruled_out(plain) + _ruled_out(tagged))
+    return ColumnVerdict(
+        name,
+        found.type,
+        found.format,
+        found.note,
+        original,
+        _ruled_out(plain) + _ruled_out(tagged),
+        tuple(key for state in (plain, tagged) if state.cells for key in KEYS[state.tagged] if state.is_open(key)),
+        tuple((word, known.count) for word, known in sorted(plain.words.items())),
+    )
 
 
 def _ruled_out(state: Elimination) -> tuple[tuple[str, tuple[Example, ...]], ...]:

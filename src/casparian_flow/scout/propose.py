@@ -12,6 +12,8 @@ from casparian_flow.core.tags import matches
 
 MOST = 10
 """Proposals at a time: a person reads them."""
+MEASURED = 8
+"""Globs that are held against every file for one proposal."""
 FEWEST = 2
 """One file alone is no pattern."""
 MAX_CANDIDATES = 50_000
@@ -65,23 +67,29 @@ def propose(seen: Sequence[SeenFile]) -> list[Proposal]:
 def _best(left: Sequence[SeenFile], seen: Sequence[SeenFile]) -> Proposal | None:
     """The glob that covers most open files of one content, weighed by how little else it matches."""
     contents: dict[str, Counter[str]] = defaultdict(Counter)
-    tags: dict[str, str] = {}
+    known: dict[str, Candidate] = {}
     for file in left:
-        for pattern, tag in candidates(file.path):
-            if pattern in contents or len(contents) < MAX_CANDIDATES:
-                contents[pattern][file.content] += 1
-                tags.setdefault(pattern, tag)
+        for candidate in candidates(file.path):
+            if candidate.pattern in known or len(known) < MAX_CANDIDATES:
+                contents[candidate.pattern][file.content] += 1
+                known.setdefault(candidate.pattern, candidate)
+    weights = {pattern: max(counts.values()) * known[pattern].weight for pattern, counts in contents.items()}
     promising = sorted(
         (pattern for pattern, counts in contents.items() if max(counts.values()) >= FEWEST),
-        key=lambda pattern: (-max(contents[pattern].values()), -len(pattern), pattern),
+        key=lambda pattern: (-weights[pattern], -len(pattern), pattern),
     )
     # A glob matches no fewer open files than it was derived from, so the first few hold the best.
-    measured = [_measure(pattern, tags[pattern], left, seen) for pattern in promising[: FEWEST * 4]]
+    measured = [_measure(known[pattern], left, seen) for pattern in promising[:MEASURED]]
     useful = [each for each in measured if each.files >= FEWEST]
-    return max(useful, key=lambda each: (each.files * each.precision**2, len(each.pattern)), default=None)
+    return max(
+        useful,
+        key=lambda each: (each.files * each.precision**2 * known[each.pattern].weight, len(each.pattern)),
+        default=None,
+    )
 
 
-def _measure(pattern: str, tag: str, left: Sequence[SeenFile], seen: Sequence[SeenFile]) -> Proposal:
+def _measure(candidate: Candidate, left: Sequence[SeenFile], seen: Sequence[SeenFile]) -> Proposal:
+    pattern = candidate.pattern
     meant = [file for file in left if matches(pattern, file.path)]
     counts = Counter(file.content for file in meant)
     content = min(counts, key=lambda name: (-counts[name], name))
@@ -89,7 +97,7 @@ def _measure(pattern: str, tag: str, left: Sequence[SeenFile], seen: Sequence[Se
     matching = sum(matches(pattern, file.path) for file in seen)
     return Proposal(
         pattern=pattern,
-        tag=tag,
+        tag=candidate.tag or "files",
         content=content,
         files=len(chosen),
         others=matching - len(chosen),
@@ -97,24 +105,31 @@ def _measure(pattern: str, tag: str, left: Sequence[SeenFile], seen: Sequence[Se
     )
 
 
-def candidates(path: str) -> Iterator[tuple[str, str]]:
-    """Globs that match a path, from narrow to wide, each with a word for a tag."""
+class Candidate(NamedTuple):
+    """A glob, a word for a tag, and how much it says about the files: a wide one says little."""
+
+    pattern: str
+    tag: str
+    weight: float
+
+
+def candidates(path: str) -> Iterator[Candidate]:
+    """Globs that match a path, from narrow to wide."""
     folder, _, name = path.rpartition("/")
     stem, dot, extension = name.rpartition(".")
     if not stem:
         stem, dot, extension = name, "", ""
     ending = dot + _literal(extension)
-    varying = "*".join(map(_literal, _VARYING.split(stem)))
-    if _VARYING.search(stem):
-        yield varying + ending, _word(_VARYING.sub(" ", stem)) or _word(extension) or "files"
+    fixed = _VARYING.split(stem)
+    if len(fixed) > 1 and any(fixed):
+        yield Candidate("*".join(map(_literal, fixed)) + ending, _word(" ".join(fixed)) or _word(extension), 1.0)
+    yield Candidate(_literal(stem) + ending, _word(stem), 1.0)
     if folder:
-        top = folder.split("/", 1)[0]
-        last = folder.rpartition("/")[2]
-        yield f"{_literal(folder)}/*{ending}", _word(last) or "files"
-        yield f"{_literal(top)}/**/*{ending}", _word(top) or "files"
+        top, last = folder.split("/", 1)[0], folder.rpartition("/")[2]
+        yield Candidate(f"{_literal(folder)}/*{ending}", _word(last), 0.9)
+        yield Candidate(f"{_literal(top)}/**/*{ending}", _word(top), 0.7)
     if dot:
-        yield f"*{ending}", _word(extension) or "files"
-    yield _literal(stem) + ending, _word(stem) or "files"
+        yield Candidate(f"*{ending}", _word(extension), 0.4)
 
 
 def _literal(text: str) -> str:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +18,13 @@ RETRY_SECONDS = 0.2
 
 
 @contextmanager
-def hold(path: Path, *, wait: bool = False) -> Iterator[None]:
+def hold(path: Path, *, seconds: float = 0.0, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lock for the length of the block. The kernel lets go of it when the process ends, however it ends.
 
-    Raises HomeBusy, naming the holder, when another process has it; with `wait` it waits instead.
+    Raises HomeBusy, naming the holder, when another process still has it after so many seconds; `waiting` is told
+    the holder once, when there is a reason to wait.
     """
+    until = time.monotonic() + seconds
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while True:
@@ -30,11 +32,14 @@ def hold(path: Path, *, wait: bool = False) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError as exc:
-                if not wait:
+                if time.monotonic() >= until:
                     raise HomeBusy(
                         "another process works in this home", where=str(path.parent), why=holder(path)
                     ) from exc
-                time.sleep(RETRY_SECONDS)
+                if waiting is not None:
+                    waiting(holder(path))
+                    waiting = None
+                time.sleep(min(RETRY_SECONDS, max(until - time.monotonic(), 0)))
         os.ftruncate(handle, 0)
         command = " ".join(safe_text(part) for part in sys.argv)
         os.pwrite(handle, json.dumps({"pid": os.getpid(), "command": command, "since": int(time.time())}).encode(), 0)

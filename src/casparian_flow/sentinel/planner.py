@@ -68,6 +68,17 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """Rows of one file that a person took out of a table, and that were not asked for again since."""
+
+    parser: str
+    sink_uri: str
+    table: str
+    actor: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything that decisions depend on, besides the files."""
 
@@ -86,6 +97,8 @@ class World:
     options: Mapping[str, object] = field(default_factory=dict)
     table: str | None = None
     force: bool = False
+    undone: Mapping[str, Sequence[Undone]] = field(default_factory=dict)
+    """By source hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +215,16 @@ def _reason(
     artifact = parser.artifact
     done = [d for d in world.done.get(file.source_hash, ()) if d.parser == artifact.name]
     ended = [e for e in world.ended.get(file.source_hash, ()) if e.parser == artifact.name and not e.is_interrupted]
-    if world.force and (done or ended):
+    undone = [
+        u
+        for u in world.undone.get(file.source_hash, ())
+        if u.parser == artifact.name and u.sink_uri in {target.uri for target in world.routes.targets_of(u.table)}
+    ]
+    if world.force and (done or ended or undone):
         return RunReason.FORCED, "asked for with --force"
+    if undone:
+        u = undone[-1]
+        return SkipReason.HELD_BY_POLICY, f"{u.table} was reverted by {u.actor} on {u.at}; --force reads it again"
     changed = changed_since(done, artifact, world.routes, world.contracts, config) if done else None
     if done and changed is None:
         if any(d.version == file.version for d in done):

@@ -8,11 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.facts import facts_of
+from casparian_flow.sentinel.reversal import record_reversal
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
@@ -93,7 +96,7 @@ def roll_forward(database: Database, open_sink: Callable[[str], Sink], now_ns: i
             waiting.update(_jobs_behind(rows))
         elif rows[0].job_id is None:
             with database.transaction() as connection:
-                commits.record_retirement(connection, rows[0].id, _entry(rows[0]))
+                _record_without_job(connection, rows)
     for job in committing:
         if job not in waiting:
             with database.transaction() as connection:
@@ -117,11 +120,20 @@ def _promote(rows: Sequence[AnyRow], open_sink: Callable[[str], Sink], troubles:
 
 
 def _by_commit(entries: Sequence[AnyRow]) -> list[list[AnyRow]]:
-    """The entries of one job together, whatever their sinks, each that only removes rows alone; oldest first."""
-    found: dict[tuple[str, int], list[AnyRow]] = defaultdict(list)
+    """The entries of one job together, whatever their sinks, and those that no job brought by table; oldest first."""
+    found: dict[tuple[object, ...], list[AnyRow]] = defaultdict(list)
     for row in entries:
-        found["commit" if row.job_id is None else "job", row.id if row.job_id is None else row.job_id].append(row)
+        alone = (row.sink_uri, row.table_name, row.permitted_at_ns, row.reverts_to)
+        found[alone if row.job_id is None else (row.job_id,)].append(row)
     return list(found.values())
+
+
+def _record_without_job(connection: Connection, rows: Sequence[AnyRow]) -> None:
+    if rows[0].reverts_to is not None:
+        record_reversal(connection, rows[0].sink_uri, rows[0].table_name, [row.id for row in rows])
+        return
+    for row in rows:
+        commits.record_retirement(connection, row.id, _entry(row))
 
 
 def _jobs_behind(rows: Sequence[AnyRow]) -> set[int]:

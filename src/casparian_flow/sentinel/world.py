@@ -10,13 +10,15 @@ from sqlalchemy import Connection
 
 from casparian_flow.core.files import EntryKind
 from casparian_flow.core.routes import Routes
+from casparian_flow.core.times import rfc3339
 from casparian_flow.scout.entries import name_problem_of
 from casparian_flow.sentinel.landed import Done
-from casparian_flow.sentinel.planner import Ended, PlannedFile, World
+from casparian_flow.sentinel.planner import Ended, PlannedFile, Undone, World
 from casparian_flow.sentinel.routing import Candidate, Routing
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import files as file_store
 from casparian_flow.store import plans as plan_store
+from casparian_flow.store import reversals as reversal_store
 from casparian_flow.store import tags as tag_store
 
 
@@ -119,7 +121,23 @@ def gather_world(
         options=options,
         table=table,
         force=force,
+        undone=_undone(connection),
     )
+
+
+def _undone(connection: Connection) -> dict[str, list[Undone]]:
+    found: dict[str, list[Undone]] = defaultdict(list)
+    for row in reversal_store.held(connection):
+        found[row.source_hash].append(
+            Undone(
+                parser=row.parser_name,
+                sink_uri=row.sink_uri,
+                table=row.table_name,
+                actor=row.actor or "",
+                at=rfc3339(row.permitted_at_ns)[:10],
+            )
+        )
+    return found
 
 
 def _is_selected(row: file_store.FileRow, selection: Selection, tags: Sequence[str]) -> bool:

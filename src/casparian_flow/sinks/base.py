@@ -57,9 +57,6 @@ class Staging(Protocol):
     def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> Staged:
         """Open a hidden place for one table of one attempt. Raises UsageError if the table cannot be named so."""
 
-    def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
-        """Remove the sealed but never promoted files of an attempt; allowed twice."""
-
 
 class Sink(Staging, Protocol):
     """A place where tables land. `uri` is absolute and names no table.
@@ -88,6 +85,9 @@ class Sink(Staging, Protocol):
 
         Raises LogConflict if a name exists with other bytes.
         """
+
+    def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
+        """Remove the sealed but never promoted files of an attempt; allowed twice."""
 
     def sweep(self, keep: Sequence[Attempt]) -> int:
         """Remove data files that no log entry names and that belong to none of `keep`; how many went.

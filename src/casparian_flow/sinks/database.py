@@ -22,7 +22,7 @@ import pyarrow as pa
 from casparian_flow.core.errors import UsageError
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
 from casparian_flow.sinks.base import Attempt, Snapshot
-from casparian_flow.sinks.database_columns import placed, schema_of
+from casparian_flow.sinks.database_columns import placed
 from casparian_flow.sinks.database_commit import Commit, checked_entry, refuse_foreign
 from casparian_flow.sinks.database_engine import Connection, Engine
 from casparian_flow.sinks.database_nothing import Nothing
@@ -162,7 +162,6 @@ class DatabaseSink:
                 refuse_foreign(connection, self._engine, table, role, str(self.path))
             if all(column.version != version for column in known):
                 columns = [*known, *placed(known, version, list(schema))]
-                schema_of(columns)
                 count = len({column.physical for column in columns})
                 if count > self._engine.most_columns:
                     raise UsageError(

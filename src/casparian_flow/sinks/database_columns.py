@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.types as pt
 
+from casparian_flow.core.errors import UsageError
 from casparian_flow.core.lineage import JOB_ID
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.database_engine import Engine, quoted, quoted_relation
@@ -87,7 +88,10 @@ def new_columns(engine: Engine, table: str, columns: Iterable[StoredColumn]) -> 
 
 def new_view(engine: Engine, table: str, role: Role, columns: Sequence[StoredColumn]) -> str:
     """The statement that creates the view of the current rows."""
-    chosen = ", ".join(_shown(engine, columns, field) for field in schema_of(columns))
+    try:
+        chosen = ", ".join(_shown(engine, columns, field) for field in schema_of(columns))
+    except UsageError:  # a list or struct in one version is something else in another: each is shown as it is
+        chosen = ", ".join(map(quoted, dict.fromkeys(column.physical for column in columns)))
     schema, _ = view = engine.view(table, role)
     place = "main." if schema else ""
     return (
@@ -108,7 +112,8 @@ def _shown(engine: Engine, columns: Sequence[StoredColumn], field: pa.Field) -> 
         if pt.is_boolean(home.field.type) and pt.is_string(field.type):
             value = f"CASE {value} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"
         parts.append(value if home.field.type == field.type else engine.as_type(value, stored))
-    return f"coalesce({', '.join(parts)}) AS {quoted(homes[-1].physical)}"
+    first = next(column for column in columns if column.field.name == field.name)
+    return f"coalesce({', '.join(parts)}) AS {quoted(first.physical)}"
 
 
 def _declared(engine: Engine, column: StoredColumn) -> str:

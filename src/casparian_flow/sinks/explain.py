@@ -23,7 +23,8 @@ To find the current rows:
   2. In each, take "body". First forget the rows of every job in removes.jobs and the files in removes.files.
      Then remember the files in "adds" (paths relative to this folder).
   3. Read the remembered files, by column name. In a file that lists several jobs, leave out the rows whose _cf_job_id
-     was forgotten. A file all of whose jobs were forgotten can be left out as a whole.
+     was forgotten. A file all of whose jobs were forgotten can be left out as a whole. A job whose file is added again
+     after it was forgotten counts again: a commit was undone.
 Stopping after an earlier number gives the table as it was then.
 
 Each added file comes with its size and its BLAKE3 digest. Each log file ends with the digest of its own body.

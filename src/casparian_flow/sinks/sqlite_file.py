@@ -22,6 +22,7 @@ _ROWS_AT_ONCE = 8192
 _NAN = "NaN"
 """SQLite has no NaN and would store a null; the text stays what it is in a column without a declared type."""
 _QUARANTINE = "quarantine__"
+_TOUCH = "SELECT count(*) FROM sqlite_schema"
 _MEANING = {
     "SQLITE_BUSY": ("another process has it locked", "close the program that uses it, then repeat the command"),
     "SQLITE_LOCKED": ("another process has it locked", "close the program that uses it, then repeat the command"),
@@ -96,8 +97,12 @@ class SQLite:
     @contextmanager
     def reading(self, path: Path) -> Iterator[SQLiteConnection]:
         """The open file, as it is at one moment; writers of other processes wait meanwhile."""
+        if _journal(path).exists():  # a writer is at work, or was killed; then this undoes what it left
+            with _opened(path, "rw") as file:
+                file.execute(_TOUCH)
         with _opened(path, "ro") as file:
             file.execute("BEGIN")
+            file.execute(_TOUCH)
             yield SQLiteConnection(file)
 
 
@@ -136,6 +141,10 @@ class SQLiteConnection:
             columns = zip(*rows, strict=True)
             arrays = [_array(column, field.type) for column, field in zip(columns, schema, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _journal(path: Path) -> Path:
+    return path.with_name(path.name + "-journal")
 
 
 def _bound(column: pa.Array) -> list[Any]:

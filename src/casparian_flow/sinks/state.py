@@ -18,12 +18,17 @@ class VisibleFile:
     file: AddedFile
     live: set[int]
 
+    def rows_of(self, job: int) -> int:
+        """How many of the file's rows belong to the job."""
+        return sum(part.rows for part in self.file.jobs if part.job == job)
+
 
 class TableState:
-    """The table after the entry `seq`. `files` are in the order in which they were added."""
+    """The table after the entry `seq`, with the number of its rows. `files` are in the order in which they came."""
 
     def __init__(self, seq: int = 0, files: Iterable[VisibleFile] = ()) -> None:
         self.seq = seq
+        self.rows = 0
         self.files = {visible.file.name: visible for visible in files}
         self._holders: dict[int, set[str]] = {}
         for visible in self.files.values():
@@ -38,6 +43,7 @@ class TableState:
             for name in self._holders.pop(job, ()):
                 visible = self.files[name]
                 visible.live.discard(job)
+                self.rows -= visible.rows_of(job)
                 if not visible.live:
                     del self.files[name]
         for name in entry.removed_files:
@@ -67,14 +73,20 @@ class TableState:
             seq=self.seq,
         )
 
+    def live_jobs(self) -> frozenset[int]:
+        """The jobs whose rows count."""
+        return frozenset(self._holders)
+
     def _note(self, visible: VisibleFile) -> None:
         for job in visible.live:
+            self.rows += visible.rows_of(job)
             self._holders.setdefault(job, set()).add(visible.file.name)
 
     def _drop(self, name: str) -> None:
         if (visible := self.files.pop(name, None)) is None:
             return
         for job in visible.live:
+            self.rows -= visible.rows_of(job)
             names = self._holders[job]
             names.discard(name)
             if not names:

@@ -25,6 +25,8 @@ UNRECORDED = (
         commits.c.seq,
         commits.c.body,
         commits.c.job_id,
+        commits.c.permitted_at_ns,
+        commits.c.reverts_to,
     )
     .where(commits.c.is_recorded.is_(False))
     .order_by(commits.c.id)
@@ -52,7 +54,7 @@ _successor = locations.alias("successors")
 _lives_on = exists(
     select(_successor.c.id).where(_successor.c.renamed_from == _carrier.c.id, _successor.c.is_missing.is_(False))
 )
-_is_carried = exists(
+is_carried = exists(
     select(_carrier.c.id)
     .join(_newer, _newer.c.id == _carrier.c.current_version_id)
     .where(_newer.c.source_hash == materializations.c.source_hash)
@@ -78,10 +80,14 @@ SUPERSEDED_BY = select(*_VISIBLE).where(
                 _old.c.location_id.in_(_now_current), _old.c.source_hash != bindparam("hash")
             )
         )
-        & ~_is_carried
+        & ~is_carried
     ),
 )
-STALE = select(*_VISIBLE).where(materializations.c.is_current.is_(True), ~_is_carried).order_by(materializations.c.id)
+STALE = (
+    select(*_VISIBLE)
+    .where(materializations.c.is_current.is_(True), materializations.c.is_pinned.is_(False), ~is_carried)
+    .order_by(materializations.c.id)
+)
 SUPERSEDE = (
     update(materializations)
     .where(
@@ -195,7 +201,7 @@ def superseded_by(connection: Connection, sink: str, job: int, source_hash: str,
 
 
 def stale(connection: Connection) -> Sequence[AnyRow]:
-    """Current materializations of bytes that no location carries any more."""
+    """Current materializations of bytes that no location carries any more, but for those that a revert brought back."""
     return connection.execute(STALE).all()
 
 

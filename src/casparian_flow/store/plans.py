@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, bindparam, exists, insert, select
+from sqlalchemy import Connection, String, bindparam, cast, exists, insert, select
 
 from casparian_flow.store.database import Database
 from casparian_flow.store.engine import AnyRow
@@ -55,6 +55,10 @@ EARLIER_VERSIONS = (
     .join(locations, locations.c.id == versions.c.location_id)
     .where(versions.c.id != locations.c.current_version_id)
 )
+NEWEST = select(plans.c.id).order_by(plans.c.id.desc()).limit(1).offset(bindparam("skip"))
+WITH_PREFIX = (
+    select(plans.c.id).where(cast(plans.c.id, String).startswith(bindparam("prefix"))).order_by(plans.c.id).limit(5)
+)
 SAVED = select(plans).where(plans.c.id == bindparam("plan"))
 
 _UPSERT = """
@@ -97,6 +101,17 @@ def save(connection: Connection, plan: int, now_ns: int, request: str, fingerpri
 def saved(connection: Connection, plan: int) -> AnyRow | None:
     """A saved plan, or None."""
     return connection.execute(SAVED, {"plan": plan}).first()
+
+
+def nth_newest(connection: Connection, skip: int) -> int | None:
+    """The newest plan, or the one so many before it."""
+    found: int | None = connection.execute(NEWEST, {"skip": skip}).scalar()
+    return found
+
+
+def with_prefix(connection: Connection, prefix: str) -> list[int]:
+    """The first few plans whose id begins with these digits."""
+    return list(connection.execute(WITH_PREFIX, {"prefix": prefix}).scalars())
 
 
 def decide(database: Database, rows: Iterable[tuple[int, int, int | None, str, str, str, str | None]]) -> None:

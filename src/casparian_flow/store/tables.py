@@ -279,6 +279,11 @@ commits = Table(
     Column("body", LargeBinary, nullable=False, comment="the log entry, byte for byte"),
     Column("permitted_at_ns", BigInteger, nullable=False),
     Column("is_recorded", Boolean, nullable=False),
+    Column(
+        "reverts_to", BigInteger, comment="the snapshot that a revert goes back to; 0 is the table before its first"
+    ),
+    Column("actor", Text, comment="who reverted"),
+    Column("reason", Text, comment="why, in the words of who reverted"),
     UniqueConstraint("sink_uri", "table_name", "role", "seq"),
     _one_of("role", Role),
 )
@@ -307,7 +312,21 @@ materializations = Table(
     Column("row_digest", String(80), nullable=False),
     Column("is_current", Boolean, nullable=False, comment="false: superseded, still readable as of its job"),
     Column("recorded_at_ns", BigInteger, nullable=False),
+    Column("reverted_in", BigInteger, comment="the commit that undid it; its bytes are not read again by themselves"),
+    Column(
+        "is_pinned",
+        Boolean,
+        nullable=False,
+        server_default=text("0"),
+        comment="a revert brought it back though no path carries its bytes: only newer bytes supersede it",
+    ),
     UniqueConstraint("job_id", "table_name", "sink_uri"),
+)
+
+Index(
+    "ix_cf_materializations_reverted",
+    materializations.c.source_hash,
+    sqlite_where=materializations.c.reverted_in.is_not(None),
 )
 
 quarantine = Table(

@@ -224,8 +224,8 @@ def add_rule(
     priority: int,
     parser: str | None,
     topic: str | None,
-    size: SizeRange | None,
     now_ns: int,
+    size: SizeRange | None = None,
 ) -> int:
     """Keep a rule; its id."""
     rule = int(

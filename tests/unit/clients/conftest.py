@@ -13,6 +13,7 @@ import pytest
 
 from builders import eventful_home, open_control
 from casparian_flow.clients.cli.root import run
+from product import conforming
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,14 @@ class Answer:
     code: int
     out: str
     err: str
+    is_whole: bool = True
+    """False where `--fields` or `--agent` make it something else than its schema says."""
 
     @property
     def json(self) -> Any:
-        """The one JSON value that standard output holds."""
-        return json.loads(self.out)
+        """The one JSON value that standard output holds, valid against the schema that it names."""
+        answer = json.loads(self.out)
+        return conforming(answer) if self.is_whole else answer
 
 
 Ask = Callable[..., Answer]
@@ -40,7 +44,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def ask(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
     """Run a command line on the eventful home, or with `home=None` on the one that it finds itself."""
-    for name in ("NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "ACCESSIBLE"):
+    for name in ("NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "ACCESSIBLE", "CASPARIAN_AGENT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -51,6 +55,6 @@ def ask(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         given = ("--home", str(home)) if home else ()
         code = run([*given, *words], open_control)
         out, err = capsys.readouterr()
-        return Answer(code, out, err)
+        return Answer(code, out, err, is_whole=not {"--fields", "--agent"} & set(words))
 
     return ask

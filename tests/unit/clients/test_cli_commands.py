@@ -51,6 +51,17 @@ SUCCEED = [
     "config set run.workers 2",
     "config unset run.workers",
     "config path",
+    "config check",
+    "config schema",
+    "doctor --fix",
+    "explain",
+    "explain gave_up",
+    "help formats",
+    "help schemas",
+    "help schemas job",
+    "version --verbose",
+    "jobs --where accepted>3 --sort -accepted",
+    "files --where path~csv --sort size --limit 2",
     "init case",
 ]
 FAIL = {
@@ -73,6 +84,14 @@ FAIL = {
     "contract show 99": 5,
     "contract show sales --version 9": 5,
     "config get run.worker": 2,
+    "config import nothing.toml": 5,
+    "explain no-such-thing": 5,
+    "help nothing": 5,
+    "help jobs shwo": 2,
+    "help schemas nothing": 5,
+    "files --where colour=red": 2,
+    "files --where size": 2,
+    "files --sort colour": 2,
     "config set run.workers many": 2,
     "config set run.wrokers 2": 2,
     "files --set run.wrokers=2": 2,
@@ -89,12 +108,12 @@ INERT = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]")
 def test_every_command_answers_in_json(ask, line):
     answer = ask(*shlex.split(line), "--json")
     assert answer.code == 0, answer.err
-    assert re.fullmatch(r"casparian\.[a-z.]+/1", answer.json["schema"])
+    assert re.fullmatch(r"casparian\.[a-z.-]+/1", answer.json["schema"])
     assert answer.out.isascii()
 
 
 @pytest.mark.parametrize("line", SUCCEED)
-@pytest.mark.parametrize("format_", ["table", "plain", "csv", "jsonl"])
+@pytest.mark.parametrize("format_", ["table", "plain", "csv", "jsonl", "md"])
 def test_every_command_answers_in_every_other_format(ask, line, format_):
     answer = ask("--format", format_, *shlex.split(line))
     assert answer.code == 0, answer.err

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import sys
 
-from casparian_flow.clients.cli.progress import Appended, Redrawn, Watcher, progress
+from casparian_flow.clients.cli.face import Face
+from casparian_flow.clients.cli.options import Options, Session
+from casparian_flow.clients.cli.progress import Appended, Events, Redrawn, Watcher, progress
 from casparian_flow.clients.cli.tally import Tally
 
 
@@ -31,7 +35,7 @@ def test_a_fast_command_shows_nothing():
     clock, drawn = Clock(), Drawn(0.1)
     watcher = Watcher(drawn, clock)
     for step in range(100):
-        clock.now = step * 0.004
+        clock.now = step * 0.0029
         watcher("scan.progressed", {"files": step})
     assert drawn.lines == []
 
@@ -42,7 +46,7 @@ def test_a_terminal_is_drawn_at_most_ten_times_a_second():
     for step in range(2000):
         clock.now = step * 0.001
         watcher("scan.progressed", {"files": step})
-    assert 10 <= len(drawn.lines) <= 16
+    assert 10 <= len(drawn.lines) <= 18
 
 
 def test_the_lines_follow_the_events():
@@ -69,8 +73,6 @@ def test_the_lines_follow_the_events():
 
 
 def test_a_pipe_gets_whole_lines(capsys):
-    import sys
-
     Appended(sys.stderr).draw(("scanning: 1 files", ""))
     assert capsys.readouterr().err == "scanning: 1 files\n"
 
@@ -90,17 +92,37 @@ def test_a_terminal_shows_the_lines_as_they_are_and_is_left_clean(monkeypatch):
     assert stream.getvalue().endswith("\x1b[2K") or "\x1b[?25h" in stream.getvalue()
 
 
-def test_drawing_nothing_writes_nothing():
+def test_the_first_word_is_there_at_once_and_gone_at_the_end():
     stream = Terminal()
-    Redrawn(stream).close()
-    assert stream.getvalue() == ""
+    drawn = Redrawn(stream)
+    assert stream.getvalue() == "starting\r"
+    drawn.close()
+    assert stream.getvalue() == "starting\r\x1b[2K"
+
+
+def test_events_are_lines_of_json_and_those_that_count_on_are_rare():
+    clock, stream = Clock(), io.StringIO()
+    events = Events(stream, clock)
+    for step in range(1000):
+        clock.now = step * 0.001
+        events("scan.progressed", {"files": step})
+    events("plan.made", {"run": 1, "path": "\x1b[2J\u202e"})
+    lines = stream.getvalue().splitlines()
+    assert 9 <= len(lines) <= 12
+    assert lines[-1].isascii()
+    assert json.loads(lines[-1])["values"] == {"run": 1, "path": "\x1b[2J\u202e"}
+
+
+def test_a_tool_that_reads_aloud_gets_lines_that_stay(monkeypatch, capsys):
+    monkeypatch.setenv("ACCESSIBLE", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress(Face(Session())) as report:
+        assert isinstance(report, Watcher)
+    assert capsys.readouterr().err == ""
 
 
 def test_quiet_means_no_progress(tmp_path):
-    from casparian_flow.clients.cli.face import Face
-    from casparian_flow.clients.cli.options import Options, Session
-
-    for options in (Options(quiet=True), Options(progress=False)):
+    for options in (Options(quiet=True), Options(progress="none"), Options(agent=True)):
         with progress(Face(Session(options))) as report:
             assert not isinstance(report, Watcher)
     with progress(Face(Session(Options(home=tmp_path)))) as report:

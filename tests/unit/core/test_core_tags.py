@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casparian_flow.core.tags import TagRule, matches, rules_for
+from casparian_flow.core.sizes import parse_range
+from casparian_flow.core.tags import TagRule, explain_match, matches, rules_for
 
 
 @pytest.mark.parametrize(
@@ -94,3 +95,18 @@ def test_rules_are_asked_by_priority_then_by_age():
         TagRule(4, "*.x", "no"),
     ]
     assert [rule.id for rule in rules_for("a.csv", rules)] == [3, 2, 1]
+
+
+def test_a_match_is_explained_by_what_would_have_matched() -> None:
+    assert explain_match("*.csv", "a/b.csv") == "the file name 'b.csv' matches '*.csv'"
+    assert "upper and lower case" in explain_match("*.CSV", "a/b.csv")
+    assert "**/b/*.csv" in explain_match("b/*.csv", "a/b/c.csv")
+    assert "the folder does not" in explain_match("x/*.csv", "a/b.csv")
+    assert explain_match("*.log", "a/b.csv") == "the file name 'b.csv' does not match '*.log'"
+
+
+def test_a_rule_with_a_size_does_not_fit_a_file_of_unknown_size() -> None:
+    rule = TagRule(1, "*", "t", size=parse_range(">1k"))
+    assert rule.fits("a", 2000)
+    assert not rule.fits("a", 1000)
+    assert not rule.fits("a", None)

@@ -11,11 +11,10 @@ import pytest
 
 from builders import NOW_NS, HomeBuilder
 from casparian_flow.operations import doctor, init, machine
-from casparian_flow.operations.doctor import Examine, Health
+from casparian_flow.operations.doctor import Examine, Health, Mend
 from casparian_flow.operations.init import InitCase
 from casparian_flow.operations.local import Local
 from casparian_flow.settings import Home
-from casparian_flow.store import tables
 
 
 def local(home: Home, **changes) -> Local:
@@ -64,19 +63,7 @@ def test_another_schema_fails(past):
 
 
 def test_a_commit_that_was_cut_short_is_a_warning(past):
-    with past.database.transaction() as connection:
-        connection.execute(
-            tables.commits.insert(),
-            {
-                "sink_uri": "parquet:///o",
-                "table_name": "t",
-                "role": "accepted",
-                "seq": 1,
-                "body": b"{}",
-                "permitted_at_ns": NOW_NS,
-                "is_recorded": False,
-            },
-        )
+    past.commit()
     assert [health for health, _ in found(past.home, "database")] == [Health.OK, Health.WARN]
 
 
@@ -128,3 +115,19 @@ def test_init_makes_a_private_case_folder_once(tmp_path):
     assert Path(first.home) == made
     assert made.stat().st_mode & 0o777 == 0o700
     assert (made / "config.toml").read_text().startswith("# Settings of this case")
+
+
+def test_mending_closes_the_home_to_others_and_says_so_once(past):
+    past.home.path.chmod(0o755)
+    past.home.staging.mkdir(exist_ok=True)
+    past.home.staging.chmod(0o500)
+    mended = doctor.mend(local(past.home), Mend()).mended
+    assert {each.check for each in mended} == {"home", "staging"}
+    assert "was 755" in mended[0].done
+    assert past.home.path.stat().st_mode & 0o777 == 0o700
+    assert doctor.mend(local(past.home), Mend()).mended == []
+
+
+def test_mending_makes_no_home(tmp_path):
+    assert doctor.mend(local(Home(tmp_path / "no")), Mend()).mended == []
+    assert not (tmp_path / "no").exists()

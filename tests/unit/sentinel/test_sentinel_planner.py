@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.core.ids import ArtifactHash, EnvHash
-from casparian_flow.core.outputs import SinkTarget
+from casparian_flow.core.outputs import SinkMode, SinkTarget
 from casparian_flow.core.routes import Routes
 from casparian_flow.sentinel.landed import Done
 from casparian_flow.sentinel.planner import Decision, Ended, PlannedFile, World, config_hash, make_plan
@@ -159,6 +159,63 @@ def test_a_failure_before_the_last_success_does_not_count() -> None:
 def test_what_another_sink_has_of_the_new_parser_says_nothing_about_this_one() -> None:
     done = (a_done(artifact_hash="a0"), a_done(sink_uri="elsewhere", job=101))
     assert decide(a_world(done=done)).reason == "parser_changed"
+
+
+A, B = SinkTarget("s"), SinkTarget("b", SinkMode.REPLACE)
+IN_A, IN_B = a_done(), a_done(sink_uri="b", sink_mode="replace")
+
+
+def routed(*default: SinkTarget, **topics: SinkTarget) -> Routes:
+    return Routes(default=default, topics={topic: (target,) for topic, target in topics.items()})
+
+
+@pytest.mark.invariant(1)
+@pytest.mark.parametrize(
+    ("reason", "detail", "routes", "done"),
+    [
+        ("up_to_date", "job 100", routed(A, B), (IN_A, IN_B)),
+        ("up_to_date", "job 101", routed(A, B), (IN_A, replace(IN_B, job=101))),
+        ("up_to_date", "job 100", routed(B), (IN_A, IN_B)),
+        ("up_to_date", "job 100", routed(A, other=B), (IN_A,)),
+        ("target_changed", "fw is not in b in mode replace", routed(A, B), (IN_A,)),
+        ("target_changed", "fw is not in b in mode replace", routed(A, fw=B), (IN_A,)),
+        ("target_changed", "fw is not in b in mode replace", routed(A, B), (IN_A, a_done(sink_uri="b"))),
+        (
+            "target_changed",
+            "fw__t2 is not in b in mode replace",
+            routed(A, fw__t2=B),
+            (IN_A, a_done(table="fw__t2")),
+        ),
+        (
+            "target_changed",
+            "fw__t2 is not in s in mode append",
+            routed(A),
+            (IN_A, a_done(table="fw__t2", is_current=False)),
+        ),
+        ("parser_changed", "csv changed since job 50", routed(A, B), (replace(IN_B, job=50, artifact_hash="a0"), IN_A)),
+        ("env_changed", "", routed(A, B), (replace(IN_B, job=50, env_hash="e0"), IN_A)),
+        ("config_changed", "", routed(A, B), (replace(IN_B, job=50, config_hash="c0"), IN_A)),
+        ("contract_changed", "", routed(A, B), (replace(IN_B, job=50, contract_hash="c0"), IN_A)),
+    ],
+)
+def test_a_file_is_up_to_date_when_every_target_of_its_tables_has_them(
+    reason: str, detail: str, routes: Routes, done: tuple[Done, ...]
+) -> None:
+    contracts = {"fw": "c1", "fw__t2": "c1"}
+    decision = decide(a_world(done=done, routes=routes, contracts=contracts))
+    assert decision.reason == reason
+    assert detail in decision.detail
+
+
+def test_a_parser_that_failed_is_given_up_whatever_the_sink_but_a_sink_that_failed_is_tried_again() -> None:
+    assert decide(a_world(ended=(CRASH, CRASH), routes=routed(B))).reason == "gave_up"
+    refused = an_end("sink-unavailable")
+    assert decide(a_world(ended=(refused,) * 5, routes=routed(B))).reason == "previous_failed"
+
+
+def test_a_plan_for_other_sinks_has_another_fingerprint() -> None:
+    plans = [make_plan([a_file()], a_world(routes=routes)) for routes in (routed(A), routed(A, B), routed(A, x=B))]
+    assert len({plan.fingerprint for plan in plans}) == 3
 
 
 def test_of_two_new_files_with_the_same_bytes_the_first_by_path_runs() -> None:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from casparian_flow.core.errors import SinkUnavailable, VerificationFailed
+from casparian_flow.core.errors import SinkUnavailable, UsageError, VerificationFailed
 from casparian_flow.core.hashing import digest_of_file
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.base import Sink
@@ -128,3 +129,14 @@ def test_the_readme_says_how_to_read_this_folder(scheme: str, sink: Sink, tmp_pa
     assert "a glob sees history" in text
     assert f"**/*.{scheme}" in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_a_struct_that_became_text_is_an_error_with_a_way_out(sink: Sink) -> None:
+    for seq, batch in enumerate([pa.record_batch({"x": [{"a": 1}]}), pa.record_batch({"x": ["a"]})], 1):
+        sink.promote([permitted(sealed(sink, seq, [batch], version=seq), seq, seq)])
+
+    with pytest.raises(UsageError) as caught:
+        sink.read("events", Role.ACCEPTED)
+
+    assert "as_of" in caught.value.fix
+    assert sink.read("events", Role.ACCEPTED, as_of=1).read_all().num_rows == 1

@@ -91,14 +91,6 @@ def test_a_credential_is_refused_and_never_repeated(text: str) -> None:
     assert "hunter2" not in f"{error.message} {error.where} {error.why} {error.fix}"
 
 
-@pytest.mark.parametrize("scheme", ["duckdb", "sqlite"])
-def test_later_sinks_say_that_only_folders_are_available(scheme: str) -> None:
-    with pytest.raises(SinkUnavailable) as caught:
-        open_sink(f"{scheme}:///data/out")
-
-    assert "only parquet:// and csv://" in caught.value.why
-
-
 def test_a_table_in_the_uri_does_not_make_another_place() -> None:
     sink = open_sink("parquet:///data/out?table=events")
 

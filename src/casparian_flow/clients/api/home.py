@@ -36,7 +36,10 @@ Answered = TypeVar("Answered", bound=Reply)
 
 
 class Selection(TypedDict, total=False):
-    """What `run` and `plan` may be told beside the paths; each as the option of that name of `casparian run`."""
+    """What `run` and `plan` may be told beside the paths; each as the option of that name of `casparian run`.
+
+    `sink` is one URI or name, or several; `topics` are the sinks of single topics.
+    """
 
     parser: str
     options: Mapping[str, Option]

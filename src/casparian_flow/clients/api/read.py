@@ -32,10 +32,10 @@ def read(
 
     The parser is found by the file's content and name, or is the one given: a name (`"delimited"`, see
     `casparian parser list`) or the path of a `.py` file or a parser's folder. `options` are the parser's own, such as
-    `delimiter=";"`, `encoding="cp1252"` or `header=False`; None leaves the decision to the parser. `table` names the
-    table, which otherwise has the file's name. With `lineage`, tables carry `_cf_source_row`, each row's number in the
-    source, which is also the `row` of a rejected one. `limits` bound the parser's process: an hour and 2 GiB if not
-    given.
+    `delimiter=";"`, `encoding="cp1252"` or `header=False`; None leaves the decision to the parser. `table` is the name
+    to use where a table would be named after the file. With `lineage`, tables carry `_cf_source_row`, each row's number
+    in the source, which is also the `row` of a rejected one. `limits` bound the parser's process: an hour and 2 GiB if
+    not given.
 
     The file is parsed in a process of its own, which is gone when this returns or raises. Rows go through a temporary
     folder (TMPDIR), so memory does not grow with the file; the folder is removed, and what the tables still need of it

@@ -86,9 +86,13 @@ def _usage(error: click.ClickException) -> Failure:
     )
 
 
-def show(failure: Failure, stream: TextIO, *, as_json: bool) -> None:
+def show(failure: Failure, stream: TextIO, *, as_json: bool, is_agent: bool = False) -> None:
     """Write the failure: one JSON object, or a line each for what, where, why and fix."""
-    if as_json:
+    if is_agent:
+        from casparian_flow.clients.cli.envelope import enclose_failure
+
+        stream.write(json.dumps(enclose_failure(asdict(failure))) + "\n")
+    elif as_json:
         stream.write(json.dumps({"schema": "casparian.error/1", **asdict(failure)}) + "\n")
     else:
         stream.write(f"error[{failure.code}]: {safe_text(failure.message)}\n")

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from casparian_flow.clients.cli.options import Options, Session, shared_options
-from casparian_flow.clients.cli.render import Column, Paper, write_list, write_record
-from casparian_flow.core.errors import UsageError
+from casparian_flow.clients.cli.options import (
+    ACCESSIBLE_VARIABLE,
+    Options,
+    Session,
+    is_set,
+    shared_options,
+    shared_options_but_format,
+)
+from casparian_flow.clients.cli.render import Column, Paper, is_utf8, write_list, write_record
+from casparian_flow.core.errors import ConfigError, UsageError
+from casparian_flow.core.text import safe_text
 
 if TYPE_CHECKING:
     from casparian_flow.clients.control import Control
@@ -25,8 +35,16 @@ if TYPE_CHECKING:
     from casparian_flow.operations.registry import Request
     from casparian_flow.settings import Home, Settings
 
-PAGE = 2000
-"""Items asked for at once, so that a list of any length takes little memory."""
+PAGED = frozenset({"show", "help", "explain"})
+"""Commands whose long texts are shown page by page on a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A short list as its own only page."""
+
+    items: Sequence[Any]
+    next_cursor: str | None = None
 
 
 class Face:
@@ -81,8 +99,19 @@ class Face:
         from casparian_flow.guest.pandas_import import forgo_pandas
         from casparian_flow.wiring import open_acting
 
+        def told(event: str, values: dict[str, object]) -> None:
+            if event == "home.awaited":
+                self.note(f"waiting: {safe_text(str(values['holder']))}")
+            report(event, values)
+
         forgo_pandas()
-        return open_acting(self.home, self.settings, self.cwd, report)
+        return open_acting(self.home, self.settings, self.cwd, told, wait_seconds=self._wait_seconds)
+
+    @property
+    def _wait_seconds(self) -> float:
+        if not self.options.wait:
+            return 0.0
+        return float("inf") if self.options.timeout is None else self.options.timeout
 
     def ask(self, name: str, request: Request, report: Report | None = None) -> Any:
         """The operation's reply; its errors pass through."""
@@ -112,23 +141,43 @@ class Face:
     # --- showing ----------------------------------------------------------------------------------------------
 
     @cached_property
+    def is_accessible(self) -> bool:
+        """Whether the person reads with a tool that redrawn lines and drawn shapes confuse."""
+        if is_set(os.environ, ACCESSIBLE_VARIABLE):
+            return True
+        if not (sys.stdout.isatty() or sys.stderr.isatty()):
+            return False  # what a pipe gets is plain anyway, and asking the settings takes time
+        try:
+            return self.settings.ui.accessible
+        except ConfigError:
+            return False  # the commands that mend a broken setting must be able to speak
+
+    @cached_property
     def paper(self) -> Paper:
         """Standard output, as it was asked to look."""
         is_terminal = sys.stdout.isatty()
-        format_ = self.options.format
+        format_ = "json" if self.options.agent else self.options.format
         if format_ == "auto":
             format_ = "table" if is_terminal else "plain"
+        is_plain = self.options.agent or self.is_accessible
         return Paper(
             stream=sys.stdout,
             format=format_,
-            width=shutil.get_terminal_size().columns if is_terminal else None,
-            color=wants_color(self.options.color, is_terminal=is_terminal, env=os.environ),
+            width=shutil.get_terminal_size().columns if is_terminal and not is_plain else None,
+            color=not is_plain and wants_color(self.options.color, is_terminal=is_terminal, env=os.environ),
             fields=self.options.fields,
+            is_ascii=is_plain or not is_utf8(sys.stdout),
+            is_csv_safe=self.options.csv_safe,
+            is_agent=self.options.agent,
         )
 
     @property
     def limit(self) -> int | None:
         """How many items a list shows; None is all of them."""
+        if self.options.agent:
+            from casparian_flow.manual.topics import AGENT_ROWS
+
+            return min(self.options.limit or AGENT_ROWS, AGENT_ROWS)
         if self.options.all:
             return None
         if self.options.limit is not None:
@@ -136,15 +185,8 @@ class Face:
         return self.settings.ui.limit if sys.stdout.isatty() else None
 
     def show_list(self, schema: str, key: str, items: Sequence[Any], columns: Sequence[Column], item: type) -> None:
-        """Show a short list, cut at the limit."""
-        from msgspec import to_builtins
-
-        limit = self.limit
-        shown = items if limit is None else items[:limit]
-        names = item.__struct_fields__  # type: ignore[attr-defined]
-        write_list(self.paper, schema, key, map(to_builtins, shown), columns, names, {})
-        if len(shown) < len(items):
-            self.note(f"showing {len(shown)} of {len(items)}; --all shows every one")
+        """Show a list that is there as a whole."""
+        self._show_items(schema, key, columns, item, "items", lambda _limit, _after: Whole(items))
 
     def show_pages(
         self,
@@ -155,32 +197,37 @@ class Face:
         ask: Callable[[int, str | None], Any],
     ) -> None:
         """Show a list of any length; `ask` gives the page of at most so many items after a cursor."""
-        rest: dict[str, str | None] = {"next_cursor": None}
+        self._show_items(schema, key, columns, item, key, ask)
+
+    def _show_items(
+        self,
+        schema: str,
+        key: str,
+        columns: Sequence[Column],
+        item: type,
+        attribute: str,
+        ask: Callable[[int, str | None], Any],
+    ) -> None:
+        from casparian_flow.clients.cli.lists import choose, order, read_wish
+
+        options = self.options
+        rest: dict[str, Any] = {"next_cursor": None}
         names = item.__struct_fields__  # type: ignore[attr-defined]
+        wish = read_wish(options.where, options.sort, options.cursor, self.limit, names)
         # The first page is asked for before anything is written, so that an error stands alone.
-        first = ask(min(PAGE, self.limit or PAGE), None)
-        write_list(self.paper, schema, key, self._items(key, first, ask, rest), columns, names, rest)
+        first = ask(wish.page, wish.after)
+        found = (choose if wish.field is None else order)(wish, attribute, first, ask, rest)
+        write_list(self.paper, schema, key, found, columns, names, rest)
         if rest["next_cursor"] is not None:
-            self.note(f"showing the first {self.limit}; --all shows every one")
+            self.note(f"this list was cut; --all shows every one, --cursor {safe_text(rest['next_cursor'])} goes on")
 
-    def _items(
-        self, key: str, page: Any, ask: Callable[[int, str | None], Any], rest: dict[str, str | None]
-    ) -> Iterator[Mapping[str, Any]]:
-        from msgspec import to_builtins
-
-        left = self.limit
-        while True:
-            yield from map(to_builtins, getattr(page, key))
-            rest["next_cursor"] = page.next_cursor
-            if left is not None:
-                left -= len(getattr(page, key))
-            if page.next_cursor is None or left == 0:
-                return
-            page = ask(PAGE if left is None else min(PAGE, left), page.next_cursor)
-
-    def show_rows(self, schema: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]) -> None:
+    def show_rows(
+        self, schema: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], *, is_cut: bool = False
+    ) -> None:
         """Show rows whose columns are only known now."""
-        write_list(self.paper, schema, "rows", rows, columns, [column.name for column in columns], {})
+        self._only_for_lists("a query says so itself: WHERE, ORDER BY, LIMIT")
+        rest = {"is_cut": is_cut}
+        write_list(self.paper, schema, "rows", rows, columns, [column.name for column in columns], rest)
 
     def show(self, schema: str, reply: Any, lines: Iterable[str], *, is_plain: bool = False) -> None:
         """Show one thing. `lines` are for a person and must be inert already.
@@ -190,19 +237,56 @@ class Face:
         """
         from msgspec import to_builtins
 
+        self._only_for_lists("this is no list")
         is_for_people = is_plain or self.options.format == "auto"
-        write_record(self.paper, schema, to_builtins(reply), lines, is_plain=is_for_people)
+        record = to_builtins(reply)
+        with self._pager() as paper:
+            write_record(paper, schema, record, lines, is_plain=is_for_people)
+
+    def show_text(self, lines: Iterable[str]) -> None:
+        """Show a text that is made for people in every format, and inert already."""
+        with self._pager() as paper:
+            for line in lines:
+                paper.line(line)
+
+    @contextmanager
+    def _pager(self) -> Iterator[Paper]:
+        """The paper, or on a terminal one that is shown page by page if it became longer than the screen."""
+        command = click.get_current_context(silent=True)
+        if not (
+            command is not None
+            and command.info_name in PAGED
+            and sys.stdout.isatty()
+            and self.options.pager
+            and self.paper.format in ("table", "plain")
+            and not self.is_accessible
+            and os.environ.get("TERM") != "dumb"
+        ):
+            yield self.paper
+            return
+        page = io.StringIO()
+        yield replace(self.paper, stream=page)
+        if page.getvalue().count("\n") < shutil.get_terminal_size().lines:
+            sys.stdout.write(page.getvalue())
+        else:
+            click.echo_via_pager(page.getvalue(), color=self.paper.color)
+
+    def _only_for_lists(self, why: str) -> None:
+        """Say that an option has no effect here, since the work is done and its answer is worth showing."""
+        given = {"--where": self.options.where, "--sort": self.options.sort, "--cursor": self.options.cursor}
+        for option in (name for name, value in given.items() if value):
+            self.note(f"{option} has no effect: {why}")
 
     def note(self, text: str) -> None:
         """Tell the person something beside the answer."""
-        if not self.options.quiet:
+        if not (self.options.quiet or self.options.agent):
             click.echo(text, err=True)
 
     def confirm(self, plan: str, word: str) -> None:
         """Go on only if the person types the word or gave `--yes`; without a terminal it never waits."""
         if self.options.yes:
             return
-        if not (sys.stdin and sys.stdin.isatty()):
+        if self.options.agent or not (sys.stdin and sys.stdin.isatty()):
             raise UsageError(plan, why="this asks for confirmation, and nobody is at a terminal", fix="add --yes")
         click.echo(plan, err=True)
         if click.prompt(f"type {word} to go on", err=True, default="", show_default=False) != word:
@@ -220,11 +304,19 @@ def wants_color(choice: str, *, is_terminal: bool, env: Mapping[str, str]) -> bo
 
 def pass_face(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command its face first, and the options of every command."""
+    return shared_options(_with_face(function))
 
+
+def pass_face_to_writer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `pass_face`, for a command whose `--format` is that of the file it writes."""
+    return shared_options_but_format(_with_face(function))
+
+
+def _with_face(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.pass_context
     def with_face(ctx: click.Context, /, *args: Any, **kwargs: Any) -> Any:
         session = ctx.find_object(Session)
         assert session is not None
         return function(Face(session), *args, **kwargs)
 
-    return shared_options(update_wrapper(with_face, function))
+    return update_wrapper(with_face, function)

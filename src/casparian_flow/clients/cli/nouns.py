@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class UnknownWord(click.UsageError):
@@ -60,6 +61,14 @@ class LazyGroup(click.Group):
             raise UnknownWord(args[0], self._names, ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The names that begin so, without importing one."""
+        if incomplete and not incomplete[0].isalnum():
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(each.name, help=each.summary) for each in self.entries if each.name.startswith(incomplete)
+        ]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by section, without importing one."""
         width = max(len(entry.name) for entry in self.entries)
@@ -79,9 +88,20 @@ class Noun(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, with the default verb put first when none is named."""
-        if not self._names_a_verb(args):
+        is_being_typed = ctx.resilient_parsing and not args
+        if not is_being_typed and not self._names_a_verb(args):
             args = [self.default_verb, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The verbs, and for an option also those of the default verb."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            verb = self.commands[self.default_verb]
+            inner = click.Context(verb, parent=ctx, info_name=verb.name, resilient_parsing=True)
+            known = {item.value for item in found}
+            found += [item for item in verb.shell_complete(inner, incomplete) if item.value not in known]
+        return found
 
     def _names_a_verb(self, args: list[str]) -> bool:
         takes_value = {

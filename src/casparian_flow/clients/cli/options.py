@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,10 @@ import click
 
 from casparian_flow.core.errors import UsageError
 
-FORMATS = ("auto", "table", "plain", "json", "jsonl", "csv")
+FORMATS = ("auto", "table", "plain", "json", "jsonl", "csv", "md")
+
+AGENT_VARIABLE = "CASPARIAN_AGENT"
+ACCESSIBLE_VARIABLE = "ACCESSIBLE"
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -25,14 +28,32 @@ class Options:
     set: dict[str, str] = field(default_factory=dict)
     format: str = "auto"
     fields: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    sort: str | None = None
     limit: int | None = None
+    cursor: str | None = None
     all: bool = False
     quiet: bool = False
     verbose: int = 0
     debug: bool = False
     color: str = "auto"
-    progress: bool = True
+    progress: str = "auto"
+    pager: bool = True
+    csv_safe: bool = False
+    agent: bool = False
+    wait: bool = False
+    timeout: float | None = None
     yes: bool = False
+
+
+def initial(env: Mapping[str, str]) -> Options:
+    """What holds before the first word of the command line is read."""
+    return Options(agent=is_set(env, AGENT_VARIABLE))
+
+
+def is_set(env: Mapping[str, str], name: str) -> bool:
+    """Whether a variable that says yes or no says yes."""
+    return env.get(name, "0") not in ("", "0")
 
 
 @dataclass(slots=True)
@@ -59,8 +80,12 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
             options.fields = tuple(name.strip() for name in value.split(",") if name.strip())
         case "verbose":
             options.verbose = max(options.verbose, value)
+        case "where":
+            options.where = (*options.where, *value)
         case "no_progress":
-            options.progress = False
+            options.progress = "none"
+        case "no_pager":
+            options.pager = False
         case name:
             setattr(options, str(name), value)
 
@@ -76,22 +101,37 @@ def _option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     return click.option(*names, expose_value=False, callback=_remember, default=None, **settings)
 
 
+FORMAT = _option("-f", "--format", type=click.Choice(FORMATS), help="How the answer is written.")
 SHARED = (
     _option(
         "--home", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Where everything is kept."
     ),
     _option("--case", metavar="NAME", help="The case of that name, wherever it lies."),
     _option("--set", multiple=True, metavar="KEY=VALUE", help="A setting for this command: section.key=value."),
-    _option("-f", "--format", type=click.Choice(FORMATS), help="How the answer is written."),
+    FORMAT,
     _option("--json", is_flag=True, flag_value=True, help="Short for --format json."),
     _option("--fields", metavar="A,B", help="Only these fields, in this order."),
+    _option("--where", multiple=True, metavar="EXPR", help="Only items that fit, as state=failed; ~ is 'contains'."),
+    _option("--sort", metavar="[-]A", help="By this field; with - the largest first."),
     _option("--limit", type=click.IntRange(min=1), metavar="N", help="At most N rows."),
     _option("--all", is_flag=True, flag_value=True, help="All rows, also on a terminal."),
+    _option("--cursor", metavar="C", help="Go on where a cut list ended: its next_cursor."),
+    _option("--csv-safe", is_flag=True, flag_value=True, help="Guard spreadsheets: no cell of a CSV is a formula."),
     _option("-q", "--quiet", is_flag=True, flag_value=True, help="No notes, no progress."),
     _option("-v", "--verbose", count=True, help="Say what happens, as JSON lines; -vv says more."),
     _option("--debug", is_flag=True, flag_value=True, help="Show the traceback of an error."),
     _option("--color", type=click.Choice(("auto", "always", "never")), help="Colour words; they are always words too."),
-    _option("--no-progress", is_flag=True, flag_value=True, help="No progress."),
+    _option("--progress", type=click.Choice(("auto", "jsonl", "none")), help="How progress is told on standard error."),
+    _option("--no-progress", is_flag=True, flag_value=True, help="Short for --progress none."),
+    _option("--no-pager", is_flag=True, flag_value=True, help="Never show long texts page by page."),
+    _option("--agent", is_flag=True, flag_value=True, help="For programs that think: see casparian help agents."),
+    _option("--wait", is_flag=True, flag_value=True, help="Wait while another process works in the home."),
+    _option(
+        "--timeout",
+        type=click.FloatRange(0.1, 86_400),
+        metavar="S",
+        help="Give up waiting, or asking, after S seconds.",
+    ),
     _option("--yes", is_flag=True, flag_value=True, help="Do not ask before something is taken away."),
 )
 
@@ -100,6 +140,13 @@ def shared_options(function: Decorated) -> Decorated:
     """Give a command the options of every command."""
     for decorate in reversed(SHARED):
         function = decorate(function)
+    return function
+
+
+def shared_options_but_format(function: Decorated) -> Decorated:
+    """As `shared_options`, for a command whose `--format` is that of the file it writes."""
+    for decorate in reversed(SHARED):
+        function = function if decorate is FORMAT else decorate(function)
     return function
 
 

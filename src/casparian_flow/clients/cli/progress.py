@@ -1,7 +1,8 @@
-"""Shows how far a long command is: two redrawn lines on a terminal, a line now and then in a pipe."""
+"""Shows how far a long command is: two redrawn lines on a terminal, a line now and then in a pipe, or JSON lines."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from casparian_flow.clients.cli.face import Face
 from casparian_flow.clients.cli.tally import Tally
+from casparian_flow.core.times import rfc3339
 
 if TYPE_CHECKING:
     from rich.live import Live
 
     from casparian_flow.operations.context import Report
 
-DELAY = 0.5
+SCHEMA = "casparian.progress/1"
+DELAY = 0.3
 """A command that is faster shows nothing."""
 REDRAW_EVERY = 0.1
 SAY_EVERY = 5.0
@@ -38,10 +41,19 @@ class Drawing(Protocol):
 @contextmanager
 def progress(face: Face) -> Iterator[Report]:
     """A report to hand to an operation; what it says is shown on standard error while the block lasts."""
-    if face.options.quiet or not face.options.progress:
+    options = face.options
+    if options.progress == "jsonl":
+        events = Events(sys.stderr, time.monotonic)
+        events("command.started", {})
+        try:
+            yield events
+        finally:
+            events("command.ended", {})
+        return
+    if options.quiet or options.agent or options.progress == "none":
         yield lambda _event, _values: None
         return
-    is_redrawn = sys.stderr.isatty() and not is_accessible(face, os.environ) and os.environ.get("TERM") != "dumb"
+    is_redrawn = sys.stderr.isatty() and not face.is_accessible and os.environ.get("TERM") != "dumb"
     drawing: Drawing = Redrawn(sys.stderr) if is_redrawn else Appended(sys.stderr)
     try:
         yield Watcher(drawing, time.monotonic)
@@ -49,9 +61,23 @@ def progress(face: Face) -> Iterator[Report]:
         drawing.close()
 
 
-def is_accessible(face: Face, env: Mapping[str, str]) -> bool:
-    """Whether the person reads with a tool that redrawn lines confuse."""
-    return env.get("ACCESSIBLE", "0") not in ("", "0") or face.settings.ui.accessible
+class Events:
+    """Takes events as a `Report` and writes each as one line of JSON; those that only count on, now and then."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._due: dict[str, float] = {}
+
+    def __call__(self, event: str, values: Mapping[str, object]) -> None:
+        """Write one event, unless it only counts on and the last one of its name was a moment ago."""
+        now = self._clock()
+        if event.endswith(".progressed") and now < self._due.get(event, now):
+            return
+        self._due[event] = now + REDRAW_EVERY
+        line = {"schema": SCHEMA, "event": event, "at": rfc3339(time.time_ns()), "values": dict(values)}
+        self._stream.write(json.dumps(line, default=str) + "\n")
+        self._stream.flush()
 
 
 class Watcher:
@@ -97,6 +123,9 @@ class Redrawn:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._live: Live | None = None
+        # At once, since what the work needs is still to be imported; the first lines are drawn over it.
+        self._stream.write("starting\r")
+        self._stream.flush()
 
     def draw(self, lines: tuple[str, str]) -> None:
         """Draw over the lines before."""
@@ -106,6 +135,7 @@ class Redrawn:
         from rich.text import Text
 
         if self._live is None:
+            self._wipe()
             self._live = Live(console=Console(file=self._stream), auto_refresh=False, transient=True)
             self._live.start()
         self._live.update(Text("\n".join(lines), overflow="ellipsis", no_wrap=True), refresh=True)
@@ -114,3 +144,9 @@ class Redrawn:
         """Take the lines away."""
         if self._live is not None:
             self._live.stop()
+        else:
+            self._wipe()
+
+    def _wipe(self) -> None:
+        self._stream.write("\x1b[2K")
+        self._stream.flush()

@@ -1,19 +1,25 @@
-"""Writes an answer in the format that was asked for: table, plain, json, jsonl or csv."""
+"""Writes an answer in the format that was asked for."""
 
 from __future__ import annotations
 
 import csv
-import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Any, TextIO
 
+from casparian_flow.clients.cli.lists import check_field
 from casparian_flow.clients.cli.table import draw
-from casparian_flow.core.errors import UsageError
 from casparian_flow.core.text import safe_text
 
+FORMULA = ("=", "+", "-", "@")
+"""What makes a spreadsheet run a cell."""
+MARKUP = re.compile(r"([\\`*_\[\]<>|#~])")
+GLYPHS = str.maketrans({"…": "...", "└": "`", "→": "->"})
+"""The shapes that our own lines are drawn with, as plain letters."""
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -43,18 +49,33 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What is written on: the stream, its format and what it can show. `width` None never cuts a line."""
+    """What is written on: the stream, its format and what it can show. `width` None never cuts a line.
+
+    `is_ascii` leaves out every drawn shape, `is_csv_safe` guards spreadsheets, `is_agent` writes for an agent.
+    """
 
     stream: TextIO
     format: str
     width: int | None = None
     color: bool = False
     fields: tuple[str, ...] = ()
+    is_ascii: bool = False
+    is_csv_safe: bool = False
+    is_agent: bool = False
 
     @property
     def mark(self) -> str:
         """What stands for the part of a text that was cut."""
-        return "…" if (self.stream.encoding or "").lower().replace("-", "") == "utf8" else "..."
+        return "…" if not self.is_ascii and is_utf8(self.stream) else "..."
+
+    def line(self, text: str) -> None:
+        """Write one line that is inert already."""
+        self.stream.write((text.translate(GLYPHS) if self.is_ascii else text) + "\n")
+
+
+def is_utf8(stream: TextIO) -> bool:
+    """Whether every character can be written."""
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def write_list(
@@ -73,6 +94,11 @@ def write_list(
     chosen = _choose(paper.fields, columns, known)
     if paper.fields:
         items = ({name: item[name] for name in paper.fields} for item in items)
+    if paper.is_agent:
+        from casparian_flow.clients.cli.envelope import enclose_list
+
+        paper.stream.write(to_json(enclose_list(schema, key, items, rest)) + "\n")
+        return
     match paper.format:
         case "json":
             _write_json_list(paper.stream, schema, key, items, rest)
@@ -80,7 +106,9 @@ def write_list(
             for item in items:
                 paper.stream.write(to_json(item) + "\n")
         case "csv":
-            _write_csv(paper.stream, [column.name for column in chosen], items)
+            _write_csv(paper, [column.name for column in chosen], items)
+        case "md":
+            _write_markdown(paper, chosen, items)
         case "plain":
             for item in items:
                 paper.stream.write("\t".join(plain(item[column.name]) for column in chosen) + "\n")
@@ -98,14 +126,25 @@ def write_record(
     if paper.fields:
         _choose(paper.fields, (), tuple(record))
         record = {name: record[name] for name in paper.fields}
+    if paper.is_agent:
+        from casparian_flow.clients.cli.envelope import enclose_record
+
+        paper.stream.write(to_json(enclose_record(schema, record, lines)) + "\n")
+        return
     match paper.format:
         case "json" | "jsonl":
             paper.stream.write(to_json({"schema": schema, **record}) + "\n")
         case "csv":
-            _write_csv(paper.stream, list(record), [record])
+            _write_csv(paper, list(record), [record])
+        case "md":
+            _write_markdown(
+                paper,
+                [Column("name"), Column("value")],
+                ({"name": name, "value": value} for name, value in record.items()),
+            )
         case "table" | "plain" if not paper.fields and (is_plain or paper.format == "table"):
             for line in lines:
-                paper.stream.write(line + "\n")
+                paper.line(line)
         case _:
             for name, value in record.items():
                 paper.stream.write(f"{name}\t{plain(value)}\n")
@@ -169,7 +208,7 @@ def table_lines(items: Iterable[Mapping[str, Any]], columns: Sequence[Column], p
 
 def _write_table(paper: Paper, items: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:
     for line in table_lines(items, columns, paper):
-        paper.stream.write(line + "\n")
+        paper.line(line)
 
 
 def _write_json_list(
@@ -183,10 +222,30 @@ def _write_json_list(
     stream.write("]" + "".join(f", {to_json(name)}: {to_json(value)}" for name, value in rest.items()) + "}\n")
 
 
-def _write_csv(stream: TextIO, names: Sequence[str], items: Iterable[Mapping[str, Any]]) -> None:
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(safe_text, names))
-    writer.writerows([plain(item[name]) for name in names] for item in items)
+def _write_csv(paper: Paper, names: Sequence[str], items: Iterable[Mapping[str, Any]]) -> None:
+    cell = _guarded if paper.is_csv_safe else plain
+    writer = csv.writer(paper.stream, lineterminator="\n")
+    writer.writerow(map(cell, names))
+    writer.writerows([cell(item[name]) for name in names] for item in items)
+
+
+def _guarded(value: Any) -> str:
+    """The value as a cell that a spreadsheet shows and never runs."""
+    text = plain(value)
+    is_text = not isinstance(value, (int, float))
+    return f"'{text}" if is_text and text.lstrip().startswith(FORMULA) else text
+
+
+def _write_markdown(paper: Paper, columns: Sequence[Column], items: Iterable[Mapping[str, Any]]) -> None:
+    headings = ([_escaped(column.name) for column in columns], ["---"] * len(columns))
+    cells = ([_escaped(item[column.name]) for column in columns] for item in items)
+    for line in chain(headings, cells):
+        paper.stream.write(f"| {' | '.join(line)} |\n")
+
+
+def _escaped(value: Any) -> str:
+    """The value as text that Markdown shows as it is."""
+    return MARKUP.sub(r"\\\1", plain(value))
 
 
 def _choose(fields: Sequence[str], columns: Sequence[Column], known: Sequence[str]) -> Sequence[Column]:
@@ -194,11 +253,5 @@ def _choose(fields: Sequence[str], columns: Sequence[Column], known: Sequence[st
         return columns
     kinds = {column.name: column.kind for column in columns}
     for name in fields:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            raise UsageError(
-                f"there is no field {name!r}",
-                why=f"did you mean {close[0]}?" if close else "",
-                fix="--fields " + ",".join(known),
-            )
+        check_field(name, known, "--fields")
     return [Column(name, kinds.get(name, Kind.TEXT)) for name in fields]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import sys
@@ -15,14 +16,20 @@ import click
 from casparian_flow import __version__
 from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, show
 from casparian_flow.clients.cli.nouns import Entry, LazyGroup
-from casparian_flow.clients.cli.options import Session, shared_options
+from casparian_flow.clients.cli.options import Session, initial, shared_options
+from casparian_flow.clients.cli.render import GLYPHS
 
+LEGIBLE = "casparian.legible"
+"""The name under which Python knows how we write what a stream cannot hold."""
 COMMANDS = (
     Entry("demo", "Start here", "The whole journey on a small directory of messy files."),
     Entry("init", "Start here", "Make a case folder: everything about one case beside it."),
     Entry("case", "Start here", "The cases you made or used, and the one in use.", also=("cases",)),
     Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
     Entry("doctor", "Start here", "What may be wrong with the home and the machine."),
+    Entry("explain", "Start here", "What an error, a reason or a rejection code means, and what to do."),
+    Entry("help", "Start here", "Commands, topics, schemas of answers."),
+    Entry("completion", "Start here", "Completion for bash, zsh, fish and PowerShell."),
     Entry("version", "Start here", "The version of the product."),
     Entry("scan", "Discover", "Find and hash files; run nothing."),
     Entry("source", "Discover", "The folders that are scanned, and what is left out.", also=("sources",)),
@@ -38,11 +45,13 @@ COMMANDS = (
     Entry("topic", "Run", "Which tables land elsewhere.", also=("topics",)),
     Entry("why", "Run", "Why a file, a record or a job is as it is."),
     Entry("jobs", "Run", "What ran, and how it ended.", also=("job",)),
+    Entry("output", "Run", "Tables that landed: where, their history, and taking one back.", also=("outputs",)),
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
     Entry("quarantine", "Govern", "Rows that did not fit, by cause.", also=("quarantines",)),
     Entry("contract", "Govern", "The schema of each table.", also=("contracts",)),
     Entry("sql", "Query and prove", "Query tables, quarantine and control tables.", also=("query",)),
     Entry("tables", "Query and prove", "What can be queried.", also=("table",)),
+    Entry("export", "Query and prove", "Write a table to one file."),
     Entry("trace", "Query and prove", "From a record, a file or a job to its bytes, parser and contract."),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )
@@ -67,7 +76,7 @@ def root(ctx: click.Context) -> None:
 
 def run(arguments: Sequence[str], open_control: Callable[..., Any] | None = None) -> int:
     """Run one command line and return its exit code; every error is shown, none escapes."""
-    session = Session(open_control=open_control)
+    session = Session(options=initial(os.environ), open_control=open_control)
     try:
         code = _invoke(arguments, session)
         sys.stdout.flush()
@@ -79,17 +88,34 @@ def run(arguments: Sequence[str], open_control: Callable[..., Any] | None = None
         if session.options.debug or "--debug" in arguments:
             traceback.print_exc()
         failure = failure_of(exc, _crashes(session))
-        show(failure, sys.stderr, as_json=session.options.format == "json" or _asks_for_json(arguments))
+        is_agent = session.options.agent or "--agent" in arguments
+        as_json = session.options.format in ("json", "jsonl") or _asks_for_json(arguments)
+        show(failure, sys.stderr, as_json=as_json, is_agent=is_agent)
         return failure.exit_code
     return code
 
 
 def main() -> NoReturn:
     """The entry point of the installed commands."""
+    codecs.register_error(LEGIBLE, _legible)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=LEGIBLE)
+    if instruction := os.environ.get("_CASPARIAN_COMPLETE"):
+        from casparian_flow.clients.cli.completion import answer
+
+        answer(root, instruction)
+        sys.exit(0)
     sys.exit(run(sys.argv[1:]))
+
+
+def _legible(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What a stream cannot hold: our own shapes as letters, everything else as its code."""
+    if isinstance(error, UnicodeEncodeError):
+        drawn = error.object[error.start].translate(GLYPHS)
+        if drawn.isascii():
+            return drawn, error.start + 1
+    return codecs.backslashreplace_errors(error)
 
 
 def _invoke(arguments: Sequence[str], session: Session) -> int:
@@ -105,7 +131,8 @@ def _asks_for_json(arguments: Sequence[str]) -> bool:
     """Whether an error should be JSON although the arguments could not be read to their end."""
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     return any(
-        word in ("--json", "--format=json", "-fjson") or (word in ("-f", "--format") and value == "json")
+        word in ("--json", "--format=json", "-fjson", "--format=jsonl", "-fjsonl")
+        or (word in ("-f", "--format") and value in ("json", "jsonl"))
         for word, value in pairs
     )
 

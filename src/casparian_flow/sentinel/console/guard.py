@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from casparian_flow.core.errors import UsageError
+from casparian_flow.core.errors import QueryRefused
 from casparian_flow.sentinel.console.tree import cte_names, nodes
 
 READING_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
@@ -27,13 +27,6 @@ WRITING_WORDS = re.compile(
     re.IGNORECASE,
 )
 MAX_QUERY = 100_000
-
-
-class QueryRefused(UsageError):
-    """The console only reads published tables."""
-
-    code = "query-refused"
-    hint = "casparian tables"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,25 +15,12 @@ import msgspec
 import pyarrow as pa
 
 import casparian_flow
-from casparian_flow.core.errors import CasparianError
+from casparian_flow.core.errors import QueryFailed, QueryTimedOut
 from casparian_flow.sentinel.console.limits import QueryLimits, QueryOrder, TableSource
 
 _START = (
     "import sys; sys.path.insert(0, {path!r}); from casparian_flow.sentinel.console.child import main; sys.exit(main())"
 )
-
-
-class QueryFailed(CasparianError):
-    """The query is allowed but could not be answered."""
-
-    code = "query-failed"
-
-
-class QueryTimedOut(QueryFailed):
-    """The query took longer than its limit and was stopped."""
-
-    code = "query-timed-out"
-    hint = "repeat it with a larger --timeout, or a narrower WHERE"
 
 
 @dataclass(frozen=True, slots=True)

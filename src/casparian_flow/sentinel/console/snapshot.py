@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,14 +32,18 @@ class Catalog:
     """Resolves the names of a query against one home as it is now, or as it was when a job was recorded."""
 
     def __init__(
-        self, connection: Connection, open_sink: Callable[[str], Sink], default_sink: str, as_of: int | None = None
+        self,
+        connection: Connection,
+        open_sink: Callable[[str], Sink],
+        default_sink: str,
+        as_of: Mapping[tuple[str, str, Role], int] | None = None,
     ) -> None:
-        """`as_of` is a job; outputs are those that were visible when its rows became so."""
+        """`as_of` gives, for each log, the last entry that counts; a log that is not there had none."""
         self._connection = connection
         self._open_sink = open_sink
         self._contracts = contract_store.in_force(connection)
         self._sinks = view.sinks_of_tables(connection, default_sink)
-        self._limits = None if as_of is None else view.last_entries_of(connection, as_of)
+        self._limits = as_of
 
     @property
     def names(self) -> list[str]:

@@ -17,6 +17,16 @@ QUARANTINED = (
     select(commits.c.table_name).where(commits.c.role == Role.QUARANTINE).distinct().order_by(commits.c.table_name)
 )
 LAST_COMMIT_OF = select(func.max(commits.c.id)).where(commits.c.job_id == bindparam("job"))
+_asked = commits.alias("asked")
+END_OF_COMMIT = (
+    select(func.max(commits.c.id))
+    .join(
+        _asked,
+        (_asked.c.permitted_at_ns == commits.c.permitted_at_ns)
+        & (func.coalesce(_asked.c.job_id, 0) == func.coalesce(commits.c.job_id, 0)),
+    )
+    .where(_asked.c.id == bindparam("commit"))
+)
 LAST_ENTRIES = (
     select(commits.c.sink_uri, commits.c.table_name, commits.c.role, func.max(commits.c.seq).label("seq"))
     .where(commits.c.id <= bindparam("commit"))
@@ -46,5 +56,15 @@ def last_entries_of(connection: Connection, job: int) -> dict[tuple[str, str, Ro
     last = connection.execute(LAST_COMMIT_OF, {"job": job}).scalar()
     if last is None:
         raise NotFound(f"job {job} committed nothing", fix=f"casparian jobs show {job}")
-    found = connection.execute(LAST_ENTRIES, {"commit": last})
+    return _last_entries(connection, last)
+
+
+def last_entries_at(connection: Connection, commit: int) -> dict[tuple[str, str, Role], int] | None:
+    """For each log its last entry after a commit, whole as it was permitted; None if there was no such commit."""
+    last = connection.execute(END_OF_COMMIT, {"commit": commit}).scalar()
+    return None if last is None else _last_entries(connection, last)
+
+
+def _last_entries(connection: Connection, commit: int) -> dict[tuple[str, str, Role], int]:
+    found = connection.execute(LAST_ENTRIES, {"commit": commit})
     return {(sink, table, Role(role)): seq for sink, table, role, seq in found}

@@ -60,6 +60,7 @@ ODD_ENTRIES = (
     .where((locations.c.problem.is_not(None)) | (locations.c.kind != EntryKind.FILE))
     .order_by(locations.c.source_id, locations.c.rel_path)
 )
+KNOWN_ROOT = select(sources.c.id).where(sources.c.display == bindparam("root"))
 TABLES_OF_SOURCE = (
     select(materializations.c.table_name.label("table"), func.sum(materializations.c.accepted).label("rows"))
     .where(materializations.c.is_current, materializations.c.table_name != "")
@@ -93,3 +94,8 @@ def odd_entries(connection: Connection, sources: Sequence[int]) -> Sequence[RowM
 def tables_of_source(connection: Connection, source: int) -> dict[str, int]:
     """The current rows that came from the source's bytes, by table."""
     return {table: int(rows) for table, rows in connection.execute(TABLES_OF_SOURCE, {"source": source})}
+
+
+def was_source(connection: Connection, root: str) -> bool:
+    """Whether that is the whole path of a source, also of one that was removed."""
+    return connection.execute(KNOWN_ROOT, {"root": root}).first() is not None

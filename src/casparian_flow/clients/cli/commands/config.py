@@ -72,3 +72,40 @@ def path(face: Face) -> None:
 
     reply = face.ask("config.path", LocateConfig())
     face.show("casparian.config.path/1", reply, [plain(reply.config)], is_plain=True)
+
+
+@command.command("check")
+@pass_face
+def check(face: Face) -> int:
+    """Look at every place that settings come from; ends with 2 when something is wrong."""
+    from casparian_flow.operations.config import CheckConfig
+
+    reply = face.ask("config.check", CheckConfig())
+    lines = [f"{plain(each.where)}: {plain(each.found)} {plain(each.why)}".rstrip() for each in reply.findings]
+    face.show("casparian.config.check/1", reply, lines or ["all settings are sound"])
+    return 0 if reply.is_sound else 2
+
+
+@command.command("import")
+@click.argument("file")
+@pass_face
+def import_(face: Face, file: str) -> None:
+    """Take settings from FILE, also from the global_config.toml of an earlier design."""
+    from casparian_flow.operations.config import ImportConfig
+
+    reply = face.ask("config.import", ImportConfig(file=file))
+    taken = [f"taken  {plain(each.key)} = {plain(each.value)}" for each in reply.taken]
+    left = [f"left   {plain(each.key)}: {plain(each.why)}" for each in reply.left]
+    face.show("casparian.config.import/1", reply, [*taken, *left] or ["the file holds no settings"])
+
+
+@command.command("schema")
+@pass_face
+def schema(face: Face) -> None:
+    """The JSON Schema of a config file, for editors."""
+    import json
+
+    from casparian_flow.operations.config import DescribeConfig
+
+    reply = face.ask("config.schema", DescribeConfig())
+    face.show("casparian.config.schema/1", reply, json.dumps(reply.body, indent=2).splitlines(), is_plain=True)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from casparian_flow.cases import CASE_FOLDER, REGISTRY, REGISTRY_VARIABLE
 from casparian_flow.clients.cli.face import Face, pass_face
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.demo import Step
+    from casparian_flow.operations.demo_journeys import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +39,37 @@ class Taken:
         return self.exit_code == self.expected and not self.missing
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstration:
+    """The whole journey; `kept` says whether the folder is still there."""
+
+    folder: str
+    kept: bool
+    is_as_expected: bool
+    steps: list[Taken]
+
+
 @click.command("demo")
 @click.option(
     "--keep", type=click.Path(path_type=Path), metavar="DIR", help="Make the files and the home in DIR, and keep them."
 )
+@click.option(
+    "--kind",
+    type=click.Choice(("csv", "dfir", "logs")),
+    metavar="csv|dfir|logs",
+    help="What the files are like; by default some of everything.",
+)
 @pass_face
-def command(face: Face, keep: Path | None) -> int:
+def command(face: Face, keep: Path | None, kind: str | None) -> int:
     """Show what the product does with a small directory of messy files, each command as it can be repeated."""
+    from casparian_flow.lab.corpora import DemoKind
     from casparian_flow.operations.demo import MakeDemo
 
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="casparian-demo-")))
-        made = face.ask("demo", MakeDemo(folder=str(folder)))
-        is_json = face.options.format in ("json", "jsonl")
+        made = face.ask("demo", MakeDemo(folder=str(folder), kind=DemoKind(kind or DemoKind.MIXED)))
+        is_json = face.paper.format in ("json", "jsonl")
         if not is_json:
             click.echo(f"$ cd {shlex.quote(made.folder)}")
         taken = []
@@ -64,8 +82,10 @@ def command(face: Face, keep: Path | None) -> int:
                     click.echo(taken[-1].output, nl=False)
     wrong = [each for each in taken if not each.is_as_expected]
     if is_json:
-        record = {"folder": made.folder, "kept": keep is not None, "is_as_expected": not wrong}
-        _show_json(face, {**record, "steps": [asdict(each) for each in taken]})
+        from casparian_flow.clients.cli.render import write_record
+
+        done = Demonstration(folder=made.folder, kept=keep is not None, is_as_expected=not wrong, steps=taken)
+        write_record(face.paper, "casparian.demo/1", asdict(done), ())
     else:
         _show_end(made.folder, wrong, seconds=time.monotonic() - began, is_kept=keep is not None)
     return 1 if wrong else 0
@@ -105,16 +125,13 @@ def _standing_in(folder: str) -> Iterator[None]:
     for name in own:
         del os.environ[name]
     try:
+        # A case that is made only to be shown does not belong on the person's list.
+        os.environ[REGISTRY_VARIABLE] = str(Path(folder, CASE_FOLDER, REGISTRY))
         with contextlib.chdir(folder):
             yield
     finally:
+        del os.environ[REGISTRY_VARIABLE]
         os.environ.update(own)
-
-
-def _show_json(face: Face, record: dict[str, object]) -> None:
-    from casparian_flow.clients.cli.render import write_record
-
-    write_record(face.paper, "casparian.demo/1", record, ())
 
 
 def _show_end(folder: str, wrong: list[Taken], *, seconds: float, is_kept: bool) -> None:

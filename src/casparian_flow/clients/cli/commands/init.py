@@ -19,6 +19,8 @@ def command(face: Face, folder: str, name: str | None, examiner: str | None) -> 
 
     reply = face.ask("init", InitCase(folder=folder, name=name, examiner=examiner))
     by = f", examined by {plain(reply.examiner)}" if reply.examiner else ""
+    if reply.not_listed:
+        face.note(f"note: the list of your cases cannot be kept: {plain(reply.not_listed)}")
     lines = [
         f"{plain(reply.home)} {'is ready' if reply.is_new else 'was there already'}",
         f"case      {plain(reply.name)}{by}",

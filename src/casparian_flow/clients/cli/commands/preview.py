@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,15 +21,34 @@ REJECTED = (Column("code"), Column("message"), Column("start"), Column("end"))
 @click.option("-n", "--rows", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Rows per output.")
 @click.option("--parser", metavar="P", help="Read with this parser: its name, or a .py file or folder.")
 @click.option("--option", "options", multiple=True, metavar="K=V", help="An option of the parser.")
+@click.option("--columns", metavar="L", help="Only these columns, in this order: a,b,c.")
+@click.option("--contract", metavar="FILE", help="Types as this contract file says; infer --write makes one.")
+@click.option("--raw", "is_raw", is_flag=True, help="The first lines as they stand in the file, read by no parser.")
 @pass_face
-def command(face: Face, file: str, rows: int, parser: str | None, options: tuple[str, ...]) -> int:
+def command(
+    face: Face, file: str, rows: int, options: tuple[str, ...], columns: str | None, is_raw: bool, **wanted: Any
+) -> int:
     """The first rows of a file with their types, what was detected, and what would be rejected."""
     from casparian_flow.clients.cli.options import options_of
     from casparian_flow.operations.inspect import PreviewFile
 
-    reply = face.ask("preview", PreviewFile(path=file, rows=rows, parser=parser, options=options_of(options)))
+    if is_raw:
+        return _show_raw(face, file, rows)
+    chosen = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
+    request = PreviewFile(path=file, rows=rows, options=options_of(options), columns=chosen, **wanted)
+    reply = face.ask("preview", request)
     face.show("casparian.preview/1", reply, _lines(face, reply))
     return 1 if reply.error else 0
+
+
+def _show_raw(face: Face, file: str, lines: int) -> int:
+    from casparian_flow.operations.look import ReadLines
+
+    reply = face.ask("preview.raw", ReadLines(path=file, lines=lines))
+    shown = [f"{line.number:>6}  {plain(line.text)}{face.paper.mark if line.is_cut else ''}" for line in reply.lines]
+    more = [f"{face.paper.mark} there is more"] if reply.is_cut else []
+    face.show("casparian.preview.raw/1", reply, [f"{plain(reply.path)} as {plain(reply.encoding)}", *shown, *more])
+    return 0
 
 
 def _lines(face: Face, reply: Preview) -> Iterator[str]:

@@ -56,7 +56,7 @@ def show(face: Face, group: str, rows: int) -> None:
         place = f"bytes {row.start}-{row.end}" if row.start is not None else plain(row.locator or "")
         lines += [
             "",
-            f"{plain(row.path)} record {row.source_row} {place}",
+            f"{plain(row.path)} record {row.source_row} {place}" + (f", row {row.row}" if row.row else ""),
             *(f"  {plain(each)}" for each in row.errors),
         ]
         lines += [f"  {name}: {plain(text)}" for name, text in (("values", row.values), ("raw", row.raw)) if text]
@@ -68,7 +68,7 @@ def show(face: Face, group: str, rows: int) -> None:
 @click.argument("out")
 @pass_face
 def export(face: Face, group: str, out: str) -> None:
-    """Write all rows of one group to OUT: a .parquet, .csv or .jsonl file."""
+    """Write all rows of one group to OUT: a .parquet, .csv, .jsonl or .duckdb file."""
     from casparian_flow.operations.quarantine_rows import ExportGroup
 
     reply = face.ask("quarantine.export", ExportGroup(group=group, to=out))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
-from casparian_flow.clients.cli.render import Column, Kind, readable, table_lines
+from casparian_flow.clients.cli.render import Column, Kind, readable, size_text, table_lines
 from casparian_flow.core.text import safe_text
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def _lines(face: Face, status: Status) -> Iterator[str]:
             f"contracts   {status.contracts_without_review:,} adopted without review, "
             f"{status.contracts_proposed:,} waiting for approval"
         )
+    yield f"disk        {size_text(status.disk)}"
     for items, columns in ((status.sources, SOURCES), (status.tables, TABLES)):
         if items:
             yield ""

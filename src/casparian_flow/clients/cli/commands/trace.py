@@ -1,47 +1,27 @@
-"""`casparian trace`: from a record, a file or a job back to bytes, parser and contract."""
+"""`casparian trace`: from rows up to bytes, from files down to rows."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
-from casparian_flow.clients.cli.render import plain
-
-if TYPE_CHECKING:
-    from casparian_flow.operations.why import Why
+from casparian_flow.clients.cli.graph import mermaid_lines, tree_lines
+from casparian_flow.core.errors import UsageError
 
 
 @click.command("trace")
-@click.argument("subject", metavar="FILE|FILE:RECORD|JOB")
+@click.argument("subject", metavar="ROW|FILE|JOB|TABLE")
+@click.option("--up", is_flag=True, help="Towards the bytes: job, parser, contract, every place of the file.")
+@click.option("--down", is_flag=True, help="Towards the rows: jobs, tables, quarantine, commits, sinks.")
+@click.option("--as", "shape", type=click.Choice(("tree", "mermaid")), default="tree", show_default=True)
 @pass_face
-def command(face: Face, subject: str) -> None:
-    """The chain from rows back to bytes: table, contract, job, parser, file version, every place of the bytes."""
-    from casparian_flow.operations.why import AskWhy
+def command(face: Face, subject: str, up: bool, down: bool, shape: str) -> None:
+    """What ROW, FILE, JOB or TABLE comes from and led to; a row is HASH:RECORD, FILE:RECORD or TABLE:JOB:RECORD."""
+    from casparian_flow.operations.trace import AskTrace, Direction
 
-    reply = face.ask("why", AskWhy(subject=subject))
-    face.show("casparian.trace/1", reply, _lines(reply))
-
-
-def _lines(reply: Why) -> Iterator[str]:
-    file = reply.file.file
-    for row in reply.rows:
-        yield f"record {reply.record} {row.role} in {plain(row.table)} contract v{row.contract} at {plain(row.sink)}"
-    if reply.job is not None:
-        job = reply.job
-        for output in job.outputs:
-            shown = "current" if output.is_current else "superseded"
-            place = f"{plain(output.table)} contract v{output.contract} at {plain(output.sink)}"
-            yield f"table {place}: {output.accepted} rows, {shown}"
-        yield f"└ job {job.job.job} attempt {job.job.attempt}, {job.job.state}"
-        yield f"  └ parser {plain(job.job.parser)}"
-        yield f"  └ bytes {job.source_hash}"
-    yield f"    └ {plain(file.source)}/{plain(file.path)}"
-    yield from (f"    └ {plain(path)}" for path in reply.file.also_at)
-    yield from (
-        f"    └ earlier version {version.source_hash} of {version.detected}"
-        for version in reply.file.versions
-        if not version.is_current
-    )
+    if up and down:
+        raise UsageError("--up and --down exclude each other", fix="leave both out")
+    direction = Direction.UP if up else Direction.DOWN if down else None
+    reply = face.ask("trace", AskTrace(subject=subject, direction=direction))
+    draw = mermaid_lines if shape == "mermaid" else tree_lines
+    face.show("casparian.trace/2", reply, draw(reply), is_plain=True)

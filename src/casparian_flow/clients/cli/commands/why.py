@@ -11,6 +11,7 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.render import plain
 
 if TYPE_CHECKING:
+    from casparian_flow.operations.rows import FoundRow
     from casparian_flow.operations.why import Why
 
 
@@ -43,11 +44,30 @@ def _lines(reply: Why) -> Iterator[str]:
         for group in reply.job.groups:
             yield f"rejected  {group.rows} rows of {plain(group.table)}: {plain(group.code)} {plain(group.message)}"
     for row in reply.rows:
-        place = "table" if row.message is None else "the quarantine of"
         yield ""
-        yield f"record {reply.record} is in {place} {plain(row.table)}" + (
-            f", bytes {row.start}-{row.end}" if row.start is not None else ""
-        )
-        if row.message:
-            yield f"  {plain(row.message)}"
-        yield from (f"  {plain(name)} = {plain(value)}" for name, value in row.values.items() if value is not None)
+        yield from _rejected(reply.record, row) if row.message else _accepted(reply.record, row)
+
+
+def _accepted(record: int | None, row: FoundRow) -> Iterator[str]:
+    yield f"record {record} is in table {plain(row.table)} as row {row.row}"
+    yield from _values(row)
+
+
+def _rejected(record: int | None, row: FoundRow) -> Iterator[str]:
+    """What was wrong, where it stands, and what was there."""
+    place = f"bytes {row.start}-{row.end}" if row.start is not None else plain(row.locator or "")
+    yield f"record {record} is in the quarantine of {plain(row.table)} as row {row.row}{place and ', '}{place}"
+    yield f"  wrong   {plain(row.message)}"
+    for fault in row.faults:
+        column = f" in {plain(fault.column)}" if fault.column else ""
+        expected = f": expected {plain(fault.expected)}" if fault.expected else ""
+        # What was found where a record as a whole did not fit are its bytes, which follow.
+        observed = f", found {plain(repr(fault.observed))}" if fault.observed is not None and fault.column else ""
+        yield f"  code    {plain(fault.code)}{column}{expected}{observed}"
+    if row.raw is not None:
+        yield f"  bytes   {plain(row.raw)}"
+    yield from _values(row)
+
+
+def _values(row: FoundRow) -> Iterator[str]:
+    yield from (f"  {plain(name)} = {plain(value)}" for name, value in row.values.items() if value is not None)

@@ -1,0 +1,176 @@
+"""Which reply stands behind each schema name, and the JSON Schema that follows from it.
+
+A new answer needs one line here; then run docs/generate.py, which writes `manual/schemas.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from casparian_flow.clients.cli.commands.demo import Demonstration
+from casparian_flow.clients.cli.commands.version import Version
+from casparian_flow.clients.cli.completion import Installed
+from casparian_flow.clients.cli.errors import Failure
+from casparian_flow.operations.index import find
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+RECORDS = {
+    "casparian.approval/1": "contract.approve",
+    "casparian.case.used/1": "case.use",
+    "casparian.case/1": "case.show",
+    "casparian.config.check/1": "config.check",
+    "casparian.config.import/1": "config.import",
+    "casparian.config.path/1": "config.path",
+    "casparian.config.schema/1": "config.schema",
+    "casparian.contract/1": "contract.show",
+    "casparian.doctor/1": "doctor",
+    "casparian.explanation/1": "explain",
+    "casparian.export/1": "quarantine.export",
+    "casparian.file.diff/1": "files.diff",
+    "casparian.file.versions/1": "files.versions",
+    "casparian.file/1": "files.show",
+    "casparian.help/1": "help.topic",
+    "casparian.infer/1": "infer",
+    "casparian.init/1": "init",
+    "casparian.inspect/1": "inspect",
+    "casparian.job/1": "jobs.show",
+    "casparian.parser.check/1": "parser.check",
+    "casparian.parser.test/1": "parser.test",
+    "casparian.plan/1": "plan.make",
+    "casparian.preview/1": "preview",
+    "casparian.quarantine-group/1": "quarantine.show",
+    "casparian.rule.removed/1": "rules.remove",
+    "casparian.rule.test/1": "rules.test",
+    "casparian.rule/1": "rules.show",
+    "casparian.rules.applied/1": "rules.apply",
+    "casparian.rules.proposed/1": "rules.propose",
+    "casparian.run/1": "run",
+    "casparian.scan/1": "scan",
+    "casparian.schema/1": "help.schema",
+    "casparian.setting/1": "config.get",
+    "casparian.sink.checked/1": "sink.check",
+    "casparian.sink.removed/1": "sink.remove",
+    "casparian.sink/1": "sink.add",
+    "casparian.source.added/1": "source.add",
+    "casparian.source.detail/1": "source.show",
+    "casparian.source.removed/1": "source.remove",
+    "casparian.source.used/1": "source.use",
+    "casparian.source/1": "source.ignore",
+    "casparian.status/1": "status",
+    "casparian.tag/1": "tags.show",
+    "casparian.tags.changed/1": "tags.add",
+    "casparian.topic/1": "topic.show",
+    "casparian.trace/1": "why",
+    "casparian.why/1": "why",
+}
+"""Answers that are one thing: the operation whose reply it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An answer that is a list: the operation, the field of its reply that holds the items, the key in the answer."""
+
+    operation: str
+    field: str
+    key: str = ""
+
+
+LISTS = {
+    "casparian.cases/1": Listed("case.list", "cases"),
+    "casparian.codes/1": Listed("explain.list", "codes"),
+    "casparian.config/1": Listed("config.show", "settings"),
+    "casparian.contracts/1": Listed("contract.list", "contracts"),
+    "casparian.files/1": Listed("files.list", "files"),
+    "casparian.job.logs/1": Listed("jobs.logs", "lines"),
+    "casparian.jobs/1": Listed("jobs.list", "jobs"),
+    "casparian.parsers/1": Listed("parser.list", "parsers"),
+    "casparian.quarantine/1": Listed("quarantine.list", "groups"),
+    "casparian.rules/1": Listed("rules.list", "rules"),
+    "casparian.scan.problems/1": Listed("scan", "problems"),
+    "casparian.schemas/1": Listed("help.schemas", "schemas"),
+    "casparian.sinks/1": Listed("sink.list", "sinks"),
+    "casparian.sources/1": Listed("source.list", "sources"),
+    "casparian.table/1": Listed("tables.list", "fields", "columns"),
+    "casparian.tables/1": Listed("tables.list", "tables"),
+    "casparian.tags/1": Listed("tags.list", "tags"),
+    "casparian.topics/1": Listed("topic.list", "topics"),
+}
+OWN: dict[str, tuple[type, str]] = {
+    "casparian.completion/1": (Installed, "Where completion was put."),
+    "casparian.demo/1": (Demonstration, "The demonstration, step by step."),
+    "casparian.error/1": (Failure, "An error, on standard error."),
+    "casparian.version/1": (Version, "The version of the product."),
+}
+"""Answers that no operation stands behind."""
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Every JSON Schema by the name that answers carry in `schema`, sorted."""
+    return dict(sorted(_all()))
+
+
+def _all() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, operation in RECORDS.items():
+        yield name, _record(name, find(operation).reply, find(operation).summary)
+    for name, (kind, title) in OWN.items():
+        yield name, _record(name, kind, title)
+    for name, listed in LISTS.items():
+        yield name, _list(name, listed)
+    yield (
+        "casparian.sql/1",
+        _object(
+            "casparian.sql/1",
+            "The rows of a query; their keys are its columns.",
+            {"rows": {"type": "array", "items": {"type": "object"}}, "is_cut": {"type": "boolean"}},
+        ),
+    )
+    yield (
+        "casparian.progress/1",
+        _object(
+            "casparian.progress/1",
+            "One event of --progress jsonl, on standard error.",
+            {
+                "event": {"type": "string"},
+                "at": {"type": "string", "format": "date-time"},
+                "values": {"type": "object"},
+            },
+        ),
+    )
+
+
+def _record(name: str, kind: type, title: str) -> dict[str, Any]:
+    reference, parts = _components(kind)
+    body = parts[reference]
+    found = _object(name, title, body["properties"], body.get("required", []))
+    return found | {"$defs": parts} if len(parts) > 1 else found
+
+
+def _list(name: str, listed: Listed) -> dict[str, Any]:
+    operation = find(listed.operation)
+    reference, parts = _components(operation.reply)
+    items = parts[reference]["properties"][listed.field]
+    cursor = {"type": ["string", "null"]}
+    del parts[reference]
+    found = _object(name, operation.summary, {listed.key or listed.field: items, "next_cursor": cursor})
+    return found | {"$defs": parts}
+
+
+def _object(name: str, title: str, properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+    return {
+        "$schema": DIALECT,
+        "$id": name,
+        "title": title,
+        "type": "object",
+        "properties": {"schema": {"const": name}, **properties},
+        "required": ["schema", *(properties if required is None else required)],
+    }
+
+
+def _components(kind: type) -> tuple[str, dict[str, Any]]:
+    """The name of the type among its parts, and all parts."""
+    (reference,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    return reference["$ref"].rpartition("/")[2], parts

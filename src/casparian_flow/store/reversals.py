@@ -1,0 +1,135 @@
+"""What reverts read and write: the commits of one table, and which materializations they undid or brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import Connection, bindparam, exists, select, update
+
+from casparian_flow.core.outputs import PermittedEntry
+from casparian_flow.store.engine import AnyRow
+from casparian_flow.store.outputs import is_carried, supersede
+from casparian_flow.store.tables import commits, materializations, quarantine
+
+COMMITS_OF_TABLE = (
+    select(commits)
+    .where(commits.c.sink_uri == bindparam("sink"), commits.c.table_name == bindparam("table"))
+    .order_by(commits.c.id)
+)
+COMMITS_OF_JOB = COMMITS_OF_TABLE.where(commits.c.job_id == bindparam("job"))
+NOTE = (
+    update(commits)
+    .where(
+        commits.c.sink_uri == bindparam("sink"),
+        commits.c.table_name == bindparam("table"),
+        commits.c.role == bindparam("of_role"),
+        commits.c.seq == bindparam("of_seq"),
+    )
+    .values(reverts_to=bindparam("snapshot"), actor=bindparam("by"), reason=bindparam("why"))
+)
+_of_jobs = (
+    materializations.c.sink_uri == bindparam("sink"),
+    materializations.c.table_name == bindparam("table"),
+    materializations.c.job_id.in_(bindparam("jobs", expanding=True)),
+)
+BRING_BACK = update(materializations).where(*_of_jobs).values(is_current=True, is_pinned=~is_carried)
+MARK_UNDONE = (
+    update(materializations)
+    .where(*_of_jobs, materializations.c.reverted_in.is_(None))
+    .values(reverted_in=bindparam("c"))
+)
+UNDONE = select(materializations.c.job_id).where(
+    materializations.c.sink_uri == bindparam("sink"),
+    materializations.c.table_name == bindparam("table"),
+    materializations.c.reverted_in.is_not(None),
+)
+CLEAR_UNDONE = update(materializations).where(*_of_jobs).values(reverted_in=None)
+SHOW_QUARANTINE = (
+    update(quarantine)
+    .where(quarantine.c.table_name == bindparam("table"), quarantine.c.job_id.in_(bindparam("jobs", expanding=True)))
+    .values(is_current=True)
+)
+
+_newer = materializations.alias("newer_materializations")
+HELD = (
+    select(
+        materializations.c.source_hash,
+        materializations.c.parser_name,
+        materializations.c.sink_uri,
+        materializations.c.table_name,
+        materializations.c.job_id,
+        commits.c.actor,
+        commits.c.permitted_at_ns,
+    )
+    .join(commits, commits.c.id == materializations.c.reverted_in)
+    .where(
+        materializations.c.reverted_in.is_not(None),
+        ~exists(
+            select(_newer.c.id).where(
+                _newer.c.source_hash == materializations.c.source_hash,
+                _newer.c.parser_name == materializations.c.parser_name,
+                _newer.c.sink_uri == materializations.c.sink_uri,
+                _newer.c.id > materializations.c.id,
+                _newer.c.job_id != materializations.c.job_id,
+                _newer.c.reverted_in.is_(None),
+            )
+        ),
+    )
+    .order_by(materializations.c.id)
+)
+
+AT_ONCE = 10_000
+"""Jobs named in one statement: fewer than a database takes."""
+
+
+def commits_of_table(connection: Connection, sink: str, table: str) -> Iterator[AnyRow]:
+    """Every log entry of a table in both roles, oldest first, one after another."""
+    yield from connection.execute(COMMITS_OF_TABLE, {"sink": sink, "table": table})
+
+
+def commits_of_job(connection: Connection, sink: str, table: str, job: int) -> Sequence[AnyRow]:
+    """The log entries of a table that were permitted in the name of a job, oldest first."""
+    return connection.execute(COMMITS_OF_JOB, {"sink": sink, "table": table, "job": job}).all()
+
+
+def note(connection: Connection, entry: PermittedEntry, snapshot: int, actor: str, reason: str) -> None:
+    """Keep who reverted to which snapshot, and why, beside the entry."""
+    of = {"sink": entry.sink, "table": entry.table, "of_role": entry.role, "of_seq": entry.seq}
+    connection.execute(NOTE, of | {"snapshot": snapshot, "by": actor, "why": reason})
+
+
+def take_out(connection: Connection, sink: str, table: str, jobs: Iterable[int]) -> None:
+    """Hide what jobs brought to a table, and their quarantine."""
+    for some in _some(jobs):
+        supersede(connection, sink, table, some)
+
+
+def bring_back(connection: Connection, sink: str, table: str, jobs: Iterable[int]) -> None:
+    """Show again what jobs brought to a table; where no path carries the bytes, their absence no longer counts."""
+    for some in _some(jobs):
+        connection.execute(BRING_BACK, {"sink": sink, "table": table, "jobs": some})
+        connection.execute(SHOW_QUARANTINE, {"table": table, "jobs": some})
+
+
+def undone(connection: Connection, sink: str, table: str) -> frozenset[int]:
+    """The jobs that reverts took out of a table, and that are out for that reason alone."""
+    return frozenset(connection.execute(UNDONE, {"sink": sink, "table": table}).scalars())
+
+
+def set_undone(connection: Connection, sink: str, table: str, jobs: frozenset[int], commit: int) -> None:
+    """Make these jobs, and no others, the ones that reverts took out of a table; `commit` is the newest of those."""
+    before = undone(connection, sink, table)
+    for some in _some(jobs - before):
+        connection.execute(MARK_UNDONE, {"sink": sink, "table": table, "jobs": some, "c": commit})
+    for some in _some(before - jobs):
+        connection.execute(CLEAR_UNDONE, {"sink": sink, "table": table, "jobs": some})
+
+
+def held(connection: Connection) -> Sequence[AnyRow]:
+    """What was undone and not read again since, by bytes, parser and sink, oldest first; with who undid it and when."""
+    return connection.execute(HELD).all()
+
+
+def _some(jobs: Iterable[int]) -> Iterator[Sequence[int]]:
+    ordered = sorted(jobs)
+    return (ordered[at : at + AT_ONCE] for at in range(0, len(ordered), AT_ONCE))

@@ -1,0 +1,106 @@
+"""The process dies, or a sink goes away, between the parts of one commit: every sink ends with the same rows."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_commit_steps import DIE, Refusing, data, die
+
+from casparian_flow.core.errors import SinkUnavailable
+from casparian_flow.operations.plan import MakePlan
+from casparian_flow.operations.run import RunFiles, run
+from casparian_flow.settings import Home, RunSettings, Settings
+from casparian_flow.sinks.base import Sink
+from casparian_flow.sinks.uri import open_sink
+from casparian_flow.wiring import local_workers, open_acting
+from product import Product
+
+__all__ = ["data"]
+
+STEPS = [
+    ("casparian_flow.sinks.folder_staging", "module.StagedFiles", "seal", "after", 0),
+    ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "after", 1),
+    ("casparian_flow.sinks.database", "module.DatabaseSink", "promote", "before", 1),
+    ("casparian_flow.sinks.database", "module.DatabaseSink", "promote", "after", 0),
+    ("casparian_flow.sinks.folder", "module.FolderSink", "claim", "after", 0),
+]
+
+
+@pytest.mark.invariant(2)
+@pytest.mark.parametrize(("module", "owner", "name", "when", "passes"), STEPS)
+@pytest.mark.parametrize("mode", ["append", pytest.param("replace", marks=pytest.mark.slow)])
+def test_a_death_between_two_sinks_is_put_right_in_both(
+    tmp_path: Path, data: Path, mode: str, module: str, owner: str, name: str, when: str, passes: int
+) -> None:
+    quiet, product = Product(tmp_path / "quiet"), Product(tmp_path / "home")
+    quiet.run(str(data), "--mode", mode)
+    a, b = f"parquet://{tmp_path / 'a'}", f"duckdb://{tmp_path / 'b.duckdb'}"
+    arguments = (str(data), "--mode", mode, "--sink", a, "--sink", b, "--workers", "1")
+    source = DIE.format(module=module, owner=owner, name=name, when=when, passes=passes)
+    code = die(product, source, "run", *arguments)
+    assert code == -signal.SIGKILL or (mode == "replace" and code in (0, 3))  # it promotes less often
+    product.run(*arguments)
+    assert product.content(a) == product.content(b) == quiet.content()
+    assert product.run(*arguments)["run"] == 0
+    assert {job["state"] for job in product("jobs", "--json").json["jobs"]} <= {"completed", "aborted"}
+
+
+@pytest.mark.parametrize("mode", ["append", "replace"])
+def test_while_one_sink_is_away_the_other_shows_its_rows_and_the_next_start_completes_both(
+    tmp_path: Path, data: Path, mode: str
+) -> None:
+    home, near, away = Home(tmp_path / "home"), f"parquet://{tmp_path / 'near'}", f"parquet://{tmp_path / 'away'}"
+    product = Product(home.path)
+    selection = MakePlan(paths=(str(data),), sinks=(away, near), mode=mode)  # type: ignore[arg-type]
+    refusing = Refusing(open_sink(away), refusals=1000)
+
+    def sinks(uri: str) -> Sink:
+        return refusing if uri == away else open_sink(uri)  # type: ignore[return-value]
+
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        broken = replace(acting, open_sink=sinks, workers=lambda _count: local_workers(1, sinks))
+        reply = run(broken, RunFiles(selection=selection))
+    assert (reply.outcome, reply.completed) == ("failed_files", 0)
+    assert {failure.state for failure in reply.failures} == {"committing"}
+    assert len(product.table("sales", sink=near)) == 3
+    assert len(product.table("sales", sink=away)) == 0
+    assert len(product("sink", "check", away, "--json", expect=[0]).json["waiting"]) >= 1
+
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        assert acting.recovered.rolled_forward == 3
+        assert run(acting, RunFiles(selection=selection)).skipped == {"up_to_date": 3}
+    assert product.content(near) == product.content(away)
+    assert product("sink", "check", away, "--json", expect=[0]).json["waiting"] == []
+
+
+def test_rows_that_one_sink_cannot_take_reach_no_sink(tmp_path: Path, data: Path) -> None:
+    class Full:
+        """A sink that opens no file any more."""
+
+        def __init__(self, sink: Sink) -> None:
+            self._sink = sink
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._sink, name)
+
+        def stage(self, *_arguments: object) -> object:
+            raise SinkUnavailable("cannot write", why="the disk is full")
+
+    home, near, full = Home(tmp_path / "home"), f"parquet://{tmp_path / 'near'}", f"parquet://{tmp_path / 'full'}"
+
+    def sinks(uri: str) -> Sink:
+        return Full(open_sink(uri)) if uri == full else open_sink(uri)  # type: ignore[return-value]
+
+    settings = Settings(run=RunSettings(retry_seconds=()))
+    with open_acting(home, settings, tmp_path, lambda _event, _values: None) as acting:
+        broken = replace(acting, open_sink=sinks, workers=lambda _count: local_workers(1, sinks))
+        reply = run(broken, RunFiles(selection=MakePlan(paths=(str(data),), sinks=(near, full))))
+    assert {failure.code for failure in reply.failures} == {"sink-unavailable"}
+    assert (reply.completed, reply.failed) == (0, 3)
+    assert list(tmp_path.rglob("*.parquet")) == []
+    with open_acting(home, settings, tmp_path, lambda _event, _values: None) as acting:
+        reply = run(acting, RunFiles(selection=MakePlan(paths=(str(data),), sinks=(near, full))))
+    assert (reply.completed, reply.failed) == (3, 0)
