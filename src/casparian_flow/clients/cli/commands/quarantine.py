@@ -72,4 +72,4 @@ def export(face: Face, group: str, out: str) -> None:
     from casparian_flow.operations.quarantine_rows import ExportGroup
 
     reply = face.ask("quarantine.export", ExportGroup(group=group, to=out))
-    face.show("casparian.export/1", reply, [f"{reply.rows} rows written to {plain(reply.path)}"])
+    face.show("casparian.quarantine-export/1", reply, [f"{reply.rows} rows written to {plain(reply.path)}"])

@@ -32,6 +32,8 @@ PROFILE = (
     Column("top_counts"),
 )
 
+SECONDS = 60.0
+
 
 @click.command("tables")
 @click.argument("table", required=False)
