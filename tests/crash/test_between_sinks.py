@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_commit_steps import DIE, Refusing, data, die
@@ -76,31 +77,44 @@ def test_while_one_sink_is_away_the_other_shows_its_rows_and_the_next_start_comp
     assert product("sink", "check", away, "--json", expect=[0]).json["waiting"] == []
 
 
-def test_rows_that_one_sink_cannot_take_reach_no_sink(tmp_path: Path, data: Path) -> None:
-    class Full:
-        """A sink that opens no file any more."""
+class Full:
+    """A sink that takes no row any more; a broken one does not even let go of what it was given."""
 
-        def __init__(self, sink: Sink) -> None:
-            self._sink = sink
+    def __init__(self, sink: Sink, is_broken: bool) -> None:
+        self._sink, self._is_broken = sink, is_broken
 
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._sink, name)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
 
-        def stage(self, *_arguments: object) -> object:
-            raise SinkUnavailable("cannot write", why="the disk is full")
+    def stage(self, *_arguments: object) -> Full:
+        return self
 
+    def write(self, _batch: object) -> None:
+        raise SinkUnavailable("no row can be written", why="the disk is full")
+
+    def discard(self, *_arguments: object) -> None:
+        if self._is_broken:
+            raise SinkUnavailable("no file can be removed", why="the disk went away")
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_rows_that_one_sink_cannot_take_reach_no_sink(tmp_path: Path, data: Path, is_broken: bool) -> None:
     home, near, full = Home(tmp_path / "home"), f"parquet://{tmp_path / 'near'}", f"parquet://{tmp_path / 'full'}"
+    selection = RunFiles(selection=MakePlan(paths=(str(data),), sinks=(near, full)))
 
     def sinks(uri: str) -> Sink:
-        return Full(open_sink(uri)) if uri == full else open_sink(uri)  # type: ignore[return-value]
+        return Full(open_sink(uri), is_broken) if uri == full else open_sink(uri)  # type: ignore[return-value]
 
     settings = Settings(run=RunSettings(retry_seconds=()))
+    for contract in ("found first", "in force"):
+        with open_acting(home, settings, tmp_path, lambda _event, _values: None) as acting:
+            broken = replace(acting, open_sink=sinks, workers=lambda _count: local_workers(1, sinks))
+            reply = run(broken, selection)
+        assert (reply.completed, reply.failed) == (0, 3), contract
+        assert {(failure.code, failure.message) for failure in reply.failures} == {
+            ("sink-unavailable", "no row can be written")
+        }
+        assert list(tmp_path.rglob("*.parquet")) == []
     with open_acting(home, settings, tmp_path, lambda _event, _values: None) as acting:
-        broken = replace(acting, open_sink=sinks, workers=lambda _count: local_workers(1, sinks))
-        reply = run(broken, RunFiles(selection=MakePlan(paths=(str(data),), sinks=(near, full))))
-    assert {failure.code for failure in reply.failures} == {"sink-unavailable"}
-    assert (reply.completed, reply.failed) == (0, 3)
-    assert list(tmp_path.rglob("*.parquet")) == []
-    with open_acting(home, settings, tmp_path, lambda _event, _values: None) as acting:
-        reply = run(acting, RunFiles(selection=MakePlan(paths=(str(data),), sinks=(near, full))))
+        reply = run(acting, selection)
     assert (reply.completed, reply.failed) == (3, 0)

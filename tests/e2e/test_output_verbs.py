@@ -170,7 +170,7 @@ def test_a_file_leads_down_to_the_rows_of_all_its_versions(ask: Ask, landed: Lan
     assert edges == {("file", "bytes"), ("bytes", "job"), ("job", "table"), ("job", "contract"), ("job", "commit")}
     assert len([node for node in nodes.values() if node["kind"] == "bytes"]) == 2
     tree = ask("trace", str(landed.data / "sales_1.csv"))
-    assert "held bytes" in tree and "holds bytes" in tree and "until superseded" in tree
+    assert "held bytes" in tree and "holds bytes" in tree and "not shown now" in tree
     _nodes, edges = graph(ask("trace", str(landed.data / "sales_1.csv"), "--up", "--json"))
     assert edges == {("file", "bytes"), ("bytes", "file")}
 
@@ -212,3 +212,11 @@ def test_a_table_tells_how_to_read_it_elsewhere_and_the_lines_work(ask: Ask) -> 
     assert sorted(eval(expression, scope)["id"]) == [3, 7]
     assert [each["name"] for each in shown["columns"]][:3] == ["id", "amount", "who"]
     assert shown["size"] > 0 and shown["output"]["contract"] == 1
+
+
+def test_a_table_without_rows_is_exported_with_its_columns(product: Product, tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("id,amount\n1,1.5\n")
+    product.run(str(tmp_path / "sales.csv"))
+    product("output", "revert", "sales", "0", "--yes", expect=[0])
+    out = product("export", "sales", "--to", "-", expect=[0]).out
+    assert out.startswith('"id","amount","_cf_rescued","_cf_job_id"') and out.count("\n") == 1

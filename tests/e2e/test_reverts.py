@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from casparian_flow.clients.cli.root import run as command_line
 from casparian_flow.core.errors import (
     CasparianError,
     NotFound,
@@ -33,7 +35,6 @@ from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.wiring import open_acting
-from product import Product
 
 
 @dataclass
@@ -61,8 +62,8 @@ class Case:
         with open_reading(self.home, Settings(), self.data) as reading:
             return function(reading, request)
 
-    def plan(self, snapshot: str) -> RevertPlan:
-        return self._read(plan, PlanRevert(table="sales", snapshot=snapshot))
+    def plan(self, snapshot: str, sink: str | None = None) -> RevertPlan:
+        return self._read(plan, PlanRevert(table="sales", snapshot=snapshot, sink=sink))
 
     def history(self) -> list[HistoryEntry]:
         return self._read(history, ShowHistory(table="sales")).commits
@@ -183,6 +184,37 @@ def test_rows_whose_files_are_gone_are_not_promised(case: Case) -> None:
     assert case.ids() == [1, 2, 5] and case.run().run == 0
 
 
+def test_every_kind_of_sink_goes_back_alone_and_shows_the_same(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    case = Case(Home(tmp_path / "home"), data)
+    sinks = (
+        f"parquet://{tmp_path}/p",
+        f"csv://{tmp_path}/c",
+        f"duckdb://{tmp_path}/d.duckdb",
+        f"sqlite://{tmp_path}/s.db",
+    )
+
+    def shown(sink: str) -> tuple[list[int], list[int]]:
+        rows = open_sink(sink).read("sales", Role.ACCEPTED).read_all()
+        rejected = open_sink(sink).read("sales", Role.QUARANTINE).read_all()
+        records = rejected["_cf_source_row"].to_pylist() if len(rejected) else []
+        return sorted(rows["id"].to_pylist()), records
+
+    case.write("sales.csv", "1,1.5", "2,2.5,3")
+    case.run(sinks=sinks)
+    case.write("sales.csv", "5,5.5", "6,6.5")
+    case.run(sinks=sinks)
+    for at, sink in enumerate(sinks):
+        assert [shown(each) for each in sinks[:at]] == [([1], [2])] * at
+        assert [shown(each) for each in sinks[at:]] == [([5, 6], [])] * (len(sinks) - at)
+        assert (case.plan("@-1", sink=sink).rows_back, case.quarantined()) == (1, min(at, 1))
+        case.revert("@-1", sink=sink)
+    assert case.run(sinks=sinks).skipped == {"held_by_policy": 1}
+    case.revert("@-1", sink=sinks[0])
+    assert (shown(sinks[0]), shown(sinks[1]), case.quarantined()) == (([5, 6], []), ([1], [2]), 1)
+
+
 class Failing:
     """A sink that fails at its promotion, before or after it did it."""
 
@@ -215,25 +247,25 @@ def test_a_permitted_revert_that_could_not_be_recorded_is_completed_by_the_next_
     assert case.history()[0].is_visible
 
 
-def test_the_command_asks_for_the_name_and_answers_with_codes(product: Product, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    (data / "sales.csv").write_text("id,amount\n1,1.5\n")
-    product.run(str(data))
-    (data / "sales.csv").write_text("id,amount\n2,2.5\n")
-    product.run(str(data))
-    refused = product("output", "revert", "sales", "@-1", expect=[2])
-    assert "add --yes" in refused.err
-    planned = product("output", "revert", "sales", "@-1", "--dry-run", "--json", expect=[0]).json
+def test_the_command_asks_for_the_name_and_answers_with_codes(
+    case: Case, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*words: str, expect: int = 0) -> Any:
+        code = command_line(["--home", str(case.home.path), "output", *words, "--json"])
+        out, err = capfd.readouterr()
+        assert code == expect, f"{words} ended with {code}\n{out}\n{err}"
+        return json.loads(err if expect else out)
+
+    monkeypatch.setattr(sys, "stdin", None)
+    assert ask("revert", "sales", "@-1", expect=2)["fix"] == "add --yes"
+    planned = ask("revert", "sales", "@-1", "--dry-run")
     assert (planned["schema"], planned["rows_out"], planned["rows_back"]) == ("casparian.revert-plan/1", 1, 1)
-    done = product("output", "revert", "sales", "@-1", "--yes", "--reason", "wrong", "--json", expect=[0]).json
-    assert (done["schema"], done["reason"]) == ("casparian.revert/1", "wrong")
-    assert product.table("sales")["id"].to_pylist() == [1]
-    product("output", "revert", "sales", "77", "--yes", expect=[5])
-    product("output", "revert", "sales", "@last", "--yes", expect=[2])
-    product("output", "revert", "nothing", "1", "--yes", expect=[5])
-    listed = product("output", "--json", expect=[0]).json["outputs"]
-    assert [(each["table"], each["rows"], each["snapshots"]) for each in listed] == [("sales", 1, 3)]
-    shown = json.loads(product("output", "show", "sales", "--json", expect=[0]).out)
+    done = ask("revert", "sales", "@-1", "--yes", "--reason", "wrong")
+    assert (done["schema"], done["reason"], case.ids()) == ("casparian.revert/1", "wrong", [1, 2, 3])
+    ask("revert", "sales", "77", "--yes", expect=5)
+    ask("revert", "sales", "@last", "--yes", expect=2)
+    ask("revert", "nothing", "1", "--yes", expect=5)
+    assert [(each["table"], each["rows"], each["snapshots"]) for each in ask("list")["outputs"]] == [("sales", 3, 4)]
+    shown = ask("show", "sales")
     assert shown["trouble"] is None and shown["place"].endswith("outputs/sales")
-    assert [each["action"] for each in shown["newest"]] == ["revert", "append", "append"]
+    assert [each["action"] for each in shown["newest"]] == ["revert", "append", "append", "append"]

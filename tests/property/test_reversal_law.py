@@ -143,7 +143,7 @@ def _fields(file: object) -> dict[str, object]:
 sizes = st.tuples(st.integers(0, 3), st.integers(0, 2)).filter(any)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_going_back_to_any_snapshot_shows_what_it_showed_then(data: st.DataObject) -> None:
     folder = Path(tempfile.mkdtemp())

@@ -269,8 +269,8 @@ EXIT_CODES = {
 
 
 def every_error(kind: type[CasparianError] = CasparianError) -> Iterator[type[CasparianError]]:
-    """The kind and all below it that the product has, a parent before its children."""
+    """The kind and all below it that the product has: a parent before its children, those of other modules last."""
     yield kind
-    for each in kind.__subclasses__():
+    for each in sorted(kind.__subclasses__(), key=lambda each: (each.__module__ != __name__ and each.code) or ""):
         if each.__module__.startswith("casparian_flow."):
             yield from every_error(each)

@@ -15,7 +15,11 @@ from casparian_flow.operations.moments import entries_at
 from casparian_flow.operations.placement import sink_of
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.operations.row_files import STANDARD_OUTPUT, FileFormat, RowFile, write_file, write_stream
+from casparian_flow.schema.rejections import REJECTION_SCHEMA
+from casparian_flow.schema.validate import Validator
+from casparian_flow.sinks.lineage import LINEAGE_FIELDS
 from casparian_flow.sinks.uri import open_sink
+from casparian_flow.store import contracts as contract_store
 
 
 class ExportTable(Request, frozen=True, kw_only=True):
@@ -62,7 +66,10 @@ def export(reading: Reading, request: ExportTable) -> ExportedTable:
     path, format_ = _target(reading.cwd, request)
     if request.csv_safe and format_ is not FileFormat.CSV:
         raise UsageError("--csv-safe is about CSV", fix="--format csv")
-    rows, redacted = _redacted(open_sink(sink).read(request.table, role, as_of), request.redact)
+    found = open_sink(sink).read(request.table, role, as_of)
+    if not found.schema.names:  # every row was taken out, and no file is left to say what the columns were
+        found = _no_rows(reading, request.table, role)
+    rows, redacted = _redacted(found, request.redact)
     if path is None:
         count = write_stream(format_, rows, is_csv_safe=request.csv_safe)
     else:
@@ -95,6 +102,12 @@ def _target(cwd: Path, request: ExportTable) -> tuple[Path | None, FileFormat]:
             f"{path.name} does not name a {format_} file", fix=f"--to {path.with_suffix(f'.{format_}').name}"
         )
     return path, format_
+
+
+def _no_rows(reading: Reading, table: str, role: Role) -> pa.RecordBatchReader:
+    contract = contract_store.in_force(reading.connection).get(table)
+    schema = Validator(contract).schema if contract and role is Role.ACCEPTED else REJECTION_SCHEMA
+    return pa.schema([*schema, *LINEAGE_FIELDS]).empty_table().to_reader()
 
 
 def _redacted(reader: pa.RecordBatchReader, columns: Sequence[str]) -> tuple[pa.RecordBatchReader, list[str]]:

@@ -159,8 +159,9 @@ class Graph:
         """Where rows of a job landed: table and sink, contract and who approved it, commit."""
         table = self.table(output["table_name"], output["sink_uri"])
         rejected = f" and {output['quarantined']} quarantined" if output["quarantined"] else ""
-        verb = "brings" if output["is_current"] else "brought, until superseded,"
-        self.edge(node, table, f"{verb} {output['accepted']} rows{rejected} to" if node.startswith("job") else "in")
+        shown = "" if output["is_current"] else ", not shown now,"
+        brought = f"brought {output['accepted']} rows{rejected}{shown} to"
+        self.edge(node, table, brought if node.startswith("job") else "in")
         contract = view.contract(self._connection, output["table_name"], output["contract_version"])
         if contract is not None:
             self.edge(node, self._contract(contract), "under")

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.errors import InvariantBroken
+from casparian_flow.core.errors import InvariantBroken, SinkError
 from casparian_flow.protocol.messages import JobOrder, ParserOrder, Sealed
 from casparian_flow.sinks.base import Attempt
 from casparian_flow.worker.channel import Channel
@@ -43,11 +43,14 @@ def cast_spilled(
             _cast(spilled, folder, contract, channel)
         sealed = seal_channels(channels.values())
         _check_none_is_lost(pending, sealed)
-    except BaseException:
-        with ExitStack() as stack:
-            stack.callback(targets.discard, attempt, pending.receipt.outputs)
-            for channel in channels.values():
-                stack.callback(channel.discard)
+    except BaseException as exc:
+        try:
+            with ExitStack() as stack:
+                stack.callback(targets.discard, attempt, pending.receipt.outputs)
+                for channel in channels.values():
+                    stack.callback(channel.discard)
+        except SinkError as left:  # files that nobody will name; what led here is what is reported
+            exc.add_note(f"what was staged could not be removed: {left.message} ({left.why})")
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)

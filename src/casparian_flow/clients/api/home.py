@@ -122,8 +122,8 @@ class Home:
     ) -> pa.Table:
         """The answer to a query that only reads: tables, `quarantine.TABLE` and control tables, as Arrow.
 
-        With `max_rows` no more than the first so many rows. `as_of` is a job: tables as they were when its rows became
-        visible. Raises QueryRefused, QueryFailed or QueryTimedOut.
+        With `max_rows` no more than the first so many rows. `as_of` is a snapshot or a job: tables as they were
+        then. Raises QueryRefused, QueryFailed or QueryTimedOut.
         """
         with self._reading() as reading:
             rows = sys.maxsize if max_rows is None else max_rows

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from casparian_flow.operations.trace import Trace
 
 WIDTH = 90
-"""Characters of a line of facts, if none of them is longer."""
+"""Characters of a line of facts."""
+LONG = 40
+"""Characters of a fact that gets a line of its own."""
 _MARKUP = re.compile(r"[^\w ./:@,+-]")
 
 
@@ -47,16 +49,21 @@ def tree_lines(trace: Trace) -> Iterator[str]:
 def _facts(node: TraceNode) -> Iterator[str]:
     """What is known of a node, a few facts a line; the values of a row have a line each."""
     line = ""
+    long = []
     for name, value in node.facts.items():
         if value in (None, "", False, node.title) or isinstance(value, dict):
             continue
         text = f"{name} {plain(value)}"
+        if len(text) > LONG:
+            long.append(text)
+            continue
         if line and len(line) + len(text) > WIDTH:
             yield line
             line = ""
         line = f"{line}, {text}" if line else text
     if line:
         yield line
+    yield from long
     for values in node.facts.values():
         if isinstance(values, dict):
             yield from (f"{plain(name)} = {plain(value)}" for name, value in values.items() if value is not None)
