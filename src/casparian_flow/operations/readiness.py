@@ -36,24 +36,26 @@ def check_sink(connection: Connection, sink: Sink, home: str | None) -> None:
     if (owner := sink.owner()) not in (None, home):
         raise TargetOwned(f"{sink.uri} belongs to another home", why=f"home {owner} writes there, this one is {home}")
     last = {(row.table_name, Role(row.role)): row.seq for row in output_store.last_recorded(connection, sink.uri)}
-    for (table, role), seq in last.items():
-        if not sink.has_entry(table, role, seq):
-            raise VerificationFailed(
-                f"table {table} has lost commits",
-                where=sink.uri,
-                why=f"entry {seq} of its log is not there: the folder was removed, emptied or replaced",
-                fix="bring the folder back, or choose another target with --sink",
-            )
-    waiting = {(row.sink_uri, row.table_name, row.role, row.seq) for row in output_store.unrecorded(connection)}
-    for role in Role:
-        for table in sink.tables(role):
-            known = last.get((table, role), 0)
-            if (sink.uri, table, role, known + 1) not in waiting and sink.has_entry(table, role, known + 1):
-                raise TargetOwned(
-                    f"{sink.uri} has commits that this home did not make",
-                    where=f"table {table} ({role})",
-                    why=f"its log goes on after entry {known}: another home wrote there, or this one is a backup",
-                )
+    known = {(table, role, seq) for (table, role), seq in last.items()}
+    for table, _role, seq in sorted(known - sink.present(known)):
+        raise VerificationFailed(
+            f"table {table} has lost commits",
+            where=sink.uri,
+            why=f"entry {seq} of its log is not there: the target was removed, emptied or replaced",
+            fix="bring it back, or choose another target with --sink",
+        )
+    waiting = {
+        (row.table_name, Role(row.role), row.seq)
+        for row in output_store.unrecorded(connection)
+        if row.sink_uri == sink.uri
+    }
+    next_ones = {(table, role, last.get((table, role), 0) + 1) for role in Role for table in sink.tables(role)}
+    for table, role, seq in sorted(sink.present(next_ones - waiting)):
+        raise TargetOwned(
+            f"{sink.uri} has commits that this home did not make",
+            where=f"table {table} ({role})",
+            why=f"its log goes on after entry {seq - 1}: another home wrote there, or this one is a backup",
+        )
 
 
 def _refuse_existing(connection: Connection, prepared: Prepared) -> None:
