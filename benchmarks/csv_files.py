@@ -45,4 +45,6 @@ def _measure(is_one: bool, bench: Bench) -> Iterator[Row]:
 
 _FOOTING = "whole processes over the same {}; `casparian run` flushes to disk and keeps digests, the others do not"
 ONE = Benchmark("csv", _FOOTING.format("file of twelve columns"), partial(_measure, True))
-MANY = Benchmark("csv-many", _FOOTING.format("twenty files (six with --quick); DuckDB makes one of them"), partial(_measure, False))
+MANY = Benchmark(
+    "csv-many", _FOOTING.format("twenty files (six with --quick); DuckDB makes one of them"), partial(_measure, False)
+)
