@@ -14,7 +14,8 @@ from casparian_flow.core.files import EntryKind
 from casparian_flow.scout.entries import Entry, describe, folder_entry, reason_of
 from casparian_flow.scout.ignore import IgnoreRules
 
-THREADS = 4
+THREADS = 2
+"""More of them mostly take the interpreter from each other, since the names of a folder rarely come from a disk."""
 AHEAD = 64
 """Folders that may be listed before their turn."""
 CHUNK = 2_000

@@ -179,7 +179,8 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     width = 0.375 if dialect.delimiter is None else 1 - 1 / (arity + 0.6)
     rows = [fields for fields in records if fields is not None and len(fields) == arity]
     cells = [cell for row in rows[:: 1 + len(rows) * arity // _CELLS] for cell in row[:_CELLS]][: 2 * _CELLS]
-    cleanness = sum(_clean(cell, dialect) for cell in cells) / max(1, len(cells))
+    quote, foreign = dialect.quote.encode() if dialect.quote else None, _foreign(dialect.delimiter)
+    cleanness = sum(_clean(cell, dialect, quote, foreign) for cell in cells) / max(1, len(cells))
     damage = sum(fields is None for fields in records) / len(records)
     score = share * width * (0.1 + 0.9 * cleanness) * (1 - 0.5 * damage)
     score *= 1.0 if dialect.delimiter is None else _PRIORS.get(dialect.delimiter, 1.0)
@@ -237,8 +238,8 @@ def _reads_as_much(bare: Guess, run: Guess, text: str) -> bool:
     return bare.arity == run.arity and bare.share >= run.share and text.count(mark) > text.count(several)
 
 
-def _clean(cell: bytes | None, dialect: Dialect) -> float:
-    """How much a cell looks like one value."""
+def _clean(cell: bytes | None, dialect: Dialect, quote: bytes | None, foreign: tuple[bytes, ...]) -> float:
+    """How much a cell looks like one value; `quote` and `foreign` are the dialect's."""
     kind = kind_of(cell)
     if kind == EMPTY:
         return 0.9
@@ -248,12 +249,13 @@ def _clean(cell: bytes | None, dialect: Dialect) -> float:
         return 1.0 if edge == cell else 0.85
     if edge[:1] in (b'"', b"'") or edge[-1:] == b'"':
         return 0.15 if len(edge) > 1 and edge[:1] == edge[-1:] else 0.4
-    if dialect.quote and (dialect.quote.encode() in edge if dialect.escape is None else False):
-        return 0.3 if b"\\" + dialect.quote.encode() in edge else 0.6
+    if quote is not None and dialect.escape is None and quote in edge:
+        return 0.3 if b"\\" + quote in edge else 0.6
     if dialect.delimiter != "\t" and b"\t" in edge:
         return 0.2
-    if any(mark in edge for mark in _foreign(dialect.delimiter)):
-        return 0.5
+    for mark in foreign:
+        if mark in edge:
+            return 0.5
     return 0.6 if edge != cell else 0.75
 
 
