@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from casparian_flow.core.errors import OutputExists, TargetOwned, VerificationFailed
+from casparian_flow.core.errors import OutputExists, SinkUnavailable, TargetOwned, VerificationFailed
 from casparian_flow.core.outputs import Role, SinkMode
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.plan import Prepared
@@ -21,6 +21,7 @@ def make_ready(acting: Acting, prepared: Prepared) -> None:
         for sink in sinks:
             if (trouble := acting.recovered.troubles.get(sink.uri)) is not None:
                 raise trouble  # its state is not known until what was permitted there is visible
+            _refuse_waiting(connection, sink.uri)
             check_sink(connection, sink, home)
         _refuse_existing(connection, prepared)
     for sink in sinks:
@@ -55,6 +56,23 @@ def check_sink(connection: Connection, sink: Sink, home: str | None) -> None:
             f"{sink.uri} has commits that this home did not make",
             where=f"table {table} ({role})",
             why=f"its log goes on after entry {seq - 1}: another home wrote there, or this one is a backup",
+        )
+
+
+def _refuse_waiting(connection: Connection, uri: str) -> None:
+    """Refuse a sink that shows rows which are not recorded, since another sink of their commit did not take its part.
+
+    Nothing that follows would supersede them: they would stay beside those of the next job that reads the same file.
+    """
+    waiting = output_store.unrecorded(connection)
+    here = {row.job_id for row in waiting if row.sink_uri == uri}
+    if here:
+        elsewhere = sorted({row.sink_uri for row in waiting if row.job_id in here} - {uri})
+        raise SinkUnavailable(
+            "commits to this sink are not recorded yet",
+            where=uri,
+            why=f"they are commits to {', '.join(elsewhere)} too" if elsewhere else "they could not be written",
+            fix=f"casparian sink check {(elsewhere or [uri])[0]}",
         )
 
 

@@ -68,6 +68,21 @@ def read(sink: Sink) -> pa.Table:
     return sink.read("events", Role.ACCEPTED).read_all()
 
 
+def test_macros_named_like_the_functions_of_duckdb_do_not_come_between(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.duckdb"
+    with opened(path) as database:
+        database.execute("CREATE MACRO read_parquet(path, hive_partitioning := false) AS TABLE SELECT 9 AS c0")
+        database.execute("CREATE MACRO duckdb_tables() AS TABLE SELECT 'x' AS schema_name, 'events' AS table_name")
+        database.execute("CREATE MACRO current_database() AS 'another'")
+        database.execute("CREATE TABLE taken (n INTEGER)")
+    sink = open_sink(f"duckdb://{path}")
+    commit(sink, 1, 1, [1, 2])
+    commit(sink, 2, 2, [3])
+    assert read(sink).column("n").to_pylist() == [1, 2, 3]
+    with pytest.raises(TargetTaken, match="already has"):
+        sealed(sink, 3, [a_batch([1])], table="taken")
+
+
 def test_anybody_reads_the_current_rows_in_a_view(sink: Sink, scheme: str, path: Path) -> None:
     commit(sink, 1, 1, [1, 2])
     commit(sink, 2, 2, [3], removed_jobs=[1])
