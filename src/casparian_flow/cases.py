@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ def known_cases() -> KnownCases:
     homes = found.get("homes", [])
     chosen = found.get("chosen")
     if not isinstance(homes, list) or not all(isinstance(each, str) for each in homes):
-        raise ConfigError("the list of cases holds something else", where=str(_registry()), fix="remove that file")
+        where = str(_registry())
+        raise ConfigError("the list of cases holds something else", where=where, fix=f"rm {shlex.quote(where)}")
     return KnownCases(homes=tuple(map(Path, homes)), chosen=Path(chosen) if isinstance(chosen, str) else None)
 
 

@@ -77,6 +77,25 @@ def test_while_one_sink_is_away_the_other_shows_its_rows_and_the_next_start_comp
     assert product("sink", "check", away, "--json", expect=[0]).json["waiting"] == []
 
 
+def test_a_sink_whose_rows_wait_for_another_sink_takes_no_second_copy_of_them(tmp_path: Path, data: Path) -> None:
+    home, near, away = Home(tmp_path / "home"), f"parquet://{tmp_path / 'near'}", f"parquet://{tmp_path / 'away'}"
+    refusing = Refusing(open_sink(away), refusals=1000)
+    alone = RunFiles(selection=MakePlan(paths=(str(data),), sinks=(near,)))
+
+    def sinks(uri: str) -> Sink:
+        return refusing if uri == away else open_sink(uri)  # type: ignore[return-value]
+
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        broken = replace(acting, open_sink=sinks, workers=lambda _count: local_workers(1, sinks))
+        run(broken, RunFiles(selection=MakePlan(paths=(str(data),), sinks=(away, near))))
+        with pytest.raises(SinkUnavailable) as refused:
+            run(acting, alone)
+    assert (refused.value.where, refused.value.fix) == (near, f"casparian sink check {away}")
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        assert run(acting, alone).skipped == {"up_to_date": 3}
+    assert Product(home.path).table("sales", sink=near).num_rows == 3
+
+
 class Full:
     """A sink that takes no row any more; a broken one does not even let go of what it was given."""
 

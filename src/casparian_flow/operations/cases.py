@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from casparian_flow.cases import CASE_FOLDER, check_owner, choose, facts_of, known_cases
@@ -125,7 +126,7 @@ def _home_of(cwd: Path, named: str) -> Path:
         if not home.is_dir():
             if folder.is_dir():
                 raise UsageError(
-                    f"{named} is no case folder", where=str(folder), fix=f"casparian init {named}"
+                    f"{named} is no case folder", where=str(folder), fix=f"casparian init {shlex.quote(named)}"
                 ) from None
             raise
         return home

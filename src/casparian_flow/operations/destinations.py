@@ -47,7 +47,7 @@ def sink_named(connection: Connection, text: str, cwd: Path) -> SinkUri:
         raise NotFound(
             f"there is no sink named {text}",
             why=f"known are {known}" if known else "no sink has a name yet",
-            fix=f"casparian sink add URI --name {text}, or give a URI such as parquet://{text}",
+            fix=f"casparian sink add parquet://{text} --name {text}",
         )
     return parse_uri(text).absolute(str(cwd))
 

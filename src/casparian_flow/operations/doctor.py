@@ -231,7 +231,7 @@ def _commits(local: Local, unrecorded: int) -> Iterator[Finding]:
     if not unrecorded:
         return
     if machine.lock_holder(local.home.lock) is None:
-        yield Health.WARN, f"{unrecorded} commits were cut short", "casparian doctor --fix, or the next casparian run"
+        yield Health.WARN, f"{unrecorded} commits were cut short", "casparian doctor --fix"
     else:
         yield Health.OK, f"{unrecorded} commits are under way", ""
 
@@ -245,7 +245,7 @@ def _staging(local: Local) -> Iterator[Finding]:
         yield Health.FAIL, f"cannot be listed: {exc.strerror}", "casparian doctor --fix"
         return
     if left and machine.lock_holder(local.home.lock) is None:
-        yield Health.WARN, f"{left} entries were left behind", "casparian doctor --fix, or the next casparian run"
+        yield Health.WARN, f"{left} entries were left behind", "casparian doctor --fix"
     else:
         yield Health.OK, f"{left} entries in use" if left else "empty", ""
 

@@ -53,7 +53,8 @@ def _check_revision(found: str | None, home: Home) -> None:
         raise VerificationFailed(
             f"the home was written by an older version (schema {found})",
             where=str(home.path),
-            fix="casparian scan, or any other command that writes, brings it up to date",
+            why="any command that writes brings it up to date",
+            fix="casparian scan",
         )
 
 

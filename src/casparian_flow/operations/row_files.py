@@ -68,7 +68,7 @@ def write_file(target: RowFile, reader: pa.RecordBatchReader) -> int:
     """
     counted = _Counted(reader)
     if not target.may_replace and os.path.lexists(target.path):
-        raise UsageError(f"{target.path} exists already", fix="choose another name, or add --overwrite")
+        raise UsageError(f"{target.path} exists already", fix="--overwrite")
     hidden = target.path.with_name(f".{target.path.name[:80]}.{secrets.token_hex(4)}.tmp")
     try:
         try:
@@ -83,7 +83,7 @@ def write_file(target: RowFile, reader: pa.RecordBatchReader) -> int:
                     os.fsync(file.fileno())
             _publish(hidden, target)
         except FileExistsError as exc:
-            raise UsageError(f"{target.path} exists already", fix="choose another name, or add --overwrite") from exc
+            raise UsageError(f"{target.path} exists already", fix="--overwrite") from exc
         except OSError as exc:
             raise _trouble(target.path, exc) from exc
     finally:
@@ -95,7 +95,7 @@ def write_file(target: RowFile, reader: pa.RecordBatchReader) -> int:
 def write_stream(format_: FileFormat, reader: pa.RecordBatchReader, *, is_csv_safe: bool = False) -> int:
     """Write all rows to standard output; how many there were. Raises UsageError for a format that is no text."""
     if format_ not in STREAMED:
-        raise UsageError(f"{format_} cannot go to standard output", fix="--format csv, or --to a file")
+        raise UsageError(f"{format_} cannot go to standard output", fix="--format csv")
     counted = _Counted(reader)
     target = RowFile(path=Path(STANDARD_OUTPUT), format=format_, is_csv_safe=is_csv_safe)
     _write(sys.stdout.buffer, target, counted.reader)

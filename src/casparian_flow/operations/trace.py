@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -149,12 +150,12 @@ def _as_file(reading: Reading, request: AskTrace) -> Trace | None:
 
 def _rows(reading: Reading, request: AskTrace, found: Sequence[FoundRow], source_hash: str | None) -> Trace:
     if request.direction is Direction.DOWN:
-        raise UsageError("nothing comes after a row", fix="casparian trace ROW --up, or casparian trace FILE --down")
+        raise UsageError("nothing comes after a row", fix="casparian trace ROW --up")
     if not found:
         raise NotFound(
             f"{request.subject} is in no table and not in quarantine",
             why="records are numbered from 1; header and preamble lines are not counted",
-            fix=f"casparian trace {request.subject.rpartition(':')[0]}",
+            fix=f"casparian trace {shlex.quote(request.subject.rpartition(':')[0])}",
         )
     graph = Graph(reading.connection)
     return _answer(request, "row", [Direction.UP], [graph.row(row) for row in found], graph)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from casparian_flow.core.errors import NotFound
 from casparian_flow.operations.context import Reading
@@ -50,7 +51,7 @@ def why(reading: Reading, request: AskWhy) -> Why:
         raise NotFound(
             f"record {record} of {path} is in no table and not in quarantine",
             why="records are numbered from 1; header and preamble lines are not counted",
-            fix=f"casparian why {path}",
+            fix=f"casparian why {shlex.quote(path)}",
         )
     steps = _steps(reading, detail, current.content, current.content_reason) if current else []
     return Why(subject=request.subject, steps=steps, file=detail, job=job, record=record, rows=rows)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from casparian_flow.core.outputs import Role
 
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 20.0
 """How long another process may hold the file before it is reported."""
 
 Relation = tuple[str, str]

@@ -25,8 +25,11 @@ STORAGE_VERSION = "v1.2.0"
 """New files can be opened by every DuckDB from this version on."""
 
 _ROWS_AT_ONCE = 65_536
-_FIRST_PAUSE = 0.01
+_PAUSE = 0.01
+"""Short, since whoever reads all the time leaves the file for moments only."""
 _QUARANTINE = "quarantine"
+_BUILT_IN = "system.main"
+"""Where DuckDB's own functions are: a macro of the same name in the file would be called in their place."""
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<who>.*?\(PID \d+\))")
 _MEANING = (
     ("Unique file handle", "this process has it open elsewhere", "close that connection, then repeat the command"),
@@ -150,8 +153,8 @@ class DuckDBConnection:
     def relations(self) -> set[Relation]:
         """Every table and view."""
         found = self.rows(
-            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database() UNION ALL "
-            "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = current_database() "
+            f"SELECT schema_name, table_name FROM {_BUILT_IN}.duckdb_tables() WHERE database_name = 'target' UNION ALL "
+            f"SELECT schema_name, view_name FROM {_BUILT_IN}.duckdb_views() WHERE database_name = 'target' "
             "AND NOT internal"
         )
         return {(str(schema).casefold(), str(name).casefold()) for schema, name in found}
@@ -160,7 +163,8 @@ class DuckDBConnection:
         """Append the rows of staged files to a table."""
         names, kept = ", ".join(map(quoted, columns)), ", ".join(f"c{at}" for at in range(len(columns)))
         self._file.execute(
-            f"INSERT INTO {quoted(table)} ({names}) SELECT {kept} FROM read_parquet(?, hive_partitioning = false)",
+            f"INSERT INTO {quoted(table)} ({names}) SELECT {kept} "
+            f"FROM {_BUILT_IN}.read_parquet(?, hive_partitioning = false)",
             [[_exactly(path) for path in files]],
         )
 
@@ -192,15 +196,14 @@ def _new_engine() -> duckdb.DuckDBPyConnection:
 def _attach(engine: duckdb.DuckDBPyConnection, path: Path, option: str) -> None:
     """Waits for a while until no other process has the file."""
     address = str(path).replace("'", "''")
-    deadline, pause = time.monotonic() + LOCK_SECONDS, _FIRST_PAUSE
+    deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             engine.execute(f"ATTACH '{address}' AS target (TYPE duckdb, {option})")
         except duckdb.IOException as exc:
             if "lock" not in str(exc) or time.monotonic() >= deadline:
                 raise
-            time.sleep(pause)
-            pause = min(2 * pause, 0.5)
+            time.sleep(_PAUSE)
         else:
             return
 

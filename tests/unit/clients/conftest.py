@@ -43,7 +43,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ask(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Ask:
-    """Run a command line on the eventful home, or with `home=None` on the one that it finds itself."""
+    """Run a command line on the eventful home; with `home=None`, and for `init`, on the one that it finds itself."""
     for name in ("NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "ACCESSIBLE", "CASPARIAN_AGENT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -52,7 +52,7 @@ def ask(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     default = home
 
     def ask(*words: str, home: Path | None = default) -> Answer:
-        given = ("--home", str(home)) if home else ()
+        given = ("--home", str(home)) if home and "init" not in words else ()
         code = run([*given, *words], open_control)
         out, err = capsys.readouterr()
         return Answer(code, out, err, is_whole=not {"--fields", "--agent"} & set(words))

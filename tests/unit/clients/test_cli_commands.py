@@ -264,3 +264,22 @@ def test_a_broken_setting_stops_reading_but_can_be_taken_out(ask, home):
     assert failed.code == 2 and "run.workers" in failed.err
     assert ask("config", "unset", "run.wrokers").code == 0
     assert ask("status").code == 0
+
+
+def test_an_option_as_the_fix_stands_in_the_whole_command(ask, home):
+    said = ask("rules", "remove", "1").err.splitlines()
+    assert said[0] == "error[usage]: this must be confirmed, and nobody is at a terminal"
+    assert said[-1] == f"  fix   casparian --home {home} rules remove 1 --yes"
+    assert ask("rules", "remove", "1", "--yes").code == 0
+    assert (
+        ask("run", "x", "--option", "a b", "--", "it's")
+        .err.splitlines()[-1]
+        .endswith("--option 'a b' --option 'delimiter=;' -- 'it'\"'\"'s'")
+    )
+
+
+def test_a_case_folder_is_made_where_it_is_named_or_not_at_all(ask, tmp_path):
+    for words in (["--home", "elsewhere", "init", "my case"], ["init", "my case", "--case", "other"]):
+        refused = ask(*words, home=None)
+        assert (refused.code, refused.err.splitlines()[-1]) == (2, "  fix   casparian init 'my case'")
+    assert not (tmp_path / "my case").exists()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import sys
 import tempfile
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TextIO
 
@@ -24,6 +27,8 @@ USAGE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports for a program that wrote to a pipe nobody reads."""
+LONGEST_COMMAND = 400
+"""A longer command line is not repeated to the person who typed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,16 @@ def failure_of(error: BaseException, crashes: Path) -> Failure:
         why=f"{type(error).__name__}: {error}",
         fix="run it again with --debug, and send the report file to the maintainers",
     )
+
+
+def pasteable(failure: Failure, arguments: Sequence[str]) -> Failure:
+    """The failure; where its fix is an option to add, the fix is the whole command with that option."""
+    options = sum(1 for _ in takewhile(lambda word: word != "--", arguments))
+    typed = shlex.join(["casparian", *arguments[:options]])
+    if not failure.fix.startswith("--") or len(typed) > LONGEST_COMMAND:
+        return failure
+    rest = "".join(f" {shlex.quote(word)}" for word in arguments[options:])
+    return replace(failure, fix=f"{typed} {failure.fix}{rest}")
 
 
 def _usage(error: click.ClickException) -> Failure:

@@ -287,10 +287,12 @@ class Face:
         if self.options.yes:
             return
         if self.options.agent or not (sys.stdin and sys.stdin.isatty()):
-            raise UsageError(plan, why="this asks for confirmation, and nobody is at a terminal", fix="add --yes")
+            raise UsageError(
+                "this must be confirmed, and nobody is at a terminal", why="; ".join(plan.splitlines()), fix="--yes"
+            )
         click.echo(plan, err=True)
-        if click.prompt(f"type {word} to go on", err=True, default="", show_default=False) != word:
-            raise click.Abort
+        if (typed := click.prompt(f"type {word} to go on", err=True, default="", show_default=False)) != word:
+            raise UsageError("nothing was changed", why=f"{typed!r} is not {word!r}", fix="--yes")
 
 
 def wants_color(choice: str, *, is_terminal: bool, env: Mapping[str, str]) -> bool:

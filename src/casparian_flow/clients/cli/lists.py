@@ -175,7 +175,7 @@ def _bounded(items: Iterator[Item]) -> list[Item]:
         if len(found) == MOST_SORTED:
             raise UsageError(
                 f"more than {MOST_SORTED:,} items would have to be put in order",
-                fix="add --limit N or --where, or ask with casparian sql and ORDER BY",
+                fix="--limit 1000",
             )
         found.append(item)
     return found

@@ -156,7 +156,7 @@ def options_of(texts: tuple[str, ...]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
-            raise UsageError(f"{text!r} is not key=value", fix="--option delimiter=;")
+            raise UsageError(f"{text!r} is not key=value", fix="--option 'delimiter=;'")
         options[key.strip()] = value
     return options
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from casparian_flow import __version__
-from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, show
+from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, pasteable, show
 from casparian_flow.clients.cli.nouns import Entry, LazyGroup
 from casparian_flow.clients.cli.options import Session, initial, shared_options
 from casparian_flow.clients.cli.render import GLYPHS
@@ -87,7 +87,7 @@ def run(arguments: Sequence[str], open_control: Callable[..., Any] | None = None
     except (Exception, KeyboardInterrupt) as exc:
         if session.options.debug or "--debug" in arguments:
             traceback.print_exc()
-        failure = failure_of(exc, _crashes(session))
+        failure = pasteable(failure_of(exc, _crashes(session)), arguments)
         is_agent = session.options.agent or "--agent" in arguments
         as_json = session.options.format in ("json", "jsonl") or _asks_for_json(arguments)
         show(failure, sys.stderr, as_json=as_json, is_agent=is_agent)

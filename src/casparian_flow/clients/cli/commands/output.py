@@ -127,7 +127,7 @@ def revert(face: Face, table: str, snapshot: str, sink: str | None, reason: str,
     if dry_run:
         face.show("casparian.revert-plan/1", plan, _plan_lines(plan))
         return
-    face.confirm("\n".join(_plan_lines(plan)), table)
+    face.confirm("\n".join(_plan_lines(plan)), plain(table))
     request = RevertOutput(table=table, snapshot=str(plan.snapshot), sink=plan.sink, reason=reason, newest=plan.newest)
     reply = face.ask("output.revert", request)
     face.show(

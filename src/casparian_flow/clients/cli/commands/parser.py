@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,7 @@ def _check_lines(reply: ParserCheck) -> Iterator[str]:
     verdict = "refused" if reply.is_refused else "no parser" if reply.error else "nothing is refused"
     yield f"verdict   {verdict} ({plain(reply.notice)})"
     if verdict == "nothing is refused":
-        yield f"next      casparian parser test {plain(reply.path)} -i FILE"
+        yield f"next      casparian parser test {shlex.quote(plain(reply.path))} -i FILE"
 
 
 def _test_lines(reply: ParserTest) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def add(face: Face, path: str, name: str | None, recursive: bool) -> None:
     face.show(
         "casparian.source.added/1",
         reply,
-        [*_source_lines(source), "", f"next      casparian scan {plain(source.name or source.root)}"],
+        [*_source_lines(source), "", f"next      casparian scan {shlex.quote(plain(source.name or source.root))}"],
     )
 
 
@@ -142,7 +143,7 @@ def ignore(face: Face, source: str, patterns: tuple[str, ...], replaces: bool) -
     if not patterns and not replaces:
         raise UsageError("no pattern was given", fix="casparian source ignore SOURCE '*.tmp' 'cache/'")
     reply = face.ask("source.ignore", IgnorePaths(source=source, patterns=patterns, replaces=replaces))
-    lines = [*_source_lines(reply), "", f"next      casparian scan {plain(reply.root)}"]
+    lines = [*_source_lines(reply), "", f"next      casparian scan {shlex.quote(plain(reply.root))}"]
     face.show("casparian.source/1", reply, lines)
 
 

@@ -20,7 +20,7 @@ def command(face: Face, subject: str, up: bool, down: bool, shape: str) -> None:
     from casparian_flow.operations.trace import AskTrace, Direction
 
     if up and down:
-        raise UsageError("--up and --down exclude each other", fix="leave both out")
+        raise UsageError("--up and --down exclude each other", fix="casparian trace ROW --up")
     direction = Direction.UP if up else Direction.DOWN if down else None
     reply = face.ask("trace", AskTrace(subject=subject, direction=direction))
     draw = mermaid_lines if shape == "mermaid" else tree_lines
