@@ -70,6 +70,7 @@ def test_a_busy_home_is_waited_for_only_when_asked_and_only_so_long(product: Pro
         assert "waiting:" in late.err
         patient = product.start("scan", str(folder), "--wait")
         assert patient.stderr is not None
+        assert patient.stderr.readline() == "starting\n"
         assert patient.stderr.readline().startswith("waiting:")
         fcntl.flock(lock, fcntl.LOCK_UN)
     out, err = patient.communicate(timeout=60)
