@@ -59,8 +59,8 @@ def make_empty_files(folder: Path, count: int) -> None:
 
 BENCHMARK = Benchmark(
     "inventory",
-    "empty files, whole processes: `casparian scan --hash none` with a home that is new, or knows them, beside scandir and"
-    " stat in bare Python; then a first `casparian scan`, which also opens, hashes and recognises every file."
+    "empty files, whole processes: `casparian scan --hash none` with a home that is new, or knows them, beside scandir"
+    " and stat in bare Python; then a first `casparian scan`, which also opens, hashes and recognises every file."
     " Names are in the machine's cache for both",
     _measure,
 )

@@ -56,7 +56,8 @@ def _command(command: click.Command, context: click.Context, also: Sequence[str]
         return
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"```text\n{context.command_path} {usage}\n```\n"
-    yield from _options(param for param in command.params if param.expose_value)
+    shared = {param.name for param in _parameters_of(SHARED)}
+    yield from _options(param for param in command.params if param.expose_value or param.name not in shared)
 
 
 def _options(parameters: Iterable[click.Parameter]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from product import Product
+from product import Product, ProductHere
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
@@ -24,6 +24,14 @@ def no_list_of_cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def product(tmp_path: Path) -> Product:
     """The product over an empty home."""
     return Product(tmp_path / "home")
+
+
+@pytest.fixture
+def product_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProductHere:
+    """The product over an empty home, its commands read by this process."""
+    monkeypatch.setattr("sys.stdin", None)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return ProductHere(tmp_path / "home")
 
 
 @pytest.fixture(scope="session")

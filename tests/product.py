@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 from jsonschema import Draft202012Validator
 
+from casparian_flow.clients.cli.root import run
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.schemas import read_schemas
@@ -112,3 +115,21 @@ class Product:
                 ]
                 found[f"{role} {name}"] = sorted(map(repr, table.select(sorted(kept)).to_pylist()))
         return found
+
+
+class ProductHere(Product):
+    """The same command line, read by this process: for tests that ask many times. Guests stay processes."""
+
+    def __call__(self, *arguments: str, cwd: Path | None = None, expect: Sequence[int] | None = None) -> Answer:
+        """The command, to its end. With `expect`, any other exit code fails the test and shows what was said."""
+        return ask_here("--home", str(self.home), *arguments, cwd=cwd, expect=expect)
+
+
+def ask_here(*arguments: str, cwd: Path | None = None, expect: Sequence[int] | None = None) -> Answer:
+    """What a command line that this process reads leaves behind, on the home that it names or finds."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with chdir(cwd or Path.cwd()), redirect_stdout(out), redirect_stderr(err):
+        code = run(arguments)
+    said, told = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+    assert expect is None or code in expect, f"{arguments} ended with {code}\n{said}\n{told}"
+    return Answer(code, said, told, is_whole=not {"--fields", "--agent"} & set(arguments))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,16 +85,20 @@ def known_cases() -> KnownCases:
 
 def remember(home: Path) -> None:
     """Put a case on the list, once."""
-    known = known_cases()
-    if home not in known.homes:
-        _keep(KnownCases(homes=(*known.homes, home), chosen=known.chosen))
+    if home in known_cases().homes:
+        return
+    with _held():
+        known = known_cases()
+        if home not in known.homes:
+            _keep(KnownCases(homes=(*known.homes, home), chosen=known.chosen))
 
 
 def choose(home: Path | None) -> None:
     """Make a case the one for commands that find no nearer home; None goes back to the user's own home."""
-    known = known_cases()
-    homes = known.homes if home is None or home in known.homes else (*known.homes, home)
-    _keep(KnownCases(homes=homes, chosen=home))
+    with _held():
+        known = known_cases()
+        homes = known.homes if home is None or home in known.homes else (*known.homes, home)
+        _keep(KnownCases(homes=homes, chosen=home))
 
 
 def check_owner(home: Path) -> None:
@@ -107,6 +112,22 @@ def check_owner(home: Path) -> None:
 def _registry() -> Path:
     named = os.environ.get(REGISTRY_VARIABLE)
     return Path(named).expanduser() if named else Path(USER_HOME).expanduser() / REGISTRY
+
+
+@contextlib.contextmanager
+def _held() -> Iterator[None]:
+    """Keep other processes from changing the list until this change is written: neither is lost."""
+    lock = _registry().with_name(f"{_registry().name}.lock")
+    try:
+        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as exc:
+        raise ConfigError("the list of cases cannot be written", where=str(lock), why=str(exc)) from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _keep(known: KnownCases) -> None:

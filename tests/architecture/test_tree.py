@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
+from casparian_flow.clients.cli import answers
 from casparian_flow.operations import index
 from casparian_flow.publish.discover import shipped_parsers
 from casparian_flow.store.database import Database
@@ -71,6 +72,52 @@ def test_the_lock_has_hashes_and_no_addresses() -> None:
 def test_every_operation_is_asked_for_by_a_command() -> None:
     commands = text_of(ROOT / "src" / "casparian_flow" / "clients" / "cli", "*.py")
     assert [each.name for each in index.every() if f'"{each.name}"' not in commands] == []
+
+
+SHOWN_BY = {
+    "complete": "completion",
+    "doctor.fix": "doctor",
+    "doctor.recover": "doctor",
+    "inspect.archive": "inspect",
+    "output.plan_revert": "output revert",
+    "preview.raw": "preview",
+    "tables.profile": "tables",
+}
+"""The commands that ask for an operation without having its name."""
+ANSWERED_OTHERWISE = {
+    "complete": "lines for a shell",
+    "demo": "casparian.demo/1, which tells of the steps after it too",
+    "doctor.fix": "casparian.doctor/1, with what was checked before",
+    "doctor.recover": "casparian.doctor/1, with what was checked before",
+    "sql": "casparian.sql/1, since rows have the columns of the query",
+}
+"""Operations whose reply is no answer of its own, and what is."""
+
+
+def test_every_operation_has_a_place_in_the_reference() -> None:
+    pages = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    operations = (ROOT / "docs" / "reference" / "operations.md").read_text(encoding="utf-8")
+    for each in index.every():
+        words = SHOWN_BY.get(each.name, each.name.replace(".", " "))
+        noun = words.partition(" ")[0]
+        headings = [f"## `casparian {words}`\n"] + ([f"## `casparian {noun}`\n"] if is_bare(words) else [])
+        assert any(heading in pages for heading in headings), each.name
+        assert f"| `{each.name}` | {each.effect} |" in operations, each.name
+        assert (ROOT / "docs" / "man" / f"casparian-{noun}.1").is_file(), each.name
+
+
+def is_bare(words: str) -> bool:
+    """Whether a command answers so without a verb."""
+    return words.partition(" ")[0] in ("help", "explain", "plan", "tables")
+
+
+def test_the_reply_of_every_operation_has_a_schema() -> None:
+    answering = {*answers.RECORDS.values(), *(listed.operation for listed in answers.LISTS.values())}
+    described = {index.find(name).reply for name in answering}
+    missing = {each.name for each in index.every() if each.reply not in described}
+    assert missing == ANSWERED_OTHERWISE.keys()
+    named = {says.partition(",")[0] for says in ANSWERED_OTHERWISE.values() if says.startswith("casparian.")}
+    assert named <= answers.schemas().keys()
 
 
 def test_every_operation_is_tried_by_a_test() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_commit_steps import DIE, Refusing, data, die
+from test_commit_steps import DIE, Refusing, data, die, quiet_content, run_here, states
 
 from casparian_flow.core.errors import SinkUnavailable
 from casparian_flow.operations.plan import MakePlan
@@ -36,17 +36,16 @@ STEPS = [
 def test_a_death_between_two_sinks_is_put_right_in_both(
     tmp_path: Path, data: Path, mode: str, module: str, owner: str, name: str, when: str, passes: int
 ) -> None:
-    quiet, product = Product(tmp_path / "quiet"), Product(tmp_path / "home")
-    quiet.run(str(data), "--mode", mode)
+    product = Product(tmp_path / "home")
     a, b = f"parquet://{tmp_path / 'a'}", f"duckdb://{tmp_path / 'b.duckdb'}"
     arguments = (str(data), "--mode", mode, "--sink", a, "--sink", b, "--workers", "1")
     source = DIE.format(module=module, owner=owner, name=name, when=when, passes=passes)
     code = die(product, source, "run", *arguments)
     assert code == -signal.SIGKILL or (mode == "replace" and code in (0, 3))  # it promotes less often
-    product.run(*arguments)
-    assert product.content(a) == product.content(b) == quiet.content()
-    assert product.run(*arguments)["run"] == 0
-    assert {job["state"] for job in product("jobs", "--json").json["jobs"]} <= {"completed", "aborted"}
+    run_here(product.home, data, mode, a, b)
+    assert product.content(a) == product.content(b) == quiet_content(mode)
+    assert run_here(product.home, data, mode, a, b).run == 0
+    assert states(product.home) <= {"completed", "aborted"}
 
 
 @pytest.mark.parametrize("mode", ["append", "replace"])

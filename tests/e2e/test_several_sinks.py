@@ -12,7 +12,13 @@ import pyarrow.compute as pc
 import pytest
 
 from casparian_flow.core.outputs import Role
-from product import Product
+from product import Product, ProductHere
+
+
+@pytest.fixture
+def product(product_here: ProductHere) -> ProductHere:
+    """What is tried here is the same in this process, and takes a fraction of the time."""
+    return product_here
 
 
 @pytest.fixture
@@ -191,7 +197,7 @@ def test_names_topics_and_urls_are_chosen_in_their_order(product: Product, data:
     assert (product.tables(sink=b), product.tables(sink=c)) == (["staff"], ["sales"])
     refused = product("sink", "remove", "archive", "--json")
     assert (refused.code, "the topic sales lands there" in refused.err) == (2, True)
-    product("topic", "unset", "sales", expect=[0])
+    product("topic", "remove", "sales", expect=[0])
     product("sink", "remove", "archive", expect=[0])
     product.run(str(data))
     assert product.tables() == ["sales", "staff"]
@@ -207,7 +213,10 @@ def test_a_table_named_in_the_sink_must_be_the_same_in_all(product: Product, dat
     for sinks in (("--sink", f"{a}?table=people", "--sink", b), ("--sink", a, "--sink", f"{a}?table=people")):
         assert product("run", str(data), *sinks, "--json").code == 2
     assert product("run", str(data), "--sink", a, "--sink", f"parquet://{tmp_path}/./a", "--json").code == 2
-    assert product("run", str(data), "--sink", a, "--sink", f"csv://{tmp_path}/a", "--json").code == 2
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for same in (f"csv://{tmp_path}/a", f"parquet://{tmp_path}/link"):
+        refused = product("run", str(data), "--sink", a, "--sink", same, "--json")
+        assert (refused.code, "are the same place" in refused.err) == (2, True)
 
 
 @pytest.mark.invariant(4)

@@ -36,3 +36,12 @@ class Control:
         with opened as context:
             reply: Reply = operation.function(context, request)
         return reply
+
+    def attempt(self, name: str, request: Request) -> Reply:
+        """The reply that `ask` would give, with nothing changed; only for operations that may be tried."""
+        operation = find(name)
+        if not operation.may_be_tried:
+            raise ValueError(f"{name} changes more than can be taken back")
+        with self._acting(unheard) as acting, acting.database.undone():
+            reply: Reply = operation.function(acting, request)
+        return reply

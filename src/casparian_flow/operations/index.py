@@ -90,9 +90,9 @@ AREAS: dict[str, str] = {
     "tags.show": "tag_detail",
     "topic.add": "topics",
     "topic.list": "topics",
+    "topic.remove": "topics",
     "topic.set": "topics",
     "topic.show": "topics",
-    "topic.unset": "topics",
     "trace": "trace",
     "why": "why",
 }

@@ -38,6 +38,8 @@ class Operation(Generic[Asked, Answered]):
     A `read` function gets an `operations.context.Reading`; every other gets an `operations.context.Acting`, which
     holds the home's lock. One that `is_local` gets an `operations.local.Local` instead: it works on the home's folder
     even while its database or its settings are broken.
+
+    One that `may_be_tried` changes rows of the control database and nothing else, so that all it did can be taken back.
     """
 
     name: str
@@ -47,3 +49,4 @@ class Operation(Generic[Asked, Answered]):
     function: Callable[[Any, Asked], Answered]
     summary: str
     is_local: bool = False
+    may_be_tried: bool = False

@@ -170,6 +170,22 @@ def _one(connection: Connection, rule: int) -> RuleEntry:
 OPERATIONS = (
     Operation("rules.list", ListRules, RuleList, Effect.READ, list_, "Every rule."),
     Operation("rules.show", ShowRule, RuleDetail, Effect.READ, show, "One rule and files that it tagged."),
-    Operation("rules.add", AddRule, RuleDetail, Effect.EXECUTE, add, "Add a rule and tag the files known now."),
-    Operation("rules.remove", RemoveRule, RuleRemoved, Effect.EXECUTE, remove, "Remove a rule and its tags."),
+    Operation(
+        "rules.add",
+        AddRule,
+        RuleDetail,
+        Effect.EXECUTE,
+        add,
+        "Add a rule and tag the files known now.",
+        may_be_tried=True,
+    ),
+    Operation(
+        "rules.remove",
+        RemoveRule,
+        RuleRemoved,
+        Effect.EXECUTE,
+        remove,
+        "Remove a rule and its tags.",
+        may_be_tried=True,
+    ),
 )

@@ -30,7 +30,7 @@ from casparian_flow.store.sources import all_sources, source_by_id, source_in_us
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looking:
-    """How the sources are looked at: at what of them, what of that is read, and by how many threads, if that was said."""
+    """How the sources are looked at: at what of them, what is read, and by how many threads if that was said."""
 
     chosen: Chosen = EVERYTHING
     mode: HashMode = HashMode.CHANGED

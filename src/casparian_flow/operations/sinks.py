@@ -149,7 +149,7 @@ def remove(acting: Writing, request: RemoveSink) -> SinkRemoved:
                 f"the sink {request.name} is in use",
                 where=uri,
                 why=f"the topic {topics[0]} lands there",
-                fix=f"casparian topic unset {topics[0]}",
+                fix=f"casparian topic remove {topics[0]}",
             )
         stored.forget_sink(connection, request.name)
     return SinkRemoved(name=request.name, sink=uri)
@@ -176,7 +176,9 @@ def _entries(connection: Connection, default: str) -> list[SinkEntry]:
 
 OPERATIONS = (
     Operation("sink.list", ListSinks, SinkList, Effect.READ, list_, "Every sink, its name and what is in it."),
-    Operation("sink.add", AddSink, SinkEntry, Effect.EXECUTE, add, "Give a sink a name."),
+    Operation("sink.add", AddSink, SinkEntry, Effect.EXECUTE, add, "Give a sink a name.", may_be_tried=True),
     Operation("sink.check", CheckSink, SinkChecked, Effect.READ, check, "Whether this home can write to a sink."),
-    Operation("sink.remove", RemoveSink, SinkRemoved, Effect.EXECUTE, remove, "Forget the name of a sink."),
+    Operation(
+        "sink.remove", RemoveSink, SinkRemoved, Effect.EXECUTE, remove, "Forget the name of a sink.", may_be_tried=True
+    ),
 )

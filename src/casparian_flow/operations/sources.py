@@ -192,10 +192,42 @@ def _entry(row: RowMapping) -> SourceEntry:
 
 
 OPERATIONS = (
-    Operation("source.add", AddSource, SourceAdded, Effect.EXECUTE, add, "Remember a folder, to be scanned later."),
+    Operation(
+        "source.add",
+        AddSource,
+        SourceAdded,
+        Effect.EXECUTE,
+        add,
+        "Remember a folder, to be scanned later.",
+        may_be_tried=True,
+    ),
     Operation("source.list", ListSources, SourceList, Effect.READ, list_, "Every source and what it leaves out."),
-    Operation("source.ignore", IgnorePaths, SourceEntry, Effect.EXECUTE, ignore, "Leave paths out of a source."),
-    Operation("source.remove", RemoveSource, SourceRemoved, Effect.EXECUTE, remove, "Scan a source no longer."),
+    Operation(
+        "source.ignore",
+        IgnorePaths,
+        SourceEntry,
+        Effect.EXECUTE,
+        ignore,
+        "Leave paths out of a source.",
+        may_be_tried=True,
+    ),
+    Operation(
+        "source.remove",
+        RemoveSource,
+        SourceRemoved,
+        Effect.EXECUTE,
+        remove,
+        "Scan a source no longer.",
+        may_be_tried=True,
+    ),
     Operation("source.show", ShowSource, SourceDetail, Effect.READ, show, "One source, its files and its rows."),
-    Operation("source.use", UseSource, SourceUsed, Effect.EXECUTE, use, "Choose the source for later commands."),
+    Operation(
+        "source.use",
+        UseSource,
+        SourceUsed,
+        Effect.EXECUTE,
+        use,
+        "Choose the source for later commands.",
+        may_be_tried=True,
+    ),
 )

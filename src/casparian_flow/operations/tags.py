@@ -84,6 +84,8 @@ def checked_tag(text: str) -> str:
 
 OPERATIONS = (
     Operation("tags.list", ListTags, TagList, Effect.READ, list_, "Every tag with its files."),
-    Operation("tags.add", ChangeTags, TagsChanged, Effect.EXECUTE, add, "Tag files by hand."),
-    Operation("tags.remove", ChangeTags, TagsChanged, Effect.EXECUTE, remove, "Take a tag from files."),
+    Operation("tags.add", ChangeTags, TagsChanged, Effect.EXECUTE, add, "Tag files by hand.", may_be_tried=True),
+    Operation(
+        "tags.remove", ChangeTags, TagsChanged, Effect.EXECUTE, remove, "Take a tag from files.", may_be_tried=True
+    ),
 )

@@ -72,7 +72,7 @@ class AddToTopic(Request, frozen=True, kw_only=True):
     mode: SinkMode = SinkMode.APPEND
 
 
-class UnsetTopic(Request, frozen=True, kw_only=True):
+class RemoveTopic(Request, frozen=True, kw_only=True):
     """A topic that shall have no sinks of its own."""
 
     topic: str
@@ -103,7 +103,7 @@ def add(acting: Writing, request: AddToTopic) -> TopicEntry:
         return _add(acting, connection, topic_named(request.topic), request.sinks, request.mode)
 
 
-def unset(acting: Writing, request: UnsetTopic) -> TopicEntry:
+def remove(acting: Writing, request: RemoveTopic) -> TopicEntry:
     """Let a topic land where its tables do without it; raises NotFound. The reply is where that is."""
     topic = topic_named(request.topic)
     with acting.database.transaction() as connection:
@@ -148,7 +148,31 @@ def _sinks(connection: Connection, routes: Routes, topic: str) -> list[TopicSink
 OPERATIONS = (
     Operation("topic.list", ListTopics, TopicList, Effect.READ, list_, "Every topic that has sinks of its own."),
     Operation("topic.show", ShowTopic, TopicEntry, Effect.READ, show, "Where the tables of a topic land."),
-    Operation("topic.set", SetTopic, TopicEntry, Effect.EXECUTE, set_, "Let a topic land in these sinks alone."),
-    Operation("topic.add", AddToTopic, TopicEntry, Effect.EXECUTE, add, "Let a topic land in these sinks too."),
-    Operation("topic.unset", UnsetTopic, TopicEntry, Effect.EXECUTE, unset, "Let a topic have no sinks of its own."),
+    Operation(
+        "topic.set",
+        SetTopic,
+        TopicEntry,
+        Effect.EXECUTE,
+        set_,
+        "Let a topic land in these sinks alone.",
+        may_be_tried=True,
+    ),
+    Operation(
+        "topic.add",
+        AddToTopic,
+        TopicEntry,
+        Effect.EXECUTE,
+        add,
+        "Let a topic land in these sinks too.",
+        may_be_tried=True,
+    ),
+    Operation(
+        "topic.remove",
+        RemoveTopic,
+        TopicEntry,
+        Effect.EXECUTE,
+        remove,
+        "Let a topic have no sinks of its own.",
+        may_be_tried=True,
+    ),
 )

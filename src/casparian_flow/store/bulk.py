@@ -33,7 +33,7 @@ def bulk(statement: ClauseElement, *names: str) -> str:
 def insert_all(driver: sqlite3.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
     """Run an insert of one row for all of them, many in each step.
 
-    A step lets go of the interpreter, and beside busy threads waits to get it back, so one step per row costs twice as much.
+    A step lets go of the interpreter and beside busy threads waits to get it back: a step per row costs twice as much.
     """
     every = list(rows)
     whole = len(every) - len(every) % _AT_ONCE

@@ -60,6 +60,15 @@ class Database:
         with self.connection.begin():
             yield
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Take back at the end what the transactions inside did; until then they see it."""
+        whole = self.connection.begin()
+        try:
+            yield
+        finally:
+            whole.rollback()
+
     @property
     def driver(self) -> sqlite3.Connection:
         """The driver's own connection, for bulk statements inside a transaction."""

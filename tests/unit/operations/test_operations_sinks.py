@@ -11,7 +11,7 @@ from casparian_flow.clients.control import Control
 from casparian_flow.core.errors import NotFound, SinkUnavailable, UsageError
 from casparian_flow.core.outputs import SinkMode
 from casparian_flow.operations.sinks import AddSink, CheckSink, ListSinks, RemoveSink, SinkList
-from casparian_flow.operations.topics import AddToTopic, ListTopics, SetTopic, ShowTopic, TopicEntry, UnsetTopic
+from casparian_flow.operations.topics import AddToTopic, ListTopics, RemoveTopic, SetTopic, ShowTopic, TopicEntry
 from casparian_flow.settings import Settings
 
 
@@ -66,7 +66,7 @@ def test_a_name_is_forgotten_only_when_no_topic_needs_it(control: Control) -> No
     control.ask("topic.set", SetTopic(topic="sales", sinks=("archive",)))
     with pytest.raises(UsageError, match="in use"):
         control.ask("sink.remove", RemoveSink(name="archive"))
-    control.ask("topic.unset", UnsetTopic(topic="sales"))
+    control.ask("topic.remove", RemoveTopic(topic="sales"))
     control.ask("sink.remove", RemoveSink(name="archive"))
     with pytest.raises(NotFound):
         control.ask("sink.remove", RemoveSink(name="archive"))
@@ -88,9 +88,9 @@ def test_a_topic_is_set_extended_shown_and_unset(control: Control) -> None:
     assert [(each.topic, each.sink.rpartition("/")[2], each.mode) for each in listed] == [
         ("sales", *one) for one in both
     ]
-    assert control.ask("topic.unset", UnsetTopic(topic="sales")).by is None  # type: ignore[attr-defined]
+    assert control.ask("topic.remove", RemoveTopic(topic="sales")).by is None  # type: ignore[attr-defined]
     with pytest.raises(NotFound):
-        control.ask("topic.unset", UnsetTopic(topic="sales"))
+        control.ask("topic.remove", RemoveTopic(topic="sales"))
 
 
 @pytest.mark.parametrize("topic", ["!!", "", "—"])

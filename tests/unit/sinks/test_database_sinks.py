@@ -16,7 +16,14 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from casparian_flow.core.errors import LogConflict, SinkError, SinkUnavailable, TargetTaken, UsageError
+from casparian_flow.core.errors import (
+    LogConflict,
+    SinkError,
+    SinkUnavailable,
+    TargetTaken,
+    UsageError,
+    VerificationFailed,
+)
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks import duckdb_file, sqlite_file
 from casparian_flow.sinks.base import Sink
@@ -300,6 +307,24 @@ def held(scheme: str, path: Path) -> Iterator[subprocess.Popen[str]]:
             yield child
         finally:
             child.kill()
+
+
+@pytest.mark.parametrize("place", [4, 60, -60, -8])
+def test_staged_bytes_that_changed_before_the_commit_reach_no_table(sink: Sink, path: Path, place: int) -> None:
+    entry = permitted(sealed(sink, 1, [a_batch(range(50))]), 1, 1)
+    [staged] = path.parent.rglob("*.parquet")
+    kept = staged.read_bytes()
+    changed = bytearray(kept)
+    changed[place] ^= 1
+    staged.write_bytes(changed)
+
+    with pytest.raises(VerificationFailed, match="not as it was sealed"):
+        sink.promote([entry])
+    assert sink.tables(Role.ACCEPTED) == []
+
+    staged.write_bytes(kept)
+    sink.promote([entry])
+    assert read(sink).num_rows == 50
 
 
 def test_a_locked_database_is_unavailable_and_can_be_tried_again(

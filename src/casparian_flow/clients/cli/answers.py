@@ -123,8 +123,12 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def _all() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, operation in RECORDS.items():
-        yield name, _record(name, find(operation).reply, find(operation).summary)
+    for name, answered in RECORDS.items():
+        operation = find(answered)
+        body = _record(name, operation.reply, operation.summary)
+        if operation.may_be_tried:
+            body["properties"]["is_dry_run"] = {"const": True}
+        yield name, body
     for name, (kind, title) in OWN.items():
         yield name, _record(name, kind, title)
     for name, listed in LISTS.items():

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from casparian_flow.clients.control import Control
     from casparian_flow.operations.context import Report
     from casparian_flow.operations.local import Local
-    from casparian_flow.operations.registry import Request
+    from casparian_flow.operations.registry import Operation, Request
     from casparian_flow.settings import Home, Settings
 
 PAGED = frozenset({"show", "help", "explain"})
@@ -121,7 +121,12 @@ class Face:
         operation = find(name)
         if operation.is_local:
             return operation.function(self.local, request)
+        if self._is_tried(operation):
+            return self.control.attempt(name, request)
         return self.control.ask(name, request, self._logged(report or unheard))
+
+    def _is_tried(self, operation: Operation[Any, Any]) -> bool:
+        return self.options.dry_run and operation.may_be_tried
 
     def _logged(self, report: Report) -> Report:
         """The report, and with `-v` a log line for each of its events."""
@@ -240,6 +245,9 @@ class Face:
         self._only_for_lists("this is no list")
         is_for_people = is_plain or self.options.format == "auto"
         record = to_builtins(reply)
+        if self.options.dry_run:
+            record["is_dry_run"] = True
+            lines = ["nothing was changed; without --dry-run:", *lines]
         with self._pager() as paper:
             write_record(paper, schema, record, lines, is_plain=is_for_people)
 
@@ -283,8 +291,11 @@ class Face:
             click.echo(text, err=True)
 
     def confirm(self, plan: str, word: str) -> None:
-        """Go on only if the person types the word or gave `--yes`; without a terminal it never waits."""
-        if self.options.yes:
+        """Go on only if the person types the word or gave `--yes`; without a terminal it never waits.
+
+        What is only tried needs no confirmation.
+        """
+        if self.options.yes or self.options.dry_run:
             return
         if self.options.agent or not (sys.stdin and sys.stdin.isatty()):
             raise UsageError(

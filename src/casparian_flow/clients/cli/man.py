@@ -70,7 +70,9 @@ def _lines(context: click.Context) -> Iterator[str]:
 
 def _options(command: click.Command, heading: str = ".SH OPTIONS") -> Iterator[str]:
     """The options of its own; those of every command are in casparian(1)."""
-    own = [each for each in command.params if isinstance(each, click.Option) and each.expose_value]
+    shared = {each.name for each in _shared.params}
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    own = [each for each in options if each.expose_value or each.name not in shared]
     if own and heading:
         yield heading
     for option in own:

@@ -44,6 +44,7 @@ class Options:
     wait: bool = False
     timeout: float | None = None
     yes: bool = False
+    dry_run: bool = False
 
 
 def initial(env: Mapping[str, str]) -> Options:
@@ -101,6 +102,10 @@ def _option(*names: str, **settings: Any) -> Callable[[Decorated], Decorated]:
     return click.option(*names, expose_value=False, callback=_remember, default=None, **settings)
 
 
+dry_run_option = _option(
+    "--dry-run", is_flag=True, flag_value=True, help="Only show what would happen; nothing is changed."
+)
+"""For commands whose operation may be tried."""
 FORMAT = _option("-f", "--format", type=click.Choice(FORMATS), help="How the answer is written.")
 SHARED = (
     _option(

@@ -9,7 +9,7 @@ import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
-from casparian_flow.clients.cli.options import shared_options
+from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def show(face: Face, rule: int) -> None:
 @click.option("--parser", metavar="P", help="The parser that reads these files.")
 @click.option("--topic", metavar="T", help="The table that they belong to.")
 @click.option("--size", metavar="EXPR", help="Only files of such a size: '>1MB', '<=10k', '>=1k,<1M'.")
+@dry_run_option
 @pass_face
 def add(face: Face, **wanted: Any) -> None:
     """Tag every file whose path matches PATTERN, now and at later scans."""
@@ -83,6 +84,7 @@ def add(face: Face, **wanted: Any) -> None:
 
 @command.command("remove")
 @click.argument("rule", type=int)
+@dry_run_option
 @pass_face
 def remove(face: Face, rule: int) -> None:
     """Forget a rule, and take back the tags that it gave."""

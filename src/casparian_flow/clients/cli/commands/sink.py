@@ -9,7 +9,7 @@ import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
-from casparian_flow.clients.cli.options import shared_options
+from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def list_(face: Face) -> None:
 @command.command("add")
 @click.argument("uri")
 @click.option("--name", required=True, metavar="N", help="What --sink may be given instead of the URI.")
+@dry_run_option
 @pass_face
 def add(face: Face, uri: str, name: str) -> None:
     """Give a sink a name; nothing is written to it."""
@@ -68,6 +69,7 @@ def check(face: Face, sink: str) -> None:
 
 @command.command("remove")
 @click.argument("name")
+@dry_run_option
 @pass_face
 def remove(face: Face, name: str) -> None:
     """Forget the name of a sink; no row is lost."""

@@ -11,7 +11,7 @@ import click
 from casparian_flow.clients.cli.commands.scan import show_scan
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
-from casparian_flow.clients.cli.options import shared_options
+from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, readable
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def list_(face: Face) -> None:
 @click.option(
     "--recursive/--no-recursive", default=True, show_default=True, help="Whether its folders are walked into."
 )
+@dry_run_option
 @pass_face
 def add(face: Face, path: str, name: str | None, recursive: bool) -> None:
     """Remember PATH, a folder or a file, to be scanned later; links in it are never followed."""
@@ -79,16 +80,13 @@ def show(face: Face, source: str) -> None:
 
 @command.command("remove")
 @click.argument("source")
-@click.option("--dry-run", is_flag=True, help="Only say what would be left.")
+@dry_run_option
 @pass_face
-def remove(face: Face, source: str, dry_run: bool) -> None:
+def remove(face: Face, source: str) -> None:
     """Scan SOURCE no longer. Its rows and their lineage stay; `source add` takes it back."""
     from casparian_flow.operations.sources import RemoveSource, ShowSource
 
     found = face.ask("source.show", ShowSource(source=source))
-    if dry_run:
-        face.show("casparian.source.detail/1", found, [*_detail_lines(found), "", "nothing was changed"])
-        return
     entry = found.source
     plan = f"{plain(entry.root)} and its {entry.entries:,} entries are scanned no longer; {_rows(found.tables)} stay"
     face.confirm(plan, plain(entry.name or str(entry.id)))
@@ -103,6 +101,7 @@ def remove(face: Face, source: str, dry_run: bool) -> None:
 
 @command.command("use")
 @click.argument("source", required=False)
+@dry_run_option
 @pass_face
 def use(face: Face, source: str | None) -> None:
     """Let scan, plan and run without a path be about SOURCE only; without SOURCE, about every one again."""
@@ -134,6 +133,7 @@ def sync(face: Face, source: str | None) -> int:
 @click.argument("source")
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 @click.option("--replace", "replaces", is_flag=True, help="Instead of the rules that the source has.")
+@dry_run_option
 @pass_face
 def ignore(face: Face, source: str, patterns: tuple[str, ...], replaces: bool) -> None:
     """Leave paths out of SOURCE, by rules as in a .gitignore; `!` takes a path back in."""

@@ -9,7 +9,7 @@ import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
-from casparian_flow.clients.cli.options import shared_options
+from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, size_text
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def _lines(detail: TagDetail) -> Iterator[str]:
 @command.command("add")
 @click.argument("files", nargs=-1, required=True)
 @click.argument("tag")
+@dry_run_option
 @pass_face
 def add(face: Face, files: tuple[str, ...], tag: str) -> None:
     """Tag files by hand."""
@@ -73,6 +74,7 @@ def add(face: Face, files: tuple[str, ...], tag: str) -> None:
 @command.command("remove")
 @click.argument("files", nargs=-1, required=True)
 @click.argument("tag")
+@dry_run_option
 @pass_face
 def remove(face: Face, files: tuple[str, ...], tag: str) -> None:
     """Take a tag from files."""

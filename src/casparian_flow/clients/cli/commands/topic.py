@@ -9,7 +9,7 @@ import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
-from casparian_flow.clients.cli.options import shared_options
+from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, plain
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @command.command("set")
 @click.argument("topic")
 @target_options
+@dry_run_option
 @pass_face
 def set_(face: Face, topic: str, sinks: tuple[str, ...], mode: str) -> None:
     """Let the tables of TOPIC land in these sinks alone from the next run on."""
@@ -78,6 +79,7 @@ def set_(face: Face, topic: str, sinks: tuple[str, ...], mode: str) -> None:
 @command.command("add")
 @click.argument("topic")
 @target_options
+@dry_run_option
 @pass_face
 def add(face: Face, topic: str, sinks: tuple[str, ...], mode: str) -> None:
     """Let the tables of TOPIC land in these sinks too, which may have another mode."""
@@ -88,14 +90,15 @@ def add(face: Face, topic: str, sinks: tuple[str, ...], mode: str) -> None:
     face.show("casparian.topic/1", reply, _lines(reply))
 
 
-@command.command("unset")
+@command.command("remove")
 @click.argument("topic")
+@dry_run_option
 @pass_face
-def unset(face: Face, topic: str) -> None:
+def remove(face: Face, topic: str) -> None:
     """Let the tables of TOPIC land where others do; rows stay where they are."""
-    from casparian_flow.operations.topics import UnsetTopic
+    from casparian_flow.operations.topics import RemoveTopic
 
-    reply = face.ask("topic.unset", UnsetTopic(topic=topic))
+    reply = face.ask("topic.remove", RemoveTopic(topic=topic))
     face.show("casparian.topic/1", reply, _lines(reply))
 
 

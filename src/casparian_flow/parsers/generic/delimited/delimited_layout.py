@@ -93,7 +93,8 @@ def lay_out(
         rows = rows[found:]
     start = head[-1].end if head else rows[0].start if rows else 0
     columns = arity - trailing
-    data = [(row.fields or ())[:columns] for row in rows[:100]]
+    again = tuple(head[0].fields or ()) if head else None  # the header, repeated below, says nothing of types
+    data = [(row.fields or ())[:columns] for row in rows[:100] if row.fields != again]
     return Layout(
         dialect,
         columns,
