@@ -12,17 +12,17 @@ from benchmarks.rounds import Side, in_turn, rate
 from benchmarks.shape import MEGABYTES, Bar, Bench, Benchmark, Row
 
 _FIRST_CONTACT, _IN_PLACE = Bar(0.25, of_ratio=True), Bar(0.5, of_ratio=True)
-_SAMPLE_ROWS = 10_000
 
 
-def _measure(count: int, bench: Bench) -> Iterator[Row]:
+def _measure(is_one: bool, bench: Bench) -> Iterator[Row]:
     data, home = bench.folder / "data", Home(bench.folder)
     data.mkdir()
+    count = 1 if is_one else bench.pick(6, 20)
     paths = [data / f"flows_{number:02}.csv" for number in range(count)]
-    rows = sum(write_csv(path, bench.pick(20, 400) * MB // count, number) for number, path in enumerate(paths))
+    rows = sum(write_csv(path, bench.pick(8, 400) * MB // count, number) for number, path in enumerate(paths))
     size = sum(path.stat().st_size for path in paths) / MB
     sample = bench.folder / "flows.csv"
-    write_small_csv(sample, _SAMPLE_ROWS, seed=1000)
+    write_small_csv(sample, bench.pick(1_000, 10_000), seed=1000)
     home.prepare(str(sample), "--table", "flows")
 
     ours = partial(home.run, str(data), "--table", "flows", rows=rows)
@@ -32,17 +32,19 @@ def _measure(count: int, bench: Bench) -> Iterator[Row]:
         "first": Side(ours, home.forget),
         "in place": Side(ours, home.restore),
     }
-    if count == 1:
+    if is_one:
         sides["polars"] = Side(partial(peer, "polars_convert", "csv", str(paths[0]), target))
         sides["pandas"] = Side(partial(peer, "pandas_convert", "csv", str(paths[0]), target))
     found = {name: rate(size, runs) for name, runs in in_turn(bench, sides).items()}
     amount = f"{count} x {size / count:.0f} MB"
     yield Row(f"first contact, {amount}", MEGABYTES, found["first"], "DuckDB", found["DuckDB"], _FIRST_CONTACT)
     yield Row(f"contract in place, {amount}", MEGABYTES, found["in place"], "DuckDB", found["DuckDB"], _IN_PLACE)
-    for name in ("polars", "pandas") if count == 1 else ():
+    for name in ("polars", "pandas") if is_one else ():
         yield Row(f"contract in place, {amount}", MEGABYTES, found["in place"], name, found[name])
 
 
 _FOOTING = "whole processes over the same {}; `casparian run` flushes to disk and keeps digests, the others do not"
-ONE = Benchmark("csv", _FOOTING.format("file of twelve columns"), partial(_measure, 1))
-MANY = Benchmark("csv-many", _FOOTING.format("twenty files; DuckDB makes one of them"), partial(_measure, 20))
+ONE = Benchmark("csv", _FOOTING.format("file of twelve columns"), partial(_measure, True))
+MANY = Benchmark(
+    "csv-many", _FOOTING.format("twenty files (six with --quick); DuckDB makes one of them"), partial(_measure, False)
+)

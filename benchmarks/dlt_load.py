@@ -16,7 +16,7 @@ from benchmarks.shape import ROWS, Bar, Bench, Benchmark, Row
 def _measure(bench: Bench) -> Iterator[Row]:
     data, home, target = bench.folder / "data", Home(bench.folder), bench.folder / "dlt"
     data.mkdir()
-    size = bench.pick(3, 100)
+    size = bench.pick(1, 100)
     rows = write_csv(data / "flows.csv", size * MB, seed=1)
 
     def dlt() -> Measured:

@@ -15,7 +15,7 @@ from benchmarks.shape import MEMORY, ROWS, Bar, Bench, Benchmark, Row
 def _measure(bench: Bench) -> Iterator[Row]:
     logs, home, target = bench.folder / "logs", Home(bench.folder), bench.folder / "peer"
     logs.mkdir()
-    kind, files = write_event_logs(logs, bench.pick(10, 200) * MB)
+    kind, files = write_event_logs(logs, bench.pick(6, 200) * MB)
 
     def ours() -> Measured:
         done = casparian(home.path, "run", str(logs))

@@ -14,9 +14,9 @@ from benchmarks.shape import MEGABYTES, MEMORY, Bar, Bench, Benchmark, Row
 
 def _measure(bench: Bench) -> Iterator[Row]:
     home, path, sample = Home(bench.folder), bench.folder / "events_1.jsonl", bench.folder / "events.jsonl"
-    rows = write_jsonl(path, bench.pick(8, 200) * MB)
+    rows = write_jsonl(path, bench.pick(4, 200) * MB)
     size = path.stat().st_size / MB
-    write_small_jsonl(sample, 10_000, first=0)
+    write_small_jsonl(sample, bench.pick(1_000, 10_000), first=0)
     home.prepare(str(sample), "--table", "events")
 
     ours = partial(home.run, str(path), "--table", "events", rows=rows)

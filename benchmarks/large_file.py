@@ -14,7 +14,7 @@ from benchmarks.shape import MEMORY, Bar, Bench, Benchmark, Row
 
 def _measure(bench: Bench) -> Iterator[Row]:
     path, home = bench.folder / "large.csv", Home(bench.folder)
-    size = bench.pick(32, 2048)
+    size = bench.pick(16, 2048)
     rows = write_csv(path, size * MB, seed=1)
     copied = str(bench.folder / "peer.parquet")
     sides = {

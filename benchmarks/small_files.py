@@ -18,7 +18,7 @@ _ROWS = 24
 
 
 def _measure(bench: Bench) -> Iterator[Row]:
-    count = bench.pick(60, 3_000)
+    count = bench.pick(30, 3_000)
     kinds = (("CSV", "read_csv", _write_csv), ("JSON Lines", "read_json", _write_jsonl))
     for kind, reader, write in kinds:
         yield _compare(bench, count, kind, reader, write)

@@ -11,7 +11,7 @@ from benchmarks.shape import FILES, Bar, Bench, Benchmark, Row
 
 
 def _measure(bench: Bench) -> Iterator[Row]:
-    count = bench.pick(4_000, 100_000)
+    count = bench.pick(2_000, 100_000)
     files, home = bench.folder / "files", Home(bench.folder)
     for number in range(count):
         place = files / f"{number // 1000:03}"

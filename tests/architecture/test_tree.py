@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import inspect
 
 from casparian_flow.clients.cli import answers
 from casparian_flow.operations import index
 from casparian_flow.publish.discover import shipped_parsers
 from casparian_flow.store.database import Database
-from casparian_flow.store.tables import metadata
+from casparian_flow.store.engine import REVISION, live_revision, make_engine
+from casparian_flow.store.migrate import upgrade
 
 ROOT = Path(__file__).parents[2]
 REGISTRY_HOSTS = re.compile("|".join((r"pypi\." + "org", r"files\.python" + "hosted", r"registry\.npm" + "js")))
@@ -141,14 +142,16 @@ def test_every_shipped_parser_is_usable() -> None:
 
 
 def test_the_migrations_make_the_schema_that_tables_py_describes(tmp_path: Path) -> None:
-    Database(tmp_path / "state.sqlite3").close()
-    migrated = create_engine(f"sqlite:///{tmp_path / 'state.sqlite3'}")
-    described = create_engine("sqlite://")
-    metadata.create_all(described)
-    made = {name: shape for name, shape in shapes(migrated).items() if name != "alembic_version"}
+    Database(tmp_path / "new.sqlite3").close()
+    made = make_engine(tmp_path / "new.sqlite3", read_only=True)
+    migrated = make_engine(tmp_path / "old.sqlite3", read_only=False)
+    with migrated.connect() as connection:
+        upgrade(connection)
+    with made.connect() as new, migrated.connect() as old:
+        assert live_revision(new) == live_revision(old) == REVISION
+    assert shapes(made) == shapes(migrated)
+    made.dispose()
     migrated.dispose()
-    assert made == shapes(described)
-    described.dispose()
 
 
 def shapes(engine) -> dict[str, object]:
@@ -161,7 +164,10 @@ def shapes(engine) -> dict[str, object]:
             "key": inspector.get_pk_constraint(table)["constrained_columns"],
             "foreign": sorted(f"{k['constrained_columns']} {k['referred_table']}" for k in foreign_keys(table)),
             "unique": sorted(str(u["column_names"]) for u in inspector.get_unique_constraints(table)),
-            "indexes": sorted(f"{i['name']} {i['column_names']} {i['unique']}" for i in inspector.get_indexes(table)),
+            "indexes": sorted(
+                f"{i['name']} {i['column_names']} {i['unique']} {i['dialect_options'].get('sqlite_where')}"
+                for i in inspector.get_indexes(table)
+            ),
         }
         for table in inspector.get_table_names()
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_commit_steps import DIE, Refusing, data, die
+from test_commit_steps import DIE, Refusing, data, die, quiet_content, run_here, states
 
 from casparian_flow.core.errors import SinkUnavailable
 from casparian_flow.operations.plan import MakePlan
@@ -36,17 +36,16 @@ STEPS = [
 def test_a_death_between_two_sinks_is_put_right_in_both(
     tmp_path: Path, data: Path, mode: str, module: str, owner: str, name: str, when: str, passes: int
 ) -> None:
-    quiet, product = Product(tmp_path / "quiet"), Product(tmp_path / "home")
-    quiet.run(str(data), "--mode", mode)
+    product = Product(tmp_path / "home")
     a, b = f"parquet://{tmp_path / 'a'}", f"duckdb://{tmp_path / 'b.duckdb'}"
     arguments = (str(data), "--mode", mode, "--sink", a, "--sink", b, "--workers", "1")
     source = DIE.format(module=module, owner=owner, name=name, when=when, passes=passes)
     code = die(product, source, "run", *arguments)
     assert code == -signal.SIGKILL or (mode == "replace" and code in (0, 3))  # it promotes less often
-    product.run(*arguments)
-    assert product.content(a) == product.content(b) == quiet.content()
-    assert product.run(*arguments)["run"] == 0
-    assert {job["state"] for job in product("jobs", "--json").json["jobs"]} <= {"completed", "aborted"}
+    run_here(product.home, data, mode, a, b)
+    assert product.content(a) == product.content(b) == quiet_content(mode)
+    assert run_here(product.home, data, mode, a, b).run == 0
+    assert states(product.home) <= {"completed", "aborted"}
 
 
 @pytest.mark.parametrize("mode", ["append", "replace"])
@@ -75,6 +74,25 @@ def test_while_one_sink_is_away_the_other_shows_its_rows_and_the_next_start_comp
         assert run(acting, RunFiles(selection=selection)).skipped == {"up_to_date": 3}
     assert product.content(near) == product.content(away)
     assert product("sink", "check", away, "--json", expect=[0]).json["waiting"] == []
+
+
+def test_a_sink_whose_rows_wait_for_another_sink_takes_no_second_copy_of_them(tmp_path: Path, data: Path) -> None:
+    home, near, away = Home(tmp_path / "home"), f"parquet://{tmp_path / 'near'}", f"parquet://{tmp_path / 'away'}"
+    refusing = Refusing(open_sink(away), refusals=1000)
+    alone = RunFiles(selection=MakePlan(paths=(str(data),), sinks=(near,)))
+
+    def sinks(uri: str) -> Sink:
+        return refusing if uri == away else open_sink(uri)  # type: ignore[return-value]
+
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        broken = replace(acting, open_sink=sinks, workers=lambda _count: local_workers(1, sinks))
+        run(broken, RunFiles(selection=MakePlan(paths=(str(data),), sinks=(away, near))))
+        with pytest.raises(SinkUnavailable) as refused:
+            run(acting, alone)
+    assert (refused.value.where, refused.value.fix) == (near, f"casparian sink check {away}")
+    with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
+        assert run(acting, alone).skipped == {"up_to_date": 3}
+    assert Product(home.path).table("sales", sink=near).num_rows == 3
 
 
 class Full:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from casparian_flow.core.errors import CasparianError, SinkUnavailable
-from casparian_flow.core.outputs import PermittedEntry
+from casparian_flow.core.outputs import PermittedEntry, SinkMode
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.plan import MakePlan
 from casparian_flow.operations.run import RunFiles, run
+from casparian_flow.operations.run_reply import RunReply
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
@@ -59,7 +64,10 @@ STEPS = [
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
+    return make_data(tmp_path / "data")
+
+
+def make_data(folder: Path) -> Path:
     folder.mkdir()
     for number in range(3):
         (folder / f"sales_{number}.csv").write_text(f"id,amount\n{number},1.5\n{number}0,oops,1\n")
@@ -73,21 +81,40 @@ def die(product: Product, source: str, *arguments: str) -> int:
     return done.returncode
 
 
+@cache
+def quiet_content(mode: str) -> dict[str, list[str]]:
+    """What a run over `make_data` brings that nobody disturbs."""
+    with TemporaryDirectory() as folder:
+        run_here(Path(folder, "home"), make_data(Path(folder, "data")), mode)
+        return Product(Path(folder, "home")).content()
+
+
+def run_here(home: Path, data: Path, mode: str, *sinks: str) -> RunReply:
+    """A run in this process, as a new start does it."""
+    selection = MakePlan(paths=(str(data),), mode=SinkMode(mode), sinks=sinks)
+    with open_acting(Home(home), Settings(), data.parent, lambda _event, _values: None) as acting:
+        return run(acting, RunFiles(selection=selection))
+
+
+def states(home: Path) -> set[str]:
+    with closing(sqlite3.connect(home / "state.sqlite3")) as database:
+        return {state for (state,) in database.execute("SELECT state FROM cf_jobs")}
+
+
 @pytest.mark.invariant(2)
 @pytest.mark.parametrize(("module", "owner", "name", "when", "passes"), STEPS)
 @pytest.mark.parametrize("mode", ["append", pytest.param("replace", marks=pytest.mark.slow)])
 def test_a_death_at_this_step_is_put_right_by_the_next_run(
     tmp_path: Path, data: Path, mode: str, module: str, owner: str, name: str, when: str, passes: int
 ) -> None:
-    quiet, product = Product(tmp_path / "quiet"), Product(tmp_path / "home")
-    quiet.run(str(data), "--mode", mode)
+    product = Product(tmp_path / "home")
     source = DIE.format(module=module, owner=owner, name=name, when=when, passes=passes)
     code = die(product, source, "run", str(data), "--mode", mode, "--workers", "1")
     assert code in (-signal.SIGKILL, 0, 3)  # a mode may pass a step less often than another
-    product.run(str(data), "--mode", mode)
-    assert product.content() == quiet.content()
-    assert product.run(str(data), "--mode", mode)["run"] == 0
-    assert {job["state"] for job in product("jobs", "--json").json["jobs"]} <= {"completed", "aborted"}
+    run_here(product.home, data, mode)
+    assert product.content() == quiet_content(mode)
+    assert run_here(product.home, data, mode).run == 0
+    assert states(product.home) <= {"completed", "aborted"}
 
 
 class Refusing:

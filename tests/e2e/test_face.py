@@ -70,6 +70,7 @@ def test_a_busy_home_is_waited_for_only_when_asked_and_only_so_long(product: Pro
         assert "waiting:" in late.err
         patient = product.start("scan", str(folder), "--wait")
         assert patient.stderr is not None
+        assert patient.stderr.readline() == "starting\n"
         assert patient.stderr.readline().startswith("waiting:")
         fcntl.flock(lock, fcntl.LOCK_UN)
     out, err = patient.communicate(timeout=60)
@@ -99,7 +100,7 @@ def test_a_plan_is_named_by_its_age_or_by_its_first_digits(here, folder: Path):
     first = here("plan", str(folder), "--json").json["plan"]
     here("plan", str(folder), "--table", "other", "--json")
     assert here("run", "--plan", "@-9", expect=(5,)).out == ""
-    assert here("run", "--plan", first[:1], expect=(2,)).err.startswith("error[usage]: several plans begin with")
+    assert here("run", "--plan", first[:1], expect=(2,)).err.startswith("starting\nerror[usage]: several plans begin")
     assert here("run", "--plan", "@last", "--json").json["tables"][0]["table"] == "other"
     assert f"plan {first} no longer" in here("run", "--plan", first[:-1], expect=(1,)).err
 

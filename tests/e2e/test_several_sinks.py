@@ -213,7 +213,10 @@ def test_a_table_named_in_the_sink_must_be_the_same_in_all(product: Product, dat
     for sinks in (("--sink", f"{a}?table=people", "--sink", b), ("--sink", a, "--sink", f"{a}?table=people")):
         assert product("run", str(data), *sinks, "--json").code == 2
     assert product("run", str(data), "--sink", a, "--sink", f"parquet://{tmp_path}/./a", "--json").code == 2
-    assert product("run", str(data), "--sink", a, "--sink", f"csv://{tmp_path}/a", "--json").code == 2
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    for same in (f"csv://{tmp_path}/a", f"parquet://{tmp_path}/link"):
+        refused = product("run", str(data), "--sink", a, "--sink", same, "--json")
+        assert (refused.code, "are the same place" in refused.err) == (2, True)
 
 
 @pytest.mark.invariant(4)

@@ -50,14 +50,14 @@ class TrialOutput:
     rows: int = 0
     headerless: bool = False
     records: list[Rejected] = field(default_factory=list)
-    batches: list[tuple[pa.RecordBatch, pa.Array]] = field(default_factory=list)
+    batches: list[tuple[pa.RecordBatch, pa.Array, pa.Array | None, pa.Array | None]] = field(default_factory=list)
 
     def settle(self, declared: Sequence[Contract]) -> tuple[pa.Table, pa.Array, pa.Table]:
         """Accepted rows with their source rows, and the rejections, under the declared or the drafted contract."""
         known = {contract.table: contract for contract in declared}
         self.contract = known.get(self.table) or draft_contract(self.table, self.survey, headerless=self.headerless)
         validator = Validator(self.contract)
-        validated = [validator.validate(batch, source_row) for batch, source_row in self.batches]
+        validated = [validator.validate(*each) for each in self.batches]
         accepted = pa.Table.from_batches([each.accepted for each in validated], schema=validator.schema)
         rows = pa.chunked_array([each.accepted_row for each in validated], pa.int64())
         rejected = [each.rejected for each in validated] + [rejections_of_records(self.records)]
@@ -121,7 +121,7 @@ def collected_of(trial: Trial) -> Collected:
     """The rows and rejections as the sdk's `collect` gives them; at most the 100,000 of each output that were kept."""
     return Collected(
         {
-            name: [Rows(name, pa.Table.from_batches([batch]), source_row) for batch, source_row in output.batches]
+            name: [Rows(name, pa.Table.from_batches([batch]), source_row) for batch, source_row, _, _ in output.batches]
             for name, output in trial.outputs.items()
         },
         [each for output in trial.outputs.values() for each in output.records],
@@ -143,7 +143,7 @@ def _take(trial: Trial, parser: ParserOrder, order: JobOrder, event: Batch, sour
     output.headerless = is_headerless(batch)
     output.survey.add(batch, source_row, source)
     if output.rows < ROWS_KEPT:
-        output.batches.append((batch, source_row))
+        output.batches.append((batch, source_row, event.start, event.end))
     output.rows += batch.num_rows
 
 

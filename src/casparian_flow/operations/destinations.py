@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -76,12 +77,12 @@ def targets_of_topic(
 
 
 def _refuse_shared_place(routes: Routes) -> None:
-    """Refuse two kinds of sinks in one place: they would write over each other's logs."""
+    """Refuse two sinks in one place, by links or of two kinds: they would write over each other's logs."""
     uri_of: dict[str, str] = {}
     for uri in routes.sinks:
-        other = uri_of.setdefault(parse_uri(uri).path, uri)
+        other = uri_of.setdefault(os.path.realpath(parse_uri(uri).path), uri)
         if other != uri:
-            raise UsageError(f"{other} and {uri} are the same place", fix="give each kind of sink a place of its own")
+            raise UsageError(f"{other} and {uri} are the same place", fix="give each sink a place of its own")
 
 
 def _one_table(asked: str | None, sinks: Sequence[SinkUri]) -> str | None:

@@ -24,7 +24,7 @@ from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 from casparian_flow.schema.rendering import as_text
 from casparian_flow.scout.content import sniff
-from casparian_flow.sdk.encodings import Encoding, detect_encoding
+from casparian_flow.sdk.encodings import Encoding, detect_encoding, detect_utf_32
 from casparian_flow.sentinel.registered import Registered, declared_contracts, parser_order
 
 HEAD_BYTES = 64 << 10
@@ -123,7 +123,7 @@ def inspect(_reading: Reading, request: InspectFile) -> FileFacts:
     except OSError as exc:
         raise SourceUnreadable(f"{request.path} cannot be read", why=exc.strerror or str(exc)) from exc
     kind = sniff(head, stat.st_size)
-    encoding = None if kind.kind in NOT_TEXT else detect_encoding(path)
+    encoding = None if kind.kind in NOT_TEXT else detect_utf_32(head) or detect_encoding(path)
     found = shipped_for(path.name, kind)
     return FileFacts(
         path=display_path(os.fsencode(path)),

@@ -103,7 +103,7 @@ def _refuse_damaged(connection: Connection, sink: Sink, reversal: Reversal) -> N
     """Refuse what could be permitted but never be written: the target lost its log, or files that come back."""
     for row in output_store.last_recorded(connection, reversal.sink):
         role = Role(row.role)
-        if row.table_name == reversal.table and not sink.has_entry(row.table_name, role, row.seq):
+        if row.table_name == reversal.table and not sink.present([(row.table_name, role, row.seq)]):
             raise VerificationFailed(
                 f"table {reversal.table} has lost commits",
                 where=reversal.sink,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from casparian_flow.core.errors import OutputExists, TargetOwned, VerificationFailed
+from casparian_flow.core.errors import OutputExists, SinkUnavailable, TargetOwned, VerificationFailed
 from casparian_flow.core.outputs import Role, SinkMode
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.plan import Prepared
@@ -21,6 +21,7 @@ def make_ready(acting: Acting, prepared: Prepared) -> None:
         for sink in sinks:
             if (trouble := acting.recovered.troubles.get(sink.uri)) is not None:
                 raise trouble  # its state is not known until what was permitted there is visible
+            _refuse_waiting(connection, sink.uri)
             check_sink(connection, sink, home)
         _refuse_existing(connection, prepared)
     for sink in sinks:
@@ -36,24 +37,43 @@ def check_sink(connection: Connection, sink: Sink, home: str | None) -> None:
     if (owner := sink.owner()) not in (None, home):
         raise TargetOwned(f"{sink.uri} belongs to another home", why=f"home {owner} writes there, this one is {home}")
     last = {(row.table_name, Role(row.role)): row.seq for row in output_store.last_recorded(connection, sink.uri)}
-    for (table, role), seq in last.items():
-        if not sink.has_entry(table, role, seq):
-            raise VerificationFailed(
-                f"table {table} has lost commits",
-                where=sink.uri,
-                why=f"entry {seq} of its log is not there: the folder was removed, emptied or replaced",
-                fix="bring the folder back, or choose another target with --sink",
-            )
-    waiting = {(row.sink_uri, row.table_name, row.role, row.seq) for row in output_store.unrecorded(connection)}
-    for role in Role:
-        for table in sink.tables(role):
-            known = last.get((table, role), 0)
-            if (sink.uri, table, role, known + 1) not in waiting and sink.has_entry(table, role, known + 1):
-                raise TargetOwned(
-                    f"{sink.uri} has commits that this home did not make",
-                    where=f"table {table} ({role})",
-                    why=f"its log goes on after entry {known}: another home wrote there, or this one is a backup",
-                )
+    known = {(table, role, seq) for (table, role), seq in last.items()}
+    for table, _role, seq in sorted(known - sink.present(known)):
+        raise VerificationFailed(
+            f"table {table} has lost commits",
+            where=sink.uri,
+            why=f"entry {seq} of its log is not there: the target was removed, emptied or replaced",
+            fix="bring it back, or choose another target with --sink",
+        )
+    waiting = {
+        (row.table_name, Role(row.role), row.seq)
+        for row in output_store.unrecorded(connection)
+        if row.sink_uri == sink.uri
+    }
+    next_ones = {(table, role, last.get((table, role), 0) + 1) for role in Role for table in sink.tables(role)}
+    for table, role, seq in sorted(sink.present(next_ones - waiting)):
+        raise TargetOwned(
+            f"{sink.uri} has commits that this home did not make",
+            where=f"table {table} ({role})",
+            why=f"its log goes on after entry {seq - 1}: another home wrote there, or this one is a backup",
+        )
+
+
+def _refuse_waiting(connection: Connection, uri: str) -> None:
+    """Refuse a sink that shows rows which are not recorded, since another sink of their commit did not take its part.
+
+    Nothing that follows would supersede them: they would stay beside those of the next job that reads the same file.
+    """
+    waiting = output_store.unrecorded(connection)
+    here = {row.job_id for row in waiting if row.sink_uri == uri}
+    if here:
+        elsewhere = sorted({row.sink_uri for row in waiting if row.job_id in here} - {uri})
+        raise SinkUnavailable(
+            "commits to this sink are not recorded yet",
+            where=uri,
+            why=f"they are commits to {', '.join(elsewhere)} too" if elsewhere else "they could not be written",
+            fix=f"casparian sink check {(elsewhere or [uri])[0]}",
+        )
 
 
 def _refuse_existing(connection: Connection, prepared: Prepared) -> None:

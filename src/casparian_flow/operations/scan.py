@@ -17,7 +17,6 @@ from casparian_flow.operations.selection import Looking, discover
 from casparian_flow.operations.tags import checked_tag
 from casparian_flow.scout.chosen import Chosen
 from casparian_flow.scout.entries import name_problem_of
-from casparian_flow.scout.tagger import THREADS
 from casparian_flow.store.views import sources as view
 
 
@@ -37,7 +36,7 @@ class ScanFiles(Request, frozen=True, kw_only=True):
     depth: Annotated[int, msgspec.Meta(ge=0)] = 0
     hash_mode: HashMode = HashMode.CHANGED
     tag: str | None = None
-    threads: Annotated[int, msgspec.Meta(ge=1, le=64)] = THREADS
+    threads: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
     with_sha256: bool = False
 
 

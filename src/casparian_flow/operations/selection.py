@@ -15,14 +15,14 @@ from casparian_flow.core.ids import SourceId
 from casparian_flow.core.times import parse_since
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.lookup import one_source
-from casparian_flow.scout import tagger
+from casparian_flow.scout import tagger, walk
 from casparian_flow.scout.chosen import EVERYTHING, Chosen
 from casparian_flow.scout.content import sniff
 from casparian_flow.scout.inventory import ScanReport, scan
 from casparian_flow.scout.reread import covered_files, read_again
 from casparian_flow.scout.rules import apply_changed_rules
 from casparian_flow.scout.sources import find_or_add_source
-from casparian_flow.scout.tagger import THREADS, TagReport
+from casparian_flow.scout.tagger import TagReport
 from casparian_flow.sentinel.world import Selection
 from casparian_flow.store import tags as stored_tags
 from casparian_flow.store.sources import all_sources, source_by_id, source_in_use
@@ -30,11 +30,11 @@ from casparian_flow.store.sources import all_sources, source_by_id, source_in_us
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looking:
-    """How the sources are looked at: at what of them, what of that is read, and by how many threads."""
+    """How the sources are looked at: at what of them, what is read, and by how many threads if that was said."""
 
     chosen: Chosen = EVERYTHING
     mode: HashMode = HashMode.CHANGED
-    threads: int = THREADS
+    threads: int | None = None
     with_sha256: bool = False
     tag: str | None = None
     """A tag for every file that is covered."""
@@ -75,7 +75,7 @@ def discover(
                 acting.clock(),
                 acting.report,
                 chosen=looking.chosen,
-                threads=looking.threads,
+                threads=looking.threads or walk.THREADS,
             )
         )
         if (read := _read(acting, source, looking)) is not None:
@@ -102,7 +102,7 @@ def _read(acting: Acting, source: SourceId, looking: Looking) -> TagReport | Non
             report=acting.report,
             selection=None if is_everything or covered is None else [file[0] for file in covered],
             with_sha256=looking.with_sha256,
-            threads=looking.threads,
+            threads=looking.threads or tagger.THREADS,
         )
     if looking.tag and covered:
         with acting.database.transaction() as connection:

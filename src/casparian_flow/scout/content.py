@@ -8,7 +8,7 @@ from casparian_flow.scout.delimited_shape import delimiter_of
 from casparian_flow.scout.json_shape import json_kind
 from casparian_flow.scout.log_shape import log_kind
 from casparian_flow.scout.magic import EVTX, LATER, SQLITE, archive_name, binary_name
-from casparian_flow.sdk.encodings import detect_unicode
+from casparian_flow.sdk.encodings import detect_unicode, detect_utf_32
 
 HEAD_BYTES = 1 << 16
 SAMPLE_LINES = 200
@@ -16,6 +16,8 @@ _FEW_NULS = 100
 """Text of which one byte in so many is NUL is damaged text: its parser rejects the lines that have one."""
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\f\x1b\x08")
 _NOT_TEXT = [*_CONTROLS.decode(), "\ufffd"]
+_MARKS = b"\x01\x1f"
+"""Control characters that separate the fields of some exports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,33 @@ def sniff(head: bytes, size: int) -> ContentKind:
         return ContentKind("binary", f"{name}: {LATER}")
     if name := binary_name(head):
         return ContentKind("binary", name)
+    if wide := detect_utf_32(head):
+        return _delimited_alone(head[wide.mark :].decode(wide.name, "replace"), size, "UTF-32")
     encoding = detect_unicode(head)
     if encoding.unit == 1:
-        if _FEW_NULS * head.count(0) > len(head):
+        if _has_many_nuls(head):
             return ContentKind("binary", "NUL bytes")
-        if 20 * len(head.translate(None, _CONTROLS)) < 19 * len(head):
-            return ContentKind("binary", "control characters")
+        controls = len(head) - len(head.translate(None, _CONTROLS))
+        if 20 * (controls - 1) > len(head):
+            if 20 * (controls - sum(map(head.count, _MARKS))) > len(head):
+                return ContentKind("binary", "control characters")
+            return _delimited_alone(head.decode("utf-8", "replace"), size, "control characters")
     text = head[encoding.mark :].decode(encoding.name, "replace")
-    if encoding.unit == 2 and 20 * sum(map(text.count, _NOT_TEXT)) > len(text):
+    if encoding.unit == 2 and 20 * (sum(map(text.count, _NOT_TEXT)) - 1) > len(text):
         return ContentKind("binary", "NUL bytes")
     return _text_kind(text, is_whole=len(head) >= size)
+
+
+def _has_many_nuls(head: bytes) -> bool:
+    """More than damage leaves in text: one byte in a hundred, and so few lines that most could have one."""
+    nuls = head.count(0)
+    return _FEW_NULS * nuls > len(head) and 4 * nuls > head.count(b"\n")
+
+
+def _delimited_alone(text: str, size: int, otherwise: str) -> ContentKind:
+    """The kind of text that only delimited text may be in; else it is binary."""
+    kind = _text_kind(text, is_whole=len(text) >= size)
+    return kind if kind.kind == "delimited" else ContentKind("binary", otherwise)
 
 
 def _text_kind(text: str, *, is_whole: bool) -> ContentKind:

@@ -7,7 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
+DELIMITERS = {
+    "\t": "tab",
+    ",": "comma",
+    ";": "semicolon",
+    "|": "bar",
+    "\x1f": "unit separator",
+    "\x01": "start of heading",
+}
 _MAX_FIELD = 1 << 16
 _CLOCK_COMMA = re.compile(r"\W?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d,\d{3}\b")
 _MARKDOWN_RULE = re.compile(r"\|?\s*:?-{3,}:?\s*\|")

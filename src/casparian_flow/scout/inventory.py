@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from casparian_flow.core.files import EntryKind, display_path
 from casparian_flow.scout.chosen import EVERYTHING, Chosen
@@ -82,7 +83,7 @@ class _Merge:
         self._covers = None if chosen.is_everything else chosen.covers
         self._database = database
         self._source = source
-        self._known = self._pages()
+        self._known = chain.from_iterable(self._pages())
         self._next = next(self._known, None)
         self._folder: Entry | None = None
         self._new: list[Entry] = []
@@ -90,11 +91,11 @@ class _Merge:
         self._gone: list[tuple[int, int | None]] = []
         self._ignored: list[tuple[int, str]] = []
 
-    def _pages(self) -> Iterator[Known]:
+    def _pages(self) -> Iterator[list[Known]]:
         after = b""
         # A page is asked for when the merge has come to its end, so rows that this scan adds stand before it.
         while page := known_files.known_after(self._database.driver, self._source, after):
-            yield from page
+            yield page
             after = page[-1][0]
 
     def take(self, batch: list[Entry]) -> None:
@@ -110,7 +111,7 @@ class _Merge:
                 if is_covered:
                     self._new.append(entry)
             else:
-                if is_covered:
+                if is_covered and (known[7] or known[:6] != entry[:6] or entry.kind != FILE):
                     self._compare(known, entry)
                 known = next(self._known, None)
             if entry.kind != FILE:

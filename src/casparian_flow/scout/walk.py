@@ -14,7 +14,8 @@ from casparian_flow.core.files import EntryKind
 from casparian_flow.scout.entries import Entry, describe, folder_entry, reason_of
 from casparian_flow.scout.ignore import IgnoreRules
 
-THREADS = 4
+THREADS = 2
+"""More of them mostly take the interpreter from each other, since the names of a folder rarely come from a disk."""
 AHEAD = 64
 """Folders that may be listed before their turn."""
 CHUNK = 2_000
@@ -60,8 +61,8 @@ def _one_file(tree: Tree) -> list[Entry]:
     return [entry] if entry else []
 
 
-_Items = list[Entry | bytes]
-"""A folder's entries in order: examined, or a name yet to be examined, or a folder's name with a slash."""
+_Items = list[list[Entry] | bytes]
+"""A folder's entries in order: runs of examined ones, a name yet to be examined, or a folder's name with a slash."""
 
 
 @dataclass(slots=True)
@@ -99,8 +100,8 @@ class _Walk:
                 continue
             item = folder.items[folder.at]
             folder.at += 1
-            if isinstance(item, Entry):
-                batch.append(item)
+            if isinstance(item, list):
+                batch += item
             elif item.endswith(b"/"):
                 entry = self._enter(folder.path + item)
                 if entry is not None:
@@ -160,14 +161,16 @@ class _Walk:
         if b"_cf/" in names and os.path.isdir(absolute + b"_cf/log"):
             return folder_entry(stands_for_it, EntryKind.IGNORED, "the folder of an output target is never walked")
         if len(names) > CHUNK:
-            return list[Entry | bytes](names)
+            return list[list[Entry] | bytes](names)
         items: _Items = []
+        run: list[Entry] = []
         for name in names:
             if name.endswith(b"/"):
-                items.append(name)
+                items += [run, name]
+                run = []
             elif (entry := self._examine(path + name)) is not None:
-                items.append(entry)
-        return items
+                run.append(entry)
+        return [*items, run]
 
     def _examine(self, rel_path: bytes) -> Entry | None:
         entry = describe(rel_path, self._base + rel_path, self._tree.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from casparian_flow.sdk.emit import Verdict
 
 HEAD_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 22
+_BEYOND = bytes(range(0x80, 0x100))
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 WINDOWS_1252 = "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(256))
@@ -20,7 +22,7 @@ WINDOWS_1252 = "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """An encoding (`utf-8 utf-16-le utf-16-be cp1252`) and how many bytes its mark takes at the file's start."""
+    """An encoding (`utf-8 cp1252`, `utf-16-` or `utf-32-` with `le` or `be`) and how many bytes its mark takes."""
 
     name: str
     mark: int = 0
@@ -29,7 +31,7 @@ class Encoding:
     @property
     def unit(self) -> int:
         """Bytes per code unit."""
-        return 2 if self.name.startswith("utf-16") else 1
+        return {"utf-16": 2, "utf-32": 4}.get(self.name[:6], 1)
 
     @property
     def verdict(self) -> Verdict:
@@ -38,6 +40,34 @@ class Encoding:
 
 
 UTF_8 = Encoding("utf-8")
+_MARKS_32 = ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"))
+_LETTERS = re.compile(rb"[A-Za-z\x80-\xff]+")
+
+
+def detect_utf_32(head: bytes) -> Encoding | None:
+    """UTF-32, which only the parser of delimited text reads, by its mark or by where its NUL bytes are."""
+    for mark, name in _MARKS_32:
+        if head.startswith(mark):
+            return Encoding(name, len(mark))
+    fours = len(head[:4096]) // 4
+    if fours < 4:
+        return None
+    first, second, third, fourth = (head[at : 4 * fours : 4].count(0) for at in range(4))
+    if third == fourth == fours and first == 0 and second > 0.5 * fours:
+        return Encoding("utf-32-le", confidence=0.9)
+    if first == second == fours and fourth == 0 and third > 0.5 * fours:
+        return Encoding("utf-32-be", confidence=0.9)
+    return None
+
+
+def western_confidence(text: bytes) -> float:
+    """How sure it is that text which is not UTF-8 is Windows-1252: no encoding of single bytes says which it is.
+
+    In western text few letters are beyond ASCII. Where most are, it is likely another alphabet that reads as nonsense.
+    """
+    found = _LETTERS.findall(text)
+    beyond = sum(len(word) - len(word.translate(None, _BEYOND)) for word in found)
+    return 0.2 if 2 * beyond > sum(map(len, found)) else 0.7
 
 
 def detect_unicode(head: bytes) -> Encoding:
@@ -66,16 +96,19 @@ def detect_encoding(path: Path) -> Encoding:
             return found
         file.seek(0)
         valid = broken = 0
+        sample = bytearray()
         for lines in _lines_beyond_ascii(file):
             for line in lines:
                 try:
                     line.decode()
                 except UnicodeDecodeError:
                     broken += 1
+                    if len(sample) < HEAD_BYTES:
+                        sample += line[:HEAD_BYTES]
                 else:
                     valid += not line.isascii()
     if broken > valid:
-        return Encoding("cp1252", confidence=broken / (broken + valid))
+        return Encoding("cp1252", confidence=round(western_confidence(bytes(sample)) * broken / (broken + valid), 3))
     return UTF_8 if not broken else Encoding("utf-8", confidence=valid / (broken + valid))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +32,10 @@ class Snapshot:
     removed_jobs: Sequence[int]
     rows: int
     seq: int
+
+
+EntryName = tuple[str, Role, int]
+"""A log entry by its table, role and number."""
 
 
 class Staged(Protocol):
@@ -109,8 +113,8 @@ class Sink(Staging, Protocol):
         VerificationFailed, perhaps in the middle of reading, for what is missing or damaged.
         """
 
-    def has_entry(self, table: str, role: Role, seq: int) -> bool:
-        """Whether this entry of the table's log is there."""
+    def present(self, entries: Collection[EntryName]) -> set[EntryName]:
+        """Those of these log entries that are there."""
 
     def tables(self, role: Role) -> list[str]:
         """The tables that have at least one log entry."""

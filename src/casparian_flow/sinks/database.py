@@ -13,7 +13,7 @@ import secrets
 import stat
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from casparian_flow.core.errors import UsageError
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
-from casparian_flow.sinks.base import Attempt, Snapshot
+from casparian_flow.sinks.base import Attempt, EntryName, Snapshot
 from casparian_flow.sinks.database_columns import placed
 from casparian_flow.sinks.database_commit import Commit, checked_entry, refuse_foreign
 from casparian_flow.sinks.database_engine import Connection, Engine
@@ -141,11 +141,11 @@ class DatabaseSink:
             moment = Records(connection).moment(table, role, as_of, str(self.path))
             return read_rows(connection, self._engine, moment, columns, str(self.path))
 
-    def has_entry(self, table: str, role: Role, seq: int) -> bool:
-        """Whether this entry of the table's log is there."""
-        checked_table(table)
+    def present(self, entries: Collection[EntryName]) -> set[EntryName]:
+        """Those of these log entries that are there; the database is opened once for all of them."""
         with self._reading() as connection:
-            return Records(connection).body(table, role, seq) is not None
+            records = Records(connection)
+            return {entry for entry in entries if records.body(*entry) is not None}
 
     def tables(self, role: Role) -> list[str]:
         """The tables that have at least one log entry, by name."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from casparian_flow.core.errors import InvariantBroken, LogConflict, SinkError, TargetTaken, VerificationFailed
+from casparian_flow.core.hashing import digest_of_file
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sinks.database_columns import (
     StoredColumn,
@@ -22,6 +23,7 @@ from casparian_flow.sinks.database_columns import (
 from casparian_flow.sinks.database_engine import Connection, Engine, quoted_relation
 from casparian_flow.sinks.database_records import Records
 from casparian_flow.sinks.database_staging import contract_columns
+from casparian_flow.sinks.intact import check_file
 from casparian_flow.sinks.layout import table_folder
 from casparian_flow.sinks.log import AddedFile, Entry, parse_entry
 
@@ -101,22 +103,19 @@ class Commit:
             self._records.add_files(table, role, version, of_version)
 
     def _staged(self, table: str, role: Role, file: AddedFile) -> Path:
-        path = table_folder(self._staging, role, table).path / file.name
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            size = -1
-        if size != file.size:
+        """The file, byte for byte as it was sealed: once its rows are in the database nothing else tells."""
+        folder = table_folder(self._staging, role, table)
+        check_file(folder, file)
+        path = folder.path / file.name
+        if digest_of_file(path) != file.digest:
             raise VerificationFailed(
-                f"a staged file of {table} is not as it was sealed",
-                where=str(path),
-                why="it is missing" if size < 0 else f"it has {size} bytes, sealed were {file.size}",
+                f"a data file of {table} is not as it was sealed", where=str(path), why="its bytes changed since"
             )
         return path
 
     def _columns(self, table: str, role: Role, version: int, paths: Sequence[Path]) -> list[StoredColumn]:
         """Where the columns of these files go; the table is made, or widened, for a version that is new."""
-        found = [contract_columns(_schema_of(path)) for path in paths]
+        found = [contract_columns(pq.read_schema(path)) for path in paths]
         fields = found[0]
         known = self._records.columns(table, role)
         columns = [column for column in known if column.version == version]
@@ -149,10 +148,3 @@ class Commit:
 
 def _shape(fields: Sequence[pa.Field]) -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in fields]
-
-
-def _schema_of(path: Path) -> pa.Schema:
-    try:
-        return pq.read_schema(path)
-    except pa.ArrowInvalid as exc:
-        raise VerificationFailed("a staged file cannot be read", where=str(path), why=str(exc)) from exc

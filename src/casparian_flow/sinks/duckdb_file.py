@@ -28,6 +28,8 @@ _ROWS_AT_ONCE = 65_536
 _PAUSE = 0.01
 """Short, since whoever reads all the time leaves the file for moments only."""
 _QUARANTINE = "quarantine"
+_BUILT_IN = "system.main"
+"""Where DuckDB's own functions are: a macro of the same name in the file would be called in their place."""
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<who>.*?\(PID \d+\))")
 _MEANING = (
     ("Unique file handle", "this process has it open elsewhere", "close that connection, then repeat the command"),
@@ -151,8 +153,8 @@ class DuckDBConnection:
     def relations(self) -> set[Relation]:
         """Every table and view."""
         found = self.rows(
-            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database() UNION ALL "
-            "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = current_database() "
+            f"SELECT schema_name, table_name FROM {_BUILT_IN}.duckdb_tables() WHERE database_name = 'target' UNION ALL "
+            f"SELECT schema_name, view_name FROM {_BUILT_IN}.duckdb_views() WHERE database_name = 'target' "
             "AND NOT internal"
         )
         return {(str(schema).casefold(), str(name).casefold()) for schema, name in found}
@@ -161,7 +163,8 @@ class DuckDBConnection:
         """Append the rows of staged files to a table."""
         names, kept = ", ".join(map(quoted, columns)), ", ".join(f"c{at}" for at in range(len(columns)))
         self._file.execute(
-            f"INSERT INTO {quoted(table)} ({names}) SELECT {kept} FROM read_parquet(?, hive_partitioning = false)",
+            f"INSERT INTO {quoted(table)} ({names}) SELECT {kept} "
+            f"FROM {_BUILT_IN}.read_parquet(?, hive_partitioning = false)",
             [[_exactly(path) for path in files]],
         )
 

@@ -6,14 +6,14 @@ carry job and attempt, so writers never meet; the log's names are given out by t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from casparian_flow.core.errors import InvariantBroken, LogConflict, SinkUnavailable
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
-from casparian_flow.sinks.base import Attempt, Snapshot
+from casparian_flow.sinks.base import Attempt, EntryName, Snapshot
 from casparian_flow.sinks.checkpoint import CHECKPOINT_EVERY, is_checkpoint_due, write_checkpoint
 from casparian_flow.sinks.durable import put_if_absent, sync_folder
 from casparian_flow.sinks.explain import write_readme
@@ -135,10 +135,14 @@ class FolderSink:
             folder = table_folder(self.root, role, table)
             return scan(folder, self._state(folder, role, as_of), self._format, columns)
 
-    def has_entry(self, table: str, role: Role, seq: int) -> bool:
-        """Whether this entry of the table's log is there; reads nothing else."""
+    def present(self, entries: Collection[EntryName]) -> set[EntryName]:
+        """Those of these log entries that are there; reads nothing else."""
         with translated(self.uri):
-            return table_folder(self.root, role, table).entry(seq).is_file()
+            return {
+                (table, role, seq)
+                for table, role, seq in entries
+                if table_folder(self.root, role, table).entry(seq).is_file()
+            }
 
     def tables(self, role: Role) -> list[str]:
         """The tables that have at least one log entry, by name."""

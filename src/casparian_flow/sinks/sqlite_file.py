@@ -21,7 +21,8 @@ from casparian_flow.sinks.database_engine import LOCK_SECONDS, Relation, quoted
 _ROWS_AT_ONCE = 8192
 _NAN = "NaN"
 """SQLite has no NaN and would store a null; the text stays what it is in a column without a declared type."""
-_QUARANTINE = "quarantine__"
+_QUARANTINE = "_cf_quarantine__"
+"""No file brings a table with the reserved prefix, while tables named after a quarantine exist in the wild."""
 _TOUCH = "SELECT count(*) FROM sqlite_schema"
 _MEANING = {
     "SQLITE_BUSY": ("another process has it locked", "close the program that uses it, then repeat the command"),
@@ -68,11 +69,11 @@ class SQLite:
         return f"CAST({expression} AS {self.column_type(stored) or 'REAL'})"
 
     def view(self, table: str, role: Role) -> Relation:
-        """`table`, and `quarantine__table` for its rejected rows."""
-        if table.startswith(("sqlite_", _QUARANTINE)):
+        """`table`, and `_cf_quarantine__table` for its rejected rows."""
+        if table.startswith("sqlite_"):
             raise UsageError(
                 f"{table!r} cannot name a table in SQLite",
-                why=f"names that start with sqlite_ or {_QUARANTINE} are reserved there",
+                why="names that start with sqlite_ are reserved there",
                 fix="choose another name with ?table=NAME",
             )
         return "", (_QUARANTINE if role is Role.QUARANTINE else "") + table

@@ -68,7 +68,8 @@ def parse_uri(text: str) -> SinkUri:
     scheme = scheme.lower()
     if not separator:
         shown = safe_text(text.partition("?")[0].rpartition("@")[2])
-        raise UsageError(f"{shown!r} is not a sink URI", why="no scheme:// at its start", fix=f"parquet://{shown}")
+        fix = f"{_scheme_by_name(shown)}://{shown}"
+        raise UsageError(f"{shown!r} is not a sink URI", why="no scheme:// at its start", fix=fix)
     if _CREDENTIALS.match(rest):
         raise UsageError(
             f"a {safe_text(scheme)}:// URI may not contain a password", fix="leave out what stands before the @"
@@ -80,11 +81,11 @@ def parse_uri(text: str) -> SinkUri:
             fix="write to parquet:// and load the files from there",
         )
     if scheme not in FILE_SCHEMES:
-        close = difflib.get_close_matches(scheme, FILE_SCHEMES, n=1) or ["parquet"]
+        close = difflib.get_close_matches(scheme, FILE_SCHEMES, n=1)
         raise UsageError(
             f"{safe_text(scheme)!r} is not a kind of sink",
             why="known are " + " ".join(f"{known}://" for known in FILE_SCHEMES),
-            fix=f"did you mean {close[0]}:// ?",
+            fix=f"did you mean {close[0]}:// ?" if close else "casparian help run",
         )
     if _UNPRINTABLE.search(rest):
         raise UsageError("a sink URI may only contain printable UTF-8 text", where=safe_text(rest))
@@ -104,6 +105,14 @@ def open_sink(uri: str) -> Sink:
     if parsed.scheme in _DATABASES:
         return open_database(parsed.target, Path(parsed.path), parsed.scheme)
     return FolderSink(parsed.target, Path(parsed.path), _FORMATS[parsed.scheme])
+
+
+def _scheme_by_name(path: str) -> str:
+    """The kind of sink that a path without a scheme most likely means: by the ending of its name."""
+    ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 said of text
+    if _is_database(path):
+        return "duckdb" if ending == ".duckdb" else "sqlite"
+    return "csv" if ending == ".csv" else "parquet"
 
 
 def _query_of(rest: str) -> tuple[str, str | None]:

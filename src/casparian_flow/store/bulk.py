@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain
+from typing import Any
 
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ClauseElement
 
 _PARAMETER = re.compile(r":(\w+)")
+_POSITION = re.compile(r"\?(\d+)")
+_AT_ONCE = 90
+"""Rows in one statement: below the 999 parameters that every SQLite takes."""
 
 
 def bulk(statement: ClauseElement, *names: str) -> str:
@@ -20,3 +28,26 @@ def bulk(statement: ClauseElement, *names: str) -> str:
             assert isinstance(value, int), f"{name} is not among {names}"
             text_of[name] = str(int(value))
     return _PARAMETER.sub(lambda found: text_of[found[1]], str(compiled))
+
+
+def insert_all(driver: sqlite3.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Run an insert of one row for all of them, many in each step.
+
+    A step lets go of the interpreter and beside busy threads waits to get it back: a step per row costs twice as much.
+    """
+    every = list(rows)
+    whole = len(every) - len(every) % _AT_ONCE
+    groups = (every[at : at + _AT_ONCE] for at in range(0, whole, _AT_ONCE))
+    driver.executemany(_of_many_rows(statement), (tuple(chain.from_iterable(group)) for group in groups))
+    driver.executemany(statement, every[whole:])
+
+
+@cache
+def _of_many_rows(insert: str) -> str:
+    head, values = insert.split(" VALUES ")
+    width = max(int(number) for number in _POSITION.findall(values))
+
+    def row(at: int) -> str:
+        return _POSITION.sub(lambda found: f"?{int(found[1]) + at * width}", values)
+
+    return f"{head} VALUES {', '.join(map(row, range(_AT_ONCE)))}"

@@ -11,7 +11,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from casparian_flow.core.errors import VerificationFailed
-from casparian_flow.store.engine import REVISION, live_revision, make_engine, open_read_only
+from casparian_flow.store.engine import (
+    REVISION,
+    is_blank,
+    live_revision,
+    make_engine,
+    make_schema,
+    open_read_only,
+)
 
 __all__ = ["FILE_NAME", "Database", "open_read_only"]
 
@@ -27,8 +34,8 @@ class Database:
         self._engine = make_engine(path, read_only=False)
         try:
             self.connection = self._engine.connect()
-            if not self._is_current():
-                from casparian_flow.store import migrate  # noqa: PLC0415 - 0.2 s that a current database does not need
+            if not self._is_current() and not self._made_anew():
+                from casparian_flow.store import migrate  # noqa: PLC0415 - 0.2 s that only an old database needs
 
                 migrate.upgrade(self.connection)
         except Exception as exc:
@@ -76,6 +83,13 @@ class Database:
             return False
         finally:
             self.connection.rollback()
+
+    def _made_anew(self) -> bool:
+        with self.connection.begin():
+            if not is_blank(self.connection):
+                return False
+            make_schema(self.connection)
+            return True
 
     def close(self) -> None:
         """Give the file back; the write-ahead log is folded in."""

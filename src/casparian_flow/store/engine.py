@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, create_engine, event, text
+from sqlalchemy import Column, Connection, Engine, MetaData, Row, String, Table, create_engine, event, insert, select
 from sqlalchemy.pool import StaticPool
 
 from casparian_flow.store.tables import metadata
@@ -19,7 +19,8 @@ REVISION = "0003"
 AnyRow = Row[*tuple[Any, ...]]
 """A row of a statement whose columns are named where it is written."""
 
-LIVE_REVISION = text("SELECT version_num FROM alembic_version")
+_revisions = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+LIVE_REVISION = select(_revisions.c.version_num)
 
 
 @contextmanager
@@ -48,6 +49,13 @@ def open_empty() -> Iterator[Connection]:
 def is_blank(connection: Connection) -> bool:
     """Whether the file holds no table at all, as one does until its maker has committed."""
     return not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar()
+
+
+def make_schema(connection: Connection) -> None:
+    """Make every table in a blank database, as if all migrations had run."""
+    metadata.create_all(connection, checkfirst=False)
+    _revisions.create(connection, checkfirst=False)
+    connection.execute(insert(_revisions).values(version_num=REVISION))
 
 
 def live_revision(connection: Connection) -> str | None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from casparian_flow.store.bulk import bulk
+from casparian_flow.store.bulk import bulk, insert_all
 from casparian_flow.store.tables import locations
 
 L = locations.c
@@ -166,7 +166,7 @@ def known_after(driver: sqlite3.Connection, source: int, after: bytes) -> list[K
 
 def add_locations(driver: sqlite3.Connection, rows: Iterable[Sequence[Any]]) -> None:
     """Rows of rel_path, kind, size, mtime_ns, ctime_ns, inode, problem, display, source, scan."""
-    driver.executemany(ADD_LOCATIONS, rows)
+    insert_all(driver, ADD_LOCATIONS, rows)
 
 
 def change_locations(driver: sqlite3.Connection, rows: Iterable[Sequence[Any]]) -> None:

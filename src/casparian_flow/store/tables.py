@@ -2,6 +2,7 @@
 
 Times are nanoseconds since 1970 in UTC and end in `_ns`. Paths are bytes, since names need not be text; the
 readable form stands beside them. JSON columns hold what no statement filters by.
+The conditions of indexes are those of SQLite; naming another database here would load its dialect at every start.
 """
 
 from __future__ import annotations
@@ -225,13 +226,11 @@ Index(
     jobs.c.priority.desc(),
     jobs.c.id,
     sqlite_where=jobs.c.state == text("'queued'"),
-    postgresql_where=jobs.c.state == text("'queued'"),
 )
 Index(
     "ix_cf_jobs_committing",
     jobs.c.id,
     sqlite_where=jobs.c.state == text("'committing'"),
-    postgresql_where=jobs.c.state == text("'committing'"),
 )
 
 job_logs = Table(
@@ -384,7 +383,6 @@ Index(
     contracts.c.table_name,
     unique=True,
     sqlite_where=contracts.c.state == text("'applied'"),
-    postgresql_where=contracts.c.state == text("'applied'"),
 )
 
 drift = Table(

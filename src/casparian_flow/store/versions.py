@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Integer, bindparam, func, literal_column, null, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
-from casparian_flow.store.bulk import bulk
+from casparian_flow.store.bulk import bulk, insert_all
 from casparian_flow.store.inventory import MARK_DIRTY
 from casparian_flow.store.tables import hashes, locations, versions
 
@@ -149,7 +149,7 @@ def hash_of_location(driver: sqlite3.Connection, location: int) -> str | None:
 def add_versions(driver: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Rows of id, location, source_hash, sha256, size, mtime_ns, content, content_reason, detected_at_ns."""
     driver.executemany(ADD_HASHES, [(row[2], row[4], row[8]) for row in rows])
-    driver.executemany(ADD_VERSIONS, rows)
+    insert_all(driver, ADD_VERSIONS, rows)
 
 
 def set_versions(driver: sqlite3.Connection, rows: Iterable[tuple[Any, ...]]) -> None:

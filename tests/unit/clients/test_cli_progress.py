@@ -6,6 +6,8 @@ import io
 import json
 import sys
 
+import pytest
+
 from casparian_flow.clients.cli.face import Face
 from casparian_flow.clients.cli.options import Options, Session
 from casparian_flow.clients.cli.progress import Appended, Events, Redrawn, Watcher, progress
@@ -31,7 +33,7 @@ class Drawn:
     def close(self) -> None: ...
 
 
-def test_a_fast_command_shows_nothing():
+def test_a_fast_command_draws_nothing():
     clock, drawn = Clock(), Drawn(0.1)
     watcher = Watcher(drawn, clock)
     for step in range(100):
@@ -95,6 +97,7 @@ def test_a_terminal_shows_the_lines_as_they_are_and_is_left_clean(monkeypatch):
 def test_the_first_word_is_there_at_once_and_gone_at_the_end():
     stream = Terminal()
     drawn = Redrawn(stream)
+    drawn.begin()
     assert stream.getvalue() == "starting\r"
     drawn.close()
     assert stream.getvalue() == "starting\r\x1b[2K"
@@ -118,7 +121,14 @@ def test_a_tool_that_reads_aloud_gets_lines_that_stay(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with progress(Face(Session())) as report:
         assert isinstance(report, Watcher)
+        assert capsys.readouterr().err == "starting\n"
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("options", "said"), [(Options(), "starting\n"), (Options(format="json"), "")])
+def test_a_pipe_gets_a_first_word_at_once_unless_it_reads_json(options, said, capsys):
+    with progress(Face(Session(options))):
+        assert capsys.readouterr().err == said
 
 
 def test_quiet_means_no_progress(tmp_path):

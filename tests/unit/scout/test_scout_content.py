@@ -42,6 +42,8 @@ ACCESS = '192.0.2.1 - - [13/Jan/2016:19:31:16 +0000] "GET / HTTP/1.1" 200 494\n'
         ("Dear all,\nas you know, it rains.\nBest regards, Ada\nBye, all\n", "text"),
         ("Hello, my friend, how are you today\nFine, thank you, and you there\n" * 4, "text"),
         ("| a | b |\n|---|---|\n| 1 | 2 |\n", "text"),
+        ("a\x1fb\n1\x1f2\n", "delimited"),
+        ("a\x01b\n1\x012\n", "delimited"),
         ("one line\n", "text"),
         ("\n\n \n", "text"),
     ],
@@ -51,7 +53,9 @@ def test_text_is_told_apart(text: str, kind: str) -> None:
     assert sniff(data, len(data)).kind == kind
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-32", "utf-32-le", "utf-32-be"]
+)
 def test_encodings_do_not_change_the_kind(encoding: str) -> None:
     data = "id,name\n1,x\n2,y\n".encode(encoding)
     assert sniff(data, len(data)).kind == "delimited"
@@ -70,6 +74,7 @@ def test_encodings_do_not_change_the_kind(encoding: str) -> None:
         (b"\x00\x00\x00\x00\xef\xcd\xab\x89", "binary", "ESE database"),
         (b"text with\0one NUL byte", "binary", "NUL"),
         (bytes(range(1, 32)) * 9, "binary", "control characters"),
+        ("no table\nat all\n".encode("utf-32"), "binary", "UTF-32"),
     ],
 )
 def test_binary_formats_are_named(head: bytes, kind: str, reason: str) -> None:

@@ -16,7 +16,14 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from casparian_flow.core.errors import LogConflict, SinkError, SinkUnavailable, TargetTaken, UsageError
+from casparian_flow.core.errors import (
+    LogConflict,
+    SinkError,
+    SinkUnavailable,
+    TargetTaken,
+    UsageError,
+    VerificationFailed,
+)
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks import duckdb_file, sqlite_file
 from casparian_flow.sinks.base import Sink
@@ -56,7 +63,7 @@ def answer(path: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def quarantine_view(scheme: str) -> str:
-    return "quarantine.events" if scheme == "duckdb" else "quarantine__events"
+    return "quarantine.events" if scheme == "duckdb" else "_cf_quarantine__events"
 
 
 def add(sink: Sink, seq: int, columns: dict[str, Any], *, version: int = 1, **options: Any) -> None:
@@ -66,6 +73,21 @@ def add(sink: Sink, seq: int, columns: dict[str, Any], *, version: int = 1, **op
 
 def read(sink: Sink) -> pa.Table:
     return sink.read("events", Role.ACCEPTED).read_all()
+
+
+def test_macros_named_like_the_functions_of_duckdb_do_not_come_between(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.duckdb"
+    with opened(path) as database:
+        database.execute("CREATE MACRO read_parquet(path, hive_partitioning := false) AS TABLE SELECT 9 AS c0")
+        database.execute("CREATE MACRO duckdb_tables() AS TABLE SELECT 'x' AS schema_name, 'events' AS table_name")
+        database.execute("CREATE MACRO current_database() AS 'another'")
+        database.execute("CREATE TABLE taken (n INTEGER)")
+    sink = open_sink(f"duckdb://{path}")
+    commit(sink, 1, 1, [1, 2])
+    commit(sink, 2, 2, [3])
+    assert read(sink).column("n").to_pylist() == [1, 2, 3]
+    with pytest.raises(TargetTaken, match="already has"):
+        sealed(sink, 3, [a_batch([1])], table="taken")
 
 
 def test_anybody_reads_the_current_rows_in_a_view(sink: Sink, scheme: str, path: Path) -> None:
@@ -120,7 +142,7 @@ def test_an_entry_that_removes_files_is_refused(sink: Sink, path: Path) -> None:
 def test_reading_creates_nothing(sink: Sink, path: Path) -> None:
     assert sink.tables(Role.ACCEPTED) == []
     assert sink.snapshot("events", Role.ACCEPTED).seq == 0
-    assert not sink.has_entry("events", Role.ACCEPTED, 1)
+    assert sink.present([("events", Role.ACCEPTED, 1)]) == set()
 
     assert list(path.parent.iterdir()) == []
 
@@ -287,6 +309,24 @@ def held(scheme: str, path: Path) -> Iterator[subprocess.Popen[str]]:
             child.kill()
 
 
+@pytest.mark.parametrize("place", [4, 60, -60, -8])
+def test_staged_bytes_that_changed_before_the_commit_reach_no_table(sink: Sink, path: Path, place: int) -> None:
+    entry = permitted(sealed(sink, 1, [a_batch(range(50))]), 1, 1)
+    [staged] = path.parent.rglob("*.parquet")
+    kept = staged.read_bytes()
+    changed = bytearray(kept)
+    changed[place] ^= 1
+    staged.write_bytes(changed)
+
+    with pytest.raises(VerificationFailed, match="not as it was sealed"):
+        sink.promote([entry])
+    assert sink.tables(Role.ACCEPTED) == []
+
+    staged.write_bytes(kept)
+    sink.promote([entry])
+    assert read(sink).num_rows == 50
+
+
 def test_a_locked_database_is_unavailable_and_can_be_tried_again(
     scheme: str, sink: Sink, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -380,12 +420,23 @@ def test_duckdb_files_can_be_opened_by_older_versions(tmp_path: Path) -> None:
     assert {kind for (kind,) in types} <= {"BIGINT", "VARCHAR", "BLOB", "TIMESTAMP"}
 
 
-@pytest.mark.parametrize("table", ["sqlite_events", "quarantine__events"])
-def test_names_that_sqlite_or_quarantine_need_are_refused(tmp_path: Path, table: str) -> None:
+def test_names_that_sqlite_needs_are_refused(tmp_path: Path) -> None:
     sink = open_sink(f"sqlite://{tmp_path}/a.db")
 
     with pytest.raises(UsageError, match="cannot name a table in SQLite"):
-        sealed(sink, 1, [a_batch()], table=table)
+        sealed(sink, 1, [a_batch()], table="sqlite_events")
+
+
+def test_a_table_named_after_a_quarantine_stands_beside_the_quarantine_of_another(tmp_path: Path) -> None:
+    sink = open_sink(f"sqlite://{tmp_path}/a.db")
+    for table, role, batch in (
+        ("quarantine__events", Role.ACCEPTED, a_batch([1])),
+        ("events", Role.QUARANTINE, a_batch([2])),
+    ):
+        sink.promote([permitted(sealed(sink, 1, [batch], table=table, role=role), 1, 1)])
+
+    assert answer(tmp_path / "a.db", "SELECT n FROM quarantine__events") == [(1,)]
+    assert answer(tmp_path / "a.db", "SELECT n FROM _cf_quarantine__events") == [(2,)]
 
 
 def test_more_columns_than_sqlite_has_are_refused_before_the_permit(tmp_path: Path) -> None:

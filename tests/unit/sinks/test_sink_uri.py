@@ -64,6 +64,29 @@ def test_what_is_not_a_sink_uri_is_refused_in_words_that_can_be_shown(text: str,
     assert shown.isprintable()
 
 
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("out", "parquet://out"),
+        ("out.duckdb", "duckdb://out.duckdb"),
+        ("a/data.DB", "sqlite://a/data.DB"),
+        ("rows.csv", "csv://rows.csv"),
+    ],
+)
+def test_a_path_without_a_scheme_is_told_the_one_that_its_name_means(text: str, fix: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_uri(text)
+
+    assert caught.value.fix == fix
+
+
+def test_a_scheme_that_resembles_none_is_not_answered_with_a_guess() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_uri("mysql-server://x")
+
+    assert "did you mean" not in caught.value.fix
+
+
 @pytest.mark.parametrize("text", ["postgres://db/x", "postgresql://me@db/x", "mssql://db/x", "MSSQL://db"])
 def test_servers_are_refused_as_unavailable(text: str) -> None:
     with pytest.raises(SinkUnavailable, match="not available in this version") as caught:

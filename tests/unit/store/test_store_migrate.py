@@ -1,21 +1,23 @@
-"""Homes that one process makes at the same time."""
+"""Homes that one process migrates at the same time."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from casparian_flow.store.database import Database
-from casparian_flow.store.migrate import expected_fingerprint, live_fingerprint
+from casparian_flow.store.engine import make_engine
+from casparian_flow.store.migrate import expected_fingerprint, live_fingerprint, upgrade
 
 
-def test_threads_make_databases_at_the_same_time(tmp_path: Path) -> None:
+def test_threads_migrate_databases_at_the_same_time(tmp_path: Path) -> None:
     def made(number: int) -> str:
-        database = Database(tmp_path / f"{number}.sqlite3")
+        engine = make_engine(tmp_path / f"{number}.sqlite3", read_only=False)
         try:
-            return live_fingerprint(database.connection)
+            with engine.connect() as connection:
+                upgrade(connection)
+                return live_fingerprint(connection)
         finally:
-            database.close()
+            engine.dispose()
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(made, range(8))) == {expected_fingerprint()}

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 SCHEMA = "casparian.progress/1"
 DELAY = 0.3
-"""A command that is faster shows nothing."""
+"""A command that is faster shows its first word only."""
 REDRAW_EVERY = 0.1
 SAY_EVERY = 5.0
+STARTING = "starting"
 
 
 class Drawing(Protocol):
     """Where lines are drawn; `draw` may be called as often as events come."""
 
     every: float
+
+    def begin(self) -> None:
+        """Say that work has begun."""
 
     def draw(self, lines: tuple[str, str]) -> None:
         """Show these lines instead of the ones before."""
@@ -40,7 +44,10 @@ class Drawing(Protocol):
 
 @contextmanager
 def progress(face: Face) -> Iterator[Report]:
-    """A report to hand to an operation; what it says is shown on standard error while the block lasts."""
+    """A report to hand to an operation; what it says is shown on standard error while the block lasts.
+
+    A first word is there at once: enter the block before anything that takes long to import.
+    """
     options = face.options
     if options.progress == "jsonl":
         events = Events(sys.stderr, time.monotonic)
@@ -55,6 +62,9 @@ def progress(face: Face) -> Iterator[Report]:
         return
     is_redrawn = sys.stderr.isatty() and not face.is_accessible and os.environ.get("TERM") != "dumb"
     drawing: Drawing = Redrawn(sys.stderr) if is_redrawn else Appended(sys.stderr)
+    # Whoever reads JSON may read errors from there, and a first word would stand before them.
+    if is_redrawn or options.format not in ("json", "jsonl"):
+        drawing.begin()
     try:
         yield Watcher(drawing, time.monotonic)
     finally:
@@ -106,6 +116,11 @@ class Appended:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
+    def begin(self) -> None:
+        """Write one word, which stays."""
+        self._stream.write(f"{STARTING}\n")
+        self._stream.flush()
+
     def draw(self, lines: tuple[str, str]) -> None:
         """Write both as one line."""
         self._stream.write("; ".join(filter(None, lines)) + "\n")
@@ -123,8 +138,10 @@ class Redrawn:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._live: Live | None = None
-        # At once, since what the work needs is still to be imported; the first lines are drawn over it.
-        self._stream.write("starting\r")
+
+    def begin(self) -> None:
+        """Write one word; the first lines are drawn over it."""
+        self._stream.write(f"{STARTING}\r")
         self._stream.flush()
 
     def draw(self, lines: tuple[str, str]) -> None:

@@ -42,7 +42,7 @@ class Catalog:
         self._connection = connection
         self._open_sink = open_sink
         self._contracts = contract_store.in_force(connection)
-        self._sinks = view.sinks_of_tables(connection, default_sink)
+        self._sinks = view.sinks_of_tables(connection, default_sink, as_of or ())
         self._limits = as_of
 
     @property

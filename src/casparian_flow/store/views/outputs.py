@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, bindparam, func, select
 
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.outputs import Role
-from casparian_flow.store.tables import commits
+from casparian_flow.store.tables import ID, commits
+from casparian_flow.store.views.permits import committed_as
 
 TABLES = (
     select(commits.c.table_name, commits.c.sink_uri, func.max(commits.c.id).label("newest"))
@@ -16,7 +19,7 @@ TABLES = (
 QUARANTINED = (
     select(commits.c.table_name).where(commits.c.role == Role.QUARANTINE).distinct().order_by(commits.c.table_name)
 )
-LAST_COMMIT_OF = select(func.max(commits.c.id)).where(commits.c.job_id == bindparam("job"))
+LAST_COMMIT_OF = select(func.max(commits.c.id)).where(commits.c.job_id == committed_as(bindparam("job", type_=ID)))
 _asked = commits.alias("asked")
 END_OF_COMMIT = (
     select(func.max(commits.c.id))
@@ -34,14 +37,18 @@ LAST_ENTRIES = (
 )
 
 
-def sinks_of_tables(connection: Connection, default_sink: str) -> dict[str, str]:
+def sinks_of_tables(
+    connection: Connection, default_sink: str, as_of: Iterable[tuple[str, str, Role]] = ()
+) -> dict[str, str]:
     """The sink that each table's name means: the home's own, else a folder of Parquet files, else any.
 
-    Of several alike the one that was written to last.
+    Of several alike the one that was written to last. A sink that has one of the logs `as_of`, those of a past moment,
+    goes before all that got the table later.
     """
-    found: dict[str, tuple[bool, bool, int, str]] = {}
+    then = {(table, sink) for sink, table, _role in as_of}
+    found: dict[str, tuple[bool, bool, bool, int, str]] = {}
     for table, sink, newest in connection.execute(TABLES):
-        rank = (sink == default_sink, sink.startswith("parquet://"), newest, sink)
+        rank = ((table, sink) in then, sink == default_sink, sink.startswith("parquet://"), newest, sink)
         found[table] = max(rank, found.get(table, rank))
     return {table: sink for table, (*_rank, sink) in found.items()}
 

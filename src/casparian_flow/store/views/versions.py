@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select
 
 from casparian_flow.core.outputs import Role
 from casparian_flow.store.tables import commits, jobs, locations, materializations, parsers, sources, versions
+from casparian_flow.store.views.permits import committed_as
 from casparian_flow.store.views.places import FOLDER
 
 VERSIONS = select(
@@ -30,7 +31,7 @@ WITH_PREFIX = (
 _seq = (
     select(func.max(commits.c.seq))
     .where(
-        commits.c.job_id == materializations.c.job_id,
+        commits.c.job_id == committed_as(materializations.c.job_id),
         commits.c.sink_uri == materializations.c.sink_uri,
         commits.c.table_name == materializations.c.table_name,
         commits.c.role == Role.ACCEPTED,

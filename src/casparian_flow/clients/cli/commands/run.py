@@ -93,11 +93,11 @@ def selection_of(given: dict[str, Any]) -> MakePlan:
 @pass_face
 def command(face: Face, /, **given: Any) -> int:
     """Turn files into tables you can trust; without a path, every known source."""
-    from casparian_flow.operations.run import RunFiles
-
     accept = given.pop("accept")
-    selection = selection_of(given)
     with progress(face) as report:
+        from casparian_flow.operations.run import RunFiles
+
+        selection = selection_of(given)
         reply = face.ask("run", RunFiles(selection=selection, **given), report)
     for warning in reply.warnings:
         face.note(f"note: {plain(warning)}")

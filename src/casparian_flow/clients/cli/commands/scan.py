@@ -50,12 +50,12 @@ def command(face: Face, only_problems: bool, **wanted: Any) -> int:
 
 def show_scan(face: Face, *, only_problems: bool = False, **wanted: Any) -> int:
     """Scan, show what was found, and give the exit code."""
-    from casparian_flow.operations.scan import Problem, ScanFiles
-
     if "hash_mode" in wanted:
         wanted["hash_mode"] = HashMode(wanted["hash_mode"])
     given = {name: value for name, value in wanted.items() if value is not None}
     with progress(face) as report:
+        from casparian_flow.operations.scan import Problem, ScanFiles
+
         reply = face.ask("scan", ScanFiles(**given), report)
     for warning in reply.warnings:
         face.note(f"note: {plain(warning)}")

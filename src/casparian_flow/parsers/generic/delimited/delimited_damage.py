@@ -10,6 +10,13 @@ SAME = 5
 """So many lines with the same other number of fields are good records too, of another table."""
 
 
+def is_confined(line: bytes, grammar: Grammar, width: int) -> bool:
+    """Whether a damaged line is a record but for text beside its quotes, which all close: the next line is another."""
+    if grammar.quote is None or grammar.delimiter is None or grammar.escape is not None:
+        return False
+    return line.count(grammar.quote) % 2 == 0 and line.count(grammar.delimiter) == width - 1
+
+
 def resync(stream: Stream, grammar: Grammar, width: int) -> None:
     """Move the stream from the end of a damaged line to the next line that is a record, or to the end."""
     while stream.has_more(BLOCK):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
+
+from casparian_flow.sdk.encodings import detect_utf_32, western_confidence
 
 HEAD = 1 << 20
 SCAN_WHOLE = 64 << 20
@@ -21,6 +24,10 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _ALIASES = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le", "ascii": "utf-8"}
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+"""Half a character as some programs write it: one fault of three bytes."""
+_STRAY = re.compile(rb"[\x81\x8d\x8f\x90\x9d\xff]|(?<=[0-9])[\xc0-\xfe]|[\xc0-\xfe](?=[0-9])")
+"""Bytes that mean nothing in Windows-1252, or letters beyond ASCII that touch a digit."""
 _UNITS = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
 
 
@@ -54,12 +61,14 @@ def detect_encoding(file: BinaryIO, asked: str | None) -> Encoding:
         return Encoding(canonical(asked))
     if (wide := _without_bom(head)) is not None:
         return Encoding(wide, 0, 0.9, "utf-8")
-    good, bad = _count_utf8(file, head)
+    good, bad, stray = _count_utf8(file, head)
     if bad == 0:
         return Encoding("utf-8", 0, 1.0 if good else 0.95, "cp1252")
     if good >= bad:
-        return Encoding("utf-8", 0, good / (good + bad), "cp1252")
-    return Encoding("cp1252", 0, 0.8 if good == 0 else 0.6, "utf-8")
+        return Encoding("utf-8", 0, round(good / (good + bad), 3), "cp1252")
+    if good == 0 and bad == stray:
+        return Encoding("utf-8", 0, 0.5, "cp1252")
+    return Encoding("cp1252", 0, round(western_confidence(head) * (1 if good == 0 else 0.8), 3), "utf-8")
 
 
 def canonical(name: str) -> str:
@@ -82,6 +91,8 @@ def canonical(name: str) -> str:
 
 
 def _without_bom(head: bytes) -> str | None:
+    if wide := detect_utf_32(head):
+        return wide.name
     pairs = np.frombuffer(head[: len(head) & ~1], np.uint8).reshape(-1, 2)
     if len(pairs) < 2:
         return None
@@ -93,12 +104,15 @@ def _without_bom(head: bytes) -> str | None:
     return None
 
 
-def _count_utf8(file: BinaryIO, head: bytes) -> tuple[int, int]:
-    """How many multi-byte sequences are right and how many bytes are wrong, in the whole file or in samples."""
+def _count_utf8(file: BinaryIO, head: bytes) -> tuple[int, int, int]:
+    """How many multi-byte sequences are right, how many bytes are wrong, and how many of them no western text has.
+
+    Of the whole file, or of samples.
+    """
     size = os.fstat(file.fileno()).st_size
-    good, bad = _judge(head)
+    good, bad, stray = _judge(head)
     if size <= len(head):
-        return good, bad
+        return good, bad, stray
     if size <= SCAN_WHOLE:
         offsets = range(len(head), size, HEAD)
         length = HEAD
@@ -107,18 +121,19 @@ def _count_utf8(file: BinaryIO, head: bytes) -> tuple[int, int]:
         offsets = range(len(head), size, max(1, (size - len(head)) // SAMPLES))
     for offset in offsets:
         file.seek(offset)
-        more_good, more_bad = _judge(file.read(length))
-        good, bad = good + more_good, bad + more_bad
-    return good, bad
+        more_good, more_bad, more_stray = _judge(file.read(length))
+        good, bad, stray = good + more_good, bad + more_bad, stray + more_stray
+    return good, bad, stray
 
 
-def _judge(data: bytes) -> tuple[int, int]:
+def _judge(data: bytes) -> tuple[int, int, int]:
     if data.isascii():
-        return 0, 0
+        return 0, 0, 0
     start = 0
     while start < min(4, len(data)) and data[start] & 0xC0 == 0x80:  # the tail of a character cut by the sample
         start += 1
     text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(data[start:])
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     bad = int(((codes >= 0xDC80) & (codes <= 0xDCFF)).sum())
-    return int((codes >= 0x80).sum()) - bad, bad
+    good = int((codes >= 0x80).sum()) - bad
+    return good, bad - 2 * len(_SURROGATE.findall(data)), len(_STRAY.findall(data)) if good == 0 else 0

@@ -32,7 +32,9 @@ def find_header(records: Sequence[Fields]) -> Header:
     first, below = records[0], records[1 : 1 + BELOW]
     if not below:
         return Header(1, 0.6) if _is_plain_header(first) else Header(0, 0.7)
-    kinds = [column_kind([row[i] for row in below]) for i in range(min(len(first), _COLUMNS))]
+    kinds = _kinds(below, len(first))
+    if first in below and looks_like_header(first, again := _kinds([row for row in below if row != first], len(first))):
+        below, kinds = [row for row in below if row != first], again
     unnamed = 1 if not first[0] and kinds[0] == "number" and len(first) > 1 else 0  # an index has no name
     score = sum(_column_score(first[i], kinds[i], [row[i] for row in below]) for i in range(unnamed, len(kinds)))
     if _is_sequence(first, kinds):
@@ -45,8 +47,23 @@ def find_header(records: Sequence[Fields]) -> Header:
         if below_it.rows and below_it.confidence > 0.6:
             return Header(1 + below_it.rows, below_it.confidence)
     if score <= 0:
-        return Header(0, _sureness(score))
+        several = _rows_above_types(records)
+        return Header(several, 0.75) if several else Header(0, _sureness(score))
     return Header(1 + _more_rows(records, kinds), _sureness(score))
+
+
+def _kinds(rows: Sequence[Fields], width: int) -> list[str]:
+    return [column_kind([row[i] for row in rows]) for i in range(min(width, _COLUMNS))]
+
+
+def _rows_above_types(records: Sequence[Fields]) -> int:
+    """How many records at the top each break every typed column below them all, where few rows hide the types; or 0."""
+    for count in range(2, min(_MOST_ROWS, len(records) - 2) + 1):
+        kinds = _kinds(records[count : count + BELOW], len(records[0]))
+        typed = sum(kind not in (TEXT, EMPTY) for kind in kinds)
+        if typed > 1 and all(looks_like_header(row, kinds) for row in records[:count]):
+            return count
+    return 0
 
 
 def looks_like_header(fields: Fields, kinds: Sequence[str]) -> bool:
@@ -67,7 +84,7 @@ def _column_score(top: bytes | None, kind: str, below: list[bytes | None]) -> fl
     if kind != TEXT:
         if own in (TEXT, "code") and own != kind:
             return 1.0 if own == TEXT else 0.7
-        return -1.0 if own == kind else 0.0
+        return -1.0 if own == kind else 0.3 if own != EMPTY else 0.0
     if top in below:
         return -0.6
     if own != TEXT:
@@ -120,7 +137,7 @@ def _more_rows(records: Sequence[Fields], kinds: Sequence[str]) -> int:
     more = 0
     for at in range(1, min(_MOST_ROWS, len(records) - 1)):
         row, below = records[at], records[at + 1 : at + 1 + BELOW]
-        kinds = [column_kind([other[i] for other in below]) for i in range(len(kinds))]
+        kinds = _kinds(below, len(kinds))
         typed = [i for i, kind in enumerate(kinds) if kind not in (TEXT, EMPTY)]
         if len(typed) < 2 or not looks_like_header(row, kinds):
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 from delimited_dialect import Dialect
@@ -15,8 +16,7 @@ from delimited_records import Grammar, NeedMore
 LIMIT = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One record of the sample; `fields` is None where it is damaged, `blank` where it is no record at all."""
 
     start: int
@@ -93,7 +93,8 @@ def lay_out(
         rows = rows[found:]
     start = head[-1].end if head else rows[0].start if rows else 0
     columns = arity - trailing
-    data = [(row.fields or ())[:columns] for row in rows[:100]]
+    again = tuple(head[0].fields or ()) if head else None  # the header, repeated below, says nothing of types
+    data = [(row.fields or ())[:columns] for row in rows[:100] if row.fields != again]
     return Layout(
         dialect,
         columns,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from delimited_batches import Gatherer
 from delimited_blocks import Block, BlockReader
-from delimited_damage import resync, skip_line
+from delimited_damage import is_confined, resync, skip_line
 from delimited_header import looks_like_header
 from delimited_layout import Layout
 from delimited_ledger import Ledger
@@ -106,8 +106,10 @@ class TableReader:
             if self._gap and self._another_begins():
                 return
             self._gap = False
+            line = stream.buf[stream.pos : record.end]
             stream.pos = record.end
-            resync(stream, self._grammar, self._layout.width)
+            if not is_confined(line, self._grammar, self._layout.width):
+                resync(stream, self._grammar, self._layout.width)
             yield self._reject("cf.csv.quote", "a quote that does not close at the end of a field", start)
         else:
             yield from self._judge(record.fields, stream.buf[stream.pos : record.end], record.end)

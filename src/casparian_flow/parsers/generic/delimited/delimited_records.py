@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
+from typing import NamedTuple
 
 from delimited_dialect import Dialect
 
@@ -30,8 +30,7 @@ class NeedMore(Exception):
     """The record does not end in the bytes at hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record that ends before `end`; without `fields` its quoting is damaged, and `end` ends the damaged line."""
 
     end: int
@@ -81,11 +80,26 @@ class Grammar:
             self._open = re.compile(lead + quote)
             self._body = re.compile(body + rb")*+")
             self._quoted = re.compile(lead + quote + rb"(" + body + rb")*+)" + quote + after)
+            self._compile_line(lead, quote, delimiter)
         if escape:
             special = b"".join(re.escape(c) for c in (self.quote, self.escape, b"\r", b"\n") if c)
             special = rb"\r\n|[" + special + rb"]" + (rb"|" + delimiter if delimiter else b"")
             doubled = rb"|" + quote + rb"(" + quote + rb")" if self.quote else rb"|(?!)()"
             self._unescape = re.compile(escape + rb"(" + special + rb")" + doubled)
+
+    def _compile_line(self, lead: bytes, quote: bytes, delimiter: bytes) -> None:
+        """The patterns of a line without escapes in which every field that opens a quote closes it."""
+        if self.delimiter is None:
+            bare = rb"[\s\S]*+"
+        elif len(self.delimiter) == 1:
+            bare = rb"[^" + delimiter + rb"]*+"
+        else:
+            bare = rb"(?:(?!" + delimiter + rb")[\s\S])*+"
+        closed = lead + quote + rb"((?:[^" + quote + rb"]++|" + quote + quote + rb")*+" + quote + rb")"
+        between = delimiter or rb"(?!)"
+        field = rb"(?:" + closed + rb"(?=" + between + rb"|\Z)|(?!" + lead + quote + rb")(" + bare + rb"))"
+        self._line = re.compile(field + rb"(?:" + between + field + rb")*+")
+        self._fields = re.compile(rb"(?:\A|" + between + rb")" + field)
 
     def line(self, buf: bytes, pos: int, eof: bool) -> tuple[int, int]:
         """Where the text of the line at `pos` ends, and where the next begins."""
@@ -106,7 +120,24 @@ class Grammar:
             fields = line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line]
             nulls = self._nulls
             return Record(end, [None if field in nulls else field for field in fields])
+        closed = self._split(line)
+        if closed is not None:
+            return Record(end, closed)
         return self._tokenise(buf, pos, eof, arity)
+
+    def _split(self, line: bytes) -> list[bytes | None] | None:
+        """The fields of a line with quotes, all at once; None where it takes a closer look."""
+        quote, nulls = self.quote, self._nulls
+        if quote is None or len(quote) > 1 or b"\r" in line or (self.escape and self.escape in line):
+            return None
+        if self.delimiter and line.count(self.delimiter) >= MAX_COLUMNS:
+            return None
+        if not self._line.fullmatch(line):
+            return None
+        return [
+            closed[:-1].replace(quote * 2, quote) if closed else None if bare in nulls else bare
+            for closed, bare in self._fields.findall(line)
+        ]
 
     def count(self, line: bytes) -> int:
         """The number of fields in a line that is a whole record, 0 if it is not."""

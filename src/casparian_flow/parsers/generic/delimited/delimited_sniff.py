@@ -52,6 +52,7 @@ class Guess:
     arity: int
     share: float = 0.0
     damaged: int = 0
+    titles: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def sniff(sample: bytes, eof: bool, fixed: Fixed) -> Sniffed:
     text = sample.decode("utf-8", "replace")
     rated = [_rate(dialect, sample, eof) for dialect in _candidates(text, fixed)]
     rated = [_doubt_unused_quote(guess, rated, text) for guess in rated]
+    rated = [_doubt_titles(guess, rated) for guess in rated]
     guesses = sorted((guess for guess in rated if _is_eligible(guess, rated, text)), key=lambda guess: -guess.score)
     best = guesses[0]
     other = next((g for g in guesses if g.dialect.delimiter != best.dialect.delimiter), None)
@@ -166,7 +168,8 @@ def records_of(grammar: Grammar, sample: bytes, eof: bool, limit: int = SAMPLE_R
 
 
 def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
-    records = _without_titles(records_of(Grammar.of(dialect), sample, eof), dialect)
+    whole = records_of(Grammar.of(dialect), sample, eof)
+    records = _without_titles(whole, dialect)
     counts = Counter(len(fields) for fields in records if fields is not None)
     if not counts:
         return Guess(dialect, 0.0, 1)
@@ -179,16 +182,18 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     width = 0.375 if dialect.delimiter is None else 1 - 1 / (arity + 0.6)
     rows = [fields for fields in records if fields is not None and len(fields) == arity]
     cells = [cell for row in rows[:: 1 + len(rows) * arity // _CELLS] for cell in row[:_CELLS]][: 2 * _CELLS]
-    cleanness = sum(_clean(cell, dialect) for cell in cells) / max(1, len(cells))
+    quote, foreign = dialect.quote.encode() if dialect.quote else None, _foreign(dialect.delimiter)
+    cleanness = sum(_clean(cell, dialect, quote, foreign) for cell in cells) / max(1, len(cells))
     damage = sum(fields is None for fields in records) / len(records)
     score = share * width * (0.1 + 0.9 * cleanness) * (1 - 0.5 * damage)
     score *= 1.0 if dialect.delimiter is None else _PRIORS.get(dialect.delimiter, 1.0)
     score *= 0.999 if dialect.escape else 1.0
     score *= 1.0 if dialect.lone_cr else 0.999
     score *= 0.8 if dialect.quote is None else 1.0  # a few stray quotes do not make a file without quoting
-    if arity > 2 and _empty_columns(rows) > 0.4:
+    if arity > 2 and (_empty_columns(rows) > 0.4 or _is_torn(rows, dialect)):
         score *= 0.6
-    return Guess(dialect, score, arity, share, sum(fields is None for fields in records))
+    damaged = sum(fields is None for fields in records)
+    return Guess(dialect, score, arity, share, damaged, len(whole) - len(records))
 
 
 def _without_titles(records: list[Fields], dialect: Dialect) -> list[Fields]:
@@ -211,6 +216,15 @@ def _empty_columns(rows: list[list[bytes | None]]) -> float:
     return sum(len(set(column)) == 1 and not (column[0] or b"").strip().isalnum() for column in columns) / len(columns)
 
 
+def _is_torn(rows: list[list[bytes | None]], dialect: Dialect) -> bool:
+    """Whether every second field of all rows, the header too, is what a longer delimiter has between its ends."""
+    between = {cell for row in rows for cell in row[1::2]}
+    if dialect.delimiter in (",", ";") or len(rows) < 2 or len(rows[0]) % 2 == 0 or len(between) != 1:
+        return False
+    mark = between.pop()
+    return not mark or (len(mark) <= 2 and not mark.strip().isalnum() and len(mark.strip()) == len(mark))
+
+
 def _is_eligible(guess: Guess, rated: list[Guess], text: str) -> bool:
     """A delimiter with spaces counts only where it never stands without them, no quotes only after much damage.
 
@@ -226,7 +240,23 @@ def _is_eligible(guess: Guess, rated: list[Guess], text: str) -> bool:
     if delimiter not in _SPACED:
         return len(delimiter) == 1 or not any(_reads_as_much(g, guess, text) for g in rated)
     bare = [g for g in rated if g.dialect.delimiter == delimiter.strip() and g.dialect.quote == guess.dialect.quote]
-    return not any(g.share > guess.share or g.arity > guess.arity for g in bare if g.share > 0.5)
+    return not any(
+        g.share > guess.share or g.arity > guess.arity or (guess.titles and _takes_all(g, guess))
+        for g in bare
+        if g.share > 0.5
+    )
+
+
+def _takes_all(other: Guess, guess: Guess) -> bool:
+    """Whether another dialect reads as good a table without leaving out a line above it."""
+    return not other.titles and other.share >= guess.share
+
+
+def _doubt_titles(guess: Guess, rated: list[Guess]) -> Guess:
+    """Less for one that leaves out lines above the table where another takes them in."""
+    if not guess.titles or not any(other.dialect.delimiter and _takes_all(other, guess) for other in rated):
+        return guess
+    return replace(guess, score=0.85 * guess.score)
 
 
 def _reads_as_much(bare: Guess, run: Guess, text: str) -> bool:
@@ -234,11 +264,15 @@ def _reads_as_much(bare: Guess, run: Guess, text: str) -> bool:
     mark, several = bare.dialect.delimiter, run.dialect.delimiter
     if mark not in _USUAL or several is None or mark not in several:
         return False
+    if set(several) == {mark}:  # doubled where fields are empty
+        single = re.escape(mark)
+        if len(re.findall(f"(?<!{single}){single}(?!{single})", text)) >= text.count("\n"):
+            return True
     return bare.arity == run.arity and bare.share >= run.share and text.count(mark) > text.count(several)
 
 
-def _clean(cell: bytes | None, dialect: Dialect) -> float:
-    """How much a cell looks like one value."""
+def _clean(cell: bytes | None, dialect: Dialect, quote: bytes | None, foreign: tuple[bytes, ...]) -> float:
+    """How much a cell looks like one value; `quote` and `foreign` are the dialect's."""
     kind = kind_of(cell)
     if kind == EMPTY:
         return 0.9
@@ -248,12 +282,13 @@ def _clean(cell: bytes | None, dialect: Dialect) -> float:
         return 1.0 if edge == cell else 0.85
     if edge[:1] in (b'"', b"'") or edge[-1:] == b'"':
         return 0.15 if len(edge) > 1 and edge[:1] == edge[-1:] else 0.4
-    if dialect.quote and (dialect.quote.encode() in edge if dialect.escape is None else False):
-        return 0.3 if b"\\" + dialect.quote.encode() in edge else 0.6
+    if quote is not None and dialect.escape is None and quote in edge:
+        return 0.3 if b"\\" + quote in edge else 0.6
     if dialect.delimiter != "\t" and b"\t" in edge:
         return 0.2
-    if any(mark in edge for mark in _foreign(dialect.delimiter)):
-        return 0.5
+    for mark in foreign:
+        if mark in edge:
+            return 0.5
     return 0.6 if edge != cell else 0.75
 
 

@@ -26,7 +26,7 @@ def first_table(sample: bytes, eof: bool, whole: Sniffed, fixed: Fixed) -> Sniff
             if any(line.arity == whole.arity for line in paragraph):
                 break
             found = _table_in(sample[paragraph[0].start : paragraph[-1].end], fixed, replace(whole, arity=0))
-            if found is not None and (found.arity > 2 or len(paragraph) > 4):
+            if found is not None and (found.arity > 2 or len(paragraph) > 4 or _header_is_sure(paragraph)):
                 return found
     filled = [line for line in lines if not line.blank]
     above = list(takewhile(lambda line: line.arity != whole.arity, filled))
@@ -86,10 +86,11 @@ def _table_in(text: bytes, fixed: Fixed, other_than: Sniffed, *, headerless: boo
     while lines and lines[0].arity <= 1:
         lines = lines[1:]
     rows = [line for line in lines if line.arity == sniffed.arity]
-    if len(rows) < (4 if sniffed.arity == 2 else 2) or len(rows) < 0.8 * len(lines):
+    is_sure = _header_is_sure(rows)
+    if len(rows) < (4 - is_sure if sniffed.arity == 2 else 2) or len(rows) < 0.8 * len(lines):
         return None
     same = sniffed.dialect.delimiter == other_than.dialect.delimiter and sniffed.arity == other_than.arity
-    if _header_is_sure(rows):
+    if is_sure:
         return sniffed
     if same or not headerless or len(rows) < 4:
         return None

@@ -62,7 +62,7 @@ def _records_key(data: bytes) -> tuple[str, int] | None:
     return best[1], best[2]
 
 
-def _read_wrapped(window: Window, rows: RowMaker, start: int) -> Iterator[Rows | Rejected]:
+def _read_wrapped(window: Window, rows: RowMaker, start: int) -> Iterator[Rows | Rejected | Verdict]:
     """The elements of one array of an object; what stands around it is the one row of `document`."""
     around = RowMaker(DOCUMENT)
     opened = int(window.places(np.array([0]))[0])
@@ -98,7 +98,7 @@ def _object_end(data: bytes) -> int | None:
     return int(at[closed[0]]) + 1 if len(closed) else None
 
 
-def _read_elements(window: Window, rows: RowMaker) -> Iterator[Rows | Rejected]:
+def _read_elements(window: Window, rows: RowMaker) -> Iterator[Rows | Rejected | Verdict]:
     """The elements of an array whose bracket is consumed, up to its end; returns whether it has one."""
     is_first = True
     while True:
@@ -120,7 +120,8 @@ def _read_elements(window: Window, rows: RowMaker) -> Iterator[Rows | Rejected]:
         if len(ends):
             window.consume(int(ends[-1]) + 1)
         if not window.grow():
-            yield from rows.broken_tail(window)
+            yield from rows.last_element(window)
+            yield Verdict("truncated", "the array does not end")
             return False
 
 

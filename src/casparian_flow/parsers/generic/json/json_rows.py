@@ -75,16 +75,23 @@ class RowMaker:
             code, message = "cf.json.too_long", f"a value is longer than {MAX_VALUE >> 20} MiB"
         yield self._rejected(code, message, start, window.skip_to_end(), raw, self._count)
 
+    def last_element(self, window: Window) -> Iterator[Rows | Rejected]:
+        """What is left when an array does not end: an element that ends by itself, or a broken one."""
+        text = window.data.rstrip(SPACE)
+        if window.is_whole and text.endswith((b"}", b"]", b'"')) and _is_json(text):
+            yield from self.pieces(window, np.array([0]), np.array([len(text)]))
+            window.consume(len(window.data))
+        else:
+            yield from self.broken_tail(window)
+
     def last_value(self, window: Window) -> Iterator[Rows | Rejected]:
         """What is left behind the last array or object: a single value, or a broken one."""
         window.consume(window.first_text())
         text = window.data.rstrip(SPACE)
-        try:
-            orjson.loads(text)
-        except orjson.JSONDecodeError:
-            yield from self.broken_tail(window)
-        else:
+        if _is_json(text):
             yield from self.pieces(window, np.array([0]), np.array([len(text)]))
+        else:
+            yield from self.broken_tail(window)
 
     def _rejected(self, code: str, message: str, start: int, end: int, raw: bytes, number: int) -> Rejected:
         return Rejected(
@@ -96,3 +103,11 @@ class RowMaker:
             raw=raw[:MAX_RAW],
             source_row=int(number),
         )
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
