@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Table, insert
@@ -55,12 +56,23 @@ def _acting(home: Home, cwd: Path) -> Iterator[StoreActing]:
         database.close()
 
 
+@cache
+def _new_database() -> bytes:
+    """The file of a database in which nothing has happened; migrating each anew would take most of a test."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "state.sqlite3")
+        Database(path).close()
+        return path.read_bytes()
+
+
 class HomeBuilder:
     """Fills the control database of one home; every method inserts one row and returns its id."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.home = Home(folder)
+        if not self.home.state.exists():
+            self.home.state.write_bytes(_new_database())
         self.database = Database(self.home.state)
         self._ids = count(1)
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
 
 from casparian_flow.clients.cli.root import root
+from product import ask_here
 
 SOURCE = Path(__file__).parents[2] / "src"
 NETWORK = {
@@ -44,19 +46,19 @@ sys.exit(run(sys.argv[1:]))
 """
 
 
-def leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def leaves(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     if isinstance(command, click.Group):
         context = click.Context(command)
         for name in command.list_commands(context):
             if (inner := command.get_command(context, name)) is not None:
                 yield from leaves(inner, (*words, name))
     else:
-        yield words
+        yield words, command
 
 
 def test_no_command_waits_for_input_without_a_terminal(tmp_path: Path) -> None:
     """Standard input is a pipe that says nothing and never ends."""
-    quick = [words for words in leaves(root) if words not in (("demo",), ("run",))]
+    quick = [words for words, _ in leaves(root) if words not in (("demo",), ("run",))]
     assert len(quick) > 40
     script = (
         "import os, sys\n"
@@ -84,6 +86,32 @@ def test_no_command_waits_for_input_without_a_terminal(tmp_path: Path) -> None:
         tried = [line.split()[1:] for line in process.stderr if line.startswith("trying ")]
         assert process.wait(60) == 0
     assert [" ".join(words) for words in tried] == [" ".join(words) for words in quick]
+
+
+CHANGING = """
+case use; completion; config import; config set; config unset; contract approve; demo; init; output revert; plan;
+rules add; rules apply; rules remove; run; scan; sink add; sink remove; source add; source ignore; source remove;
+source sync; source use; tags add; tags remove; topic add; topic remove; topic set
+"""
+"""Commands that keep something; a saved plan is something too."""
+
+
+def test_no_command_that_only_reads_makes_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    (tmp_path / "me").mkdir()
+    (tmp_path / "sales.csv").write_text("id,amount\n1,2.5\n")
+    changing = {line.strip() for line in CHANGING.split(";")}
+    every = {" ".join(words): command for words, command in leaves(root)}
+    assert changing < every.keys()
+    reading = every.keys() - changing
+    assert len(reading) > 30
+    answered = 0
+    for line in sorted(reading):
+        given = ["sales.csv" for each in every[line].params if isinstance(each, click.Argument) and each.required]
+        answered += ask_here(*line.split(), *given, cwd=tmp_path).code == 0
+        assert list((tmp_path / "me").iterdir()) == [], line
+    assert answered > 20
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["me", "sales.csv"]
 
 
 def test_a_whole_run_opens_no_connection(tmp_path: Path) -> None:
