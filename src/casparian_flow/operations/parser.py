@@ -8,7 +8,7 @@ from casparian_flow.core.text import safe_text
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.publish.check import Grade, check_parser
+from casparian_flow.publish.check import check_parser
 from casparian_flow.publish.discover import FoundParser, parser_path, plugin_parsers, shipped_parsers
 from casparian_flow.store.views import parsers as view
 
@@ -118,7 +118,7 @@ def check(reading: Reading, request: CheckParser) -> ParserCheck:
         findings=[
             FindingView(grade=each.grade, file=each.file, line=each.line, text=each.text) for each in report.findings
         ],
-        is_refused=any(each.grade is Grade.REFUSED for each in report.findings),
+        is_refused=report.is_refused,
         error=f"{report.error.message}: {report.error.why}".rstrip(": ") if report.error else None,
         notice=report.notice,
     )

@@ -49,7 +49,7 @@ class PlanEntry(Reply, frozen=True, kw_only=True):
     reason: str
     detail: str
     parser: str | None
-    table: str | None
+    tables: list[str]
     size: int
 
 
@@ -165,7 +165,7 @@ def make(acting: Acting, request: MakePlan) -> PlanReply:
                 reason=decision.reason,
                 detail=decision.detail,
                 parser=decision.parser.artifact.name if decision.parser else None,
-                table=decision.base_table or None,
+                tables=list(decision.tables),
                 size=decision.file.size,
             )
             for decision in prepared.plan.decisions

@@ -78,12 +78,7 @@ def _refuse_waiting(connection: Connection, uri: str) -> None:
 
 def _refuse_existing(connection: Connection, prepared: Prepared) -> None:
     """In mode `error`, refuse at plan time what the commit would refuse anyway."""
-    tables = {
-        table
-        for each in prepared.plan.runs
-        if each.parser
-        for table in ([each.parser.table_of(o, each.base_table) for o in each.parser.outputs] or [each.base_table])
-    }
+    tables = {table for each in prepared.plan.runs for table in each.tables}
     for table in sorted(tables):
         for target in prepared.plan.routes.targets_of(table):
             if target.mode is SinkMode.ERROR and output_store.current_in_table(connection, target.uri, table):

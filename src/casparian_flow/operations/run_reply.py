@@ -25,6 +25,7 @@ class TableResult(Reply, frozen=True, kw_only=True):
     accepted: int
     quarantined: int
     is_new: bool
+    sinks: list[str]
 
 
 class FailedFile(Reply, frozen=True, kw_only=True):
@@ -121,6 +122,7 @@ def reply_of(
                 accepted=row.accepted,
                 quarantined=row.quarantined,
                 is_new=row.table_name in sentinel.adopted,
+                sinks=[target.uri for target in prepared.plan.routes.targets_of(row.table_name)],
             )
             for row in tables
         ],

@@ -80,9 +80,9 @@ class CheckReport:
     notice: str = NOTICE
 
     @property
-    def is_acceptable(self) -> bool:
-        """Whether nothing is refused and the manifest can be read."""
-        return self.error is None and all(finding.grade is not Grade.REFUSED for finding in self.findings)
+    def is_refused(self) -> bool:
+        """Whether the parser may not run for what is in its code."""
+        return any(finding.grade is Grade.REFUSED for finding in self.findings)
 
 
 def check_parser(path: Path) -> CheckReport:

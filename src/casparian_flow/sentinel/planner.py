@@ -112,6 +112,14 @@ class Decision:
     parser: Candidate | None = None
     base_table: str = ""
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that the parser declares for this file, else the one that the file is named after."""
+        declared = (
+            [self.parser.table_of(output, self.base_table) for output in self.parser.outputs] if self.parser else []
+        )
+        return tuple(declared or filter(None, [self.base_table]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:

@@ -20,7 +20,7 @@ def check(folder: Path, source: str) -> CheckReport:
 
 def test_a_plain_parser_passes_with_its_imports_listed(tmp_path: Path) -> None:
     report = check(tmp_path, "import os.path, csv\nfrom numpy import array\nfrom casparian_flow.sdk import Rows")
-    assert report.is_acceptable
+    assert (report.error, report.is_refused) == (None, False)
     assert report.findings == ()
     assert report.imports == ("casparian_flow", "csv", "numpy", "os")
     assert report.foreign_imports == ("numpy",)
@@ -42,7 +42,7 @@ def test_a_plain_parser_passes_with_its_imports_listed(tmp_path: Path) -> None:
 def test_what_no_parser_needs_is_refused_with_its_line(tmp_path: Path, source: str) -> None:
     report = check(tmp_path, source)
     refused = [finding for finding in report.findings if finding.grade is Grade.REFUSED]
-    assert not report.is_acceptable
+    assert report.is_refused
     assert refused[0].line == source.count("\n") + 1
     assert refused[0].file == "sample.py"
 
@@ -52,7 +52,7 @@ def test_what_no_parser_needs_is_refused_with_its_line(tmp_path: Path, source: s
 )
 def test_what_deserves_a_look_is_noted_and_accepted(tmp_path: Path, source: str) -> None:
     report = check(tmp_path, source)
-    assert report.is_acceptable
+    assert (report.error, report.is_refused) == (None, False)
     assert [finding.grade for finding in report.findings] == [Grade.NOTE]
 
 
@@ -74,5 +74,4 @@ def test_what_cannot_be_read_is_in_the_report(tmp_path: Path, source: str) -> No
     path.write_text(source)
     report = check_parser(path)
     assert isinstance(report.error, ParserInvalid)
-    assert not report.is_acceptable
     assert report.manifest is None

@@ -18,7 +18,7 @@ from casparian_flow.core.text import safe_text
 FORMULA = ("=", "+", "-", "@")
 """What makes a spreadsheet run a cell."""
 MARKUP = re.compile(r"([\\`*_\[\]<>|#~])")
-GLYPHS = str.maketrans({"…": "...", "└": "`", "→": "->"})
+GLYPHS = str.maketrans({"…": "...", "└": "`", "├": "|", "│": "|", "─": "-", "→": "->"})
 """The shapes that our own lines are drawn with, as plain letters."""
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 

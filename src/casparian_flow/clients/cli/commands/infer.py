@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from casparian_flow.operations.infer import ColumnEvidence, Inference, RuledOut
 
 COLUMNS = (Column("table"), Column("column"), Column("type"), Column("format"), Column("note"))
+FEW_FORMATS = 4
+"""As many formats of dates and times that one value rules out are still named."""
 
 
 @click.command("infer")
@@ -70,4 +72,13 @@ def _by_value(column: str, ruled_out: list[RuledOut], *, has_files: bool) -> Ite
         types.setdefault((each.file, each.row, each.value), []).append(each.type)
     for (file, row, value), names in types.items():
         place = f" of {plain(file)}" if has_files else ""
-        yield f"{plain(column)} is not {', '.join(map(plain, names))}: row {row}{place} is {plain(repr(value))}"
+        yield f"{plain(column)} is not {_few(names)}: row {row}{place} is {plain(repr(value))}"
+
+
+def _few(types: list[str]) -> str:
+    """The types in words; many formats of dates and times are counted, the answer as JSON has them all."""
+    formats = [each for each in types if "%" in each]
+    if len(formats) <= FEW_FORMATS:
+        return ", ".join(map(plain, types))
+    named = [plain(each) for each in types if "%" not in each]
+    return ", ".join([*named, f"nor in any of {len(formats)} other formats of dates and times"])

@@ -21,7 +21,7 @@ ENTRIES = (
     Column("reason"),
     Column("detail"),
     Column("parser"),
-    Column("table"),
+    Column("tables"),
     Column("size", Kind.SIZE),
 )
 

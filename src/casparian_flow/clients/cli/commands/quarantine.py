@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain
+
+if TYPE_CHECKING:
+    from casparian_flow.operations.quarantine import GroupEntry
 
 COLUMNS = (
     Column("group"),
@@ -38,6 +44,8 @@ def list_(face: Face, table: str | None, code: str | None) -> None:
 
     reply = face.ask("quarantine.list", ListGroups(table=table, code=code))
     face.show_list("casparian.quarantine/1", "groups", reply.groups, COLUMNS, GroupEntry)
+    if face.paper.format == "table":
+        face.note(_next(reply.groups))
 
 
 @command.command("show")
@@ -73,3 +81,7 @@ def export(face: Face, group: str, out: str) -> None:
 
     reply = face.ask("quarantine.export", ExportGroup(group=group, to=out))
     face.show("casparian.quarantine-export/1", reply, [f"{reply.rows} rows written to {plain(reply.path)}"])
+
+
+def _next(groups: Sequence[GroupEntry]) -> str:
+    return f"next: casparian quarantine show {groups[0].group}" if groups else "no row is in quarantine"

@@ -11,6 +11,7 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.options import options_of, sinks_by_topic
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
+from casparian_flow.clients.cli.shown_sql import first_rows
 
 if TYPE_CHECKING:
     from casparian_flow.operations.plan import MakePlan
@@ -126,6 +127,8 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
     if reply.tables:
         yield ""
         yield from _cut(face, reply.tables, TABLES, "tables: casparian tables")
+        for sink in sorted({sink for each in reply.tables for sink in each.sinks}):
+            yield f"in        {plain(sink)}"
     if reply.failures:
         yield ""
         yield from _cut(face, reply.failures, FAILURES, "files: casparian files --state failed")
@@ -149,5 +152,5 @@ def _next(reply: RunReply) -> str:
     if reply.open_quarantine:
         return "casparian quarantine"
     if reply.tables:
-        return f'casparian sql "SELECT * FROM {reply.tables[0].table} LIMIT 10"'  # noqa: S608 shown, never run
+        return first_rows(reply.tables[0].table)
     return "casparian tables"

@@ -1,0 +1,38 @@
+"""What a first plan and a first run say: which tables there will be, where they are, and what can be typed next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from product import Product
+
+
+def test_a_plan_names_the_tables_that_the_run_makes(product: Product, tmp_path: Path) -> None:
+    lines = tmp_path / "in" / "morning.gate"
+    lines.parent.mkdir()
+    lines.write_text("3\n", encoding="ascii")
+    parser = tmp_path / "gates.py"
+    parser.write_text(
+        "from casparian_flow.sdk import Column, PluginMetadata\n"
+        "MANIFEST = PluginMetadata(pattern='*.gate', outputs={'gates': [Column('gate', 'int64')]})\n"
+        "def parse(path):\n    yield 'gates', [{'gate': 3}]\n",
+        encoding="ascii",
+    )
+
+    plan = product("plan", str(lines.parent), "--parser", str(parser), "--json").json
+    product.run(str(lines.parent), "--parser", str(parser))
+
+    assert [entry["tables"] for entry in plan["entries"]] == [["gates"]]
+    assert product.tables() == ["gates"]
+
+
+def test_a_run_says_where_each_table_is_and_a_query_that_works(product: Product, tmp_path: Path) -> None:
+    orders = tmp_path / "order.csv"
+    orders.write_text("id,amount\n1,2.50\n", encoding="ascii")
+    sink = f"sqlite://{tmp_path}/orders.db"
+
+    said = product("run", str(orders), "--sink", sink).out.splitlines()
+
+    assert f"in        {sink}" in said
+    assert said[-1] == "next      casparian sql 'SELECT * FROM \"order\" LIMIT 10'"
+    assert "2.5" in product("sql", 'SELECT * FROM "order" LIMIT 10').out
