@@ -171,3 +171,11 @@ def shapes(engine) -> dict[str, object]:
         }
         for table in inspector.get_table_names()
     }
+
+
+def test_every_error_is_listed_in_one_file() -> None:
+    """So that its exit code and its page do not depend on what a process has imported."""
+    code = re.compile(r"^class \w+\(\w+\):\n(?: {4}.*\n|\n)*? {4}code = \"[a-z-]+\"", re.MULTILINE)
+    package = ROOT / "src" / "casparian_flow"
+    found = {str(path.relative_to(package)) for path in package.rglob("*.py") if code.search(path.read_text("utf-8"))}
+    assert found == {"core/errors.py"}

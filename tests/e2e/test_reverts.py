@@ -257,7 +257,7 @@ def test_the_command_asks_for_the_name_and_answers_with_codes(
         return json.loads(err if expect else out)
 
     monkeypatch.setattr(sys, "stdin", None)
-    assert ask("revert", "sales", "@-1", expect=2)["fix"].endswith("output revert sales @-1 --yes")
+    assert ask("revert", "sales", "@-1", expect=2)["fix"].endswith("output revert sales @-1 --json --yes")
     planned = ask("revert", "sales", "@-1", "--dry-run")
     assert (planned["schema"], planned["rows_out"], planned["rows_back"]) == ("casparian.revert-plan/1", 1, 1)
     done = ask("revert", "sales", "@-1", "--yes", "--reason", "wrong")

@@ -11,6 +11,7 @@ CasparianError
 ├── ParserFailed          exit 1   the parser refused, crashed, hung or broke the protocol
 ├── SinkError             exit 1   a target cannot take the tables
 ├── QueryFailed           exit 1   a query could not be answered
+├── ExportFailed          exit 1   a file could not be written to its end
 └── InvariantBroken       exit 1   a bug of ours, with what is needed for a report
 
 Rows that do not fit are data (`core.quarantine`), never exceptions.
@@ -238,6 +239,12 @@ class QueryTimedOut(QueryFailed):
     hint = "repeat it with a larger --timeout, or a narrower WHERE"
 
 
+class ExportFailed(CasparianError):
+    """The file could not be written to its end; nothing is left of it."""
+
+    code = "export-failed"
+
+
 class InvariantBroken(CasparianError):
     """A promise of the product does not hold: a bug."""
 
@@ -269,8 +276,8 @@ EXIT_CODES = {
 
 
 def every_error(kind: type[CasparianError] = CasparianError) -> Iterator[type[CasparianError]]:
-    """The kind and all below it that the product has: a parent before its children, those of other modules last."""
+    """The kind and all below it that this file lists: a parent before its children."""
     yield kind
-    for each in sorted(kind.__subclasses__(), key=lambda each: (each.__module__ != __name__ and each.code) or ""):
-        if each.__module__.startswith("casparian_flow."):
+    for each in kind.__subclasses__():
+        if each.__module__ == __name__:
             yield from every_error(each)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from casparian_flow.core.errors import CasparianError, UsageError
+from casparian_flow.core.errors import CasparianError, ExportFailed, UsageError
 from casparian_flow.operations.writers.csv_file import write_csv
 from casparian_flow.operations.writers.jsonl_file import write_jsonl
 from casparian_flow.operations.writers.parquet_file import write_parquet
@@ -32,12 +32,6 @@ class FileFormat(StrEnum):
 
 STREAMED = (FileFormat.CSV, FileFormat.JSONL)
 """What can go to standard output: text, written from its beginning to its end."""
-
-
-class ExportFailed(CasparianError):
-    """The file could not be written to its end; nothing is left of it."""
-
-    code = "export-failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
