@@ -21,6 +21,7 @@ from pages import Typed, complaints, typed
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+FIRST_READ = ("README", "first-table", "how-a-file-becomes-a-table")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 PROGRAMS = {
     "casparian": """#!/bin/sh
@@ -34,7 +35,12 @@ exec {python} "$@"
 """What a page finds within reach of its shell; a person at a terminal sees tables, and so do the tests."""
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=lambda page: page.stem)
+def tried(page: Path) -> object:
+    """A page as a case; what most people read first is tried with the fast tests, the others with the slow ones."""
+    return pytest.param(page, marks=() if page.stem in FIRST_READ else pytest.mark.slow, id=page.stem)
+
+
+@pytest.mark.parametrize("page", [tried(page) for page in PAGES if typed(page)])
 def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
     programs, folder = tmp_path / "bin", tmp_path / "here"
     programs.mkdir()

@@ -64,6 +64,7 @@ def survives(tmp_path: Path, files: int, kills: int) -> None:
     assert killed, "no run was killed: the moments are too late"
 
 
+@pytest.mark.slow
 @pytest.mark.invariant(2)
 def test_thirty_files_killed_three_times_give_the_tables_of_a_quiet_run(tmp_path: Path) -> None:
     survives(tmp_path, files=30, kills=3)

@@ -91,6 +91,7 @@ def test_csv_and_parquet_hold_the_same_tables(ran: Ran, tmp_path: Path) -> None:
     assert content(ran.sink) == content(open_sink(f"parquet://{other.home}"))
 
 
+@pytest.mark.slow
 def test_real_files_are_the_same_tables_in_csv_and_parquet(shared_data: Path, tmp_path: Path) -> None:
     for name in REAL:
         copy, kind = tmp_path / "data" / name, shared_data / name
@@ -126,6 +127,7 @@ def texts(table: pa.Table, column: str) -> list[str | None]:
     return text_of(table.column(column).combine_chunks()).to_pylist()
 
 
+@pytest.mark.slow
 def test_a_new_version_of_a_file_replaces_its_rows_and_history_stays(tmp_path: Path) -> None:
     ran = run_in(tmp_path)
     job = next(each["job"] for each in ran("jobs", "--json").json["jobs"] if each["path"] == "sales.csv")

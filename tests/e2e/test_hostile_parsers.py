@@ -506,6 +506,7 @@ def test_limits_hold_before_the_parser_runs(tmp_path: Path) -> None:
     assert rows_of(events) == [{"RLIMIT_AS": 1 << 30, "RLIMIT_NOFILE": 100, "RLIMIT_FSIZE": 1 << 20, "RLIMIT_CORE": 0}]
 
 
+@pytest.mark.slow
 def test_a_guest_dies_with_its_host_even_in_a_busy_loop(tmp_path: Path) -> None:
     parser = write_parser(
         tmp_path,

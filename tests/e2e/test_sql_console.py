@@ -109,6 +109,7 @@ def test_every_table_that_is_listed_can_be_queried(filled: Product) -> None:
     assert {row["name"] for row in answer_of(filled, query)} == set(listed)
 
 
+@pytest.mark.slow
 def test_as_of_a_job_shows_output_and_quarantine_as_they_were(filled: Product) -> None:
     *first, last = sorted(row["job_id"] for row in answer_of(filled, LINEAGE))
     sales = "SELECT id FROM sales ORDER BY id"
@@ -211,8 +212,8 @@ def test_no_attack_reads_or_writes_a_file_while_another_process_writes(while_wri
         ("SELECT " + "(" * 2000 + "1" + ")" * 2000, {0, 1, 2}),
         ("SELECT " + "1+" * 20000 + "1", {0, 1, 2}),
         ("WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r", {1}),
-        ("SELECT count(*) FROM range(1000000) a, range(1000000) b", {1}),
-        ("SELECT sum(length(repeat('x', 1000000000)))", {0, 1}),
+        pytest.param("SELECT count(*) FROM range(1000000) a, range(1000000) b", {1}, marks=pytest.mark.slow),
+        pytest.param("SELECT sum(length(repeat('x', 1000000000)))", {0, 1}, marks=pytest.mark.slow),
         ("SELECT list(repeat('x', 1000000) || i) FROM range(100000) t(i)", {1}),
         ("SELECT 1 + " + "x" * 110_000, {2}),
     ],

@@ -85,6 +85,7 @@ def test_both_readers_agree_on_what_is_null(tmp_path: Path, text: str, words: st
     assert fast.rejected == exact.rejected
 
 
+@pytest.mark.slow
 @LAW
 @given(text=damaged_texts(), repeat=st.integers(1, 40), damage=DAMAGE, where=st.integers(0, 10_000))
 def test_both_readers_agree_on_longer_files(tmp_path: Path, text: str, repeat: int, damage: str, where: int) -> None:
