@@ -48,7 +48,7 @@ def test_a_death_between_two_sinks_is_put_right_in_both(
     assert states(product.home) <= {"completed", "aborted"}
 
 
-@pytest.mark.parametrize("mode", ["append", "replace"])
+@pytest.mark.parametrize("mode", ["append", pytest.param("replace", marks=pytest.mark.slow)])
 def test_while_one_sink_is_away_the_other_shows_its_rows_and_the_next_start_completes_both(
     tmp_path: Path, data: Path, mode: str
 ) -> None:

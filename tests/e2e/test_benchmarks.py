@@ -24,6 +24,7 @@ def benchmarks(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.slow
 def test_what_was_measured_is_said_as_json_and_nothing_is_left_behind(tmp_path) -> None:
     done = benchmarks(tmp_path, "--quick", "--only", "cells", "--json")
     assert done.returncode == 0, done.stderr

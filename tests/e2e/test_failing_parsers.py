@@ -75,12 +75,12 @@ def parse(path):
     ("deed", "code"),
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "parser-crashed"),
-        ("import os; os._exit(0)", "parser-crashed"),
+        pytest.param("import os; os._exit(0)", "parser-crashed", marks=pytest.mark.slow),
         ("raise ValueError('boom')", "parser-raised"),
         ("import time; time.sleep(3600)", "parser-timed-out"),
         ("import os, socket; [os.write(fd, b'GET / HTTP/1.1' * 99) for fd in (line(),)]", "parser-broke-protocol"),
         ("yield 'x', [{'_cf_job_id': 1}]", "parser-reserved-column"),
-        ("yield 42", "parser-raised"),
+        pytest.param("yield 42", "parser-raised", marks=pytest.mark.slow),
     ],
 )
 def test_one_bad_file_is_named_and_the_others_land(

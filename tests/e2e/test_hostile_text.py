@@ -121,7 +121,7 @@ def questions(product: Product, evidence: Path) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize(
     "format_",
-    ["table", "json", *(pytest.param(name, marks=pytest.mark.slow) for name in ("plain", "jsonl", "csv", "md"))],
+    ["table", *(pytest.param(name, marks=pytest.mark.slow) for name in ("plain", "json", "jsonl", "csv", "md"))],
 )
 def test_no_command_writes_what_could_act_on_a_terminal(
     filled: Product, evidence: Path, ask: Callable[..., Written], format_: str

@@ -24,6 +24,7 @@ def profiled(home: Home, **request: object) -> dict[str, ColumnProfile]:
         return {each.column: each for each in profile.profile(reading, ProfileTables(**request)).columns}
 
 
+@pytest.mark.slow
 def test_many_distinct_values_are_estimated_and_said_to_be_while_counts_stay_exact(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
