@@ -139,7 +139,7 @@ def normalise(batch: pa.RecordBatch) -> pa.RecordBatch:
     for field, column in zip(batch.schema, batch.columns, strict=True):
         try:
             changed = _normalise(column)
-        except (pa.ArrowNotImplementedError, pa.ArrowTypeError, ValueError) as exc:
+        except (pa.ArrowNotImplementedError, pa.ArrowTypeError, ValueError, OverflowError) as exc:
             raise ParserFailed(f"column {field.name!r} of Arrow's {field.type} cannot be read", why=str(exc)) from exc
         is_json = pt.is_string(changed.type) and _becomes_json(field.type)
         metadata = cast("dict[bytes, bytes] | None", field.metadata)

@@ -102,6 +102,12 @@ def test_a_type_that_nothing_can_hold_is_named() -> None:
         normalise(pa.record_batch({"c": union}))
 
 
+def test_a_date_inside_a_struct_that_no_calendar_reaches_is_named() -> None:
+    far = pa.array([5_000_000], pa.int32()).cast(pa.date32())
+    with pytest.raises(ParserFailed, match="'s'"):
+        normalise(pa.record_batch({"s": pa.StructArray.from_arrays([far], names=["a: date, b>"])}))
+
+
 def test_two_columns_of_one_name_are_refused() -> None:
     batch = pa.RecordBatch.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     with pytest.raises(ParserFailed, match="one name: a"):
