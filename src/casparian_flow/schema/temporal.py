@@ -12,7 +12,6 @@ from casparian_flow.schema.cells import Bytes, Cells, Ints, Mask, Reading, readi
 from casparian_flow.schema.layouts import Layout, layouts
 
 _LONGEST = 48
-_ZONES = (0, 1, 3, 5, 6)
 _FRACTION = 9
 _SECOND = 1_000_000_000
 _LAST_SECOND = (2**63 - 1) // _SECOND - 1

@@ -15,7 +15,6 @@ DELIMITERS = {
     "\x1f": "unit separator",
     "\x01": "start of heading",
 }
-_MAX_FIELD = 1 << 16
 _CLOCK_COMMA = re.compile(r"\W?\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d,\d{3}\b")
 _MARKDOWN_RULE = re.compile(r"\|?\s*:?-{3,}:?\s*\|")
 _LOG_LINE = re.compile(

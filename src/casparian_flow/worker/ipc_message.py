@@ -14,7 +14,6 @@ RECORD_BATCH = 3
 _U16 = struct.Struct("<H")
 _I32 = struct.Struct("<i")
 _U32 = struct.Struct("<I")
-_I64 = struct.Struct("<q")
 _CONTINUATION = 0xFFFFFFFF
 _PREFIX = 8
 
