@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.csv_text import text_of
 from casparian_flow.sinks.uri import open_sink
+from landing_files import some_files
 from product import Answer, Product
 
 VARYING = {"_cf_job_id", "_cf_processed_at", "_cf_file_version_id"}
@@ -28,17 +28,6 @@ REAL = [
     "sqlite",
     "evtx/security_bad_string_cache.evtx",
 ]
-
-
-def some_files(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "sales.csv").write_text(
-        'id,amount,day,said\n1,1.50,2024-02-29,"two\nlines, ""quoted"""\n2,,2024-03-01,\n3,0.25,2024-03-02,""\n'
-        "4,1,2,3,4,5\n"
-    )
-    rows = [{"n": n, "tags": ["a", None], "who": {"name": "x", "age": n / 3}} for n in range(3)]
-    (folder / "events.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
 
 
 @dataclass(frozen=True)

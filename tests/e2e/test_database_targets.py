@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -19,21 +18,11 @@ from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.csv_text import text_of
 from casparian_flow.sinks.uri import open_sink
+from landing_files import some_files
 from product import Answer, Product
 
 VARYING = {"_cf_job_id", "_cf_processed_at", "_cf_file_version_id"}
 TARGETS = {"duckdb": "duckdb://{}/out.duckdb", "sqlite": "sqlite://{}/out.db"}
-
-
-def some_files(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "sales.csv").write_text(
-        'id,amount,day,said\n1,1.50,2024-02-29,"two\nlines, ""quoted"""\n2,,2024-03-01,\n3,0.25,2024-03-02,""\n'
-        "4,1,2,3,4,5\n"
-    )
-    rows = [{"n": n, "tags": ["a", None], "who": {"name": "x", "age": n / 3}} for n in range(3)]
-    (folder / "events.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
 
 
 @dataclass(frozen=True)
