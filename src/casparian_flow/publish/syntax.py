@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,10 @@ from pathlib import Path
 from casparian_flow.core.errors import ParserInvalid
 
 MAX_SOURCE = 8 << 20
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Python 3.11 counts the depth of all threads' trees in one place and fails where two are made at once (gh-106905);
+the filters of `warnings` are shared by threads as well."""
 
 
 class EntryForm(StrEnum):
@@ -49,7 +54,7 @@ def read_source(file: Path) -> Source:
     except OSError as exc:
         raise ParserInvalid(f"cannot read the parser: {exc.strerror}", where=str(file)) from exc
     try:
-        with warnings.catch_warnings():
+        with _ONE_AT_A_TIME, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its author's compiler shows them; they are no reason to refuse
             tree = ast.parse(data, str(file))
     except SyntaxError as exc:
