@@ -22,6 +22,20 @@ class JobState(StrEnum):
     REJECTED = "rejected"
 
 
+class JobPhase(StrEnum):
+    """What a worker is doing with an attempt."""
+
+    STARTING = "starting"
+    PARSING = "parsing"
+    SURVEYED = "surveyed"
+    """Parsed; its rows wait at that worker for their contract."""
+    CASTING = "casting"
+    SEALED = "sealed"
+    """Staged and sealed; it waits for its permit."""
+    PROMOTING = "promoting"
+    STOPPING = "stopping"
+
+
 MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.DISPATCHED, JobState.ABORTED, JobState.REJECTED}),
     JobState.DISPATCHED: frozenset(

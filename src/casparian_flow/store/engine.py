@@ -13,7 +13,7 @@ from sqlalchemy.pool import StaticPool
 
 from casparian_flow.store.tables import metadata
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration: what a database must be at for this code to read it."""
 
 AnyRow = Row[*tuple[Any, ...]]

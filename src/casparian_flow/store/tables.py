@@ -32,6 +32,7 @@ from casparian_flow.core.files import EntryKind
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.outputs import Role, SinkMode
 from casparian_flow.core.quarantine import EntryState
+from casparian_flow.core.workers import WorkerState
 
 metadata = MetaData(
     naming_convention={
@@ -163,6 +164,14 @@ parsers = Table(
     Column("status", String(20), nullable=False),
     Column("manifest", Text, nullable=False),
     Column("registered_at_ns", BigInteger, nullable=False),
+    Column(
+        "failures",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="of its attempts since the last success",
+    ),
+    Column("paused_at_ns", BigInteger, comment="since then its jobs are refused; null: it runs"),
     UniqueConstraint("name", "artifact_hash", "env_hash"),
 )
 
@@ -188,6 +197,17 @@ decisions = Table(
     Column("parser", Text),
     CheckConstraint("action IN ('run', 'skip')", name="action_known"),
 )
+
+runs = Table(
+    "cf_runs",
+    metadata,
+    Column("plan_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("policy", Text, nullable=False, comment="JSON of `sentinel.runs.Policy`"),
+    Column("actor", Text, nullable=False),
+    Column("submitted_at_ns", BigInteger, nullable=False),
+    Column("finished_at_ns", BigInteger, comment="null: it has open jobs, or something waits for its end"),
+)
+Index("ix_cf_runs_open", runs.c.plan_id, sqlite_where=runs.c.finished_at_ns.is_(None))
 
 jobs = Table(
     "cf_jobs",
@@ -219,6 +239,11 @@ jobs = Table(
     Column("started_at_ns", BigInteger),
     Column("finished_at_ns", BigInteger),
     Column("receipt", Text),
+    Column("session", Text, comment="the boot nonce of the worker that holds it"),
+    Column("phase", String(10), comment="what its worker said last that it does"),
+    Column("rows_read", BigInteger, nullable=False, server_default=text("0")),
+    Column("bytes_read", BigInteger, nullable=False, server_default=text("0")),
+    Column("silent_since_ns", BigInteger, comment="since when its parser gave no sign of life"),
     _one_of("state", JobState),
 )
 Index(
@@ -226,6 +251,11 @@ Index(
     jobs.c.priority.desc(),
     jobs.c.id,
     sqlite_where=jobs.c.state == text("'queued'"),
+)
+Index(
+    "ix_cf_jobs_lease",
+    jobs.c.lease_until_ns,
+    sqlite_where=text("state IN ('dispatched', 'running')"),
 )
 Index(
     "ix_cf_jobs_committing",
@@ -241,6 +271,72 @@ job_logs = Table(
     Column("line", Integer, primary_key=True),
     Column("stream", String(10), nullable=False),
     Column("text", Text, nullable=False),
+)
+
+# --- workers, watches, callers ---------------------------------------------------------------------------------
+
+workers = Table(
+    "cf_workers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("session", Text, nullable=False, comment="its boot nonce; a restart is another one"),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("labels", Text, nullable=False, comment="JSON object"),
+    Column("isolation", Text, nullable=False),
+    Column("environments", Text, nullable=False, comment="JSON list of environment hashes"),
+    Column("parsers", Text, nullable=False, comment="JSON list of the parsers it may run; empty: every one"),
+    Column("state", String(10), nullable=False),
+    Column("joined_at_ns", BigInteger, nullable=False),
+    Column("seen_at_ns", BigInteger, nullable=False),
+    _one_of("state", WorkerState),
+)
+
+worker_keys = Table(
+    "cf_worker_keys",
+    metadata,
+    Column("public_key", String(40), primary_key=True, comment="CURVE, Z85"),
+    Column("worker", Text, nullable=False),
+    Column("admitted_at_ns", BigInteger, nullable=False),
+    Column("revoked_at_ns", BigInteger),
+)
+
+tokens = Table(
+    "cf_tokens",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("digest", String(80), nullable=False, unique=True, comment="of the secret, which is kept nowhere"),
+    Column("scopes", Text, nullable=False, comment="separated by spaces; `join` admits one worker"),
+    Column("made_at_ns", BigInteger, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("expires_at_ns", BigInteger),
+    Column("used_at_ns", BigInteger),
+    Column("revoked_at_ns", BigInteger),
+)
+
+watches = Table(
+    "cf_watches",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("operation", String(20), nullable=False, comment="scan or run"),
+    Column("request", Text, nullable=False),
+    Column("cwd", LargeBinary, nullable=False),
+    Column("settle_seconds", Float, nullable=False),
+    Column("reconcile_seconds", Float, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("added_at_ns", BigInteger, nullable=False),
+)
+
+requests = Table(
+    "cf_requests",
+    metadata,
+    Column("key", String(80), primary_key=True, comment="the Idempotency-Key of a change, with who asked"),
+    Column("digest", String(80), nullable=False, comment="of what was asked"),
+    Column("status", Integer, comment="null: it is still being done"),
+    Column("reply", LargeBinary),
+    Column("asked_at_ns", BigInteger, nullable=False),
 )
 
 # --- where tables land ----------------------------------------------------------------------------------------

@@ -1,0 +1,106 @@
+"""Messages as bytes: a fixed header, then JSON; whatever is not exactly that is refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from casparian_flow.protocol.bodies import FROM_SENTINEL, FROM_WORKER, Body
+from casparian_flow.protocol.opcodes import HEADER, LARGEST_JOB, LARGEST_PAYLOAD, VERSION, Opcode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message. `session` is the sender's boot nonce, `seq` its own count of messages, from 1.
+
+    `job` and `attempt` are 0 where the message is about none.
+    """
+
+    opcode: Opcode
+    session: str
+    seq: int
+    job: int = 0
+    attempt: int = 0
+    body: Body
+
+
+class BadMessage(Exception):
+    """Bytes that are no message. `code` is stable; `seq` and `job` are the sender's, 0 if they cannot be read."""
+
+    def __init__(self, code: str, message: str, *, job: int = 0, seq: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.job = job
+        self.seq = seq
+
+
+class _Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    session: str
+    seq: int
+    attempt: int
+    body: msgspec.Raw
+
+
+_payloads = msgspec.json.Decoder(_Payload)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of a message; raises BadMessage if it is larger than a message may be."""
+    payload = _encoder.encode(
+        {"session": message.session, "seq": message.seq, "attempt": message.attempt, "body": message.body}
+    )
+    if len(payload) > LARGEST_PAYLOAD:
+        raise BadMessage("too-large", f"{len(payload)} bytes of payload", job=message.job, seq=message.seq)
+    return HEADER.pack(VERSION, message.opcode, 0, message.job, len(payload)) + payload
+
+
+def from_worker(data: bytes) -> Message:
+    """The message of a worker or a publisher; raises BadMessage."""
+    return _decode(data, FROM_WORKER)
+
+
+def from_sentinel(data: bytes) -> Message:
+    """The message of a sentinel; raises BadMessage."""
+    return _decode(data, FROM_SENTINEL)
+
+
+def _decode(data: bytes, bodies: Mapping[Opcode, type[Body]]) -> Message:
+    opcode, job = _header(data)
+    if opcode not in bodies:
+        raise BadMessage("unknown-opcode", f"opcode {opcode} is not one of this sender", job=job)
+    try:
+        payload = _payloads.decode(data[HEADER.size :])
+        body = _decoder(bodies[Opcode(opcode)]).decode(payload.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as exc:
+        raise BadMessage("bad-payload", str(exc) or "nested too deep", job=job) from exc
+    if not (0 < payload.seq <= LARGEST_JOB and 0 <= payload.attempt <= LARGEST_JOB and 0 < len(payload.session) <= 64):
+        raise BadMessage("bad-payload", "session, seq or attempt is out of range", job=job)
+    return Message(
+        opcode=Opcode(opcode), session=payload.session, seq=payload.seq, job=job, attempt=payload.attempt, body=body
+    )
+
+
+def _header(data: bytes) -> tuple[int, int]:
+    if len(data) < HEADER.size:
+        raise BadMessage("bad-header", f"{len(data)} bytes are no header")
+    version, opcode, reserved, job, length = HEADER.unpack_from(data)
+    if version != VERSION:
+        raise BadMessage("unknown-version", f"version {version} is not {VERSION}")
+    if reserved or job > LARGEST_JOB:
+        raise BadMessage("bad-header", "reserved bits are set, or the job is out of range")
+    if length > LARGEST_PAYLOAD:
+        raise BadMessage("too-large", f"{length} bytes of payload", job=job)
+    if length != len(data) - HEADER.size:
+        raise BadMessage("bad-header", f"{length} bytes announced, {len(data) - HEADER.size} arrived", job=job)
+    return opcode, job
+
+
+@cache
+def _decoder(body: type[Body]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(body)
