@@ -82,6 +82,13 @@ class Refused(CasparianError):
     exit_code = 4
 
 
+class WorkerRefused(Refused):
+    """The sentinel does not let this worker in."""
+
+    code = "worker-refused"
+    hint = "casparian worker invite (where the sentinel runs), then join with what it prints"
+
+
 class PlanStale(CasparianError):
     """The saved plan no longer describes the world."""
 
