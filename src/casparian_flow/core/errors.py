@@ -4,6 +4,7 @@ CasparianError
 ├── UsageError            exit 2   bad option, bad configuration, bad URI
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
+├── SentinelUnreachable   exit 6   no sentinel answers at that address
 ├── Refused               exit 4   a person must approve first
 ├── PlanStale             exit 1   the world moved since the plan was made
 ├── VerificationFailed    exit 7   something does not match its digest or contract
@@ -73,6 +74,15 @@ class HomeBusy(CasparianError):
     exit_code = 6
     transient = True
     hint = "wait for it to finish, then repeat the command"
+
+
+class SentinelUnreachable(CasparianError):
+    """No sentinel answers at that address."""
+
+    code = "sentinel-unreachable"
+    exit_code = 6
+    transient = True
+    hint = "casparian status (where the sentinel runs)"
 
 
 class Refused(CasparianError):
