@@ -5,6 +5,8 @@ CasparianError
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
 ├── SentinelUnreachable   exit 6   no sentinel answers at that address
+├── SentinelSuperseded    exit 6   another sentinel took the home over
+├── SentinelStopped       exit 6   the sentinel ended before the run did
 ├── Refused               exit 4   a person must approve first
 ├── PlanStale             exit 1   the world moved since the plan was made
 ├── VerificationFailed    exit 7   something does not match its digest or contract
@@ -83,6 +85,23 @@ class SentinelUnreachable(CasparianError):
     exit_code = 6
     transient = True
     hint = "casparian status (where the sentinel runs)"
+
+
+class SentinelSuperseded(CasparianError):
+    """Another sentinel took the home over; this one may not write any more."""
+
+    code = "sentinel-superseded"
+    exit_code = 6
+    hint = "casparian status"
+
+
+class SentinelStopped(CasparianError):
+    """The sentinel ended before the run did; its open jobs go on when one is started again."""
+
+    code = "sentinel-stopped"
+    exit_code = 6
+    transient = True
+    hint = "casparian start"
 
 
 class Refused(CasparianError):
