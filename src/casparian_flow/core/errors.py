@@ -4,6 +4,9 @@ CasparianError
 ├── UsageError            exit 2   bad option, bad configuration, bad URI
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
+├── SentinelMissing       exit 10  no sentinel answers where one was asked for
+├── ConnectionLost        exit 10  the answer of a sentinel never came
+├── LeftRunning           exit 130 a person stopped watching; the sentinel goes on
 ├── Refused               exit 4   a person must approve first
 ├── PlanStale             exit 1   the world moved since the plan was made
 ├── VerificationFailed    exit 7   something does not match its digest or contract
@@ -73,6 +76,31 @@ class HomeBusy(CasparianError):
     exit_code = 6
     transient = True
     hint = "wait for it to finish, then repeat the command"
+
+
+class SentinelMissing(CasparianError):
+    """No sentinel answers where one was asked for."""
+
+    code = "sentinel-missing"
+    exit_code = 10
+    transient = True
+    hint = "casparian start"
+
+
+class ConnectionLost(CasparianError):
+    """The answer of a sentinel never came; what it had recorded by then is kept."""
+
+    code = "connection-lost"
+    exit_code = 10
+    transient = True
+    hint = "casparian status"
+
+
+class LeftRunning(CasparianError):
+    """A person stopped watching what a sentinel does; it goes on."""
+
+    code = "left-running"
+    exit_code = 130
 
 
 class Refused(CasparianError):
@@ -269,6 +297,7 @@ EXIT_CODES = {
     7: "Something does not match its digest or its contract.",
     8: "Aborted.",
     9: "The parser's environment is not available here.",
+    10: "No sentinel answered, or the connection to it was lost.",
     130: "Stopped by the keyboard.",
     141: "The reader of the output went away.",
 }
