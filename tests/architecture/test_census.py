@@ -29,6 +29,8 @@ NETWORK = {
     "zmq",
 }
 MAY_USE_SOCKETS = {
+    "clients/remote/control.py",  # asks a sentinel
+    "clients/remote/endpoint.py",  # connects to it
     "protocol/gate.py",  # admits keys to it
     "protocol/keys.py",  # makes them
     "protocol/zmq_dealer.py",  # a worker's connection to its sentinel
