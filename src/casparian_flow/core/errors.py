@@ -5,6 +5,7 @@ CasparianError
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
 ├── Refused               exit 4   a person must approve first
+├── WorkerRefused         exit 1   the sentinel does not want this worker
 ├── PlanStale             exit 1   the world moved since the plan was made
 ├── VerificationFailed    exit 7   something does not match its digest or contract
 ├── EnvironmentMissing    exit 9   the parser's environment is not available here
@@ -80,6 +81,13 @@ class Refused(CasparianError):
 
     code = "approval-required"
     exit_code = 4
+
+
+class WorkerRefused(CasparianError):
+    """The sentinel does not want this worker, and asking again would not help."""
+
+    code = "worker-refused"
+    hint = "casparian worker list"
 
 
 class PlanStale(CasparianError):
