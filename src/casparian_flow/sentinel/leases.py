@@ -19,7 +19,7 @@ class Lease:
     """One attempt that is out. `holder` is the boot nonce of its worker; None after a restart, until it identifies.
 
     `session` is the nonce that the store has of it, which only differs from the holder while that is None.
-    `is_reported`: its worker has named it once. `order` and `parse` are what it was told to do, unknown after a restart.
+    `is_reported`: its worker has named it once. `order` and `parse` are what it was told, unknown after a restart.
     """
 
     job: int
