@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import msgspec
@@ -42,24 +42,39 @@ class MakePlan(Request, frozen=True, kw_only=True):
 
 
 class PlanEntry(Reply, frozen=True, kw_only=True):
-    """One file: what happens with it, the reason code and the reason in words."""
+    """One file: what happens with it, the reason code and the reason in words.
+
+    `route` says what led to the parser, `tag` to which tag that subscribes where this decided.
+    """
 
     path: str
     action: str
     reason: str
     detail: str
     parser: str | None
+    route: str
+    tag: str | None
     tables: list[str]
     size: int
 
 
+class Subscription(Reply, frozen=True, kw_only=True):
+    """A parser that reads files because it subscribes to a tag of theirs: how many it would read, how many not."""
+
+    tag: str
+    parser: str
+    run: int
+    skip: int
+
+
 class PlanReply(Reply, frozen=True, kw_only=True):
-    """A saved plan. `counts` are files by `action reason`."""
+    """A saved plan. `counts` are files by `action reason`; `subscriptions` are those that chose a parser."""
 
     plan: str
     counts: dict[str, int]
     run_files: int
     run_bytes: int
+    subscriptions: list[Subscription]
     entries: list[PlanEntry]
     warnings: list[str]
 
@@ -158,6 +173,7 @@ def make(acting: Acting, request: MakePlan) -> PlanReply:
         counts=counts_of(prepared.plan),
         run_files=len(prepared.plan.runs),
         run_bytes=sum(decision.file.size for decision in prepared.plan.runs),
+        subscriptions=_subscriptions(prepared.plan),
         entries=[
             PlanEntry(
                 path=decision.file.display,
@@ -165,6 +181,8 @@ def make(acting: Acting, request: MakePlan) -> PlanReply:
                 reason=decision.reason,
                 detail=decision.detail,
                 parser=decision.parser.artifact.name if decision.parser else None,
+                route=decision.route,
+                tag=decision.tag,
                 tables=list(decision.tables),
                 size=decision.file.size,
             )
@@ -173,6 +191,18 @@ def make(acting: Acting, request: MakePlan) -> PlanReply:
         ],
         warnings=list(prepared.discovered.warnings),
     )
+
+
+def _subscriptions(plan: Plan) -> list[Subscription]:
+    """Which subscriptions chose a parser, by tag."""
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for decision in plan.decisions:
+        if decision.file.is_selected and decision.tag is not None and decision.parser is not None:
+            counts[decision.tag, decision.parser.artifact.name][decision.action] += 1
+    return [
+        Subscription(tag=tag, parser=parser, run=count["run"], skip=count["skip"])
+        for (tag, parser), count in sorted(counts.items())
+    ]
 
 
 def counts_of(plan: Plan) -> dict[str, int]:
