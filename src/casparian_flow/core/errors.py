@@ -4,6 +4,8 @@ CasparianError
 ├── UsageError            exit 2   bad option, bad configuration, bad URI
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
+├── SentinelSuperseded    exit 6   another sentinel took the home over
+├── SentinelStopped       exit 6   the sentinel ended before the run did
 ├── Refused               exit 4   a person must approve first
 ├── PlanStale             exit 1   the world moved since the plan was made
 ├── VerificationFailed    exit 7   something does not match its digest or contract
@@ -73,6 +75,23 @@ class HomeBusy(CasparianError):
     exit_code = 6
     transient = True
     hint = "wait for it to finish, then repeat the command"
+
+
+class SentinelSuperseded(CasparianError):
+    """Another sentinel took the home over; this one may not write any more."""
+
+    code = "sentinel-superseded"
+    exit_code = 6
+    hint = "casparian status"
+
+
+class SentinelStopped(CasparianError):
+    """The sentinel ended before the run did; its open jobs go on when one is started again."""
+
+    code = "sentinel-stopped"
+    exit_code = 6
+    transient = True
+    hint = "casparian start"
 
 
 class Refused(CasparianError):
