@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import Connection
-
 from casparian_flow.settings import Home, Settings
 
-if TYPE_CHECKING:  # a command that only reads must not wait for what only acting needs
+if TYPE_CHECKING:  # who only names these must not wait for them
+    from sqlalchemy import Connection
+
     from casparian_flow.sentinel.drive import Workers
     from casparian_flow.sentinel.recovery import Recovered
     from casparian_flow.sentinel.runs import CancelOutcome
