@@ -56,9 +56,10 @@ REPLAYABLE = frozenset({JobState.FAILED, JobState.ABORTED, JobState.REJECTED})
 HELD_STATES = frozenset({JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITTING})
 """States in which a worker has the job in hand."""
 
-
 GAVE_UP = "gave-up"
 """The code of a dead letter: a job that failed again after its last retry."""
+PAUSED = "parser-paused"
+"""The code of a job that was refused because its parser is paused after failures."""
 
 
 class Cancelled(StrEnum):

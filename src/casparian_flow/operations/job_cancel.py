@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 
 from casparian_flow.core.jobs import Cancelled, JobState
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-
-if TYPE_CHECKING:
-    pass
-
 
 MOST = 10_000
 

@@ -57,7 +57,35 @@ class WorkerDetail(Reply, frozen=True, kw_only=True):
     holds: list[str]
 
 
+class DrainWorker(Request, frozen=True, kw_only=True):
+    """A worker that finishes what it holds and gets nothing more."""
+
+    worker: str
+
+
+class RemoveWorker(Request, frozen=True, kw_only=True):
+    """A worker that is sent away: its attempts are fenced and queued again, and its keys admit nobody any more."""
+
+    worker: str
+
+
+class WorkerChanged(Reply, frozen=True, kw_only=True):
+    """The worker afterwards. `keys` are those that were revoked; it `is_changed` unless it was so before."""
+
+    worker: WorkerEntry
+    keys: int
+    is_changed: bool
+
+
 OPERATIONS = (
+    Operation(
+        "worker.drain",
+        DrainWorker,
+        WorkerChanged,
+        Effect.EXECUTE,
+        "workers.drain",
+        "Let a worker finish what it holds, and give it nothing more.",
+    ),
     Operation("worker.list", ListWorkers, WorkerList, Effect.READ, "workers.list_", "Workers that are there."),
     Operation(
         "worker.show", ShowWorker, WorkerDetail, Effect.READ, "workers.show", "One worker, and the jobs that it holds."

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
-from sqlalchemy import Connection, and_, bindparam, literal_column, select, update
-
-from casparian_flow.core.jobs import JobState
+from casparian_flow.core.jobs import REPLAYABLE, JobState
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.tables import jobs, locations, parsers, runs, versions
+from casparian_flow.store.tables import jobs, locations, parsers, runs
 
 HURRY = (
     update(jobs)
@@ -23,7 +21,6 @@ WITH_WORLD = (
         locations.c.current_version_id,
         locations.c.is_missing,
         locations.c.is_dirty,
-        versions.c.size,
         parsers.c.name.label("parser_name"),
         parsers.c.artifact_hash,
         parsers.c.path.label("parser_path"),
@@ -32,7 +29,6 @@ WITH_WORLD = (
     )
     .select_from(
         jobs.join(locations, locations.c.id == jobs.c.location_id)
-        .join(versions, versions.c.id == jobs.c.version_id)
         .join(parsers, parsers.c.id == jobs.c.parser_id)
         .outerjoin(runs, runs.c.plan_id == jobs.c.plan_id)
     )
@@ -41,14 +37,12 @@ WITH_WORLD = (
 SAME_SINCE = (
     select(jobs.c.id, jobs.c.state)
     .where(
-        and_(
-            jobs.c.source_hash == bindparam("hash"),
-            jobs.c.parser_id == bindparam("parser"),
-            jobs.c.config_hash == bindparam("config"),
-            jobs.c.routes == bindparam("to"),
-            jobs.c.id > bindparam("job"),
-            jobs.c.state.not_in((JobState.FAILED, JobState.ABORTED, JobState.REJECTED)),
-        )
+        jobs.c.source_hash == bindparam("hash"),
+        jobs.c.parser_id == bindparam("parser"),
+        jobs.c.config_hash == bindparam("config"),
+        jobs.c.routes == bindparam("to"),
+        jobs.c.id > bindparam("job"),
+        jobs.c.state.not_in(REPLAYABLE),
     )
     .order_by(jobs.c.id)
     .limit(1)
@@ -60,9 +54,9 @@ def hurry(connection: Connection, job: int, now_ns: int) -> bool:
     return connection.execute(HURRY, {"job": job, "now_ns": now_ns}).rowcount == 1
 
 
-def with_world(connection: Connection, job: int) -> AnyRow | None:
+def with_world(connection: Connection, job: int) -> AnyRow:
     """A job with what decides whether the same can be done again: its file, its parser and its run's policy."""
-    return connection.execute(WITH_WORLD, {"job": job}).first()
+    return connection.execute(WITH_WORLD, {"job": job}).one()
 
 
 def same_since(connection: Connection, job: AnyRow) -> AnyRow | None:
@@ -79,25 +73,22 @@ def same_since(connection: Connection, job: AnyRow) -> AnyRow | None:
     ).first()
 
 
-def copies(found: Sequence[tuple[AnyRow, int, int, str]], now_ns: int) -> list[dict[str, object]]:
-    """Rows for `store.jobs.enqueue`: each job again under a new id, in a new plan, for a reason."""
-    return [
-        {
-            "id": number,
-            "plan_id": plan,
-            "location_id": job.location_id,
-            "version_id": job.version_id,
-            "source_hash": job.source_hash,
-            "parser_id": job.parser_id,
-            "reason": reason,
-            "config": job.config,
-            "config_hash": job.config_hash,
-            "routes": job.routes,
-            "base_table": job.base_table,
-            "state": JobState.QUEUED,
-            "attempt": 0,
-            "priority": job.priority,
-            "queued_at_ns": now_ns,
-        }
-        for job, number, plan, reason in found
-    ]
+def again(job: AnyRow, number: int, plan: int, reason: str, now_ns: int) -> dict[str, object]:
+    """The row for `store.jobs.enqueue` of a new job that does what this one was to do."""
+    return {
+        "id": number,
+        "plan_id": plan,
+        "location_id": job.location_id,
+        "version_id": job.version_id,
+        "source_hash": job.source_hash,
+        "parser_id": job.parser_id,
+        "reason": reason,
+        "config": job.config,
+        "config_hash": job.config_hash,
+        "routes": job.routes,
+        "base_table": job.base_table,
+        "state": JobState.QUEUED,
+        "attempt": 0,
+        "priority": job.priority,
+        "queued_at_ns": now_ns,
+    }

@@ -14,6 +14,13 @@ FIND = select(parsers.c.id, parsers.c.status, parsers.c.path).where(
 )
 MOVE = update(parsers).where(parsers.c.id == bindparam("parser")).values(path=bindparam("to"), status=bindparam("now"))
 
+RESUME = (
+    update(parsers)
+    .where(parsers.c.name == bindparam("of"), parsers.c.paused_at_ns.is_not(None))
+    .values(paused_at_ns=None, failures=0)
+    .returning(parsers.c.version)
+)
+
 
 def register(connection: Connection, artifact: ParserArtifact, manifest: str, now_ns: int) -> int:
     """The id of an artifact, remembered at first sight; where it lies is kept up to date."""
@@ -41,3 +48,8 @@ def register(connection: Connection, artifact: ParserArtifact, manifest: str, no
             },
         ).scalar_one()
     )
+
+
+def resume(connection: Connection, name: str) -> list[str]:
+    """Let every version of a parser run again that is paused; which they were."""
+    return sorted(connection.execute(RESUME, {"of": name}).scalars())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from sqlalchemy import RowMapping
 
@@ -11,11 +10,8 @@ from casparian_flow.core.errors import UsageError, VersionChanged
 from casparian_flow.core.jobs import Cancelled, JobState, version_of
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.jobs import one_job
-
-if TYPE_CHECKING:
-    from casparian_flow.sentinel.runs import CancelOutcome
-
 from casparian_flow.operations.job_cancel import CancelJobs, CancelReply, JobCancelled
+from casparian_flow.sentinel.runs import CancelOutcome
 
 SAYS = {
     Cancelled.ABORTED: "nothing of it runs, and nothing of it was kept",

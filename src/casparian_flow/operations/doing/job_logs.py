@@ -16,7 +16,6 @@ from casparian_flow.store.views import jobs as view
 START = "0.0"
 
 LATE_NS = 2_000_000_000
-
 """Lines travel with the worker's heartbeats, up to two of them behind the end of the job."""
 
 

@@ -12,7 +12,6 @@ from casparian_flow.operations.jobs import JobEntry
 from casparian_flow.store.views import jobs as view
 
 MOST_SHOWN = 20
-
 """Jobs at work that are shown one by one."""
 
 NEWEST = (1 << 63) - 1

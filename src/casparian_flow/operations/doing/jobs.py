@@ -30,7 +30,6 @@ from casparian_flow.operations.jobs import (
 from casparian_flow.store.views import jobs as view
 
 MOST_ATTEMPTS = 20
-
 """Attempts that ended without landing that are shown of one job, the newest ones."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, select
 
 from casparian_flow.core.jobs import HELD_STATES, JobPhase
 from casparian_flow.core.workers import WorkerState
@@ -29,10 +29,10 @@ JOBS_HELD = (
     .order_by(jobs.c.id)
     .limit(1000)
 )
-UNHEARD = select(func.count()).where(
-    (workers.c.state == WorkerState.LOST)
-    | (workers.c.state.in_((WorkerState.PRESENT, WorkerState.DRAINING)) & (workers.c.seen_at_ns < bindparam("since_ns")))
-)
+_is_expected = workers.c.state.in_((WorkerState.PRESENT, WorkerState.DRAINING))
+_is_heard = workers.c.seen_at_ns >= bindparam("since_ns")
+HEARD = select(func.count()).where(_is_expected, _is_heard)
+UNHEARD = select(func.count()).where(or_(workers.c.state == WorkerState.LOST, and_(_is_expected, ~_is_heard)))
 
 
 def list_workers(connection: Connection) -> Sequence[RowMapping]:
@@ -48,6 +48,11 @@ def find_worker(connection: Connection, name: str) -> RowMapping | None:
 def jobs_held(connection: Connection, name: str) -> list[int]:
     """The jobs that a worker has in hand, a thousand at most."""
     return list(connection.execute(JOBS_HELD, {"worker": name}).scalars())
+
+
+def count_heard(connection: Connection, since_ns: int) -> int:
+    """Workers that are there and were heard since then."""
+    return int(connection.execute(HEARD, {"since_ns": since_ns}).scalar_one())
 
 
 def count_unheard(connection: Connection, since_ns: int) -> int:
