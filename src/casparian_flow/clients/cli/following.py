@@ -58,8 +58,6 @@ def watch_jobs(face: Face, job: str | None) -> JobsProgress:
 
     reply = ask(WatchJobs(job=job))
     shown: str | None = None
-    if reply.oldest is None:
-        face.note("no job is open")
     while not reply.is_over:
         line = _progress_line(face, reply)
         if line is not None and line != shown:
@@ -82,7 +80,9 @@ def _progress_line(face: Face, reply: JobsProgress) -> str | None:
 
 
 def _words(reply: JobsProgress) -> str:
-    states = ", ".join(f"{count:,} {state}" for state, count in reply.states.items()) or "none"
+    if reply.oldest is None:
+        return "no job is open"
+    states = ", ".join(f"{count:,} {state}" for state, count in reply.states.items())
     read = f"; {reply.rows_read:,} rows, {size_text(reply.bytes_read)} read" if reply.rows_read else ""
     at_work = "; ".join(
         f"{plain(job.path)} {job.phase or job.state} {job.rows_read:,} rows" for job in reply.at_work[:3]

@@ -81,7 +81,7 @@ def _next(
     useful = {
         "casparian contract list --state proposed": proposed,
         "casparian run": files[FileState.NEW] + files[FileState.CHANGED] + interrupted,
-        "casparian parser list --where paused!=": paused,
+        "casparian parser list": paused,
         "casparian jobs --dead": dead,
         "casparian files --state failed": files[FileState.FAILED],
         "casparian quarantine list": quarantined,
