@@ -61,8 +61,8 @@ def status(reading: Reading, _request: AskStatus) -> Status:
             interrupted=interrupted,
             quarantined=rows,
             proposed=proposed,
-            dead_letters=dead,
-            paused_parsers=paused,
+            dead=dead,
+            paused=paused,
         ),
     )
 

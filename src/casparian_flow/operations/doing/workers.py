@@ -21,7 +21,7 @@ from casparian_flow.operations.workers import (
     WorkerEntry,
     WorkerList,
 )
-from casparian_flow.store import worker_keys
+from casparian_flow.store import admission
 from casparian_flow.store.views import workers as view
 
 UNHEARD_NS = 30_000_000_000
@@ -54,7 +54,7 @@ def remove(acting: Acting, request: RemoveWorker) -> WorkerChanged:
     """Send a worker away for good; its keys go first, so that it cannot come back meanwhile. Raises NotFound."""
     before = _known(acting, request.worker)
     with acting.database.transaction() as connection:
-        keys = worker_keys.revoke(connection, request.worker, acting.clock())
+        keys = admission.revoke_key(connection, request.worker, acting.clock())
     changed = acting.execution.remove(request.worker)
     gone = structs.replace(
         before, state=WorkerState.GONE, busy=0, free=0, jobs=0, key="revoked" if keys else before.key
