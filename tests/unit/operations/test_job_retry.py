@@ -75,7 +75,10 @@ def test_the_new_jobs_keep_the_policy_of_their_run(past, acting, parser):
         values = (plan, json.dumps({"tolerance": tolerance}), "x", 1)
         driver.execute("INSERT INTO cf_runs (plan_id, policy, actor, submitted_at_ns) VALUES (?, ?, ?, ?)", values)
     driver.commit()
-    old = [past.job(*a_file(past, f"{plan}.csv"), parser, "failed", plan_id=plan) for plan in (7, 8, 7)]
+    old = [
+        past.job(*a_file(past, f"{number}.csv"), parser, "failed", plan_id=plan)
+        for number, plan in enumerate((7, 8, 7))
+    ]
     job_retry.retry(acting, RetryJobs(jobs=tuple(map(str, old))))
     found = driver.execute(
         "SELECT r.policy, count(*) FROM cf_runs r JOIN cf_jobs j USING (plan_id) WHERE r.finished_at_ns IS NULL"
