@@ -7,11 +7,10 @@ import time
 from sqlalchemy import RowMapping
 
 from casparian_flow.core.errors import UsageError, VersionChanged
-from casparian_flow.core.jobs import Cancelled, JobState, version_of
+from casparian_flow.core.jobs import FINAL_STATES, Cancelled, JobState, version_of
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.jobs import one_job
 from casparian_flow.operations.job_cancel import CancelJobs, CancelReply, JobCancelled
-from casparian_flow.sentinel.runs import CancelOutcome
 
 SAYS = {
     Cancelled.ABORTED: "nothing of it runs, and nothing of it was kept",
@@ -23,24 +22,29 @@ SAYS = {
 
 def cancel(acting: Acting, request: CancelJobs) -> CancelReply:
     """Cancel jobs; raises NotFound before anything is done if one is unknown, and VersionChanged."""
-    numbers = [int(row["id"]) for row in named_jobs(acting, request.jobs, request.if_version)]
+    rows = named_jobs(acting, request.jobs, request.if_version)
     deadline = time.monotonic() + request.wait_seconds
     # All are stopped before the first is waited for.
-    outcomes = {number: acting.execution.cancel(number, 0.0) for number in numbers}
-    for number, outcome in outcomes.items():
-        if _answer(outcome) is Cancelled.STOPPING and (left := deadline - time.monotonic()) > 0:
-            outcomes[number] = acting.execution.cancel(number, left)
+    found = {int(row["id"]): _cancel(acting, int(row["id"]), JobState(row["state"]), 0.0) for row in rows}
+    for number, (outcome, state) in found.items():
+        if outcome is Cancelled.STOPPING and (left := deadline - time.monotonic()) > 0:
+            found[number] = _cancel(acting, number, state, left)
     return CancelReply(
         cancelled=[
-            JobCancelled(
-                job=str(number),
-                outcome=_answer(outcomes[number]),
-                state=outcomes[number].state,
-                says=SAYS[_answer(outcomes[number])],
-            )
-            for number in numbers
+            JobCancelled(job=str(number), outcome=outcome, state=state, says=SAYS[outcome])
+            for number, (outcome, state) in found.items()
         ]
     )
+
+
+def _cancel(acting: Acting, job: int, seen: JobState, wait_seconds: float) -> tuple[Cancelled, JobState]:
+    """Which side won, and the job's state now; what was `seen` to be over is not asked for."""
+    if seen in FINAL_STATES:
+        return Cancelled.OVER, seen
+    outcome = acting.execution.cancel(job, wait_seconds)
+    if outcome.is_cancelled:
+        return (Cancelled.ABORTED if outcome.state is JobState.ABORTED else Cancelled.STOPPING), outcome.state
+    return (Cancelled.TOO_LATE if outcome.state is JobState.COMMITTING else Cancelled.OVER), outcome.state
 
 
 def named_jobs(acting: Acting, names: tuple[str, ...], if_version: str | None) -> list[RowMapping]:
@@ -54,9 +58,3 @@ def named_jobs(acting: Acting, names: tuple[str, ...], if_version: str | None) -
         if if_version not in (None, now):
             raise VersionChanged(f"job {row['id']} is not in the state that you saw", why=f"{if_version}, now {now}")
     return list(rows.values())
-
-
-def _answer(outcome: CancelOutcome) -> Cancelled:
-    if outcome.is_cancelled:
-        return Cancelled.ABORTED if outcome.state is JobState.ABORTED else Cancelled.STOPPING
-    return Cancelled.TOO_LATE if outcome.state is JobState.COMMITTING else Cancelled.OVER
