@@ -38,10 +38,15 @@ RECORDS = {
     "casparian.init/1": "init",
     "casparian.inspect.archive/1": "inspect.archive",
     "casparian.inspect/1": "inspect",
+    "casparian.job.priority/1": "jobs.priority",
+    "casparian.job.receipt/1": "jobs.receipt",
     "casparian.job/1": "jobs.show",
+    "casparian.jobs.progress/1": "jobs.watch",
     "casparian.output/1": "output.show",
     "casparian.parser.check/1": "parser.check",
+    "casparian.parser.resumed/1": "parser.resume",
     "casparian.parser.test/1": "parser.test",
+    "casparian.parser/1": "parser.show",
     "casparian.plan/1": "plan.make",
     "casparian.preview.raw/1": "preview.raw",
     "casparian.preview/1": "preview",
@@ -72,6 +77,8 @@ RECORDS = {
     "casparian.topic/1": "topic.show",
     "casparian.trace/2": "trace",
     "casparian.why/1": "why",
+    "casparian.worker.changed/1": "worker.drain",
+    "casparian.worker/1": "worker.show",
 }
 """Answers that are one thing: the operation whose reply it is."""
 
@@ -92,6 +99,8 @@ LISTS = {
     "casparian.contracts/1": Listed("contract.list", "contracts"),
     "casparian.files/1": Listed("files.list", "files"),
     "casparian.job.logs/1": Listed("jobs.logs", "lines"),
+    "casparian.jobs.cancelled/1": Listed("jobs.cancel", "cancelled"),
+    "casparian.jobs.retried/1": Listed("jobs.retry", "retried"),
     "casparian.jobs/1": Listed("jobs.list", "jobs"),
     "casparian.output-history/1": Listed("output.history", "commits"),
     "casparian.outputs/1": Listed("output.list", "outputs"),
@@ -107,6 +116,7 @@ LISTS = {
     "casparian.tables/1": Listed("tables.list", "tables"),
     "casparian.tags/1": Listed("tags.list", "tags"),
     "casparian.topics/1": Listed("topic.list", "topics"),
+    "casparian.workers/1": Listed("worker.list", "workers"),
 }
 OWN: dict[str, tuple[type, str]] = {
     "casparian.completion/1": (Installed, "Where completion was put."),

@@ -45,6 +45,7 @@ COMMANDS = (
     Entry("topic", "Run", "Which tables land elsewhere.", also=("topics",)),
     Entry("why", "Run", "Why a file, a record or a job is as it is."),
     Entry("jobs", "Run", "What ran, and how it ended.", also=("job",)),
+    Entry("worker", "Run", "Who turns files into rows, here and elsewhere.", also=("workers",)),
     Entry("output", "Run", "Tables that landed: where, their history, and taking one back.", also=("outputs",)),
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
     Entry("quarantine", "Govern", "Rows that did not fit, by cause.", also=("quarantines",)),
