@@ -98,7 +98,7 @@ def test_no_command_waits_for_input_without_a_terminal(tmp_path: Path) -> None:
 CHANGING = """
 case use; completion; config import; config set; config unset; contract approve; demo; init; output revert; plan;
 rules add; rules apply; rules remove; run; scan; sink add; sink remove; source add; source ignore; source remove;
-source sync; source use; tags add; tags remove; topic add; topic remove; topic set
+source sync; source use; tags add; tags remove; topic add; topic remove; topic set; worker invite
 """
 """Commands that keep something; a saved plan is something too."""
 

@@ -103,6 +103,7 @@ AREAS: dict[str, str] = {
     "trace": "trace",
     "why": "why",
     "worker.drain": "workers",
+    "worker.invite": "worker_invitation",
     "worker.list": "workers",
     "worker.remove": "workers",
     "worker.show": "workers",
