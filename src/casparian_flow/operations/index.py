@@ -94,6 +94,7 @@ AREAS: dict[str, str] = {
     "topic.set": "topics",
     "topic.show": "topics",
     "trace": "trace",
+    "watch.follow": "watch",
     "why": "why",
 }
 """Operation name to the module of this package that holds it in its `OPERATIONS`."""

@@ -13,7 +13,7 @@ from casparian_flow.core.sizes import LARGEST, parse_size
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.entry_kinds import KINDS
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.operations.selection import Looking, discover
+from casparian_flow.operations.selection import Discovered, Looking, discover
 from casparian_flow.operations.tags import checked_tag
 from casparian_flow.scout.chosen import Chosen
 from casparian_flow.scout.entries import name_problem_of
@@ -70,7 +70,11 @@ class ScanReply(Reply, frozen=True, kw_only=True):
 
 def scan(acting: Acting, request: ScanFiles) -> ScanReply:
     """Find and hash; one entry that cannot be read keeps no other from being read."""
-    found = discover(acting, request.paths, sources=request.sources, looking=_looking(request))
+    return scan_reply(acting, discover(acting, request.paths, sources=request.sources, looking=looking_of(request)))
+
+
+def scan_reply(acting: Acting, found: Discovered) -> ScanReply:
+    """What is there now, and what the scan changed."""
     sources = found.selection.sources
     with acting.database.transaction() as connection:
         content = view.count_content(connection, sources)
@@ -93,7 +97,8 @@ def scan(acting: Acting, request: ScanFiles) -> ScanReply:
     )
 
 
-def _looking(request: ScanFiles) -> Looking:
+def looking_of(request: ScanFiles) -> Looking:
+    """How the sources are looked at."""
     return Looking(
         chosen=Chosen(
             patterns=tuple(display_path(os.fsencode(pattern)) for pattern in request.patterns),

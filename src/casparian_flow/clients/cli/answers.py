@@ -15,7 +15,9 @@ from casparian_flow.clients.cli.commands.demo import Demonstration
 from casparian_flow.clients.cli.commands.version import Version
 from casparian_flow.clients.cli.completion import Installed
 from casparian_flow.clients.cli.errors import Failure
+from casparian_flow.clients.cli.watching import ENDED, ROUND
 from casparian_flow.operations.index import find
+from casparian_flow.operations.watch_round import WatchEnded, WatchRound
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RECORDS = {
@@ -113,6 +115,8 @@ OWN: dict[str, tuple[type, str]] = {
     "casparian.demo/1": (Demonstration, "The demonstration, step by step."),
     "casparian.error/1": (Failure, "An error, on standard error."),
     "casparian.version/1": (Version, "The version of the product."),
+    ENDED: (WatchEnded, "What a watch brought, when it is over."),
+    ROUND: (WatchRound, "One round of --watch."),
 }
 """Answers that no operation stands behind."""
 
