@@ -41,6 +41,8 @@ class Looking:
     """A tag for every file that is covered."""
     settle_seconds: float | None = None
     """Files that changed are left until they have held still for so long; None: all are read at once."""
+    trusted: frozenset[int] = frozenset()
+    """The sources whose files' times are told by this machine's clock."""
     parts: Mapping[int, Sequence[bytes] | None] | None = None
     """By source the paths that are looked at, None for all of it; other sources are left as they are known."""
 
@@ -76,8 +78,13 @@ def discover(
         paths_in_it = None if looking.parts is None else looking.parts[source]
         began = acting.clock()
         settle = None
-        if looking.settle_seconds is not None:
-            settle = Settle(looking.settle_seconds, began, is_partial=paths_in_it is not None)
+        if looking.settle_seconds is not None and looking.mode is not HashMode.NONE:
+            settle = Settle(
+                looking.settle_seconds,
+                began,
+                trusts_times=source in looking.trusted,
+                is_partial=paths_in_it is not None,
+            )
         seen = scan(
             acting.database,
             source,

@@ -22,6 +22,7 @@ from casparian_flow.operations.run_reply import RunReply
 from casparian_flow.operations.scan import ScanFiles, ScanReply, looking_of, scan_reply
 from casparian_flow.operations.selection import Discovered, Looking, chosen_sources, discover
 from casparian_flow.scout.hints import Root
+from casparian_flow.scout.mounts import silent_mount
 from casparian_flow.scout.settle import SECOND_NS
 from casparian_flow.scout.watch import MOST, Parts, Timing
 from casparian_flow.sentinel.watching import Looked
@@ -119,6 +120,7 @@ class Rounds:
         self._settle = timing_of(acting, watched).settle
         paths = watched.run.selection.paths if watched.run else watched.scan.paths if watched.scan else ()
         self._sources, self.warnings = chosen_sources(acting, paths)
+        self._trusted = frozenset(source for source, root in self.roots.items() if silent_mount(root.path) is None)
         self._number = 0
         if watched.run is not None:
             wanted = watched.run.selection
@@ -170,7 +172,7 @@ class Rounds:
         looking = Looking() if asked is None else looking_of(asked)
         if looking.mode is HashMode.ALL and self._number:
             looking = replace(looking, mode=HashMode.CHANGED)
-        looking = replace(looking, settle_seconds=self._settle, parts=parts)
+        looking = replace(looking, settle_seconds=self._settle, trusted=self._trusted, parts=parts)
         if self._watched.run is None:
             return discover(self._acting, (), sources=self._sources, looking=looking)
         wanted = self._watched.run.selection

@@ -18,6 +18,8 @@ class Settle:
 
     seconds: float
     began_ns: int
+    trusts_times: bool = False
+    """The file system has this machine's clock, so a file's times say since when it holds still."""
     is_partial: bool = False
     """The look is not at the whole source: only files that waited for it are read."""
 
@@ -36,5 +38,11 @@ def hold_changed(database: Database, source: int, scan: int, settle: Settle, now
     """Let what this scan saw change wait; `now_ns` is after the scan, so that its signs are no newer."""
     with database.transaction():
         settling.hold_changed(
-            database.driver, source, scan, now_ns=now_ns, settle_ns=settle.settle_ns, longest_ns=settle.longest_ns
+            database.driver,
+            source,
+            scan,
+            now_ns=now_ns,
+            settle_ns=settle.settle_ns,
+            longest_ns=settle.longest_ns,
+            trusts_times=settle.trusts_times,
         )

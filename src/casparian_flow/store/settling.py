@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    and_,
     bindparam,
     case,
     func,
@@ -24,24 +25,31 @@ from casparian_flow.store.bulk import bulk
 from casparian_flow.store.tables import locations
 
 L = locations.c
+TICK_NS = 20_000_000
+"""File systems take the time of the kernel's last tick, which is a little behind."""
 _companion = locations.alias("companion")
 _moved_with = select(_companion.c.part_of).where(
-    _companion.c.last_scan_id == bindparam("scan"), _companion.c.source_id == bindparam("source")
+    _companion.c.last_scan_id == bindparam("scan"),
+    _companion.c.source_id == bindparam("source"),
+    _companion.c.part_of.is_not(None),
 )
 _since = func.coalesce(L.growing_since_ns, bindparam("now"))
 _latest = _since + bindparam("longest", type_=BigInteger)
 _next: ColumnElement[int] = bindparam("now", type_=BigInteger) + bindparam("settle", type_=BigInteger)
+_still = case((L.mtime_ns > L.ctime_ns, L.mtime_ns), else_=L.ctime_ns) + bindparam("settle", type_=BigInteger) + TICK_NS
+_until = case((and_(bindparam("trusted") == 1, _still < _next, L.id.not_in(_moved_with)), _still), else_=_next)
 
 HOLD_CHANGED = bulk(
     update(locations)
     .where(L.source_id == bindparam("source"), L.is_dirty.is_(True))
     .where(or_(L.last_scan_id == bindparam("scan"), L.id.in_(_moved_with)))
-    .values(growing_since_ns=_since, settles_at_ns=case((_latest < _next, _latest), else_=_next)),
+    .values(growing_since_ns=_since, settles_at_ns=case((_latest < _until, _latest), else_=_until)),
     "source",
     "scan",
     "now",
     "settle",
     "longest",
+    "trusted",
 )
 """What a scan saw change waits, but no longer than `longest` in all; a database waits with what stands beside it."""
 HOLD_AGAIN = bulk(
@@ -83,10 +91,20 @@ class Held(NamedTuple):
 
 
 def hold_changed(
-    driver: sqlite3.Connection, source: int, scan: int, *, now_ns: int, settle_ns: int, longest_ns: int
+    driver: sqlite3.Connection,
+    source: int,
+    scan: int,
+    *,
+    now_ns: int,
+    settle_ns: int,
+    longest_ns: int,
+    trusts_times: bool,
 ) -> None:
-    """Let the files that this scan saw change wait until they have held still for `settle_ns`."""
-    driver.execute(HOLD_CHANGED, (source, scan, now_ns, settle_ns, longest_ns))
+    """Let the files that this scan saw change wait until they have held still for `settle_ns`.
+
+    That is counted from now, or with `trusts_times` from the file's own last change.
+    """
+    driver.execute(HOLD_CHANGED, (source, scan, now_ns, settle_ns, longest_ns, int(trusts_times)))
 
 
 def hold_again(driver: sqlite3.Connection, locations: Iterable[int], until_ns: int) -> None:
