@@ -17,7 +17,7 @@ from casparian_flow.clients.cli.completion import Installed
 from casparian_flow.clients.cli.errors import Failure
 from casparian_flow.clients.cli.watching import ENDED, ROUND
 from casparian_flow.operations.index import find
-from casparian_flow.operations.watch_round import WatchEnded, WatchRound
+from casparian_flow.operations.watch import WatchEnded, WatchRound
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RECORDS = {

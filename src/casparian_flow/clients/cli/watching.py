@@ -19,7 +19,7 @@ from casparian_flow.core.errors import UsageError
 if TYPE_CHECKING:
     from casparian_flow.operations.run_reply import RunReply
     from casparian_flow.operations.scan import ScanReply
-    from casparian_flow.operations.watch_round import WatchEnded, WatchRound
+    from casparian_flow.operations.watch import WatchEnded, WatchRound
 
 ROUND = "casparian.watch.round/1"
 ENDED = "casparian.watch.ended/1"
@@ -67,8 +67,7 @@ def show_watch(face: Face, lines_of: Callable[[Any], Iterable[str]], request: di
     import msgspec
 
     from casparian_flow.clients.cli.progress import Events
-    from casparian_flow.operations.watch import FollowFiles
-    from casparian_flow.operations.watch_round import WatchEnded, WatchRound
+    from casparian_flow.operations.watch import FollowFiles, WatchEnded, WatchRound
 
     began = time.monotonic()
     so_far = WatchEnded()
