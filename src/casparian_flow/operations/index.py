@@ -94,7 +94,12 @@ AREAS: dict[str, str] = {
     "topic.set": "topics",
     "topic.show": "topics",
     "trace": "trace",
+    "watch.add": "watches",
     "watch.follow": "watch",
+    "watch.list": "watches",
+    "watch.look": "watches",
+    "watch.open": "watches",
+    "watch.remove": "watches",
     "why": "why",
 }
 """Operation name to the module of this package that holds it in its `OPERATIONS`."""

@@ -73,6 +73,7 @@ RECORDS = {
     "casparian.tags.changed/1": "tags.add",
     "casparian.topic/1": "topic.show",
     "casparian.trace/2": "trace",
+    "casparian.watch/1": "watch.remove",
     "casparian.why/1": "why",
 }
 """Answers that are one thing: the operation whose reply it is."""
@@ -109,6 +110,7 @@ LISTS = {
     "casparian.tables/1": Listed("tables.list", "tables"),
     "casparian.tags/1": Listed("tags.list", "tags"),
     "casparian.topics/1": Listed("topic.list", "topics"),
+    "casparian.watches/1": Listed("watch.list", "watches"),
 }
 OWN: dict[str, tuple[type, str]] = {
     "casparian.completion/1": (Installed, "Where completion was put."),

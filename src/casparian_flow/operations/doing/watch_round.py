@@ -45,23 +45,25 @@ def timing_of(acting: Acting, watched: Watched) -> Timing:
 class Rounds:
     """The rounds of one watch, with what stays the same between them."""
 
-    def __init__(self, acting: Acting, watched: Watched) -> None:
-        """Find the sources; raises UsageError or NotFound for what cannot be watched."""
-        if (watched.scan is None) == (watched.run is None):
-            raise UsageError("a watch is about a scan or about a run")
-        if watched.run is not None and watched.run.plan is not None:
-            raise UsageError("a saved plan is run once", fix="casparian run DIR --watch")
+    def __init__(self, acting: Acting, watched: Watched, *, sources: Sequence[int] = (), number: int = 0) -> None:
+        """A new watch, or one of these `sources` that had so many rounds.
+
+        Raises UsageError, NotFound or SinkUnavailable where a new one is about nothing that can be watched.
+        """
         self._acting = acting
         self._watched = watched
         self._settle = timing_of(acting, watched).settle
-        paths = watched.run.selection.paths if watched.run else watched.scan.paths if watched.scan else ()
-        self._sources, self.warnings = chosen_sources(acting, paths)
+        self.number = number
+        self.warnings: list[str] = []
+        self._sources = sources
+        if not sources:
+            self._sources, self.warnings = _begin(acting, watched)
         self._trusted = frozenset(source for source, root in self.roots.items() if silent_mount(root.path) is None)
-        self._number = 0
-        if watched.run is not None:
-            wanted = watched.run.selection
-            checked_policy(acting, watched.run)
-            choose_routes(acting, wanted.sinks, wanted.topics, wanted.mode, wanted.table)
+
+    @property
+    def operation(self) -> str:
+        """What is repeated: scan or run."""
+        return "scan" if self._watched.run is None else "run"
 
     @property
     def roots(self) -> dict[int, Root]:
@@ -76,7 +78,7 @@ class Rounds:
         Without a change nothing is planned, unless `plans_anyway`.
         """
         began = time.monotonic()
-        acting, is_first = self._acting, self._number == 0
+        acting, is_first = self._acting, self.number == 0
         found = self._discover(parts)
         has_changed = any(
             [
@@ -95,7 +97,7 @@ class Rounds:
             scan = scan_reply(acting, found)
         held = {source: self._held(source) for source in parts}
         if is_first or has_changed or (run is not None and run.run):
-            self._number += 1
+            self.number += 1
             acting.report("watch.round", msgspec.to_builtins(self._round(parts, found, held, scan, run)))
         return Looked(
             waiting={source: _waiting(files, acting.clock()) for source, files in held.items()},
@@ -106,7 +108,7 @@ class Rounds:
     def _discover(self, parts: Parts) -> Discovered:
         asked = self._watched.scan
         looking = Looking() if asked is None else looking_of(asked)
-        if looking.mode is HashMode.ALL and self._number:
+        if looking.mode is HashMode.ALL and self.number:
             looking = replace(looking, mode=HashMode.CHANGED)
         looking = replace(looking, settle_seconds=self._settle, trusted=self._trusted, parts=parts)
         if self._watched.run is None:
@@ -132,7 +134,7 @@ class Rounds:
     ) -> WatchRound:
         growing = [each for files in held.values() for each in files]
         return WatchRound(
-            number=self._number,
+            number=self.number,
             at=rfc3339(self._acting.clock()),
             is_everything=None in parts.values(),
             new=sum(each.new for each in found.scans),
@@ -147,8 +149,25 @@ class Rounds:
             ],
             scan=scan,
             run=run,
-            warnings=self.warnings if self._number == 1 else [],
+            warnings=self.warnings if self.number == 1 else [],
         )
+
+
+def _begin(acting: Acting, watched: Watched) -> tuple[Sequence[int], list[str]]:
+    """The sources of a new watch, and warnings."""
+    if (watched.scan is None) == (watched.run is None):
+        raise UsageError("a watch is about a scan or about a run")
+    if watched.scan is not None:
+        if watched.scan.sources:
+            return watched.scan.sources, []
+        return chosen_sources(acting, watched.scan.paths)
+    assert watched.run is not None
+    if watched.run.plan is not None:
+        raise UsageError("a saved plan is run once", fix="casparian run DIR --watch")
+    wanted = watched.run.selection
+    checked_policy(acting, watched.run)
+    choose_routes(acting, wanted.sinks, wanted.topics, wanted.mode, wanted.table)
+    return chosen_sources(acting, wanted.paths)
 
 
 def _waiting(held: Sequence[settling.Held], now_ns: int) -> dict[bytes, float]:
