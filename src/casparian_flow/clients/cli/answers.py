@@ -15,7 +15,9 @@ from casparian_flow.clients.cli.commands.demo import Demonstration
 from casparian_flow.clients.cli.commands.version import Version
 from casparian_flow.clients.cli.completion import Installed
 from casparian_flow.clients.cli.errors import Failure
+from casparian_flow.clients.cli.watching import ENDED, ROUND
 from casparian_flow.operations.index import find
+from casparian_flow.operations.watch import WatchEnded, WatchRound
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RECORDS = {
@@ -76,6 +78,7 @@ RECORDS = {
     "casparian.tags.changed/1": "tags.add",
     "casparian.topic/1": "topic.show",
     "casparian.trace/2": "trace",
+    "casparian.watch/1": "watch.remove",
     "casparian.why/1": "why",
     "casparian.worker.changed/1": "worker.drain",
     "casparian.worker/1": "worker.show",
@@ -117,12 +120,15 @@ LISTS = {
     "casparian.tags/1": Listed("tags.list", "tags"),
     "casparian.topics/1": Listed("topic.list", "topics"),
     "casparian.workers/1": Listed("worker.list", "workers"),
+    "casparian.watches/1": Listed("watch.list", "watches"),
 }
 OWN: dict[str, tuple[type, str]] = {
     "casparian.completion/1": (Installed, "Where completion was put."),
     "casparian.demo/1": (Demonstration, "The demonstration, step by step."),
     "casparian.error/1": (Failure, "An error, on standard error."),
     "casparian.version/1": (Version, "The version of the product."),
+    ENDED: (WatchEnded, "What a watch brought, when it is over."),
+    ROUND: (WatchRound, "One round of --watch."),
 }
 """Answers that no operation stands behind."""
 

@@ -38,6 +38,7 @@ COMMANDS = (
     Entry("preview", "Discover", "The first rows of a file as they would land."),
     Entry("infer", "Discover", "What each column of a file can be, and why."),
     Entry("run", "Run", "Turn files into tables."),
+    Entry("watch", "Run", "What a sentinel watches.", also=("watches",)),
     Entry("plan", "Run", "What a run would do with every file, and why."),
     Entry("tags", "Discover", "What files are about.", also=("tag",)),
     Entry("rules", "Discover", "Globs that tag files.", also=("rule",)),
