@@ -135,4 +135,14 @@ def _redacted(reader: pa.RecordBatchReader, columns: Sequence[str]) -> tuple[pa.
     return pa.RecordBatchReader.from_batches(schema, without()), [name for name in schema.names if name in hidden]
 
 
-OPERATIONS = (Operation("export", ExportTable, ExportedTable, Effect.READ, export, "Write a table to one file."),)
+OPERATIONS = (
+    Operation(
+        "export",
+        ExportTable,
+        ExportedTable,
+        Effect.READ,
+        export,
+        "Write a table to one file.",
+        writes=("table", "to"),  # without `to` the table names the file
+    ),
+)

@@ -47,6 +47,7 @@ AREAS: dict[str, str] = {
     "jobs.list": "jobs",
     "jobs.logs": "jobs",
     "jobs.show": "jobs",
+    "metrics": "metrics",
     "output.history": "output_history",
     "output.list": "output",
     "output.plan_revert": "output_revert",

@@ -210,5 +210,14 @@ def _write(path: Path, subject: str, found: _Found) -> str:
 
 
 OPERATIONS = (
-    Operation("infer", InferColumns, Inference, Effect.READ, infer, "What each column of a file can be, and why."),
+    Operation(
+        "infer",
+        InferColumns,
+        Inference,
+        Effect.READ,
+        infer,
+        "What each column of a file can be, and why.",
+        reads=("path", "parser"),
+        writes=("to",),
+    ),
 )

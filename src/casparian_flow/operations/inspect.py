@@ -259,6 +259,16 @@ def _views(trial: Trial, registered: Registered, base: str, rows: int, given: Se
 
 
 OPERATIONS = (
-    Operation("inspect", InspectFile, FileFacts, Effect.READ, inspect, "What a file is, by its bytes."),
-    Operation("preview", PreviewFile, Preview, Effect.READ, preview, "The first rows of a file as they would land."),
+    Operation(
+        "inspect", InspectFile, FileFacts, Effect.READ, inspect, "What a file is, by its bytes.", reads=("path",)
+    ),
+    Operation(
+        "preview",
+        PreviewFile,
+        Preview,
+        Effect.READ,
+        preview,
+        "The first rows of a file as they would land.",
+        reads=("path", "parser", "contract"),
+    ),
 )

@@ -124,6 +124,22 @@ def archive(reading: Reading, request: ListArchive) -> ArchiveListing:
 
 
 OPERATIONS = (
-    Operation("inspect.archive", ListArchive, ArchiveListing, Effect.READ, archive, "What an archive holds."),
-    Operation("preview.raw", ReadLines, RawLines, Effect.READ, raw, "The first lines of a file as they stand."),
+    Operation(
+        "inspect.archive",
+        ListArchive,
+        ArchiveListing,
+        Effect.READ,
+        archive,
+        "What an archive holds.",
+        reads=("path",),
+    ),
+    Operation(
+        "preview.raw",
+        ReadLines,
+        RawLines,
+        Effect.READ,
+        raw,
+        "The first lines of a file as they stand.",
+        reads=("path",),
+    ),
 )

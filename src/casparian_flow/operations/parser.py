@@ -156,5 +156,13 @@ def _found(parsers: list[FoundParser]) -> Iterator[ParserEntry]:
 
 OPERATIONS = (
     Operation("parser.list", ListParsers, ParserList, Effect.READ, list_, "Parsers that are there or were seen."),
-    Operation("parser.check", CheckParser, ParserCheck, Effect.READ, check, "What a parser's source shows."),
+    Operation(
+        "parser.check",
+        CheckParser,
+        ParserCheck,
+        Effect.READ,
+        check,
+        "What a parser's source shows.",
+        reads=("parser",),
+    ),
 )

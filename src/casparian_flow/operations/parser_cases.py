@@ -121,6 +121,12 @@ def _less(these: Sequence[str], those: Sequence[str]) -> list[str]:
 
 OPERATIONS = (
     Operation(
-        "parser.test", TryParser, ParserTest, Effect.READ, try_on_cases, "Try a parser on its cases or on files."
+        "parser.test",
+        TryParser,
+        ParserTest,
+        Effect.READ,
+        try_on_cases,
+        "Try a parser on its cases or on files.",
+        reads=("parser", "files", "cases"),
     ),
 )

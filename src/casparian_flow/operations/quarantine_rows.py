@@ -138,6 +138,12 @@ def _shown(row: dict[str, Any], path_of: Callable[[int], str]) -> RejectedRow:
 OPERATIONS = (
     Operation("quarantine.show", ShowGroup, GroupDetail, Effect.READ, show, "The rows of one cause, as they were."),
     Operation(
-        "quarantine.export", ExportGroup, Exported, Effect.READ, export, "Write the rows of one cause to a file."
+        "quarantine.export",
+        ExportGroup,
+        Exported,
+        Effect.READ,
+        export,
+        "Write the rows of one cause to a file.",
+        writes=("to",),
     ),
 )

@@ -40,6 +40,10 @@ class Operation(Generic[Asked, Answered]):
     even while its database or its settings are broken.
 
     One that `may_be_tried` changes rows of the control database and nothing else, so that all it did can be taken back.
+
+    `reads` and `writes` name the fields of the request that name files of the machine, beside the home and the sources
+    it knows: who may only read what the home holds may not ask with one of them. One that `is_administrative` decides
+    who may ask for what, or ends the service.
     """
 
     name: str
@@ -50,3 +54,6 @@ class Operation(Generic[Asked, Answered]):
     summary: str
     is_local: bool = False
     may_be_tried: bool = False
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    is_administrative: bool = False

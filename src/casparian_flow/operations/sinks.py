@@ -177,7 +177,15 @@ def _entries(connection: Connection, default: str) -> list[SinkEntry]:
 OPERATIONS = (
     Operation("sink.list", ListSinks, SinkList, Effect.READ, list_, "Every sink, its name and what is in it."),
     Operation("sink.add", AddSink, SinkEntry, Effect.EXECUTE, add, "Give a sink a name.", may_be_tried=True),
-    Operation("sink.check", CheckSink, SinkChecked, Effect.READ, check, "Whether this home can write to a sink."),
+    Operation(
+        "sink.check",
+        CheckSink,
+        SinkChecked,
+        Effect.READ,
+        check,
+        "Whether this home can write to a sink.",
+        reads=("sink",),
+    ),
     Operation(
         "sink.remove", RemoveSink, SinkRemoved, Effect.EXECUTE, remove, "Forget the name of a sink.", may_be_tried=True
     ),

@@ -196,6 +196,14 @@ def _fields(reading: Reading, name: str) -> list[TableColumn]:
 
 
 OPERATIONS = (
-    Operation("sql", AskSql, SqlAnswer, Effect.READ, ask, "Query tables, quarantine and control tables."),
+    Operation(
+        "sql",
+        AskSql,
+        SqlAnswer,
+        Effect.READ,
+        ask,
+        "Query tables, quarantine and control tables.",
+        writes=("to",),
+    ),
     Operation("tables.list", ListTables, TableList, Effect.READ, tables, "What can be queried."),
 )
