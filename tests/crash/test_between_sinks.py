@@ -11,8 +11,9 @@ import pytest
 from test_commit_steps import DIE, Refusing, data, die, quiet_content, run_here, states
 
 from casparian_flow.core.errors import SinkUnavailable
+from casparian_flow.operations.doing.run import run
 from casparian_flow.operations.plan import MakePlan
-from casparian_flow.operations.run import RunFiles, run
+from casparian_flow.operations.run import RunFiles
 from casparian_flow.settings import Home, RunSettings, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink

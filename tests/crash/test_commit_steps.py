@@ -19,8 +19,9 @@ import pytest
 from casparian_flow.core.errors import CasparianError, SinkUnavailable
 from casparian_flow.core.outputs import PermittedEntry, SinkMode
 from casparian_flow.operations.context import Acting
+from casparian_flow.operations.doing.run import run
 from casparian_flow.operations.plan import MakePlan
-from casparian_flow.operations.run import RunFiles, run
+from casparian_flow.operations.run import RunFiles
 from casparian_flow.operations.run_reply import RunReply
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink

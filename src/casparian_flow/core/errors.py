@@ -5,11 +5,14 @@ CasparianError
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
 ├── ServiceBusy           exit 6   the service does as much as it may already
+├── SentinelUnreachable   exit 6   no sentinel answers at that address
+├── SentinelSuperseded    exit 6   another sentinel took the home over
+├── SentinelStopped       exit 6   the sentinel ended before the run did
 ├── Refused               exit 4   a person must approve first
 ├── Unauthenticated       exit 1   the service does not know who asks
 ├── ScopeMissing          exit 1   whoever asks may not ask for this
 ├── PlanStale             exit 1   the world moved since the plan was made
-├── VersionMismatch       exit 1   it changed since the asker looked at it
+├── VersionChanged        exit 1   it is no longer what the asker saw
 ├── KeyInUse              exit 1   the same request is being done, or was broken off
 ├── VerificationFailed    exit 7   something does not match its digest or contract
 ├── EnvironmentMissing    exit 9   the parser's environment is not available here
@@ -102,6 +105,32 @@ class ServiceBusy(CasparianError):
     hint = "ask again in a moment"
 
 
+class SentinelUnreachable(CasparianError):
+    """No sentinel answers at that address."""
+
+    code = "sentinel-unreachable"
+    exit_code = 6
+    transient = True
+    hint = "casparian status (where the sentinel runs)"
+
+
+class SentinelSuperseded(CasparianError):
+    """Another sentinel took the home over; this one may not write any more."""
+
+    code = "sentinel-superseded"
+    exit_code = 6
+    hint = "casparian status"
+
+
+class SentinelStopped(CasparianError):
+    """The sentinel ended before the run did; its open jobs go on when one is started again."""
+
+    code = "sentinel-stopped"
+    exit_code = 6
+    transient = True
+    hint = "casparian start"
+
+
 class Refused(CasparianError):
     """Policy asks for a person's approval first."""
 
@@ -122,17 +151,17 @@ class ScopeMissing(CasparianError):
     code = "scope-missing"
 
 
-class VersionMismatch(CasparianError):
-    """It is no longer in the state that the asker saw; nothing was changed."""
-
-    code = "version-mismatch"
-    hint = "look at it again, then decide again"
-
-
 class KeyInUse(CasparianError):
     """A request with the same Idempotency-Key is being done, or was broken off and nobody knows how far it came."""
 
     code = "key-in-use"
+
+
+class WorkerRefused(Refused):
+    """The sentinel does not let this worker in."""
+
+    code = "worker-refused"
+    hint = "casparian worker invite (where the sentinel runs), then join with what it prints"
 
 
 class PlanStale(CasparianError):
@@ -140,6 +169,14 @@ class PlanStale(CasparianError):
 
     code = "plan-stale"
     hint = "casparian plan"
+
+
+class VersionChanged(CasparianError):
+    """It is no longer in the state that the asker saw; nothing was changed."""
+
+    code = "version-changed"
+    transient = True
+    hint = "look at it again, then decide again"
 
 
 class VerificationFailed(CasparianError):

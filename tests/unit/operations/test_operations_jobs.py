@@ -11,12 +11,12 @@ from casparian_flow.core.contracts import ContractState
 from casparian_flow.core.errors import NotFound, UsageError, VerificationFailed
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.jobs import JobState
-from casparian_flow.operations import contract, jobs, parser, quarantine
 from casparian_flow.operations.contract import ListContracts, ShowContract
+from casparian_flow.operations.doing import contract, jobs, parser, quarantine
+from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.operations.jobs import ListJobs, ReadJobLogs, ShowJob
 from casparian_flow.operations.parser import ListParsers
 from casparian_flow.operations.quarantine import ListGroups
-from casparian_flow.operations.reading import open_reading
 from casparian_flow.settings import Settings
 
 

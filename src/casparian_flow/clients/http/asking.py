@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -24,9 +25,9 @@ from casparian_flow.clients.http.service import Service
 from casparian_flow.core.errors import CasparianError, ServiceBusy, UsageError
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.operations.context import Report
-from casparian_flow.operations.doorkeeper import Answered
+from casparian_flow.operations.doing.doorkeeper import Answered
+from casparian_flow.operations.doing.row_files import STANDARD_OUTPUT
 from casparian_flow.operations.registry import Effect, Request
-from casparian_flow.operations.row_files import STANDARD_OUTPUT
 
 JSON = "application/json"
 LARGEST_BODY = 1 << 20
@@ -34,7 +35,6 @@ BODY_SECONDS = 20.0
 """A body that takes longer to arrive is not waited for."""
 LONGEST_KEY = 200
 IF_VERSION = "if_version"
-STATE_VERSION = "state_version"
 DRY_RUN = b"dry_run=true"
 STREAM_EVENTS = 1_000
 
@@ -95,13 +95,16 @@ class Question:
                 reply: object = door.attempt(self.operation.name, self.request)
             else:
                 reply = door.ask(self.operation.name, self.request, report)
-            version = getattr(reply, STATE_VERSION, None)
-            headers = {} if version is None else {"ETag": f'"{version}"'}
-            return Ended(200, msgspec.json.encode(reply), headers), True
+            return Ended(200, msgspec.json.encode(reply), _tag(self.operation, reply)), True
         except CasparianError as exc:
             return failed(exc), not exc.transient
         except Exception as exc:  # the log has it; the asker gets its id
             return failed(exc), True
+
+
+def _tag(operation: AnyOperation, reply: object) -> dict[str, str]:
+    """The entity tag of the state that a reply shows."""
+    return {"ETag": f'"{attrgetter(operation.version_at)(reply)}"'} if operation.version_at else {}
 
 
 def failed(error: BaseException) -> Ended:

@@ -11,7 +11,7 @@ import msgspec
 from casparian_flow import __version__
 from casparian_flow.clients.http import health, metrics, problems, sse
 from casparian_flow.clients.http.asker import scope_of
-from casparian_flow.clients.http.asking import IF_VERSION, JSON, LARGEST_BODY, LONGEST_KEY, STATE_VERSION
+from casparian_flow.clients.http.asking import IF_VERSION, JSON, LARGEST_BODY, LONGEST_KEY
 from casparian_flow.clients.http.decode import AnyOperation, may_be_got, query_fields
 from casparian_flow.clients.http.paths import path_of
 from casparian_flow.clients.http.problems import Problem
@@ -179,7 +179,7 @@ def _responses(operation: AnyOperation, names: Mapping[type, str], more: Iterabl
         "description": "The reply.",
         "content": {JSON: {"schema": {"$ref": REF.format(name=names[operation.reply])}}, **EVENTS},
     }
-    if STATE_VERSION in operation.reply.__struct_fields__:
+    if operation.version_at:
         reply["headers"] = {
             "ETag": {"description": "The state, for If-Match.", "schema": {"type": "string"}, "required": True}
         }

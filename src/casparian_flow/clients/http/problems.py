@@ -28,7 +28,7 @@ STATUSES: dict[type[CasparianError], int] = {
     errors.Unauthenticated: 401,
     errors.ScopeMissing: 403,
     errors.PlanStale: 409,
-    errors.VersionMismatch: 412,
+    errors.VersionChanged: 412,
     errors.KeyInUse: 409,
     errors.VerificationFailed: 409,
     errors.EnvironmentMissing: 503,

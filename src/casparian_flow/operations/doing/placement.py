@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from casparian_flow.core.errors import NotFound
-from casparian_flow.operations.destinations import sink_named
+from casparian_flow.operations.doing.destinations import sink_named
 from casparian_flow.settings import Home
 from casparian_flow.store.views import placements as view
 from casparian_flow.store.views.outputs import sinks_of_tables

@@ -7,7 +7,7 @@ import json
 from casparian_flow.core.ids import new_time_ordered_id
 from casparian_flow.core.jobs import JobState
 from casparian_flow.operations.context import Acting
-from casparian_flow.operations.plan import Prepared
+from casparian_flow.operations.doing.plan import Prepared
 from casparian_flow.sentinel.planner import Decision
 from casparian_flow.sentinel.service import Sentinel
 from casparian_flow.store import jobs as job_store

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.outputs import Role
-from casparian_flow.operations.jobs import one_job
+from casparian_flow.operations.doing.jobs import one_job
 from casparian_flow.store.views import outputs as view
 
 LONGEST_SNAPSHOT = 9

@@ -7,28 +7,18 @@ import secrets
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from casparian_flow.core.errors import CasparianError, ExportFailed, UsageError
-from casparian_flow.operations.writers.csv_file import write_csv
-from casparian_flow.operations.writers.jsonl_file import write_jsonl
-from casparian_flow.operations.writers.parquet_file import write_parquet
+from casparian_flow.operations.doing.writers.csv_file import write_csv
+from casparian_flow.operations.doing.writers.jsonl_file import write_jsonl
+from casparian_flow.operations.doing.writers.parquet_file import write_parquet
+from casparian_flow.operations.file_format import FileFormat
 
 STANDARD_OUTPUT = "-"
-
-
-class FileFormat(StrEnum):
-    """What a file of rows can be; also its extension."""
-
-    PARQUET = "parquet"
-    CSV = "csv"
-    JSONL = "jsonl"
-    DUCKDB = "duckdb"
-
 
 STREAMED = (FileFormat.CSV, FileFormat.JSONL)
 """What can go to standard output: text, written from its beginning to its end."""
@@ -67,7 +57,7 @@ def write_file(target: RowFile, reader: pa.RecordBatchReader) -> int:
     try:
         try:
             if target.format is FileFormat.DUCKDB:
-                from casparian_flow.operations.writers.duckdb_file import write_duckdb  # noqa: PLC0415 - slow to import
+                from casparian_flow.operations.doing.writers.duckdb_file import write_duckdb  # noqa: PLC0415 - slow to import
 
                 write_duckdb(hidden, counted.reader, target.table)
             else:

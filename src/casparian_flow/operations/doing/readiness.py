@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from casparian_flow.core.errors import OutputExists, SinkUnavailable, TargetOwned, VerificationFailed
 from casparian_flow.core.outputs import Role, SinkMode
 from casparian_flow.operations.context import Acting
-from casparian_flow.operations.plan import Prepared
+from casparian_flow.operations.doing.plan import Prepared
 from casparian_flow.sinks.base import Sink
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store.meta import home_id

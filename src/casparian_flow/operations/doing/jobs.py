@@ -1,0 +1,136 @@
+"""How what `operations.jobs` names is done."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Connection, RowMapping
+
+from casparian_flow.core.errors import NotFound, UsageError
+from casparian_flow.core.jobs import JobState
+from casparian_flow.core.routes import routes_of
+from casparian_flow.core.times import parse_since, rfc3339
+from casparian_flow.operations.context import Reading
+from casparian_flow.operations.doing.lookup import one_file
+from casparian_flow.operations.doing.numbered import is_number, resolve
+from casparian_flow.operations.jobs import (
+    JobDetail,
+    JobEntry,
+    JobGroup,
+    JobList,
+    JobLogLine,
+    JobLogs,
+    JobOutput,
+    JobVerdict,
+    ListJobs,
+    ReadJobLogs,
+    ShowJob,
+)
+from casparian_flow.store.views import jobs as view
+
+
+def list_(reading: Reading, request: ListJobs) -> JobList:
+    """The jobs that the request selects, newest first."""
+    if not 1 <= request.limit <= 10_000:
+        raise UsageError("a page holds 1 to 10000 jobs")
+    if request.after is not None and not is_number(request.after):
+        raise UsageError("the cursor is not one that a list gave out")
+    file = request.file
+    where = view.JobFilter(
+        states=request.states,
+        parser=request.parser,
+        location=None if file is None else one_file(reading.connection, reading.cwd, file)["id"],
+        since_ns=None if request.since is None else parse_since(request.since, reading.now_ns),
+    )
+    before = None if request.after is None else int(request.after)
+    rows = view.list_jobs(reading.connection, where, before=before, limit=request.limit + 1)
+    page = rows[: request.limit]
+    return JobList(
+        jobs=[_entry(row) for row in page],
+        next_cursor=str(page[-1]["id"]) if len(rows) > len(page) else None,
+    )
+
+
+def show(reading: Reading, request: ShowJob) -> JobDetail:
+    """One job; raises NotFound, or UsageError if the id is not unique."""
+    connection = reading.connection
+    row = one_job(connection, request.job)
+    return JobDetail(
+        job=_entry(row),
+        why=row["error_why"],
+        sinks=list(routes_of(row["routes"]).sinks),
+        source_hash=row["source_hash"],
+        outputs=[
+            JobOutput(
+                table=each["table_name"],
+                sink=each["sink_uri"],
+                mode=each["sink_mode"],
+                accepted=each["accepted"],
+                quarantined=each["quarantined"],
+                contract=each["contract_version"],
+                is_current=each["is_current"],
+            )
+            for each in view.outputs_of(connection, row["id"])
+        ],
+        groups=[
+            JobGroup(
+                table=each["table_name"],
+                code=each["code"],
+                column=each["column_name"],
+                rows=each["rows"],
+                message=each["message"],
+                sample=each["sample"],
+                state=each["state"],
+            )
+            for each in view.groups_of(connection, row["id"])
+        ],
+        verdicts=[
+            JobVerdict(
+                name=each["name"], value=each["value"], confidence=each["confidence"], runner_up=each["runner_up"]
+            )
+            for each in view.verdicts_of(connection, row["id"])
+        ],
+        receipt=None if row["receipt"] is None else json.loads(row["receipt"]),
+    )
+
+
+def logs(reading: Reading, request: ReadJobLogs) -> JobLogs:
+    """What the parser of one job wrote; raises NotFound."""
+    if not 1 <= request.lines <= 100_000:
+        raise UsageError("1 to 100000 lines can be read at once")
+    row = one_job(reading.connection, request.job)
+    return JobLogs(
+        job=str(row["id"]),
+        lines=[
+            JobLogLine(attempt=each["attempt"], line=each["line"], stream=each["stream"], text=each["text"])
+            for each in view.logs_of(reading.connection, row["id"], request.lines)
+        ],
+    )
+
+
+def one_job(connection: Connection, named: str) -> RowMapping:
+    """The job that a number, the beginning of one, `@last` or `@-1` names; raises NotFound or UsageError."""
+    job = resolve(connection, named, "job", view.nth_newest, view.with_prefix)
+    row = None if job is None else view.find_job(connection, job)
+    if row is None:
+        raise NotFound(f"there is no job {named}", fix="casparian jobs")
+    return row
+
+
+def _entry(row: RowMapping) -> JobEntry:
+    return JobEntry(
+        job=str(row["id"]),
+        state=JobState(row["state"]),
+        path=row["path"],
+        source=row["source"],
+        parser=f"{row['parser_name']}@{row['parser_version']}",
+        reason=row["reason"],
+        attempt=row["attempt"],
+        accepted=row["accepted"],
+        quarantined=row["quarantined"],
+        error=row["error_code"],
+        message=row["error_message"],
+        queued=rfc3339(row["queued_at_ns"]),
+        started=None if row["started_at_ns"] is None else rfc3339(row["started_at_ns"]),
+        finished=None if row["finished_at_ns"] is None else rfc3339(row["finished_at_ns"]),
+    )
