@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from casparian_flow.operations.reading import open_reading
+from casparian_flow.operations.doing.reading import open_reading
 
 from casparian_flow.clients.control import Control
 from casparian_flow.clients.http.app import make_app
