@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from casparian_flow.operations.doing.reading import open_reading
-
 from casparian_flow.clients.control import Control
 from casparian_flow.clients.http.app import make_app
 from casparian_flow.clients.http.asker import Asker
@@ -25,6 +23,7 @@ from casparian_flow.clients.http.metrics import Metrics
 from casparian_flow.clients.http.server import Listener, Running, serve, tcp_listener, unix_listener
 from casparian_flow.clients.http.service import Door, Service
 from casparian_flow.operations.doing.doorkeeper import Doorkeeper
+from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.settings import Home, Settings
 from casparian_flow.store.database import Database
 from casparian_flow.wiring import open_acting

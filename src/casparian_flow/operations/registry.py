@@ -46,8 +46,10 @@ class Operation(Generic[Asked, Answered]):
 
     `reads` and `writes` name the fields of the request that name files of the machine, beside the home and the sources
     it knows: who may only read what the home holds may not ask with one of them. One that `is_administrative` decides
-    who may ask for what, or ends the service. `version_at` is where its reply names the state of what it shows; a
-    change of that takes the state that the asker saw in its field `if_version`.
+    who may ask for what, or ends the service. The reply of one that `tells_secret` is kept nowhere.
+
+    `version_at` is where its reply names the state of what it shows; a change of that has a field `if_version` for the
+    state that the asker saw.
 
     `done_by` names module and function in `operations.doing`, which only who performs the operation imports: an asker
     in another process needs the words alone, and they cost no library of data.
@@ -64,6 +66,7 @@ class Operation(Generic[Asked, Answered]):
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     is_administrative: bool = False
+    tells_secret: bool = False
     version_at: str = ""
 
     @property

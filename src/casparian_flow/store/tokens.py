@@ -1,4 +1,7 @@
-"""Tokens: who may ask over the network, known by the digests of their secrets alone."""
+"""Tokens: who may ask over the network, known by the digests of their secrets alone.
+
+Invitations of workers stand in the same table; they open nothing here.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,24 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from casparian_flow.store.admission import JOIN
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import tokens
 
+_is_for_asking = tokens.c.scopes != JOIN
 ADD = insert(tokens)
-EVERY = select(tokens).order_by(tokens.c.name)
-BY_NAME = select(tokens).where(tokens.c.name == bindparam("token"))
+EVERY = select(tokens).where(_is_for_asking).order_by(tokens.c.name)
+NAMED = select(tokens.c.name).where(tokens.c.name == bindparam("token"))
+BY_NAME = select(tokens).where(_is_for_asking, tokens.c.name == bindparam("token"))
 IN_FORCE = select(tokens).where(
+    _is_for_asking,
     tokens.c.digest == bindparam("secret"),
     tokens.c.revoked_at_ns.is_(None),
     tokens.c.expires_at_ns.is_(None) | (tokens.c.expires_at_ns > bindparam("now_ns")),
 )
 REVOKE = (
     update(tokens)
-    .where(tokens.c.name == bindparam("token"), tokens.c.revoked_at_ns.is_(None))
+    .where(_is_for_asking, tokens.c.name == bindparam("token"), tokens.c.revoked_at_ns.is_(None))
     .values(revoked_at_ns=bindparam("now_ns"))
 )
 TOUCH = update(tokens).where(tokens.c.name == bindparam("token")).values(used_at_ns=bindparam("now_ns"))
@@ -47,7 +54,12 @@ def every(connection: Connection) -> Sequence[AnyRow]:
     return connection.execute(EVERY).all()
 
 
-def named(connection: Connection, name: str) -> AnyRow | None:
+def is_taken(connection: Connection, name: str) -> bool:
+    """Whether a token or an invitation of that name was ever made."""
+    return connection.execute(NAMED, {"token": name}).first() is not None
+
+
+def token(connection: Connection, name: str) -> AnyRow | None:
     """The token of that name, also when it is revoked or expired."""
     return connection.execute(BY_NAME, {"token": name}).first()
 

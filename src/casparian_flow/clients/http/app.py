@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Message, Receive, Send
 from starlette.types import Scope as HttpScope
 
 from casparian_flow import logs
@@ -25,7 +25,6 @@ from casparian_flow.clients.http.problems import HttpRefused
 from casparian_flow.clients.http.service import Service
 from casparian_flow.core.errors import ServiceBusy
 from casparian_flow.core.scopes import Scope
-from casparian_flow.operations import index
 from casparian_flow.operations.metrics import AskMetrics, MetricsReply
 
 OPEN_PATHS = frozenset({"/health", "/health/live", "/health/ready"})
@@ -41,9 +40,9 @@ SECURITY_HEADERS = (
 log = logs.get_log(__name__)
 
 
-def make_app(service: Service) -> ASGIApp:
+def make_app(service: Service) -> Outermost:
     """The API of one service."""
-    routes = [_operation_route(service, operation) for operation in remote_operations()]
+    routes = [_operation_route(service, operation) for operation in openapi.remote_operations()]
     routes += [
         Route("/v1/openapi.json", partial(_openapi, service), methods=["GET"], name="openapi"),
         Route("/v1/events", partial(_events, service), methods=["GET"], name="events"),
@@ -55,17 +54,17 @@ def make_app(service: Service) -> ASGIApp:
     return Outermost(Router(routes, redirect_slashes=False), service)
 
 
-def remote_operations() -> list[AnyOperation]:
-    """Every operation that can be asked from elsewhere, sorted by name."""
-    return [operation for operation in index.every() if not operation.is_local]
-
-
 class Outermost:
     """Around every route: checks, headers, one log line, and an answer to whatever goes wrong."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: Router, service: Service) -> None:
         self._app = app
         self._service = service
+
+    @property
+    def routes(self) -> list[Route]:
+        """Every route."""
+        return [route for route in self._app.routes if isinstance(route, Route)]
 
     async def __call__(self, scope: HttpScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -140,7 +139,7 @@ async def _openapi(service: Service, http: HttpRequest) -> Response:
 
 @cache
 def _document() -> bytes:
-    return msgspec.json.encode(openapi.document(remote_operations()))
+    return msgspec.json.encode(openapi.document(openapi.remote_operations()))
 
 
 async def _events(service: Service, http: HttpRequest) -> Any:

@@ -22,7 +22,7 @@ from casparian_flow.clients.http.event_log import EventLog
 from casparian_flow.clients.http.gate import require
 from casparian_flow.clients.http.problems import HttpRefused
 from casparian_flow.clients.http.service import Service
-from casparian_flow.core.errors import CasparianError, ServiceBusy, UsageError
+from casparian_flow.core.errors import CasparianError, KeyInUse, ServiceBusy, UsageError
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.operations.context import Report
 from casparian_flow.operations.doing.doorkeeper import Answered
@@ -37,6 +37,12 @@ LONGEST_KEY = 200
 IF_VERSION = "if_version"
 DRY_RUN = b"dry_run=true"
 STREAM_EVENTS = 1_000
+UNTOLD = KeyInUse(
+    "this was done already, and its answer held a secret that is told once",
+    where="Idempotency-Key",
+    why="secrets are kept nowhere",
+    fix="take back what was made, then ask with a new key",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,8 @@ class Question:
             return Ended(known.status, known.reply, {"Idempotency-Replayed": "true"})
         ended, is_kept = self._do(report)
         if is_kept:
-            doorkeeper.finish(self.key, Answered(ended.status, ended.body))
+            kept = failed(UNTOLD) if self.operation.tells_secret and ended.status == 200 else ended
+            doorkeeper.finish(self.key, Answered(kept.status, kept.body))
         else:
             doorkeeper.forget(self.key)
         return ended

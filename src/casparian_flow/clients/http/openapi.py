@@ -15,6 +15,7 @@ from casparian_flow.clients.http.asking import IF_VERSION, JSON, LARGEST_BODY, L
 from casparian_flow.clients.http.decode import AnyOperation, may_be_got, query_fields
 from casparian_flow.clients.http.paths import path_of
 from casparian_flow.clients.http.problems import Problem
+from casparian_flow.operations import index
 from casparian_flow.operations.registry import Effect
 
 Body = dict[str, Any]
@@ -36,6 +37,11 @@ SAYS = {
     500: "Something that should not happen happened; the log of the service says more.",
     503: "Too much is asked at once, or something that is needed does not answer.",
 }
+
+
+def remote_operations() -> list[AnyOperation]:
+    """Every operation that can be asked from elsewhere, sorted by name."""
+    return [operation for operation in index.every() if not operation.is_local]
 
 
 def document(operations: Iterable[AnyOperation]) -> Body:
