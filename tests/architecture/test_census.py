@@ -29,6 +29,13 @@ NETWORK = {
     "zmq",
 }
 MAY_USE_SOCKETS = {
+    "clients/remote/control.py",  # asks a sentinel
+    "clients/remote/endpoint.py",  # connects to it
+    "protocol/gate.py",  # admits keys to it
+    "protocol/keys.py",  # makes them
+    "protocol/zmq_dealer.py",  # a worker's connection to its sentinel
+    "protocol/zmq_router.py",  # where a sentinel listens for workers
+    "protocol/zmq_sockets.py",  # what both have in common
     "worker/frames.py",  # reads from the socket pair to a guest
     "worker/launch.py",  # makes it
     "worker/surroundings.py",  # asks for the machine's name
