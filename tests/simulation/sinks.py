@@ -82,6 +82,15 @@ class Sinks:
             if owner == attempt and uri in (None, where[0]) and not self._is_shown(where, attempt):
                 del self._staged[where]
 
+    def sweep(self, uri: str, keep: Sequence[Attempt]) -> int:
+        """Remove what nobody sees and `keep` does not name."""
+        before = len(self._staged)
+        owners = {owner_of(table, name.partition("/")[2]) for sink, table, name in self._staged if sink == uri}
+        for owner in owners - {None, *keep}:
+            assert owner is not None
+            self.discard(owner, uri)
+        return before - len(self._staged)
+
     def may_fail(self, uri: str) -> None:
         """Raises SinkUnavailable if the sink is out of reach right now."""
         if self._chance.random() < self.failing:
@@ -121,3 +130,8 @@ class MemorySink:
         """As `Sink.discard`."""
         self._world.may_fail(self._uri)
         self._world.discard(attempt, self._uri)
+
+    def sweep(self, keep: Sequence[Attempt]) -> int:
+        """As `Sink.sweep`."""
+        self._world.may_fail(self._uri)
+        return self._world.sweep(self._uri, keep)

@@ -113,9 +113,10 @@ class WorkerNode:
         self._act(now)
         return True
 
-    def holds(self, key: Key) -> bool:
-        """Whether a slot has the attempt in hand."""
-        return any(work.current == key for work in self._works.values()) or key in self._surveyed
+    @property
+    def is_free(self) -> bool:
+        """Whether it has nothing in hand."""
+        return not self._works and not self._surveyed
 
     def _act(self, now: float) -> None:
         while actions := self.core.take_actions():
