@@ -32,8 +32,6 @@ WORKER_LOST = "worker-lost"
 AWAITING_APPROVAL = "awaiting-approval"
 
 
-
-
 class Attempts:
     """Moves jobs from `dispatched` to their end. What a worker says of an attempt that it does not have changes nothing."""
 

@@ -175,9 +175,7 @@ def _visible(connection: Connection, worker: Identify) -> list[int] | None:
     if (root := worker.labels.get(ROOT)) is None:
         return None
     folder = os.fsencode(root).rstrip(b"/")
-    return [
-        row.id for row in connection.execute(ROOTS) if row.root == folder or row.root.startswith(folder + b"/")
-    ]
+    return [row.id for row in connection.execute(ROOTS) if row.root == folder or row.root.startswith(folder + b"/")]
 
 
 def _bases_of(table: str) -> list[str]:

@@ -118,5 +118,3 @@ class Founding:
 def contracts_of(tables: Mapping[str, str], contracts: Mapping[str, Contract]) -> dict[str, Contract]:
     """The contracts of the tables that a job's outputs were given."""
     return {table: contracts[table] for table in tables.values()}
-
-

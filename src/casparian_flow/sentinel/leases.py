@@ -18,6 +18,7 @@ WRITE_EVERY_NS = 5_000_000_000
 class Lease:
     """One attempt that is out. `holder` is the boot nonce of its worker; None after a restart, until it identifies.
 
+    `session` is the nonce that the store has of it, which only differs from the holder while that is None.
     `is_reported`: its worker has named it once. `order` and `parse` are what it was told to do, unknown after a restart.
     """
 
@@ -27,6 +28,7 @@ class Lease:
     parser: int
     failures: int
     holder: str | None
+    session: str | None
     until_ns: int
     state: JobState = JobState.DISPATCHED
     phase: JobPhase = JobPhase.STARTING

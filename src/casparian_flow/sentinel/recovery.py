@@ -107,7 +107,9 @@ def take_up(
     return Recovered(incarnation, swept_files=swept, troubles=troubles)
 
 
-def roll_forward(database: Database, open_sink: Callable[[str], Sink], now_ns: int, *, jobs: bool = True) -> RolledForward:
+def roll_forward(
+    database: Database, open_sink: Callable[[str], Sink], now_ns: int, *, jobs: bool = True
+) -> RolledForward:
     """Promote and record what was permitted and is not recorded; no worker may be at work on it.
 
     Without `jobs` only what no job brought: reverts, and rows taken out. A commit stays as it is until each of its

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.core.contracts import Contract, Origin
-from casparian_flow.core.tables import table_from_output, table_of_file
 from casparian_flow.core.ids import ArtifactHash, EnvHash
+from casparian_flow.core.tables import table_from_output, table_of_file
 from casparian_flow.protocol.messages import ParserOrder
 from casparian_flow.publish.discover import FoundParser
 from casparian_flow.publish.manifest import Manifest

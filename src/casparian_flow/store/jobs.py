@@ -171,14 +171,15 @@ OPEN_OF_PLAN = select(
     jobs.c.phase,
     jobs.c.receipt,
     jobs.c.failures,
+    jobs.c.session,
     jobs.c.cancel_requested,
 ).where(
     jobs.c.plan_id == bindparam("plan"),
     jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITTING)),
 )
-STANDING = select(jobs.c.state, jobs.c.attempt, jobs.c.plan_id, jobs.c.session, jobs.c.parser_id).where(
-    jobs.c.id == bindparam("job")
-)
+STANDING = select(
+    jobs.c.state, jobs.c.attempt, jobs.c.plan_id, jobs.c.session, jobs.c.parser_id, jobs.c.base_table
+).where(jobs.c.id == bindparam("job"))
 NEXT_DUE = select(func.min(jobs.c.not_before_ns)).where(
     jobs.c.state == literal_column("'queued'"), jobs.c.not_before_ns > bindparam("now_ns")
 )
