@@ -30,8 +30,8 @@ def template() -> tuple[bytes, tuple[dict[str, Any], ...]]:
     """The database file of such a home, and the jobs that may be submitted."""
     with TemporaryDirectory() as folder, HomeBuilder(Path(folder, "home")) as past:
         source = past.source()
-        manifest = msgspec.json.encode(Manifest(name="csv", entry=EntryForm.PARSE, tables="file")).decode()
-        parsers = [past.parser("csv", manifest=manifest), past.parser("tsv", origin="home", manifest=manifest)]
+        manifest = msgspec.json.encode(Manifest(name="csv", entry=EntryForm.PARSE, tables="file", outputs={}, options={})).decode()
+        parsers = [past.parser("csv", manifest=manifest), past.parser("tsv", origin="plugin", manifest=manifest)]
         jobs = []
         for at in range(FILES):
             location = past.location(source, f"{at}.csv")
