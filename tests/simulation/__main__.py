@@ -19,12 +19,14 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=1, help="so many worlds, from that seed on")
     parser.add_argument("--steps", type=int, default=400, help="events with faults in each world")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="a protocol that is known to be wrong")
+    parser.add_argument("--trace", action="store_true", help="print what happens")
     asked = parser.parse_args()
     mutant = MUTANTS.get(asked.mutant)
     began, steps = time.perf_counter(), 0
     with TemporaryDirectory() as folder:
         for seed in range(asked.seed, asked.seed + asked.worlds):
-            steps += run_world(seed, asked.steps, Path(folder), mutant.build if mutant else Build())
+            build = mutant.build if mutant else Build()
+            steps += run_world(seed, asked.steps, Path(folder), build, print if asked.trace else None)
     seconds = time.perf_counter() - began
     print(f"{asked.worlds} worlds, {steps} steps, {steps / seconds:.0f} steps/s: no law broken")
 

@@ -71,8 +71,8 @@ class Oracle:
         for job, row in self.rows().items():
             if row.state not in FINAL_STATES:
                 raise Violation(f"job {job} is still {row.state}")
-            if row.state is JobState.COMPLETED and len(self._sinks.shown[job]) != uris[job]:
-                raise Violation(f"job {job} is completed and visible in {len(self._sinks.shown[job])} sinks")
+            if row.state is JobState.COMPLETED and self._sinks.places_of(job) != uris[job]:
+                raise Violation(f"job {job} is completed, and was visible in {self._sinks.places_of(job)} sinks")
 
     def _check_move(self, job: int, before: Row | None, row: Row) -> None:
         if before is None or before.state is row.state:

@@ -39,6 +39,10 @@ class Sinks:
         self._committed: set[tuple[str, str, Role, int]] = set()
         self.shown: dict[int, set[Shown]] = defaultdict(set)
 
+    def places_of(self, job: int) -> int:
+        """In how many tables of how many sinks rows of a job became visible, even if other rows replaced them since."""
+        return sum(each[3] == job for each in self._committed)
+
     def open(self, uri: str) -> MemorySink:
         """The sink of that URI."""
         return MemorySink(self, uri)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from casparian_flow.core.errors import SentinelSuperseded
 from casparian_flow.core.jobs import JobState
+from casparian_flow.protocol.opcodes import HEADER, Opcode
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.worker.core import WorkerCore
 from tests.builders import NOW_NS
@@ -38,7 +39,11 @@ class Build:
 class World:
     """Everything that happens is decided by the seed. `steps` counts events until now."""
 
-    def __init__(self, seed: int, folder: Path, build: Build = Build()) -> None:
+    def __init__(
+        self, seed: int, folder: Path, build: Build = Build(), tell: Callable[[str], None] | None = None
+    ) -> None:
+        """`tell` hears of everything that happens, for whoever looks for a cause."""
+        self._tell = tell
         self._chance = chance = random.Random(seed)
         self._build = build
         self._path = folder / "state.sqlite3"
@@ -113,6 +118,8 @@ class World:
 
     def _happen(self, event: Callable[[], None]) -> None:
         self.steps += 1
+        if self._tell is not None and event.__name__ not in ("_deliver", "_work"):
+            self._tell(f"{self.steps:5} {self._now:9.2f} {event.__name__.strip('_')}")
         event()
         self._oracle.check()
 
@@ -125,7 +132,14 @@ class World:
         else:
             self._to_worker(flight.peer, flight.data)
 
+    def _trace(self, what: str, peer: bytes, data: bytes) -> None:
+        if self._tell is not None and data[1] != Opcode.HEARTBEAT:
+            _, opcode, _, job, _ = HEADER.unpack_from(data)
+            payload = data[HEADER.size :].decode()[:200]
+            self._tell(f"{self.steps:5} {self._now:9.2f} {what} {peer.decode()} {Opcode(opcode).name} {job} {payload}")
+
     def _to_sentinel(self, peer: bytes, data: bytes) -> None:
+        self._trace("sentinel hears", peer, data)
         node = self._sentinel
         if self._superseded is not None and self._chance.random() < 0.5:
             node = self._superseded
@@ -133,6 +147,7 @@ class World:
             self._at_sentinel(node, lambda: node.receive(peer, data, self.now_ns))
 
     def _to_worker(self, peer: bytes, data: bytes) -> None:
+        self._trace("sentinel tells", peer, data)
         for worker in self._workers.values():
             if worker is not None and worker.peer == peer and not worker.is_paused:
                 worker.receive(data, self._now)
@@ -346,7 +361,7 @@ class World:
         try:
             node = SentinelNode(
                 self._path, self._boots, self._sinks, self._chance, self._send, self.now_ns, self._build.sentinel
-            )
+            )  # fmt: skip
         except Crash:
             return None
         node.crashes = self._crashes
