@@ -12,6 +12,7 @@ CasparianError
 ├── LeftRunning           exit 130 a person stopped watching; the sentinel goes on
 ├── Refused               exit 4   a person must approve first
 ├── PlanStale             exit 1   the world moved since the plan was made
+├── VersionChanged        exit 1   it is no longer what the asker saw
 ├── VerificationFailed    exit 7   something does not match its digest or contract
 ├── EnvironmentMissing    exit 9   the parser's environment is not available here
 ├── ParserFailed          exit 1   the parser refused, crashed, hung or broke the protocol
@@ -151,6 +152,14 @@ class PlanStale(CasparianError):
 
     code = "plan-stale"
     hint = "casparian plan"
+
+
+class VersionChanged(CasparianError):
+    """It is no longer in the state that the asker saw; nothing was changed."""
+
+    code = "version-changed"
+    transient = True
+    hint = "look at it again, then decide again"
 
 
 class VerificationFailed(CasparianError):

@@ -33,7 +33,10 @@ AWAITING_APPROVAL = "awaiting-approval"
 
 
 class Attempts:
-    """Moves jobs from `dispatched` to their end. What a worker says of an attempt that it does not have changes nothing."""
+    """Moves jobs from `dispatched` to their end.
+
+    What a worker says of an attempt that it does not have changes nothing.
+    """
 
     def __init__(
         self,

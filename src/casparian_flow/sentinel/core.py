@@ -27,6 +27,7 @@ from casparian_flow.protocol.bodies import (
     Seal,
     Sealed,
     Stopped,
+    Surveyed,
     Terms,
 )
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_worker
@@ -127,7 +128,7 @@ class SentinelCore:
         self._ends.done(done, now_ns)
 
     def tick(self, now_ns: int) -> None:
-        """Do what time or the calls before make due: leases that ran out, runs that are over, orders for who is free."""
+        """Do what is due by now: leases that ran out, runs that are over, orders for whoever is free."""
         self._presence.tick(now_ns)
         for lease in self._leases:
             if lease.is_cancelled and lease.holder is not None and now_ns >= lease.abort_due_ns:
@@ -201,8 +202,13 @@ class SentinelCore:
         """Whether nothing of a run is left to do, for now: what a sink refuses is tried again later."""
         return self._runs.of_plan(plan) is None
 
+    def has_open(self, plan: int) -> bool:
+        """Whether a run has jobs that a worker has to do."""
+        run = self._runs.of_plan(plan)
+        return run is not None and bool(run.open)
+
     def cancel(self, job: int, now_ns: int) -> CancelOutcome:
-        """Stop a job before it commits; raises NotFound. One that runs is `aborted` when nothing of it runs any more."""
+        """Stop a job before it commits; raises NotFound. One that runs is `aborted` once nothing of it runs."""
         with self._database.transaction() as connection:
             standing = job_store.standing(connection, job)
         if standing is None:
@@ -253,6 +259,10 @@ class SentinelCore:
         """Forget a worker, its attempts fenced and queued again; false if there is none of that name."""
         return self._presence.remove(worker, now_ns)
 
+    def dismiss(self, now_ns: int) -> None:
+        """Every worker has ended, and what it had in hand with it."""
+        self._presence.dismiss(now_ns)
+
     def begin_drain(self) -> None:
         """Give out nothing more; `is_idle` tells when nothing is out."""
         self._is_draining = True
@@ -299,7 +309,7 @@ class SentinelCore:
                     return
             case Seal(outcome=Sealed() as sealed):
                 answer = self._attempts.sealed(nonce, job, attempt, sealed.receipt, now_ns)
-            case Seal(outcome=surveyed):
+            case Seal(outcome=Surveyed() as surveyed):
                 answer = self._attempts.surveyed(nonce, job, attempt, surveyed, now_ns)
             case Conclude():
                 answer = self._attempts.concluded(nonce, job, attempt, now_ns)

@@ -74,12 +74,15 @@ class Presence:
         strange = []
         for holding in session.profile.holding:
             lease = self._leases.of_job(holding.job)
-            if lease is not None and lease.holder is None and lease.attempt == holding.attempt:
-                if lease.session in (None, session.nonce):
-                    lease.holder, lease.phase, lease.is_reported = session.nonce, holding.phase, True
-                    lease.until_ns = now_ns + LEASE_NS
-                    if holding.phase is JobPhase.SURVEYED and not lease.is_cancelled:
-                        self._attempts.give_back(lease, now_ns)
+            if lease is not None and (lease.holder, lease.session, lease.attempt) == (
+                None,
+                session.nonce,
+                holding.attempt,
+            ):
+                lease.holder, lease.phase, lease.is_reported = session.nonce, holding.phase, True
+                lease.until_ns = now_ns + LEASE_NS
+                if holding.phase is JobPhase.SURVEYED and not lease.is_cancelled:
+                    self._attempts.give_back(lease, now_ns)
             held = self._leases.held(session.nonce, holding.job, holding.attempt)
             if held is None and holding.phase not in ASKING:
                 strange.append((holding.job, holding.attempt))
@@ -126,6 +129,13 @@ class Presence:
             self.gone(session, WorkerState.GONE, "its worker was removed", now_ns, counts=False)
         with self._database.transaction() as connection:
             return worker_store.forget(connection, name)
+
+    def dismiss(self, now_ns: int) -> None:
+        """Every worker has ended."""
+        for session in self._sessions:
+            self.gone(session, WorkerState.GONE, "its worker ended", now_ns, counts=False)
+            with self._database.transaction() as connection:
+                worker_store.forget(connection, session.name)
 
     def tick(self, now_ns: int) -> None:
         """Give up what has not been heard of for a lease, and note who has been."""

@@ -53,11 +53,12 @@ def recover(
 ) -> Recovered:
     """Bring state and sinks together at start; needs no person and can be interrupted and repeated at any point.
 
+    From here on this process is the only one that may write: an older sentinel is fenced.
     After a clean end there is nothing to do, and no folder is looked at. A sink that cannot be reached does not stand
     in the way of the others: what was permitted there waits for the next start.
     """
     with database.transaction() as connection:
-        incarnation = next_incarnation(connection)
+        incarnation = database.incarnation = next_incarnation(connection)
         sinks = job_store.sinks_of_unpermitted(connection)
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
     if staging.exists():
@@ -91,7 +92,7 @@ def take_up(
     attempts that are not decided yet. What is permitted is rolled forward by the sentinel when it runs.
     """
     with database.transaction() as connection:
-        incarnation = next_incarnation(connection)
+        incarnation = database.incarnation = next_incarnation(connection)
         worker_store.lose_all(connection)
         undecided = job_store.undecided(connection)
         sinks = job_store.sinks_of_unpermitted(connection)
