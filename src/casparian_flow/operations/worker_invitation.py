@@ -34,5 +34,7 @@ OPERATIONS = (
         Effect.EXECUTE,
         "worker_invitation.invite",
         "Let a worker on another machine join, once.",
+        is_administrative=True,
+        tells_secret=True,
     ),
 )

@@ -40,6 +40,8 @@ class PlannedFile:
     content: str | None
     content_reason: str | None
     tags: tuple[str, ...] = ()
+    is_growing: bool = False
+    """Whether a watch has seen it change and waits until it holds still; its version is that of older bytes."""
     is_selected: bool = True
 
     @property
@@ -205,6 +207,10 @@ def _unfit(file: PlannedFile) -> Decision | None:
         )
     if file.part_of is not None:
         return Decision(file=file, action="skip", reason=SkipReason.NOT_SELECTED, detail=f"part of {file.part_of}")
+    if file.is_growing:
+        return Decision(
+            file=file, action="skip", reason=SkipReason.GROWING, detail="it changed a moment ago; read when it is still"
+        )
     if file.kind != EntryKind.FILE or file.problem or file.version is None:
         return Decision(
             file=file,

@@ -15,7 +15,9 @@ from casparian_flow.clients.cli.commands.demo import Demonstration
 from casparian_flow.clients.cli.commands.version import Version
 from casparian_flow.clients.cli.completion import Installed
 from casparian_flow.clients.cli.errors import Failure
+from casparian_flow.clients.cli.watching import ENDED, ROUND
 from casparian_flow.operations.index import find
+from casparian_flow.operations.watch import WatchEnded, WatchRound
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RECORDS = {
@@ -42,6 +44,7 @@ RECORDS = {
     "casparian.job.receipt/1": "jobs.receipt",
     "casparian.job/1": "jobs.show",
     "casparian.jobs.progress/1": "jobs.watch",
+    "casparian.metrics/1": "metrics",
     "casparian.output/1": "output.show",
     "casparian.parser.check/1": "parser.check",
     "casparian.parser.resumed/1": "parser.resume",
@@ -74,8 +77,11 @@ RECORDS = {
     "casparian.status/1": "status",
     "casparian.tag/1": "tags.show",
     "casparian.tags.changed/1": "tags.add",
+    "casparian.token.added/1": "token.add",
+    "casparian.token/1": "token.revoke",
     "casparian.topic/1": "topic.show",
     "casparian.trace/2": "trace",
+    "casparian.watch/1": "watch.remove",
     "casparian.why/1": "why",
     "casparian.worker.changed/1": "worker.drain",
     "casparian.worker.invitation/1": "worker.invite",
@@ -116,14 +122,18 @@ LISTS = {
     "casparian.table/1": Listed("tables.list", "fields", "columns"),
     "casparian.tables/1": Listed("tables.list", "tables"),
     "casparian.tags/1": Listed("tags.list", "tags"),
+    "casparian.tokens/1": Listed("token.list", "tokens"),
     "casparian.topics/1": Listed("topic.list", "topics"),
     "casparian.workers/1": Listed("worker.list", "workers"),
+    "casparian.watches/1": Listed("watch.list", "watches"),
 }
 OWN: dict[str, tuple[type, str]] = {
     "casparian.completion/1": (Installed, "Where completion was put."),
     "casparian.demo/1": (Demonstration, "The demonstration, step by step."),
     "casparian.error/1": (Failure, "An error, on standard error."),
     "casparian.version/1": (Version, "The version of the product."),
+    ENDED: (WatchEnded, "What a watch brought, when it is over."),
+    ROUND: (WatchRound, "One round of --watch."),
 }
 """Answers that no operation stands behind."""
 

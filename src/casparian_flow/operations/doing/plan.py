@@ -32,10 +32,11 @@ class Prepared:
     options: dict[str, str]
 
 
-def prepare(acting: Acting, request: MakePlan) -> Prepared:
-    """Scan what was pointed at, decide for every file, and keep the decisions."""
+def prepare(acting: Acting, request: MakePlan, discovered: Discovered | None = None) -> Prepared:
+    """Scan what was pointed at unless that was done, decide for every file, and keep the decisions."""
     routes, table = choose_routes(acting, request.sinks, request.topics, request.mode, request.table)
-    discovered = discover(acting, request.paths, tag=request.tag, since=request.since)
+    if discovered is None:
+        discovered = discover(acting, request.paths, tag=request.tag, since=request.since)
     now = acting.clock()
     catalog = load_catalog(acting.database, acting.home.plugins, request.parser, acting.cwd, now)
     explicit = None if request.parser is None else name_of(request.parser)
