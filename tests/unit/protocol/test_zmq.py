@@ -68,6 +68,12 @@ def test_a_worker_of_this_machine_speaks_through_a_socket_that_only_its_owner_ma
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_of_any_length_is_a_workers_name(tmp_path: Path) -> None:
+    endpoint = f"ipc://{tmp_path}/s"
+    with closing(ZmqRouter([endpoint])) as router, closing(ZmqDealer(endpoint, "ö" * 500)) as dealer:
+        exchange(router, dealer)
+
+
 def test_a_worker_on_tcp_is_known_by_its_key_whatever_it_calls_itself() -> None:
     own = new_keys()
     with closing(ZmqRouter([ANYWHERE], keys=SENTINEL, register=Workers(truly=own))) as router:
