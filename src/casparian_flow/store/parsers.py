@@ -54,6 +54,7 @@ def paused(connection: Connection) -> frozenset[int]:
     """The artifacts of which no job may begin."""
     return frozenset(connection.execute(PAUSED).scalars())
 
+
 RESUME = (
     update(parsers)
     .where(parsers.c.name == bindparam("of"), parsers.c.paused_at_ns.is_not(None))
