@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_filtered_scan import TREES, lay, scouted_folder
 
 from casparian_flow.scout.settle import LONGEST, SECOND_NS, Settle, hold_changed
 from casparian_flow.scout.watch import MOST, Timing, Watcher
 from casparian_flow.store import settling
 from casparian_flow.store.files import FileRow
 from scout_builders import Scouted
-from test_filtered_scan import TREES, lay, scouted_folder
 
 SOURCE = 1
 SETTLE, RECONCILE = 2.0, 60.0
