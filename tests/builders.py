@@ -19,7 +19,7 @@ from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.outputs import SinkTarget
 from casparian_flow.core.routes import Routes
-from casparian_flow.operations.reading import open_reading
+from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.settings import Home, Settings
 from casparian_flow.store import tables
 from casparian_flow.store.database import Database
@@ -45,6 +45,8 @@ class StoreActing:
     cwd: Path
     home: Home = field(default_factory=lambda: Home(Path("/home")))
     clock: Callable[[], int] = lambda: NOW_NS
+    execution: Any = None
+    actor: str = "examiner"
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from casparian_flow.clients.cli.root import run
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.outputs import Role
-from casparian_flow.operations.schemas import read_schemas
+from casparian_flow.operations.doing.schemas import read_schemas
 from casparian_flow.sinks.uri import open_sink
 
 SOURCE = Path(__file__).parent.parent / "src"

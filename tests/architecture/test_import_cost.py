@@ -97,3 +97,27 @@ def test_settings_are_shown_without_a_database_library(tmp_path, words):
 def test_reading_imports_no_engine_no_parser_and_no_migrations(tmp_path, words):
     unwanted = tuple(name for name in HEAVY if name not in ("msgspec", "sqlalchemy"))
     assert imported(tmp_path, unwanted, *words) == []
+
+
+WORDS = sorted(path.stem for path in (SOURCE / "casparian_flow/operations").glob("*.py") if path.stem != "__init__")
+
+
+def test_the_words_of_operations_import_no_library_of_data():
+    unwanted = tuple(name for name in HEAVY if name != "msgspec")
+    script = (
+        "import sys\nfrom importlib import import_module\n"
+        "for name in sys.argv[2].split(','):\n"
+        "    import_module(f'casparian_flow.operations.{name}')\n"
+        "    found = [each for each in sys.argv[1].split(',') if each in sys.modules]\n"
+        "    if found:\n"
+        "        sys.exit(f'operations.{name} imports {found}: what needs them stands in operations.doing')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, ",".join(unwanted), ",".join(WORDS)],
+        env={"PYTHONPATH": str(SOURCE), "PATH": "/usr/bin:/bin"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.clients.cli.root import run
-from casparian_flow.operations.schemas import read_schemas
+from casparian_flow.operations.doing.schemas import read_schemas
 from product import Answer, Product, conforming, validator
 
 

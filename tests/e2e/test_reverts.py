@@ -22,15 +22,18 @@ from casparian_flow.core.errors import (
 )
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.operations.context import Acting
+from casparian_flow.operations.doing.files import list_ as list_files
+from casparian_flow.operations.doing.output_history import history
+from casparian_flow.operations.doing.output_revert import plan, revert
+from casparian_flow.operations.doing.quarantine import list_ as list_groups
+from casparian_flow.operations.doing.reading import open_reading
+from casparian_flow.operations.doing.run import run
 from casparian_flow.operations.files import ListFiles
-from casparian_flow.operations.files import list_ as list_files
-from casparian_flow.operations.output_history import HistoryEntry, ShowHistory, history
-from casparian_flow.operations.output_revert import PlanRevert, Reverted, RevertOutput, RevertPlan, plan, revert
+from casparian_flow.operations.output_history import HistoryEntry, ShowHistory
+from casparian_flow.operations.output_revert import PlanRevert, Reverted, RevertOutput, RevertPlan
 from casparian_flow.operations.plan import MakePlan
 from casparian_flow.operations.quarantine import ListGroups
-from casparian_flow.operations.quarantine import list_ as list_groups
-from casparian_flow.operations.reading import open_reading
-from casparian_flow.operations.run import RunFiles, RunReply, run
+from casparian_flow.operations.run import RunFiles, RunReply
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink

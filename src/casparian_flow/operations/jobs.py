@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
-
-from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.jobs import JobState
-from casparian_flow.core.routes import routes_of
-from casparian_flow.core.times import parse_since, rfc3339
-from casparian_flow.operations.context import Reading
-from casparian_flow.operations.lookup import one_file
-from casparian_flow.operations.numbered import is_number, resolve
+from casparian_flow.core.jobs import JobPhase, JobState
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.store.views import jobs as view
 
 
 class ListJobs(Request, frozen=True, kw_only=True):
@@ -25,20 +15,33 @@ class ListJobs(Request, frozen=True, kw_only=True):
     parser: str | None = None
     file: str | None = None
     since: str | None = None
+    tag: str | None = None
+    dead: bool = False
+    """Only dead letters: given up after their last retry, their bytes not tried again since."""
     limit: int = 100
     after: str | None = None
 
 
 class JobEntry(Reply, frozen=True, kw_only=True):
-    """One job. Rows are those that it brought when it was recorded."""
+    """One job. `accepted` and `quarantined` are the rows that it brought when it was recorded.
+
+    While a worker has it, `phase` is what that does, and `rows_read` and `bytes_read` are how far it is. `version`
+    names what the job is now: a change may be asked for under the condition that it still is.
+    """
 
     job: str
+    version: str
     state: JobState
+    phase: JobPhase | None
     path: str
     source: str
     parser: str
     reason: str
     attempt: int
+    priority: int
+    worker: str | None
+    rows_read: int
+    bytes_read: int
     accepted: int
     quarantined: int
     error: str | None
@@ -94,11 +97,36 @@ class JobVerdict(Reply, frozen=True, kw_only=True):
     runner_up: str | None
 
 
+class JobAttempt(Reply, frozen=True, kw_only=True):
+    """An attempt that did not land: at which worker, and why."""
+
+    attempt: int
+    ended: str
+
+
+class Breaker(Reply, frozen=True, kw_only=True):
+    """How often the job's parser failed since its last success, and since when it is paused for that."""
+
+    failures: int
+    paused: str | None
+
+
 class JobDetail(Reply, frozen=True, kw_only=True):
-    """Everything known about one job. `sinks` are those it may write to; `receipt` is null until one was sealed."""
+    """Everything known about one job. `sinks` are those it may write to; `receipt` is null until one was sealed.
+
+    `due` is when a queued job may be taken, null for at once; `lease_until` is when its worker must have been heard;
+    `silent_since` is since when its parser gave no sign of life.
+    """
 
     job: JobEntry
     why: str | None
+    is_cancelled: bool
+    failures: int
+    due: str | None
+    lease_until: str | None
+    silent_since: str | None
+    breaker: Breaker
+    attempts: list[JobAttempt]
     sinks: list[str]
     source_hash: str
     outputs: list[JobOutput]
@@ -107,138 +135,31 @@ class JobDetail(Reply, frozen=True, kw_only=True):
     receipt: dict[str, Any] | None
 
 
-class ReadJobLogs(Request, frozen=True, kw_only=True):
-    """The last lines that a job's parser wrote."""
+class ShowReceipt(Request, frozen=True, kw_only=True):
+    """The receipt of one job, named as in `ShowJob`."""
 
     job: str
-    lines: int = 1000
 
 
-class JobLogLine(Reply, frozen=True, kw_only=True):
-    """One line. `stream` is stdout, stderr or log."""
+class JobReceipt(Reply, frozen=True, kw_only=True):
+    """The evidence that an attempt left, whole: what it read, what it wrote where, and what became of every row."""
 
+    job: str
     attempt: int
-    line: int
-    stream: str
-    text: str
-
-
-class JobLogs(Reply, frozen=True, kw_only=True):
-    """What the parser wrote, oldest first."""
-
-    job: str
-    lines: list[JobLogLine]
-
-
-def list_(reading: Reading, request: ListJobs) -> JobList:
-    """The jobs that the request selects, newest first."""
-    if not 1 <= request.limit <= 10_000:
-        raise UsageError("a page holds 1 to 10000 jobs")
-    if request.after is not None and not is_number(request.after):
-        raise UsageError("the cursor is not one that a list gave out")
-    file = request.file
-    where = view.JobFilter(
-        states=request.states,
-        parser=request.parser,
-        location=None if file is None else one_file(reading.connection, reading.cwd, file)["id"],
-        since_ns=None if request.since is None else parse_since(request.since, reading.now_ns),
-    )
-    before = None if request.after is None else int(request.after)
-    rows = view.list_jobs(reading.connection, where, before=before, limit=request.limit + 1)
-    page = rows[: request.limit]
-    return JobList(
-        jobs=[_entry(row) for row in page],
-        next_cursor=str(page[-1]["id"]) if len(rows) > len(page) else None,
-    )
-
-
-def show(reading: Reading, request: ShowJob) -> JobDetail:
-    """One job; raises NotFound, or UsageError if the id is not unique."""
-    connection = reading.connection
-    row = one_job(connection, request.job)
-    return JobDetail(
-        job=_entry(row),
-        why=row["error_why"],
-        sinks=list(routes_of(row["routes"]).sinks),
-        source_hash=row["source_hash"],
-        outputs=[
-            JobOutput(
-                table=each["table_name"],
-                sink=each["sink_uri"],
-                mode=each["sink_mode"],
-                accepted=each["accepted"],
-                quarantined=each["quarantined"],
-                contract=each["contract_version"],
-                is_current=each["is_current"],
-            )
-            for each in view.outputs_of(connection, row["id"])
-        ],
-        groups=[
-            JobGroup(
-                table=each["table_name"],
-                code=each["code"],
-                column=each["column_name"],
-                rows=each["rows"],
-                message=each["message"],
-                sample=each["sample"],
-                state=each["state"],
-            )
-            for each in view.groups_of(connection, row["id"])
-        ],
-        verdicts=[
-            JobVerdict(
-                name=each["name"], value=each["value"], confidence=each["confidence"], runner_up=each["runner_up"]
-            )
-            for each in view.verdicts_of(connection, row["id"])
-        ],
-        receipt=None if row["receipt"] is None else json.loads(row["receipt"]),
-    )
-
-
-def logs(reading: Reading, request: ReadJobLogs) -> JobLogs:
-    """What the parser of one job wrote; raises NotFound."""
-    if not 1 <= request.lines <= 100_000:
-        raise UsageError("1 to 100000 lines can be read at once")
-    row = one_job(reading.connection, request.job)
-    return JobLogs(
-        job=str(row["id"]),
-        lines=[
-            JobLogLine(attempt=each["attempt"], line=each["line"], stream=each["stream"], text=each["text"])
-            for each in view.logs_of(reading.connection, row["id"], request.lines)
-        ],
-    )
-
-
-def one_job(connection: Connection, named: str) -> RowMapping:
-    """The job that a number, the beginning of one, `@last` or `@-1` names; raises NotFound or UsageError."""
-    job = resolve(connection, named, "job", view.nth_newest, view.with_prefix)
-    row = None if job is None else view.find_job(connection, job)
-    if row is None:
-        raise NotFound(f"there is no job {named}", fix="casparian jobs")
-    return row
-
-
-def _entry(row: RowMapping) -> JobEntry:
-    return JobEntry(
-        job=str(row["id"]),
-        state=JobState(row["state"]),
-        path=row["path"],
-        source=row["source"],
-        parser=f"{row['parser_name']}@{row['parser_version']}",
-        reason=row["reason"],
-        attempt=row["attempt"],
-        accepted=row["accepted"],
-        quarantined=row["quarantined"],
-        error=row["error_code"],
-        message=row["error_message"],
-        queued=rfc3339(row["queued_at_ns"]),
-        started=None if row["started_at_ns"] is None else rfc3339(row["started_at_ns"]),
-        finished=None if row["finished_at_ns"] is None else rfc3339(row["finished_at_ns"]),
-    )
+    state: JobState
+    receipt: dict[str, Any]
 
 
 OPERATIONS = (
-    Operation("jobs.list", ListJobs, JobList, Effect.READ, list_, "Jobs, newest first."),
-    Operation("jobs.show", ShowJob, JobDetail, Effect.READ, show, "Everything known about one job."),
-    Operation("jobs.logs", ReadJobLogs, JobLogs, Effect.READ, logs, "What the parser wrote while it read the file."),
+    Operation("jobs.list", ListJobs, JobList, Effect.READ, "jobs.list_", "Jobs, newest first."),
+    Operation("jobs.receipt", ShowReceipt, JobReceipt, Effect.READ, "jobs.receipt", "The receipt of one job, whole."),
+    Operation(
+        "jobs.show",
+        ShowJob,
+        JobDetail,
+        Effect.READ,
+        "jobs.show",
+        "Everything known about one job.",
+        version_at="job.version",
+    ),
 )

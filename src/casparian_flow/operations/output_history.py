@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from sqlalchemy import Connection
-
-from casparian_flow.core.outputs import Role
-from casparian_flow.core.times import rfc3339
-from casparian_flow.operations.context import Reading
-from casparian_flow.operations.placement import sink_of
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.sentinel.timeline import Replay, TableCommit, commits_of
 
 
 class ShowHistory(Request, frozen=True, kw_only=True):
@@ -56,62 +46,8 @@ class TableHistory(Reply, frozen=True, kw_only=True):
     commits: list[HistoryEntry]
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """The commits, newest first, and how many bytes the files hold whose rows are visible."""
-
-    entries: list[HistoryEntry]
-    size: int
-
-
-def history(reading: Reading, request: ShowHistory) -> TableHistory:
-    """Every commit of a table; raises NotFound."""
-    uri = sink_of(reading.connection, reading.home, reading.cwd, request.table, request.sink)
-    found = table_history(reading.connection, uri, request.table)
-    return TableHistory(table=request.table, sink=uri, commits=found.entries)
-
-
-def table_history(connection: Connection, sink: str, table: str) -> History:
-    """The table's past, from the entries that the store keeps: the same for every kind of sink."""
-    past = Replay()
-    entries = []
-    for commit in commits_of(connection, sink, table):
-        before = _rows(past)
-        past.apply(commit)
-        entries.append(_entry(commit, before, _rows(past)))
-    entries.reverse()
-    files = [visible.file for state in past.states.values() for visible in state.files.values()]
-    return History(entries, sum(file.size for file in files))
-
-
-def _rows(past: Replay) -> dict[Role, int]:
-    return {role: state.rows for role, state in past.states.items()}
-
-
-def _entry(commit: TableCommit, before: Mapping[Role, int], after: Mapping[Role, int]) -> HistoryEntry:
-    added = {
-        role: sum(file.rows for file in commit.entries[role].adds) if role in commit.entries else 0 for role in Role
-    }
-    removed = {role: before[role] + added[role] - after[role] for role in Role}
-    seqs = {role: entry.seq for role, entry in commit.entries.items()}
-    return HistoryEntry(
-        snapshot=commit.snapshot,
-        at=rfc3339(commit.at_ns),
-        action=commit.action,
-        job=None if commit.job is None else str(commit.job),
-        added=added[Role.ACCEPTED],
-        removed=removed[Role.ACCEPTED],
-        rows=after[Role.ACCEPTED],
-        quarantine_added=added[Role.QUARANTINE],
-        quarantine_removed=removed[Role.QUARANTINE],
-        quarantined=after[Role.QUARANTINE],
-        seq=seqs.get(Role.ACCEPTED),
-        quarantine_seq=seqs.get(Role.QUARANTINE),
-        reverts_to=commit.reverts_to,
-        actor=commit.actor,
-        reason=commit.reason,
-        is_visible=commit.is_recorded,
-    )
-
-
-OPERATIONS = (Operation("output.history", ShowHistory, TableHistory, Effect.READ, history, "Every commit of a table."),)
+OPERATIONS = (
+    Operation(
+        "output.history", ShowHistory, TableHistory, Effect.READ, "output_history.history", "Every commit of a table."
+    ),
+)

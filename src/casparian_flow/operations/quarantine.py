@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from casparian_flow.core.quarantine import group_reference
-from casparian_flow.operations.context import Reading
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.store.views import quarantine as view
 
 
 class ListGroups(Request, frozen=True, kw_only=True):
@@ -37,20 +34,8 @@ class GroupList(Reply, frozen=True, kw_only=True):
     rows: int
 
 
-def list_(reading: Reading, request: ListGroups) -> GroupList:
-    """The causes that keep rows in quarantine now."""
-    found = view.list_groups(reading.connection, table=request.table, code=request.code)
-    groups = [
-        GroupEntry(
-            **{
-                **row,
-                "job": str(row["job"]),
-                "group": group_reference(row["table"], row["code"], row["column"], row["shape"]),
-            }
-        )
-        for row in found
-    ]
-    return GroupList(groups=groups, rows=sum(group.rows for group in groups))
-
-
-OPERATIONS = (Operation("quarantine.list", ListGroups, GroupList, Effect.READ, list_, "Rows in quarantine, by cause."),)
+OPERATIONS = (
+    Operation(
+        "quarantine.list", ListGroups, GroupList, Effect.READ, "quarantine.list_", "Rows in quarantine, by cause."
+    ),
+)

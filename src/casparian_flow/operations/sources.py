@@ -2,24 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from sqlalchemy import Connection, RowMapping
-
-from casparian_flow.core.errors import UsageError
-from casparian_flow.core.times import rfc3339
-from casparian_flow.operations.context import Reading
-from casparian_flow.operations.lookup import one_source
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.operations.writing import Writing
-from casparian_flow.scout.sources import find_or_add_source, set_ignore_rules
-from casparian_flow.store import sources as stored
-from casparian_flow.store.views import sources as view
-from casparian_flow.store.views.files import count_by_state
-
-NO_FOLDERS = "*/"
-"""The ignore rule of a source that is not walked into its folders."""
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
 class ListSources(Request, frozen=True, kw_only=True):
@@ -110,104 +93,25 @@ class IgnorePaths(Request, frozen=True, kw_only=True):
     replaces: bool = False
 
 
-def list_(reading: Reading, _request: ListSources) -> SourceList:
-    """Every source."""
-    return SourceList(sources=[_entry(row) for row in view.list_sources(reading.connection)])
-
-
-def add(acting: Writing, request: AddSource) -> SourceAdded:
-    """Remember a folder or file, to be scanned later; one that is known takes the name that is given."""
-    with acting.database.transaction() as connection:
-        source, warnings = find_or_add_source(connection, acting.cwd / request.path, acting.clock())
-        if request.name is not None:
-            stored.name_source(connection, source.id, _checked_name(connection, request.name, source.id))
-        rules = [rule for rule in source.ignore.splitlines() if rule != NO_FOLDERS]
-        if not request.recursive:
-            rules.append(NO_FOLDERS)
-        set_ignore_rules(connection, source.id, "\n".join(rules))
-        return SourceAdded(source=_one(connection, source.id), warnings=warnings)
-
-
-def show(reading: Reading, request: ShowSource) -> SourceDetail:
-    """One source; raises NotFound."""
-    row = one_source(reading.connection, reading.cwd, request.source)
-    return SourceDetail(
-        source=_entry(row),
-        files={state.value: count for state, count in count_by_state(reading.connection, row["id"]).items()},
-        tables=view.tables_of_source(reading.connection, row["id"]),
-    )
-
-
-def remove(acting: Writing, request: RemoveSource) -> SourceRemoved:
-    """Scan a source no longer; its rows and their lineage stay. Adding its path again takes it back."""
-    now_ns = acting.clock()
-    with acting.database.transaction() as connection:
-        row = one_source(connection, acting.cwd, request.source)
-        tables = view.tables_of_source(connection, row["id"])
-        why = f"its source was removed on {rfc3339(now_ns)[:10]}; its rows are kept"
-        files = stored.remove_source(connection, row["id"], why, now_ns)
-    return SourceRemoved(root=row["root"], files=files, tables=tables)
-
-
-def use(acting: Writing, request: UseSource) -> SourceUsed:
-    """Choose what scan, plan and run are about when no path is given; raises NotFound."""
-    with acting.database.transaction() as connection:
-        chosen = None if request.source is None else one_source(connection, acting.cwd, request.source)["id"]
-        stored.use_source(connection, chosen)
-        return SourceUsed(source=None if chosen is None else _one(connection, chosen))
-
-
-def ignore(acting: Writing, request: IgnorePaths) -> SourceEntry:
-    """Change what the next scan leaves out; raises NotFound, or UsageError for what is not a rule."""
-    with acting.database.transaction() as connection:
-        row = one_source(connection, acting.cwd, request.source)
-        before = [] if request.replaces else row["ignore"].splitlines()
-        rules = list(dict.fromkeys([*before, *request.patterns]))
-        set_ignore_rules(connection, row["id"], "\n".join(rules))
-        return _one(connection, row["id"])
-
-
-def _checked_name(connection: Connection, name: str, source: int) -> str:
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be a source's name", why="a letter, then up to 63 letters, digits, _ . -")
-    if any(row["name"] == name and row["id"] != source for row in view.list_sources(connection)):
-        raise UsageError(f"another source is named {name}", fix="casparian source list")
-    return name
-
-
-def _one(connection: Connection, source: int) -> SourceEntry:
-    return next(_entry(row) for row in view.list_sources(connection) if row["id"] == source)
-
-
-def _entry(row: RowMapping) -> SourceEntry:
-    return SourceEntry(
-        id=row["id"],
-        name=row["name"],
-        root=row["root"],
-        entries=row["entries"],
-        scanned=None if row["scanned_at_ns"] is None else rfc3339(row["scanned_at_ns"]),
-        ignore=row["ignore"].splitlines(),
-        is_in_use=bool(row["is_in_use"]),
-    )
-
-
 OPERATIONS = (
     Operation(
         "source.add",
         AddSource,
         SourceAdded,
         Effect.EXECUTE,
-        add,
+        "sources.add",
         "Remember a folder, to be scanned later.",
         may_be_tried=True,
     ),
-    Operation("source.list", ListSources, SourceList, Effect.READ, list_, "Every source and what it leaves out."),
+    Operation(
+        "source.list", ListSources, SourceList, Effect.READ, "sources.list_", "Every source and what it leaves out."
+    ),
     Operation(
         "source.ignore",
         IgnorePaths,
         SourceEntry,
         Effect.EXECUTE,
-        ignore,
+        "sources.ignore",
         "Leave paths out of a source.",
         may_be_tried=True,
     ),
@@ -216,17 +120,19 @@ OPERATIONS = (
         RemoveSource,
         SourceRemoved,
         Effect.EXECUTE,
-        remove,
+        "sources.remove",
         "Scan a source no longer.",
         may_be_tried=True,
     ),
-    Operation("source.show", ShowSource, SourceDetail, Effect.READ, show, "One source, its files and its rows."),
+    Operation(
+        "source.show", ShowSource, SourceDetail, Effect.READ, "sources.show", "One source, its files and its rows."
+    ),
     Operation(
         "source.use",
         UseSource,
         SourceUsed,
         Effect.EXECUTE,
-        use,
+        "sources.use",
         "Choose the source for later commands.",
         may_be_tried=True,
     ),

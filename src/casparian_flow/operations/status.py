@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from casparian_flow.core.files import FileState
-from casparian_flow.core.jobs import FINAL_STATES
-from casparian_flow.core.times import rfc3339
-from casparian_flow.operations import machine
-from casparian_flow.operations.context import Reading
-from casparian_flow.operations.disk import disk_use
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
-from casparian_flow.store.views import sources as source_view
-from casparian_flow.store.views import totals
-from casparian_flow.store.views.files import count_by_state
 
 
 class AskStatus(Request, frozen=True, kw_only=True):
@@ -50,7 +41,8 @@ class Status(Reply, frozen=True, kw_only=True):
     """One home. `next` are commands that make sense now, the first one most.
 
     `holder` is the process that works in it now. Jobs that are neither queued nor over without a holder were
-    interrupted: `interrupted` counts them, and the next run puts them right. `disk` are the bytes of the whole home.
+    interrupted: `interrupted` counts them, and the next run puts them right. `dead_letters` are jobs that were given
+    up after their last retry and not tried again since. `disk` are the bytes of the whole home.
     """
 
     home: str
@@ -62,57 +54,14 @@ class Status(Reply, frozen=True, kw_only=True):
     tables: list[TableStatus]
     quarantine: OpenQuarantine
     gave_up: int
+    dead_letters: int
+    paused_parsers: int
+    workers: int
+    workers_lost: int
     contracts_without_review: int
     contracts_proposed: int
     disk: int
     next: list[str]
 
 
-def status(reading: Reading, _request: AskStatus) -> Status:
-    """The home as it is now."""
-    connection = reading.connection
-    files = count_by_state(connection)
-    rows, jobs = totals.open_quarantine(connection)
-    proposed = totals.count_proposed(connection)
-    by_state = totals.count_jobs(connection)
-    holder = machine.lock_holder(reading.home.lock)
-    unfinished = sum(count for state, count in by_state.items() if state not in FINAL_STATES)
-    interrupted = 0 if holder else unfinished
-    return Status(
-        home=str(reading.home.path),
-        holder=holder,
-        interrupted=interrupted,
-        sources=[
-            SourceStatus(
-                id=row["id"],
-                root=row["root"],
-                entries=row["entries"],
-                scanned=None if row["scanned_at_ns"] is None else rfc3339(row["scanned_at_ns"]),
-            )
-            for row in source_view.list_sources(connection)
-        ],
-        files={state.value: count for state, count in files.items()},
-        jobs={state.value: count for state, count in by_state.items()},
-        tables=[TableStatus(**row) for row in totals.list_tables(connection)],
-        quarantine=OpenQuarantine(rows=rows, files=jobs),
-        gave_up=totals.count_gave_up(connection),
-        contracts_without_review=totals.count_without_review(connection),
-        contracts_proposed=proposed,
-        disk=sum(disk_use(reading.home.path).values()),
-        next=_next(files, interrupted=interrupted, quarantined=rows, proposed=proposed),
-    )
-
-
-def _next(files: dict[FileState, int], *, interrupted: int, quarantined: int, proposed: int) -> list[str]:
-    if not any(files.values()):
-        return ["casparian run DIR", "casparian demo"]
-    useful = {
-        "casparian contract list --state proposed": proposed,
-        "casparian run": files[FileState.NEW] + files[FileState.CHANGED] + interrupted,
-        "casparian files --state failed": files[FileState.FAILED],
-        "casparian quarantine list": quarantined,
-    }
-    return [command for command, count in useful.items() if count] or ["casparian tables"]
-
-
-OPERATIONS = (Operation("status", AskStatus, Status, Effect.READ, status, "The whole home on one screen."),)
+OPERATIONS = (Operation("status", AskStatus, Status, Effect.READ, "status.status", "The whole home on one screen."),)

@@ -95,6 +95,8 @@ locations = Table(
     Column("renamed_from", ForeignKey("scout_locations.id")),
     Column("last_scan_id", BigInteger, nullable=False, comment="the last scan that changed this row"),
     Column("current_version_id", BigInteger, comment="the newest version; kept when the file goes missing"),
+    Column("growing_since_ns", BigInteger, comment="since when a watch has seen it change; null: it does not"),
+    Column("settles_at_ns", BigInteger, comment="when a watch looks whether it still grows; null: it does not wait"),
     UniqueConstraint("source_id", "rel_path"),
     _one_of("kind", EntryKind),
 )
@@ -307,13 +309,21 @@ tokens = Table(
     "cf_tokens",
     metadata,
     Column("name", String(60), primary_key=True),
-    Column("digest", String(80), nullable=False, unique=True, comment="of the secret, which is kept nowhere"),
+    Column(
+        "digest",
+        String(80),
+        nullable=False,
+        unique=True,
+        comment="of the secret, which is kept nowhere; for `join` of its public half",
+    ),
     Column("scopes", Text, nullable=False, comment="separated by spaces; `join` admits one worker"),
     Column("made_at_ns", BigInteger, nullable=False),
     Column("made_by", Text, nullable=False),
     Column("expires_at_ns", BigInteger),
     Column("used_at_ns", BigInteger),
     Column("revoked_at_ns", BigInteger),
+    Column("worker", Text, comment="the name that `join` gives"),
+    Column("used_by", String(40), comment="the public key that was bound"),
 )
 
 watches = Table(

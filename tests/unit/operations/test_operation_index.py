@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+
 import msgspec
 import pytest
 
 from casparian_flow.core.errors import NotFound, VerificationFailed
 from casparian_flow.operations import index
-from casparian_flow.operations.reading import open_reading
+from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.operations.registry import Reply, Request
 from casparian_flow.settings import Settings
 from casparian_flow.store import migrate
@@ -21,6 +23,12 @@ def test_every_operation_is_found_under_its_name_with_its_types():
         assert operation.summary.endswith(".")
         msgspec.json.schema(operation.request)
         msgspec.json.schema(operation.reply)
+
+
+def test_what_does_an_operation_takes_its_request_and_gives_its_reply():
+    for operation in index.every():
+        taken, *_, given = list(inspect.get_annotations(operation.function).values())[1:]
+        assert (taken, given) == (operation.request.__name__, operation.reply.__name__), operation.name
 
 
 def test_a_name_that_does_not_exist_is_an_error_with_a_suggestion():

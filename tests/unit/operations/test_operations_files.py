@@ -9,9 +9,9 @@ import pytest
 from builders import NOW_NS, HomeBuilder
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.files import FileState
-from casparian_flow.operations import files, status
+from casparian_flow.operations.doing import files, status
+from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.operations.files import ListFiles, ShowFile
-from casparian_flow.operations.reading import open_reading
 from casparian_flow.operations.status import AskStatus
 from casparian_flow.settings import Settings
 from casparian_flow.store import tables

@@ -8,8 +8,8 @@ import pytest
 
 from casparian_flow.core.errors import NotFound
 from casparian_flow.manual import topics
-from casparian_flow.operations import doctor, explain, manual_pages
 from casparian_flow.operations.doctor import Recover
+from casparian_flow.operations.doing import doctor, explain, manual_pages
 from casparian_flow.operations.explain import Explain, ListCodes
 from casparian_flow.operations.local import Local
 from casparian_flow.operations.manual_pages import ReadTopic

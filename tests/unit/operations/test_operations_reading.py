@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from casparian_flow.core.errors import VerificationFailed
-from casparian_flow.operations.reading import open_reading
+from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.settings import Home, Settings
 from casparian_flow.store.tables import jobs
 

@@ -8,8 +8,8 @@ import pytest
 
 from builders import HomeBuilder, StoreActing
 from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.operations import rules, tags
-from casparian_flow.operations.reading import open_reading
+from casparian_flow.operations.doing import rules, tags
+from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.operations.rules import AddRule, ListRules, RemoveRule
 from casparian_flow.operations.tags import ChangeTags, ListTags
 from casparian_flow.settings import Settings

@@ -91,7 +91,7 @@ class Face:
         from functools import partial
 
         from casparian_flow.clients.control import Control
-        from casparian_flow.operations.reading import open_reading
+        from casparian_flow.operations.doing.reading import open_reading
 
         return Control(partial(open_reading, self.home, self.settings, self.cwd), self._open_acting)
 

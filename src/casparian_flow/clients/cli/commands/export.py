@@ -34,7 +34,7 @@ def command(
 ) -> None:
     """Write all rows of TABLE, with their lineage, to one Parquet, CSV, JSON Lines or DuckDB file."""
     from casparian_flow.operations.export import ExportTable
-    from casparian_flow.operations.row_files import FileFormat
+    from casparian_flow.operations.file_format import FileFormat
 
     request = ExportTable(
         table=table,

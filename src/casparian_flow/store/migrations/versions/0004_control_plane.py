@@ -22,6 +22,8 @@ def upgrade() -> None:
 
 
 def _add_columns() -> None:
+    op.add_column("scout_locations", sa.Column("growing_since_ns", sa.BigInteger(), nullable=True))
+    op.add_column("scout_locations", sa.Column("settles_at_ns", sa.BigInteger(), nullable=True))
     op.add_column("cf_parsers", sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("cf_parsers", sa.Column("paused_at_ns", sa.BigInteger(), nullable=True))
     op.add_column("cf_jobs", sa.Column("session", sa.Text(), nullable=True))
@@ -93,6 +95,8 @@ def _make_tokens() -> None:
         sa.Column("expires_at_ns", sa.BigInteger(), nullable=True),
         sa.Column("used_at_ns", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at_ns", sa.BigInteger(), nullable=True),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("used_by", sa.String(length=40), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_cf_tokens")),
         sa.UniqueConstraint("digest", name=op.f("uq_cf_tokens_digest")),
     )

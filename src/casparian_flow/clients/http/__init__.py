@@ -1,0 +1,1 @@
+"""The control API: the operation registry over HTTP."""

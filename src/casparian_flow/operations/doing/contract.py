@@ -1,0 +1,131 @@
+"""How what `operations.contract` names is done."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from sqlalchemy import RowMapping
+
+from casparian_flow.core.contracts import Contract, ContractState, Origin, version_of
+from casparian_flow.core.errors import NotFound, VerificationFailed, VersionChanged
+from casparian_flow.core.times import rfc3339
+from casparian_flow.operations.context import Acting, Reading
+from casparian_flow.operations.contract import (
+    ApproveContract,
+    Approved,
+    ContractDetail,
+    ContractEntry,
+    ContractField,
+    ContractList,
+    ListContracts,
+    ShowContract,
+)
+from casparian_flow.store import contracts as contract_store
+from casparian_flow.store.views import contracts as view
+
+DRAFTED = "drafted"
+LIVING = (ContractState.DRAFT, ContractState.PROPOSED, ContractState.APPROVED, ContractState.APPLIED)
+
+
+def list_(reading: Reading, request: ListContracts) -> ContractList:
+    """The contracts that the request selects."""
+    rows = view.list_contracts(reading.connection, request.states or LIVING)
+    return ContractList(contracts=[_entry(row, _body(row)) for row in rows])
+
+
+def show(reading: Reading, request: ShowContract) -> ContractDetail:
+    """One contract; raises NotFound."""
+    row = _one(reading, request)
+    body = _body(row)
+    return ContractDetail(
+        contract=_entry(row, body),
+        state_version=version_of(row["digest"], ContractState(row["state"])),
+        hash=row["hash"],
+        digest=row["digest"],
+        decision_reason=row["decision_reason"],
+        fields=[
+            ContractField(
+                name=column.name,
+                type=column.type,
+                nullable=column.nullable,
+                format=column.format,
+                sensitivity=column.sensitivity,
+                original=column.original,
+                note=column.note,
+            )
+            for column in body.columns
+        ],
+        evidence=json.loads(row["evidence"]),
+    )
+
+
+def _one(reading: Reading, request: ShowContract) -> RowMapping:
+    named = request.contract
+    # A table's name never begins with a digit, so a number can only be a contract.
+    if named.isascii() and named.isdigit() and len(named) < 19:
+        row = view.by_id(reading.connection, int(named))
+        if row is None:
+            raise NotFound(f"there is no contract {named}", fix="casparian contract list")
+        return row
+    rows = view.of_table(reading.connection, named)
+    if not rows:
+        raise NotFound(f"there is no contract for a table {named!r}", fix="casparian contract list")
+    if request.version is not None:
+        rows = [row for row in rows if row["version"] == request.version]
+        if not rows:
+            raise NotFound(f"the contract of {named} has no version {request.version}", fix="casparian contract list")
+    return next((row for row in rows if row["state"] == ContractState.APPLIED), rows[0])
+
+
+def _body(row: RowMapping) -> Contract:
+    try:
+        return msgspec.json.decode(row["body"], type=Contract)
+    except msgspec.DecodeError as exc:
+        raise VerificationFailed(
+            f"contract {row['id']} cannot be read back", why=str(exc), fix="casparian doctor"
+        ) from exc
+
+
+def _entry(row: RowMapping, body: Contract) -> ContractEntry:
+    return ContractEntry(
+        id=row["id"],
+        table=row["table_name"],
+        version=row["version"],
+        state=row["state"],
+        origin=_origin(row),
+        columns=len(body.columns),
+        proposed=rfc3339(row["proposed_at_ns"]),
+        proposed_by=row["proposed_by"],
+        decided=None if row["decided_at_ns"] is None else rfc3339(row["decided_at_ns"]),
+        decided_by=row["decided_by"],
+    )
+
+
+def _origin(row: RowMapping) -> str:
+    """How the contract came to be; one that a person has yet to approve is a draft, whatever it may become."""
+    is_held = row["decided_at_ns"] is None and row["state"] in (ContractState.DRAFT, ContractState.PROPOSED)
+    return DRAFTED if is_held and row["origin"] == Origin.ADOPTED else str(row["origin"])
+
+
+def approve(acting: Acting, request: ApproveContract) -> Approved:
+    """Put a proposed contract in force in the name of the person who asks; the next run reads its files again.
+
+    Raises NotFound, VersionChanged if it is not what the asker saw, or UsageError if it is not proposed.
+    """
+    with acting.database.transaction() as connection:
+        seen = contract_store.describe(connection, request.contract)
+        now = version_of(seen.digest, ContractState(seen.state))
+        if request.if_version not in (None, now):
+            raise VersionChanged(
+                f"contract {request.contract} is not in the state that you saw", why=f"{request.if_version}, now {now}"
+            )
+        approved = contract_store.approve(connection, request.contract, acting.actor, request.reason, acting.clock())
+        row = contract_store.describe(connection, request.contract)
+    return Approved(
+        contract=request.contract,
+        table=approved.table,
+        version=approved.version,
+        digest=row.digest,
+        decided_by=acting.actor,
+    )
