@@ -8,6 +8,9 @@ CasparianError
 ├── SentinelUnreachable   exit 6   no sentinel answers at that address
 ├── SentinelSuperseded    exit 6   another sentinel took the home over
 ├── SentinelStopped       exit 6   the sentinel ended before the run did
+├── SentinelMissing       exit 6   no sentinel answers where one was asked for
+├── ConnectionLost        exit 6   the answer of a sentinel never came
+├── LeftRunning           exit 130 a person stopped watching; the sentinel goes on
 ├── Refused               exit 4   a person must approve first
 ├── Unauthenticated       exit 1   the service does not know who asks
 ├── ScopeMissing          exit 1   whoever asks may not ask for this
@@ -129,6 +132,31 @@ class SentinelStopped(CasparianError):
     exit_code = 6
     transient = True
     hint = "casparian start"
+
+
+class SentinelMissing(CasparianError):
+    """No sentinel answers where one was asked for."""
+
+    code = "sentinel-missing"
+    exit_code = 6
+    transient = True
+    hint = "casparian start"
+
+
+class ConnectionLost(CasparianError):
+    """The answer of a sentinel never came; what it had recorded by then is kept."""
+
+    code = "connection-lost"
+    exit_code = 6
+    transient = True
+    hint = "casparian status"
+
+
+class LeftRunning(CasparianError):
+    """A person stopped watching what a sentinel does; it goes on."""
+
+    code = "left-running"
+    exit_code = 130
 
 
 class Refused(CasparianError):
@@ -359,6 +387,7 @@ EXIT_CODES = {
     7: "Something does not match its digest or its contract.",
     8: "Aborted.",
     9: "The parser's environment is not available here.",
+    10: "No sentinel answered, or the connection to it was lost.",
     130: "Stopped by the keyboard.",
     141: "The reader of the output went away.",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +12,6 @@ from casparian_flow.settings import Home, Settings
 if TYPE_CHECKING:  # who only names these must not wait for them
     from sqlalchemy import Connection
 
-    from casparian_flow.sentinel.drive import Workers
     from casparian_flow.sentinel.recovery import Recovered
     from casparian_flow.sentinel.runs import CancelOutcome
     from casparian_flow.sinks.base import Sink
@@ -41,6 +39,10 @@ class Execution(Protocol):
     No method may be called inside a transaction of the caller: the sentinel waits for its turn at the database.
     What the methods tell is durable before they return.
     """
+
+    @property
+    def outlives_asker(self) -> bool:
+        """Whether jobs are done though nobody waits for them; else only while `wait` lasts."""
 
     def submit(self, plan: int, workers: int) -> None:
         """Take up a run whose row and jobs are in the store (`store.runs.submit`).
@@ -77,7 +79,7 @@ class Execution(Protocol):
 class Acting:
     """The right to change one home: its lock is held and what a crash left is put right.
 
-    `workers` opens so many local workers; `clock` gives nanoseconds since 1970; `actor` is the person's login name.
+    `execution` has jobs done; `clock` gives nanoseconds since 1970; `actor` is the person's login name.
     """
 
     home: Home
@@ -89,4 +91,4 @@ class Acting:
     report: Report
     recovered: Recovered
     open_sink: Callable[[str], Sink]
-    workers: Callable[[int], AbstractContextManager[Workers]]
+    execution: Execution

@@ -109,12 +109,17 @@ class Printed(Body, frozen=True, kw_only=True):
 
 
 class Heartbeat(Body, frozen=True, kw_only=True):
-    """A worker lives. `free` slots want work; `seen` is the sequence number of the last message of the sentinel."""
+    """A worker lives. `free` slots want work; `seen` is the sequence number of the last message of the sentinel.
+
+    A worker that is `leaving` takes no more work; what it does not finish it gives back (STOPPED). It is gone with the
+    first such heartbeat without progress.
+    """
 
     free: Count
     seen: Count
     progress: list[Progress] = []
     printed: list[Printed] = []
+    leaving: bool = False
 
 
 class Echo(Body, frozen=True, kw_only=True):
