@@ -106,7 +106,7 @@ def test_every_operation_is_as_documented(api: Api, mode: str) -> None:
             ask()
         except Unsatisfiable:  # nothing can be asked of it that does not fit
             continue
-        except Exception as exc:
+        except (Exception, BaseExceptionGroup) as exc:
             troubles.append("\n".join(map(str, getattr(exc, "exceptions", [exc]))))
     assert not troubles, "\n\n".join(troubles)
     assert sent > 500
