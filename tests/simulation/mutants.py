@@ -29,7 +29,7 @@ from casparian_flow.store.tables import jobs
 from casparian_flow.worker.core import WorkerCore
 
 from .worker_node import Work, WorkerNode
-from .world import Build
+from .world import PRODUCT, Build
 
 Patch = tuple[object, str, object]
 
@@ -39,7 +39,7 @@ class Mutant:
     """One wrong protocol: what it is made of, and in how many worlds of which length it has to be found out."""
 
     why: str
-    build: Build = Build()
+    build: Build = PRODUCT
     patches: Sequence[Patch] = ()
     steps: int = 400
     worlds: int = 60
