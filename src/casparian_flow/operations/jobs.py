@@ -153,5 +153,13 @@ class JobReceipt(Reply, frozen=True, kw_only=True):
 OPERATIONS = (
     Operation("jobs.list", ListJobs, JobList, Effect.READ, "jobs.list_", "Jobs, newest first."),
     Operation("jobs.receipt", ShowReceipt, JobReceipt, Effect.READ, "jobs.receipt", "The receipt of one job, whole."),
-    Operation("jobs.show", ShowJob, JobDetail, Effect.READ, "jobs.show", "Everything known about one job."),
+    Operation(
+        "jobs.show",
+        ShowJob,
+        JobDetail,
+        Effect.READ,
+        "jobs.show",
+        "Everything known about one job.",
+        version_at="job.version",
+    ),
 )
