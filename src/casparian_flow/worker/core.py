@@ -468,14 +468,19 @@ class WorkerCore:
         self._beat_at = min(self._beat_at, max(now, self._last_beat + SOON_SECONDS))
 
     def _beat(self, now: float) -> None:
-        """Tell what is in hand: surveyed attempts, of which there may be thousands, only in the regular heartbeats."""
+        """Tell what is in hand.
+
+        Surveyed attempts that the sentinel knows of may be thousands: they are told in the regular heartbeats only.
+        """
         assert self._terms is not None
         interval = self._terms.heartbeat_ms / 1000
         is_whole = now >= self._whole_beat_at
         if is_whole:
             self._whole_beat_at = now + interval
         progress = [
-            each.progress(now) for each in self._held.values() if is_whole or each.phase is not JobPhase.SURVEYED
+            each.progress(now)
+            for each in self._held.values()
+            if is_whole or each.phase is not JobPhase.SURVEYED or each.question is not None
         ]
         printed, has_more = self._printed_lines(now)
         heartbeat = Heartbeat(
