@@ -341,3 +341,23 @@ def test_a_line_that_went_dead_is_noticed_at_both_ends_and_nothing_arrives_late(
             assert dealer.receive(0.05) is None
         cable.is_cut = False
         assert exchange(router, dealer) == peer
+
+
+@pytest.mark.slow
+def test_a_register_that_fails_for_a_moment_shuts_nobody_out_for_good() -> None:
+    own = new_keys()
+    workers = Workers(w1=own)
+    failing = [OSError("disk I/O error")]
+
+    def worker_of(public_key: str) -> str | None:
+        if failing:
+            raise failing.pop()
+        return workers.names.get(public_key)
+
+    workers.worker_of = worker_of  # type: ignore[method-assign]
+    with closing(ZmqRouter([ANYWHERE], keys=SENTINEL, register=workers)) as router:
+        curve = Curve(own=own, server=SENTINEL.public)
+        with closing(ZmqDealer(router.endpoints[0], "w1", curve=curve)) as dealer:
+            with pytest.raises(OSError, match="disk"):
+                router.receive(20)
+            exchange(router, dealer)
