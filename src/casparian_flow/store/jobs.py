@@ -18,6 +18,8 @@ from casparian_flow.store.tables import job_logs, jobs
 LARGEST_GROUPED = 64 << 20
 """Files above this size are never grouped with others in one process."""
 
+_IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
+
 PERMIT_COMMIT = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
@@ -46,7 +48,7 @@ COMPLETE = (
 END = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING)))
+    .where(_IS_OUT)
     .values(
         state=bindparam("to"),
         finished_at_ns=bindparam("now_ns"),
@@ -61,7 +63,7 @@ END = (
 REQUEUE = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING)))
+    .where(_IS_OUT)
     .values(
         state=JobState.QUEUED,
         not_before_ns=bindparam("due_ns"),
@@ -106,7 +108,7 @@ HOLD = (
 TELL = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING)))
+    .where(_IS_OUT)
     .values(
         lease_until_ns=bindparam("until_ns"),
         phase=bindparam("now_doing"),
