@@ -12,7 +12,10 @@ class ListParsers(Request, frozen=True, kw_only=True):
 
 
 class ParserEntry(Reply, frozen=True, kw_only=True):
-    """One parser at one content in one environment; `jobs` is how often it ran, `error` why it cannot be used."""
+    """One parser at one content in one environment; `jobs` is how often it ran, `error` why it cannot be used.
+
+    `failures` of its jobs came one after another; since `paused` its jobs are refused for that.
+    """
 
     name: str
     version: str
@@ -23,6 +26,8 @@ class ParserEntry(Reply, frozen=True, kw_only=True):
     path: str
     jobs: int
     registered: str | None
+    failures: int = 0
+    paused: str | None = None
     error: str | None = None
 
 
@@ -69,5 +74,13 @@ OPERATIONS = (
     Operation(
         "parser.list", ListParsers, ParserList, Effect.READ, "parser.list_", "Parsers that are there or were seen."
     ),
-    Operation("parser.check", CheckParser, ParserCheck, Effect.READ, "parser.check", "What a parser's source shows."),
+    Operation(
+        "parser.check",
+        CheckParser,
+        ParserCheck,
+        Effect.READ,
+        "parser.check",
+        "What a parser's source shows.",
+        reads=("parser",),
+    ),
 )

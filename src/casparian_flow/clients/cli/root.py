@@ -26,6 +26,7 @@ COMMANDS = (
     Entry("init", "Start here", "Make a case folder: everything about one case beside it."),
     Entry("case", "Start here", "The cases you made or used, and the one in use.", also=("cases",)),
     Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
+    Entry("metrics", "Start here", "The home in numbers, for what watches it."),
     Entry("doctor", "Start here", "What may be wrong with the home and the machine."),
     Entry("explain", "Start here", "What an error, a reason or a rejection code means, and what to do."),
     Entry("help", "Start here", "Commands, topics, schemas of answers."),
@@ -38,6 +39,7 @@ COMMANDS = (
     Entry("preview", "Discover", "The first rows of a file as they would land."),
     Entry("infer", "Discover", "What each column of a file can be, and why."),
     Entry("run", "Run", "Turn files into tables."),
+    Entry("watch", "Run", "What a sentinel watches.", also=("watches",)),
     Entry("plan", "Run", "What a run would do with every file, and why."),
     Entry("tags", "Discover", "What files are about.", also=("tag",)),
     Entry("rules", "Discover", "Globs that tag files.", also=("rule",)),
@@ -45,6 +47,7 @@ COMMANDS = (
     Entry("topic", "Run", "Which tables land elsewhere.", also=("topics",)),
     Entry("why", "Run", "Why a file, a record or a job is as it is."),
     Entry("jobs", "Run", "What ran, and how it ended.", also=("job",)),
+    Entry("worker", "Run", "Who turns files into rows, here and elsewhere.", also=("workers",)),
     Entry("output", "Run", "Tables that landed: where, their history, and taking one back.", also=("outputs",)),
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
     Entry("quarantine", "Govern", "Rows that did not fit, by cause.", also=("quarantines",)),
@@ -53,6 +56,7 @@ COMMANDS = (
     Entry("tables", "Query and prove", "What can be queried.", also=("table",)),
     Entry("export", "Query and prove", "Write a table to one file."),
     Entry("trace", "Query and prove", "From a record, a file or a job to its bytes, parser and contract."),
+    Entry("token", "Settings", "Who may ask over the network, and for what.", also=("tokens",)),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )
 
