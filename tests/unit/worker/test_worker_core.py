@@ -223,7 +223,7 @@ def test_an_acknowledged_failure_is_forgotten_and_until_then_it_is_in_hand() -> 
     assert isinstance(err.body, Err)
     assert len(err.body.message) == 8192
     wire.tick(1.0)
-    assert wire.progress() == {1: JobPhase.PARSING}
+    assert wire.progress() == {1: JobPhase.STOPPING}
     wire.ack(err)
     wire.said()
     wire.tick(1.0)
