@@ -37,6 +37,26 @@ class Home:
         return self.path / "lock"
 
     @property
+    def sentinel(self) -> Path:
+        """What the sentinel that holds the home says about itself; left behind when it is killed."""
+        return self.path / "sentinel.json"
+
+    @property
+    def sockets(self) -> Path:
+        """Where a sentinel listens, unless the path is too long for sockets."""
+        return self.path / "run"
+
+    @property
+    def sentinel_log(self) -> Path:
+        """What a sentinel without a terminal writes."""
+        return self.path / "sentinel.log"
+
+    @property
+    def sentinel_key(self) -> Path:
+        """The key pair by which workers on other machines know the sentinel."""
+        return self.path / "keys" / "sentinel.key"
+
+    @property
     def config(self) -> Path:
         """The settings of this home."""
         return self.path / "config.toml"

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+from tests.builders import NOW_NS, HomeBuilder
 
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.hashing import digest_of
@@ -18,7 +19,6 @@ from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import contracts as contract_store
-from tests.builders import NOW_NS, HomeBuilder
 
 FILES = 12
 KNOWN, NEW = "known", "fresh"

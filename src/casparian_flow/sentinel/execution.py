@@ -23,9 +23,9 @@ class _Verbs:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
-    def retry(self, job: int) -> bool:
-        """Give a job that failed, was aborted or rejected a new attempt; false if it is in none of these states."""
-        return self._loop.call(lambda core, now: core.retry(job, now))
+    def hurry(self, job: int) -> bool:
+        """Let a queued job that pauses after a failure have its turn at once; false if it does not pause."""
+        return self._loop.call(lambda core, now: core.hurry(job, now))
 
     def set_priority(self, job: int, priority: int) -> bool:
         """Change when a queued job has its turn; false if it is not queued any more."""
@@ -42,6 +42,8 @@ class _Verbs:
 
 class Embedded(_Verbs):
     """The sentinel of a command that runs jobs itself: it works while the command waits, with workers of its own."""
+
+    outlives_asker = False
 
     def __init__(self, loop: Loop, open_workers: Callable[[int], AbstractContextManager[object]]) -> None:
         """`open_workers` starts so many slots, which are gone at the end of its block."""
@@ -82,6 +84,8 @@ class Embedded(_Verbs):
 
 class Served(_Verbs):
     """The sentinel that works in a thread of its own; any number of threads may ask it."""
+
+    outlives_asker = True
 
     def submit(self, plan: int, workers: int) -> None:
         """Take up a run whose row and jobs are in the store; whichever workers there are will do it."""

@@ -72,8 +72,11 @@ class Pulse:
     def heartbeat(
         self, held: Collection[HeldAttempt], now: float, interval: float, *, free: int, seen: int, leaving: bool
     ) -> Heartbeat:
-        """What to say now. Surveyed attempts, of which there may be thousands, are named only once an interval."""
-        progress = [each.progress(now) for each in held if each.phase is not JobPhase.SURVEYED]
+        """What to say now.
+
+        Surveyed attempts that the sentinel knows of may be thousands: they are named only once an interval.
+        """
+        progress = [each.progress(now) for each in held if not _waits(each)]
         if now >= self._whole_due:
             self._whole_due = now + interval
             progress += self._surveyed(held, now)
@@ -106,7 +109,7 @@ class Pulse:
         return beat
 
     def _surveyed(self, held: Collection[HeldAttempt], now: float) -> list[Progress]:
-        surveyed = [each for each in held if each.phase is JobPhase.SURVEYED]
+        surveyed = list(filter(_waits, held))
         if len(surveyed) > MOST_SURVEYED:
             first = self._surveyed_told % len(surveyed)
             self._surveyed_told = first + MOST_SURVEYED
@@ -124,6 +127,11 @@ class Pulse:
                 printed.append(told)
                 size += sum(len(line.text) for line in told.lines)
         return printed, any(lines.has_news for lines in self._lines.values())
+
+
+def _waits(attempt: HeldAttempt) -> bool:
+    """Whether it waits for its contracts, and the sentinel knows."""
+    return attempt.phase is JobPhase.SURVEYED and attempt.question is None
 
 
 def newest(seqs: dict[int, _V]) -> dict[int, _V]:

@@ -144,6 +144,25 @@ def remove(face: Face, worker: str) -> None:
     face.show("casparian.worker.changed/1", reply, [f"{_standing(reply)}; {reply.keys:,} keys were revoked"])
 
 
+@command.command("invite")
+@click.option("--name", metavar="NAME", help="What the worker will be called; without, it gets a name.")
+@click.option("--address", metavar="HOST:PORT", help="Where it reaches the sentinel; without, where that listens now.")
+@click.option("--valid", default="1h", metavar="SPAN", show_default=True, help="For how long: 15m, 1h, 7d.")
+@pass_face
+def invite(face: Face, name: str | None, address: str | None, valid: str) -> None:
+    """Let a worker on another machine join, once. What is printed is a secret until it has been used."""
+    from casparian_flow.operations.worker_invitation import InviteWorker
+
+    reply = face.ask("worker.invite", InviteWorker(worker=name, address=address, valid=valid))
+    lines = [
+        f"worker    {plain(reply.worker)}",
+        f"connects  {plain(reply.address)}",
+        f"until     {readable(reply.expires, Kind.TIME)}, once",
+        f"there     casparian worker --join {reply.invitation}",
+    ]
+    face.show("casparian.worker.invitation/1", reply, lines)
+
+
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
