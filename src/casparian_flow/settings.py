@@ -37,6 +37,16 @@ class Home:
         return self.path / "lock"
 
     @property
+    def sentinel(self) -> Path:
+        """What the sentinel that holds the home says about itself; left behind when it is killed."""
+        return self.path / "sentinel.json"
+
+    @property
+    def sentinel_log(self) -> Path:
+        """What a sentinel without a terminal writes."""
+        return self.path / "sentinel.log"
+
+    @property
     def config(self) -> Path:
         """The settings of this home."""
         return self.path / "config.toml"

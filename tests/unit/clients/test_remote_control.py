@@ -165,7 +165,7 @@ def test_an_error_of_whoever_watches_is_not_taken_for_a_lost_connection(tmp_path
 
 
 def test_a_socket_says_which_process_listens_there(tmp_path):
-    with scripted_server(tmp_path / "s") as server:
+    with scripted_server(tmp_path / "s", hangs_up) as server:
         assert SocketEndpoint(server.path).peer() == os.getpid()
     assert SocketEndpoint(tmp_path / "none").peer() is None
 

@@ -25,11 +25,13 @@ from casparian_flow.clients.cli.options import (
     shared_options_but_format,
 )
 from casparian_flow.clients.cli.render import Column, Paper, is_utf8, write_list, write_record
-from casparian_flow.core.errors import ConfigError, UsageError
+from casparian_flow.core.errors import ConfigError, LeftRunning, UsageError
 from casparian_flow.core.text import safe_text
 
 if TYPE_CHECKING:
     from casparian_flow.clients.control import Control
+    from casparian_flow.clients.remote.control import RemoteControl
+    from casparian_flow.clients.remote.endpoint import Endpoint
     from casparian_flow.operations.context import Report
     from casparian_flow.operations.local import Local
     from casparian_flow.operations.registry import Operation, Request
@@ -83,11 +85,26 @@ class Face:
         return load(self.home, os.environ, self.options.set, case=self.local.case)[0]
 
     @cached_property
-    def control(self) -> Control:
+    def control(self) -> Control | RemoteControl:
         """The door to the home's operations."""
         if self._open_control is not None:
             given: Control = self._open_control(self.home, self.settings, self.cwd)
             return given
+        if self.sentinel is not None:
+            from casparian_flow.clients.remote.control import RemoteControl
+
+            return RemoteControl(self.sentinel, self.cwd, seconds=self.options.timeout)
+        return self._control_here
+
+    @cached_property
+    def sentinel(self) -> Endpoint | None:
+        """The sentinel that this command asks; None where it does its work itself."""
+        from casparian_flow.clients.cli.door import sentinel_for
+
+        return sentinel_for(self.options, self.home, os.environ)
+
+    @cached_property
+    def _control_here(self) -> Control:
         from functools import partial
 
         from casparian_flow.clients.control import Control
@@ -117,13 +134,24 @@ class Face:
         """The operation's reply; its errors pass through."""
         from casparian_flow.clients.control import unheard
         from casparian_flow.operations.index import find
+        from casparian_flow.operations.registry import Effect
 
         operation = find(name)
         if operation.is_local:
             return operation.function(self.local, request)
-        if self._is_tried(operation):
-            return self.control.attempt(name, request)
-        return self.control.ask(name, request, self._logged(report or unheard))
+        try:
+            if self._is_tried(operation):
+                return self.control.attempt(name, request)
+            return self.control.ask(name, request, self._logged(report or unheard))
+        except KeyboardInterrupt as exc:
+            if self.sentinel is None or operation.effect is Effect.READ:
+                raise
+            raise LeftRunning(
+                "you stopped watching; the sentinel goes on with what you asked for",
+                where=self.sentinel.name,
+                why="to stop it too: casparian jobs cancel JOB",
+                fix="casparian jobs --state running",
+            ) from exc
 
     def _is_tried(self, operation: Operation[Any, Any]) -> bool:
         return self.options.dry_run and operation.may_be_tried
