@@ -42,6 +42,11 @@ class Home:
         return self.path / "sentinel.json"
 
     @property
+    def sockets(self) -> Path:
+        """Where a sentinel listens, unless the path is too long for sockets."""
+        return self.path / "run"
+
+    @property
     def sentinel_log(self) -> Path:
         """What a sentinel without a terminal writes."""
         return self.path / "sentinel.log"
