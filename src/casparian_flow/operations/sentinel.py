@@ -23,6 +23,22 @@ class SentinelStopping(Reply, frozen=True, kw_only=True):
     held: int
 
 
+class SentinelStarted(Reply, frozen=True, kw_only=True):
+    """It takes requests. `control` is the socket of this machine's commands, `api` where other machines ask.
+
+    `listens` is where workers join, and `server_key` what those on other machines know it by.
+    """
+
+    pid: int
+    home: str
+    control: str
+    api: str | None
+    listens: list[str]
+    server_key: str | None
+    workers: int
+    log: str | None
+
+
 OPERATIONS = (
     Operation(
         "sentinel.stop",

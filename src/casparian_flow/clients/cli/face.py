@@ -80,6 +80,10 @@ class Face:
     @cached_property
     def settings(self) -> Settings:
         """The settings in force."""
+        return self.load_settings()
+
+    def load_settings(self) -> Settings:
+        """The settings as they stand now; raises ConfigError."""
         from casparian_flow.settings import load
 
         return load(self.home, os.environ, self.options.set, case=self.local.case)[0]
@@ -122,10 +126,11 @@ class Face:
             report(event, values)
 
         forgo_pandas()
-        return open_acting(self.home, self.settings, self.cwd, told, wait_seconds=self._wait_seconds)
+        return open_acting(self.home, self.settings, self.cwd, told, wait_seconds=self.wait_seconds)
 
     @property
-    def _wait_seconds(self) -> float:
+    def wait_seconds(self) -> float:
+        """How long to wait while another process holds the home."""
         if not self.options.wait:
             return 0.0
         return float("inf") if self.options.timeout is None else self.options.timeout

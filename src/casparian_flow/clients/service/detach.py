@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
@@ -9,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from casparian_flow.core.errors import UsageError
+from casparian_flow.core.errors import CasparianError, ConnectionLost, UsageError
 
 READY = b"R"
+FAILED = b"F"
 
 
 class Launch:
@@ -20,13 +22,14 @@ class Launch:
     def __init__(self, writing: int) -> None:
         self._writing: int | None = writing
 
-    def ready(self) -> None:
-        """Let the first process end well."""
-        self._say(READY)
+    def ready(self, told: bytes) -> None:
+        """Let the first process say this and end well."""
+        self._say(READY + told)
 
-    def failed(self, message: str) -> None:
-        """Let the first process say this and fail."""
-        self._say(b"F" + message.encode("utf-8", "backslashreplace"))
+    def failed(self, error: CasparianError) -> None:
+        """Let the first process fail with the same error."""
+        said = {"code": error.code, "detail": error.message, "where": error.where, "why": error.why, "fix": error.fix}
+        self._say(FAILED + json.dumps(said).encode())
 
     def _say(self, data: bytes) -> None:
         if self._writing is not None:
@@ -35,11 +38,11 @@ class Launch:
             self._writing = None
 
 
-def detach(log: Path, work: Callable[[Launch], int]) -> tuple[int, str]:
+def detach(log: Path, work: Callable[[Launch], int]) -> tuple[bool, bytes]:
     """Have the work done in a process without a terminal, whose output goes to the log.
 
-    Returns here once it is ready, with its process id and an empty text; or with what it said about its failure.
-    To be called before anything is opened and before there is a second thread.
+    Returns here once it is ready, with what it said then, or with false and its error as JSON. To be called before
+    anything is opened and before there is a second thread.
     """
     try:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -56,10 +59,10 @@ def detach(log: Path, work: Callable[[Launch], int]) -> tuple[int, str]:
     os.close(output)
     os.waitpid(first, 0)
     with os.fdopen(reading, "rb") as told:
-        pid, _, rest = told.read().partition(b"\n")
-    if rest == READY:
-        return int(pid), ""
-    return 0, rest[1:].decode(errors="replace") or f"it ended before it was ready; see {log}"
+        said = told.read()
+    if not said:
+        raise ConnectionLost("the sentinel ended before it was ready", where=str(log), fix=f"tail {log}")
+    return said[:1] == READY, said[1:]
 
 
 def _become_daemon(output: int, writing: int, work: Callable[[Launch], int]) -> NoReturn:
@@ -68,7 +71,6 @@ def _become_daemon(output: int, writing: int, work: Callable[[Launch], int]) -> 
         os._exit(0)  # the child of this one can never get a terminal again
     code = 1
     try:
-        os.write(writing, f"{os.getpid()}\n".encode())
         nothing = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, nothing), (1, output), (2, output)):
             os.dup2(source, target)
