@@ -47,7 +47,7 @@ def open_acting(
                 report=report,
                 recovered=recovered,
                 open_sink=sinks,
-                workers=lambda count: local_workers(count, sinks),
+                workers=lambda count: local_workers(count, sinks, home.staging),
             )
         except BaseException:  # so that nothing is said to be running after a person or a fault stopped it
             put_right(time.time_ns())
@@ -56,7 +56,7 @@ def open_acting(
             database.close()
 
 
-def local_workers(count: int, sinks: Callable[[str], Sink]) -> LocalPool:
+def local_workers(count: int, sinks: Callable[[str], Sink], scratch: Path) -> LocalPool:
     """So many workers in this process."""
     allow_open_files()
-    return LocalPool(count, Tools(open_sink=sinks))
+    return LocalPool(count, Tools(open_sink=sinks, scratch=scratch))

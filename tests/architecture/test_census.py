@@ -29,7 +29,14 @@ NETWORK = {
     "zmq",
 }
 MAY_USE_SOCKETS = {
-    "clients/remote/endpoint.py",  # asks the sentinel of the home, or one that a person named
+    "clients/remote/control.py",  # asks a sentinel
+    "clients/remote/endpoint.py",  # connects to it
+    "clients/service/notify.py",  # tells the service manager of this machine how far it is
+    "protocol/gate.py",  # admits keys to it
+    "protocol/keys.py",  # makes them
+    "protocol/zmq_dealer.py",  # a worker's connection to its sentinel
+    "protocol/zmq_router.py",  # where a sentinel listens for workers
+    "protocol/zmq_sockets.py",  # what both have in common
     "worker/frames.py",  # reads from the socket pair to a guest
     "worker/launch.py",  # makes it
     "worker/surroundings.py",  # asks for the machine's name

@@ -4,8 +4,11 @@ CasparianError
 ├── UsageError            exit 2   bad option, bad configuration, bad URI
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
-├── SentinelMissing       exit 10  no sentinel answers where one was asked for
-├── ConnectionLost        exit 10  the answer of a sentinel never came
+├── SentinelUnreachable   exit 6   no sentinel answers at that address
+├── SentinelSuperseded    exit 6   another sentinel took the home over
+├── SentinelStopped       exit 6   the sentinel ended before the run did
+├── SentinelMissing       exit 6   no sentinel answers where one was asked for
+├── ConnectionLost        exit 6   the answer of a sentinel never came
 ├── LeftRunning           exit 130 a person stopped watching; the sentinel goes on
 ├── Refused               exit 4   a person must approve first
 ├── PlanStale             exit 1   the world moved since the plan was made
@@ -78,11 +81,37 @@ class HomeBusy(CasparianError):
     hint = "wait for it to finish, then repeat the command"
 
 
+class SentinelUnreachable(CasparianError):
+    """No sentinel answers at that address."""
+
+    code = "sentinel-unreachable"
+    exit_code = 6
+    transient = True
+    hint = "casparian status (where the sentinel runs)"
+
+
+class SentinelSuperseded(CasparianError):
+    """Another sentinel took the home over; this one may not write any more."""
+
+    code = "sentinel-superseded"
+    exit_code = 6
+    hint = "casparian status"
+
+
+class SentinelStopped(CasparianError):
+    """The sentinel ended before the run did; its open jobs go on when one is started again."""
+
+    code = "sentinel-stopped"
+    exit_code = 6
+    transient = True
+    hint = "casparian start"
+
+
 class SentinelMissing(CasparianError):
     """No sentinel answers where one was asked for."""
 
     code = "sentinel-missing"
-    exit_code = 10
+    exit_code = 6
     transient = True
     hint = "casparian start"
 
@@ -91,7 +120,7 @@ class ConnectionLost(CasparianError):
     """The answer of a sentinel never came; what it had recorded by then is kept."""
 
     code = "connection-lost"
-    exit_code = 10
+    exit_code = 6
     transient = True
     hint = "casparian status"
 
@@ -108,6 +137,13 @@ class Refused(CasparianError):
 
     code = "approval-required"
     exit_code = 4
+
+
+class WorkerRefused(Refused):
+    """The sentinel does not let this worker in."""
+
+    code = "worker-refused"
+    hint = "casparian worker invite (where the sentinel runs), then join with what it prints"
 
 
 class PlanStale(CasparianError):

@@ -51,6 +51,8 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.REJECTED: frozenset(),
 }
 FINAL_STATES = frozenset(state for state, moves in MOVES.items() if not moves)
+REPLAYABLE = frozenset({JobState.FAILED, JobState.ABORTED, JobState.REJECTED})
+"""Final by themselves; only a person gives such a job another attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,8 @@ from casparian_flow.core.outputs import Role, SinkTarget
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.core.routes import Routes
 from casparian_flow.lab.arrow_files import URI, ArrowFiles
-from casparian_flow.protocol.messages import JobOrder, Limits, OutputSurvey, ParserOrder, Sealed, Surveyed
+from casparian_flow.protocol.bodies import Sealed, Surveyed
+from casparian_flow.protocol.messages import JobOrder, Limits, OutputSurvey, ParserOrder
 from casparian_flow.schema.arrow import arrow_field
 from casparian_flow.schema.survey import Survey
 from casparian_flow.schema.verdict import ColumnVerdict
@@ -32,6 +33,7 @@ from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Prin
 from casparian_flow.worker.execute import host_fault
 from casparian_flow.worker.job_run import JobRun
 from casparian_flow.worker.launch import ISOLATION
+from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.settle import cast_spilled
 from casparian_flow.worker.surroundings import allow_open_files
 
@@ -168,7 +170,9 @@ class _Reading:
             surveys.setdefault(by_output[output.output], []).append(Survey.from_bytes(output.survey))
         self._verdicts = {table: Survey.merged(found).verdicts() for table, found in surveys.items()}
         given = {output: self._contracts[table] for output, table in by_output.items()}
-        return cast_spilled(self._parser, self._order, given, self._staging, self._files), list(surveys)
+        folder = job_folder(self._staging, self._order.job, self._order.attempt)
+        sealed = cast_spilled(self._parser, self._order, given, folder, self._files, CancelToken())
+        return sealed, list(surveys)
 
     def _accepted(self, contract: Contract, receipt: Receipt) -> pa.Table:
         """The contract's columns, what was rescued if anything was, and each row's place in the source."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from casparian_flow.settings import Home, Settings
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # who only names these must not wait for them
 
     from casparian_flow.sentinel.drive import Workers
     from casparian_flow.sentinel.recovery import Recovered
+    from casparian_flow.sentinel.runs import CancelOutcome
     from casparian_flow.sinks.base import Sink
     from casparian_flow.store.database import Database
 
@@ -32,6 +33,44 @@ class Reading:
 
 Report = Callable[[str, dict[str, object]], None]
 """Progress as it happens: an event name, `noun.verb` in the past, and its values. It must return quickly."""
+
+
+class Execution(Protocol):
+    """Who has jobs done: the sentinel of this process, or the one that the service runs in a thread of its own.
+
+    No method may be called inside a transaction of the caller: the sentinel waits for its turn at the database.
+    What the methods tell is durable before they return.
+    """
+
+    def submit(self, plan: int, workers: int) -> None:
+        """Take up a run whose row and jobs are in the store (`store.runs.submit`).
+
+        `workers` is how many slots to start where nobody else brings any; a service has its workers already.
+        """
+
+    def wait(self, plan: int, report: Report) -> None:
+        """Return when no job of the run is open and what waited for its end has landed; what it did is in the store.
+
+        `report` hears the events of that plan. Raises SentinelStopped when the sentinel ends before.
+        """
+
+    def cancel(self, job: int, wait_seconds: float) -> CancelOutcome:
+        """Stop a job before it commits, waiting so long until nothing of it runs; raises NotFound."""
+
+    def retry(self, job: int) -> bool:
+        """Give a job that failed, was aborted or rejected a new attempt; false if it is in none of these states."""
+
+    def set_priority(self, job: int, priority: int) -> bool:
+        """Change when a queued job has its turn; false if it is not queued any more."""
+
+    def drain(self, worker: str) -> bool:
+        """Let a worker finish what it holds and give it nothing more; false if none of that name is present."""
+
+    def remove(self, worker: str) -> bool:
+        """Forget a worker, its attempts fenced and queued again; false if there is none of that name."""
+
+    def stop(self, *, drain: bool) -> None:
+        """End the sentinel: with `drain` after the attempts that are out, else at once. Embedded: changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

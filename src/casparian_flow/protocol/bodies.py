@@ -15,6 +15,8 @@ from casparian_flow.protocol.messages import JobOrder, Limits, OutputSurvey, Par
 from casparian_flow.protocol.opcodes import Opcode
 
 Short = Annotated[str, msgspec.Meta(max_length=200)]
+Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40})?$")]
+"""A CURVE public key as Z85 text, or nothing."""
 Words = Annotated[str, msgspec.Meta(max_length=8192)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
@@ -32,7 +34,10 @@ class Holding(Body, frozen=True, kw_only=True):
 
 
 class Identify(Body, frozen=True, kw_only=True):
-    """Who a worker is and what it can do. `parsers` are the names it may run, none means every one."""
+    """Who a worker is and what it can do. `parsers` are the names it may run, none means every one.
+
+    `key` is only read on a connection that an invitation opened: the public key by which the worker will be known.
+    """
 
     worker: Short
     host: Short
@@ -44,6 +49,7 @@ class Identify(Body, frozen=True, kw_only=True):
     environments: list[Short] = []
     parsers: list[Short] = []
     holding: list[Holding] = []
+    key: Key = ""
 
 
 class Parse(Body, frozen=True, kw_only=True, tag="parse", tag_field="kind"):
@@ -103,12 +109,17 @@ class Printed(Body, frozen=True, kw_only=True):
 
 
 class Heartbeat(Body, frozen=True, kw_only=True):
-    """A worker lives. `free` slots want work; `seen` is the sequence number of the last message of the sentinel."""
+    """A worker lives. `free` slots want work; `seen` is the sequence number of the last message of the sentinel.
+
+    A worker that is `leaving` takes no more work; what it does not finish it gives back (STOPPED). It is gone with the
+    first such heartbeat without progress.
+    """
 
     free: Count
     seen: Count
     progress: list[Progress] = []
     printed: list[Printed] = []
+    leaving: bool = False
 
 
 class Echo(Body, frozen=True, kw_only=True):

@@ -11,8 +11,6 @@ import glob
 import os
 import secrets
 import stat
-import threading
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,9 +34,7 @@ from casparian_flow.sinks.parquet_format import ParquetFormat
 from casparian_flow.sinks.probe import check_folder
 from casparian_flow.sinks.sweep import remove_data_files
 from casparian_flow.sinks.trouble import translated
-
-_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-"""One thread of this process at a time has a database open: engines differ in what they allow beyond that."""
+from casparian_flow.sinks.turn import lock_file, reading_turn, writing_turn
 
 
 class DatabaseSink:
@@ -51,7 +47,6 @@ class DatabaseSink:
         self.path = path
         self._engine = engine
         self._staging = FolderSink(uri, path.with_name(f".{path.name}.staged"), ParquetFormat())
-        self._lock = _LOCKS[os.path.realpath(path)]
         self._admitted: set[tuple[str, Role, int]] = set()
 
     def check(self) -> None:
@@ -61,7 +56,7 @@ class DatabaseSink:
                 check_folder(self.path if self.path.is_symlink() else self.path.parent)
                 return
             check_folder(self.path.parent)
-            with self._lock, self._engine.writing(self.path) as connection:
+            with writing_turn(self.path), self._engine.writing(self.path) as connection:
                 Records(connection).are_here(str(self.path))
 
     def owner(self) -> str | None:
@@ -116,9 +111,10 @@ class DatabaseSink:
         gone = self._staging.sweep(keep)
         with translated(self.uri):
             tidy(self._staging.root)
-            if self.path.parent.is_dir():
-                for path in self.path.parent.glob(f"{glob.escape(self._new_prefix)}*"):
-                    path.unlink(missing_ok=True)
+            if lock_file(self.path).exists() or self._begun():
+                with writing_turn(self.path):
+                    for path in self._begun():
+                        path.unlink(missing_ok=True)
         return gone
 
     def snapshot(self, table: str, role: Role, as_of: int | None = None) -> Snapshot:
@@ -174,9 +170,8 @@ class DatabaseSink:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         """The open database, or one without anything where there is none of ours."""
-        with self._lock:
-            with translated(self.uri):
-                exists = self._exists()
+        with translated(self.uri), reading_turn(self.path):
+            exists = self._exists()
             if not exists:
                 yield Nothing()
                 return
@@ -187,13 +182,15 @@ class DatabaseSink:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """One transaction on the database, which is made, with our own tables, where there is none."""
-        with translated(self.uri), self._lock:
-            self._create()
-            with self._engine.writing(self.path) as connection:
-                if not Records(connection).are_here(str(self.path)):
-                    for statement in (*TABLES, *self._engine.set_up):
-                        connection.rows(statement)
-                yield connection
+        with translated(self.uri):
+            make_folder(self.path.parent)
+            with writing_turn(self.path):
+                self._create()
+                with self._engine.writing(self.path) as connection:
+                    if not Records(connection).are_here(str(self.path)):
+                        for statement in (*TABLES, *self._engine.set_up):
+                            connection.rows(statement)
+                    yield connection
 
     def _exists(self) -> bool:
         try:
@@ -208,11 +205,14 @@ class DatabaseSink:
     def _new_prefix(self) -> str:
         return f".{self.path.name}.new."
 
+    def _begun(self) -> list[Path]:
+        """Files that were to become the database."""
+        return list(self.path.parent.glob(f"{glob.escape(self._new_prefix)}*"))
+
     def _create(self) -> None:
         """Make the file if there is none: whole, or not at all."""
         if self._exists():
             return
-        make_folder(self.path.parent)
         new = self.path.with_name(self._new_prefix + secrets.token_hex(8))
         try:
             self._engine.create(new)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 _TEMPORARY = re.compile(r"\.(\d{20}\.json|schema\.json|README)\.[0-9a-f]{16}\.tmp")
 _TRIES = 3
+_TRIES_AGAINST_TIDYING = 100
+"""Each failure means that somebody else came further, so many in a row mean something else."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -21,7 +23,18 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder with its parents, durably."""
+    """Create a folder with its parents, durably, even while others remove those of them that are empty."""
+    for last_try in (False,) * _TRIES_AGAINST_TIDYING + (True,):
+        try:
+            _make_missing(folder)
+        except (FileNotFoundError, FileExistsError):
+            if last_try:
+                raise
+        else:
+            return
+
+
+def _make_missing(folder: Path) -> None:
     missing = []
     while not folder.is_dir():
         missing.append(folder)

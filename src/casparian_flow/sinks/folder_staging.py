@@ -9,9 +9,10 @@ import pyarrow as pa
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import Role, SealedFile, SealedOutput
 from casparian_flow.sinks.base import Attempt
-from casparian_flow.sinks.durable import make_folder, sync_folder
+from casparian_flow.sinks.durable import sync_folder
 from casparian_flow.sinks.folder_format import Format, Part
 from casparian_flow.sinks.layout import TableFolder, data_file, version_folder
+from casparian_flow.sinks.shared_folder import filling
 from casparian_flow.sinks.sweep import remove_data_files
 from casparian_flow.sinks.trouble import translated
 
@@ -117,14 +118,8 @@ class StagedFiles:
 
     def _open_part(self, first: pa.Table) -> Part:
         name = data_file(self._folder.path.name, self._attempt, len(self._created), self._format.suffix)
-        for is_last_try in (False, True):
-            try:
-                make_folder(self._version_folder)
-                part = self._format.create(self._version_folder / name, self._schema, first)
-                break
-            except FileNotFoundError:  # another job removed the folder's last file and tidied up
-                if is_last_try:
-                    raise
+        with filling(self._version_folder):
+            part = self._format.create(self._version_folder / name, self._schema, first)
         self._created.append(f"{self._version_folder.name}/{name}")
         return part
 

@@ -38,8 +38,8 @@ _TIMESTAMP = re.compile(r"timestamp\[(s|ms|us|ns)(?:, tz=(.+))?\]")
 def keep_schema(folder: Path, schema: pa.Schema) -> None:
     """Write the schema down in a folder of data files, durably once the folder is synced.
 
-    Called after a data file was created, so that `remove_alone` never takes it from under a writer. Raises LogConflict
-    if the folder has another one.
+    Called after a data file was created, so that `remove_alone` never takes it from under a file. Raises LogConflict if
+    the folder has another one.
     """
     path = folder / SCHEMA_FILE
     data = schema_bytes(schema)
@@ -68,7 +68,7 @@ def read_schema(folder: Path) -> pa.Schema:
 
 
 def remove_alone(folder: Path) -> None:
-    """Remove the schema of a folder in which nothing else is left."""
+    """Remove the schema of a folder in which nothing else is left; for whoever keeps others from filling it."""
     path = folder / SCHEMA_FILE
     if not _is_alone(path):
         return
@@ -76,8 +76,6 @@ def remove_alone(folder: Path) -> None:
     with suppress(VerificationFailed):  # then it is not ours
         open_json(data, str(path))
         path.unlink()
-        if any(folder.iterdir()):  # a writer came meanwhile and may have relied on it
-            put_if_absent(path, data)
 
 
 def schema_bytes(schema: pa.Schema) -> bytes:

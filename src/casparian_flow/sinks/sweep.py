@@ -13,6 +13,7 @@ from casparian_flow.sinks.durable import is_temporary
 from casparian_flow.sinks.layout import TableFolder, is_version_folder, number_of, owner_of
 from casparian_flow.sinks.resolve import read_entry, resolve_state
 from casparian_flow.sinks.schema_file import remove_alone
+from casparian_flow.sinks.shared_folder import tidying
 
 
 def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt], suffix: str) -> int:
@@ -48,10 +49,13 @@ def _tidy(folder: TableFolder) -> None:
     """Remove folders of ours that are empty, or hold nothing but the schema of files that are gone."""
     places = _version_folders(folder)
     for place in places:
-        remove_alone(place)
-    for place in [*places, folder.path]:
-        with suppress(OSError):  # not empty, not a folder, or gone already
-            place.rmdir()
+        with tidying(place) as is_there:
+            if is_there:
+                remove_alone(place)
+                with suppress(OSError):  # not empty
+                    place.rmdir()
+    with suppress(OSError):  # not empty, not a folder, or gone already
+        folder.path.rmdir()
 
 
 def _data_files(folder: TableFolder) -> Iterable[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from casparian_flow.core.errors import VerificationFailed
+from casparian_flow.core.errors import SentinelSuperseded, VerificationFailed
 from casparian_flow.store.engine import (
     REVISION,
     is_blank,
@@ -19,6 +19,8 @@ from casparian_flow.store.engine import (
     make_schema,
     open_read_only,
 )
+from casparian_flow.store.meta import INCARNATION, meta_value
+from casparian_flow.store.turn import Turn
 
 __all__ = ["FILE_NAME", "Database", "open_read_only"]
 
@@ -26,11 +28,17 @@ FILE_NAME = "state.sqlite3"
 
 
 class Database:
-    """The control database of one home, held open by the one thread that may write it."""
+    """The control database of one home, held open by one thread of the process that may write it.
 
-    def __init__(self, path: Path) -> None:
+    Threads of that process have one each and take turns. With an `incarnation` every transaction first makes sure
+    that no later sentinel has taken the home over.
+    """
+
+    def __init__(self, path: Path, turn: Turn | None = None, incarnation: int | None = None) -> None:
         """Open or create the database and bring its schema up to date."""
         self.path = path
+        self.incarnation = incarnation
+        self._turn = turn or Turn()
         self._engine = make_engine(path, read_only=False)
         try:
             self.connection = self._engine.connect()
@@ -49,25 +57,45 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction: everything in it, or nothing. Durable at its end, or at the end of `together` around it."""
-        begin = self.connection.begin_nested if self.connection.in_transaction() else self.connection.begin
-        with begin():
-            yield self.connection
+        """One transaction: everything in it, or nothing. Durable at its end, or at the end of `together` around it.
+
+        Raises SentinelSuperseded, with nothing changed, if this process may not write any more.
+        """
+        if self.connection.in_transaction():
+            with self.connection.begin_nested():
+                yield self.connection
+        else:
+            with self._turn, self.connection.begin():
+                self._check_incarnation()
+                yield self.connection
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """Make the transactions inside durable at once: many then cost one flush of the disk."""
-        with self.connection.begin():
+        with self._turn, self.connection.begin():
+            self._check_incarnation()
             yield
 
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Take back at the end what the transactions inside did; until then they see it."""
-        whole = self.connection.begin()
-        try:
-            yield
-        finally:
-            whole.rollback()
+        with self._turn:
+            whole = self.connection.begin()
+            try:
+                yield
+            finally:
+                whole.rollback()
+
+    def _check_incarnation(self) -> None:
+        if self.incarnation is None:
+            return
+        newest = meta_value(self.connection, INCARNATION)
+        if newest != str(self.incarnation):
+            raise SentinelSuperseded(
+                "another sentinel took this home over",
+                where=str(self.path.parent),
+                why=f"it is number {newest}, this one is number {self.incarnation}",
+            )
 
     @property
     def driver(self) -> sqlite3.Connection:

@@ -307,13 +307,21 @@ tokens = Table(
     "cf_tokens",
     metadata,
     Column("name", String(60), primary_key=True),
-    Column("digest", String(80), nullable=False, unique=True, comment="of the secret, which is kept nowhere"),
+    Column(
+        "digest",
+        String(80),
+        nullable=False,
+        unique=True,
+        comment="of the secret, which is kept nowhere; for `join` of its public half",
+    ),
     Column("scopes", Text, nullable=False, comment="separated by spaces; `join` admits one worker"),
     Column("made_at_ns", BigInteger, nullable=False),
     Column("made_by", Text, nullable=False),
     Column("expires_at_ns", BigInteger),
     Column("used_at_ns", BigInteger),
     Column("revoked_at_ns", BigInteger),
+    Column("worker", Text, comment="the name that `join` gives"),
+    Column("used_by", String(40), comment="the public key that was bound"),
 )
 
 watches = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import signal
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from casparian_flow.core.errors import (
     ParserBrokeProtocol,
@@ -33,20 +33,37 @@ _ADVICE = {
 }
 
 
-def parse(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits, stop: CancelToken) -> Generator[Event]:
+def _always(job: int | None) -> bool:
+    return True
+
+
+def parse(
+    parser: ParserOrder,
+    jobs: Sequence[JobOrder],
+    limits: Limits,
+    stop: CancelToken,
+    may_begin: Callable[[int | None], bool] = _always,
+) -> Generator[Event]:
     """Parse the files in order, in one guest, and yield what comes of them.
 
     A job that fails by an answer of its parser yields Raised, and the next one follows. If the guest itself dies,
     hangs or breaks the protocol, the job in progress yields Raised, and the iterator ends: jobs that never began are
     not reported. After `stop` was cancelled the iterator ends without a further event. When it ends, for whatever
     reason, or is closed, the guest's process group is dead and its scratch folder removed.
+
+    `may_begin` is asked when a job is over, whether the guest may begin with the one that follows (None after the
+    last); if not, the iterator ends. As long as it has not been asked, the guest is at the job before.
+
+    Silence is no failure: a parser may compute for an hour before it gives a row, in C and with the interpreter's lock
+    held, where no thread of the guest could send a sign of life. So none is asked of it. The host itself sees whether
+    the process lives; how long it gave nothing is reported, and only the time limit of a job ends it.
     """
     if not jobs or stop.is_cancelled:
         return
     guest = start_guest(parser, jobs, limits)
     try:
         with stop.calling(guest.kill):
-            yield from _Conversation(parser, jobs, limits, guest, stop).events()
+            yield from _Conversation(parser, jobs, limits, guest, stop, may_begin).events()
     finally:
         guest.end()
 
@@ -55,12 +72,20 @@ class _Conversation:
     """What is said between one guest and its host, until the guest is done or cannot go on."""
 
     def __init__(
-        self, parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits, guest: Guest, stop: CancelToken
+        self,
+        parser: ParserOrder,
+        jobs: Sequence[JobOrder],
+        limits: Limits,
+        guest: Guest,
+        stop: CancelToken,
+        may_begin: Callable[[int | None], bool],
     ) -> None:
         self._name = parser.name
         self._limits = limits
         self._guest = guest
         self._stop = stop
+        self._may_begin = may_begin
+        self._is_over = False
         self._reader = FrameReader(guest.line, limits.frame_bytes)
         self._stream = Stream(parser.name, [job.job for job in jobs])
         self._printout = Printout(guest.pipes, limits.log_bytes)
@@ -101,7 +126,7 @@ class _Conversation:
                         yield from self._printout.drain(key.data, self._stream.job)
                         if key.data in self._printout.closed:
                             selector.unregister(key.fd)
-                if self._stream.is_complete:
+                if self._is_over:
                     return
 
     def _listen(self) -> Iterator[Event]:
@@ -116,13 +141,14 @@ class _Conversation:
                     yield from self._printout.drain_all(self._stream.job)
                 event = self._stream.accept(frame, self._printout.dropped)
                 if closes:
-                    self._guest.go_on()
+                    self._go_on()
                 if isinstance(event, Began):
                     self._printout.start_job()
                     self._deadline = time.monotonic() + self._limits.job_seconds
                 if event is not None:
                     yield event
-                if self._stream.is_complete:
+                self._is_over |= self._stream.is_complete
+                if self._is_over:
                     return
         except Closed as exc:
             raise self._death() from exc
@@ -131,6 +157,14 @@ class _Conversation:
             raise ParserBrokeProtocol(message, why=str(exc)) from exc
         except ParserReserved as exc:
             raise ParserReserved(f"{self._name}: {exc.message}") from exc
+
+    def _go_on(self) -> None:
+        """Let the guest begin with its next job, or take its leave after the last."""
+        following = self._stream.blamed
+        if self._may_begin(following) or following is None:
+            self._guest.go_on()
+        else:
+            self._is_over = True
 
     def _death(self) -> ParserFailed:
         """Why the guest is gone; all that it ever printed is in its pipes afterwards."""

@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
+class Cancelled(Exception):
+    """Somebody wanted this to stop."""
+
+
 class CancelToken:
     """Set once and never unset. What must happen at once (killing a guest) registers with `calling`."""
 
@@ -19,6 +23,11 @@ class CancelToken:
     def is_cancelled(self) -> bool:
         """Whether somebody wants this to stop."""
         return self._cancelled
+
+    def check(self) -> None:
+        """Raises Cancelled if somebody wants this to stop."""
+        if self._cancelled:
+            raise Cancelled
 
     def cancel(self) -> None:
         """Run the registered actions, in this thread; later calls change nothing."""

@@ -10,80 +10,107 @@ from pathlib import Path
 
 from casparian_flow.core.errors import CasparianError, InvariantBroken, ParserFailed, SinkError
 from casparian_flow.core.jobs import LogLine
-from casparian_flow.protocol.messages import (
-    Conclude,
-    Dispatch,
-    Failed,
-    Fenced,
-    Held,
-    JobOrder,
-    Logged,
-    Permit,
-    Sealed,
-    Settle,
-    Started,
-)
+from casparian_flow.protocol.bodies import Cast, Parse, Permit, Sealed, Surveyed
+from casparian_flow.protocol.messages import JobOrder
 from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.worker.actions import Fenced, Held
 from casparian_flow.worker.bridge import parse
-from casparian_flow.worker.cancel import CancelToken
+from casparian_flow.worker.cancel import Cancelled, CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Printed, Raised, RejectedRecord
 from casparian_flow.worker.job_run import JobRun
 from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.link import Link
-from casparian_flow.worker.settle import cast_spilled
+from casparian_flow.worker.pending import job_folder
+from casparian_flow.worker.settle import cast_spilled, drop_spilled
 from casparian_flow.worker.targets import Targets
+from casparian_flow.worker.turns import Turns
 
 LOG_LINES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a worker works with."""
+    """What a worker works with. Rows that wait for their contract are kept in `scratch`, which is its alone."""
 
     open_sink: Callable[[str], Sink]
+    scratch: Path
 
 
-def parse_group(dispatch: Dispatch, link: Link, tools: Tools, stop: CancelToken) -> None:
-    """Parse the files of an order in one guest; after a crash the rest is read one per guest.
+def parse_group(order: Parse, link: Link, tools: Tools, turns: Turns) -> None:
+    """Parse the files of an order in one guest; after a crash the next one is read by itself.
 
-    Every job of the order ends with exactly one report, unless `stop` is cancelled.
+    Every job that began ends with exactly one word on the link; of a job that was stopped before nothing is said.
     """
-    waiting = list(dispatch.jobs)
+    waiting = list(order.jobs)
     alone = False
-    while waiting and not stop.is_cancelled:
+    while waiting := [job for job in waiting if turns.is_wanted(job.job)]:
+        if (stop := turns.start(waiting[0].job)) is None:
+            continue
         group = waiting[:1] if alone else waiting
-        begun = _Group(dispatch, group, link, tools).run(stop)
-        alone = len(begun) < len(group)
+        run = _Group(order, group, link, tools, turns)
+        begun = run.run(stop)
         waiting = [job for job in waiting if job.job not in begun]
+        alone = len(begun) < len(group) and not run.was_interrupted
 
 
 class _Group:
     """One guest and the jobs it reads, one after another."""
 
-    def __init__(self, dispatch: Dispatch, jobs: Sequence[JobOrder], link: Link, tools: Tools) -> None:
-        self._dispatch = dispatch
+    def __init__(self, order: Parse, jobs: Sequence[JobOrder], link: Link, tools: Tools, turns: Turns) -> None:
+        self._order = order
         self._jobs = {job.job: job for job in jobs}
         self._link = link
-        self._targets = Targets(dispatch.routes, tools.open_sink)
+        self._tools = tools
+        self._turns = turns
+        self._targets = Targets(order.routes, tools.open_sink)
+        self._guest_at: int | None = jobs[0].job
         self._begun: set[int] = set()
         self._current: JobOrder | None = None
         self._run: JobRun | None = None
         self._lines: list[LogLine] = []
+        self.was_interrupted = False
 
     def run(self, stop: CancelToken) -> set[int]:
-        """Parse until the guest is done or gone; the jobs that got an answer."""
-        with closing(parse(self._dispatch.parser, list(self._jobs.values()), self._dispatch.limits, stop)) as events:
+        """Parse until the guest is done, stopped or gone; the jobs that were answered for."""
+        order = self._order
+        with closing(parse(order.parser, list(self._jobs.values()), order.limits, stop, self._next)) as events:
             try:
                 for event in events:
                     self._handle(event)
             except ParserFailed as error:  # the guest could not be started, or never began
-                for job in self._jobs.values():
-                    if job.job not in self._begun:
-                        self._begun.add(job.job)
-                        self._link.send(failure(job, error))
-            finally:
-                self._drop()
+                self._refuse_all(error)
+            except BaseException:
+                self._drop_quietly()
+                raise
+        # The guest is dead: only now may anybody hear that a job of it was stopped.
+        if stop.is_cancelled:
+            self.was_interrupted = True
+            self._stop_current()
         return self._begun
+
+    def _next(self, job: int | None) -> bool:
+        """Whether the guest may begin with its next job."""
+        may_begin = self._turns.next(job)
+        self._guest_at = job if may_begin else None
+        self.was_interrupted |= job is not None and not may_begin
+        return may_begin
+
+    def _refuse_all(self, error: ParserFailed) -> None:
+        for job in self._jobs.values():
+            if job.job not in self._begun and self._turns.is_wanted(job.job):
+                self._begun.add(job.job)
+                self._link.failed(job, error)
+
+    def _stop_current(self) -> None:
+        """Answer for the job during which the guest was killed."""
+        if self._guest_at is None:
+            return
+        job = self._jobs[self._guest_at]
+        self._begun.add(job.job)
+        self._drop_quietly()
+        self._current = job
+        self._send_log()
+        self._link.stopped(job)
 
     def _handle(self, event: Event) -> None:
         """Take one event in. What fails here fails its job alone; the rest of that job's events is passed over."""
@@ -93,16 +120,21 @@ class _Group:
                     self._begin(self._jobs[event.job])
                 case Batch() if self._run:
                     self._run.take(event)
+                    self._tell_progress(self._run)
                 case RejectedRecord() if self._run:
                     self._run.reject(event)
+                    self._tell_progress(self._run)
                 case Noted() if self._run:
                     self._run.note(event)
+                    self._tell_progress(self._run)
                 case Printed():
                     self._lines.append(LogLine(event.stream, event.text))
                     if len(self._lines) >= LOG_LINES_AT_ONCE:
-                        self._send_log(0)
+                        self._send_log()
+                    if self._run:
+                        self._tell_progress(self._run)
                 case Ended():
-                    self._send_log(event.log_dropped)
+                    self._send_log()
                     if self._run:
                         self._end(self._run, event)
                 case Raised():
@@ -119,63 +151,86 @@ class _Group:
     def _begin(self, job: JobOrder) -> None:
         self._begun.add(job.job)
         self._current = job
-        self._link.send(Started(job=job.job, attempt=job.attempt))
-        dispatch = self._dispatch
-        self._run = JobRun(dispatch.parser, job, dispatch.contracts, self._targets, Path(dispatch.staging))
+        self._link.started(job)
+        order = self._order
+        self._run = JobRun(order.parser, job, order.contracts, self._targets, self._tools.scratch)
 
     def _end(self, run: JobRun, event: Ended) -> None:
         outcome = run.finish(event, ISOLATION)
         self._run = None
         if isinstance(outcome, Sealed):
-            commit(outcome, self._targets, self._link)
+            commit(run.order, outcome, self._targets, self._link)
         else:
-            self._link.send(outcome)
+            self._keep(run.order, outcome)
+
+    def _keep(self, job: JobOrder, outcome: Surveyed) -> None:
+        if not self._link.surveyed(job, outcome):
+            drop_spilled(job_folder(self._tools.scratch, job.job, job.attempt), job.job, job.attempt, self._targets)
+            self._link.stopped(job)
 
     def _fail(self, error: CasparianError) -> None:
         assert self._current is not None
+        self._drop_quietly()
+        self._send_log()
+        self._link.failed(self._current, error)
+
+    def _drop_quietly(self) -> None:
+        """Discard what is staged of the job in progress; what led here is what is reported."""
+        run, self._run = self._run, None
+        if run is None:
+            return
         try:
-            self._drop()
-        except SinkError as left:  # files that nobody will name; the failure that led here is what is reported
-            self._lines.append(LogLine("log", f"what was staged could not be removed: {left.message} ({left.why})"))
-        self._send_log(0)
-        self._link.send(failure(self._current, error))
-
-    def _drop(self) -> None:
-        if self._run is not None:
-            run, self._run = self._run, None
             run.discard()
+        except SinkError as left:  # files that nobody will name
+            self._lines.append(LogLine("log", f"what was staged could not be removed: {left.message} ({left.why})"))
 
-    def _send_log(self, dropped: int) -> None:
-        if self._current is not None and (self._lines or dropped):
+    def _tell_progress(self, run: JobRun) -> None:
+        self._link.progressed(run.order, run.rows, run.position)
+
+    def _send_log(self) -> None:
+        if self._current is not None and self._lines:
             lines, self._lines = self._lines, []
-            job = self._current
-            self._link.send(Logged(job=job.job, attempt=job.attempt, lines=lines, dropped=dropped))
+            self._link.printed(self._current, lines)
 
 
-def settle_job(settle: Settle, link: Link, tools: Tools) -> None:
+def cast_job(order: Cast, link: Link, tools: Tools, turns: Turns) -> None:
     """Cast the staged rows of a surveyed job to their contracts, seal and commit."""
-    targets = Targets(settle.routes, tools.open_sink)
-    contracts = {output: settle.contracts[table] for output, table in settle.tables.items()}
+    job = order.job
+    if (stop := turns.start(job.job)) is None:
+        return
+    targets = Targets(order.routes, tools.open_sink)
+    contracts = {output: order.contracts[table] for output, table in order.tables.items()}
+    folder = job_folder(tools.scratch, job.job, job.attempt)
+    link.started(job)
     try:
-        sealed = cast_spilled(settle.parser, settle.order, contracts, Path(settle.staging), targets)
+        sealed = cast_spilled(order.parser, job, contracts, folder, targets, stop)
+    except Cancelled:
+        link.stopped(job)
     except CasparianError as error:
-        link.send(failure(settle.order, error))
+        link.failed(job, error)
     else:
+        turns.next(None)
         # From the permit on nothing is discarded: what cannot be promoted now is promoted later.
-        commit(sealed, targets, link)
+        try:
+            commit(job, sealed, targets, link)
+        except CasparianError as error:
+            link.failed(job, error)
 
 
-def commit(sealed: Sealed, targets: Targets, link: Link) -> None:
-    """Ask for the permit of a sealed attempt; promote with it, discard without."""
-    answer = link.ask(sealed)
+def commit(job: JobOrder, sealed: Sealed, targets: Targets, link: Link) -> None:
+    """Ask for the permit of a sealed attempt; promote with it, discard without. Raises SinkError."""
+    answer = link.ask(job, sealed)
     match answer:
         case Permit():
             targets.promote(answer.entries)
-            link.send(Conclude(job=sealed.job, attempt=sealed.attempt))
+            link.concluded(job)
         case Held():
             pass
         case Fenced():
-            targets.discard(Attempt(job=sealed.job, attempt=sealed.attempt), sealed.receipt.outputs)
+            try:
+                targets.discard(Attempt(job=job.job, attempt=job.attempt), sealed.receipt.outputs)
+            finally:
+                link.stopped(job)
 
 
 def host_fault(exc: Exception) -> InvariantBroken:
@@ -184,16 +239,4 @@ def host_fault(exc: Exception) -> InvariantBroken:
     return InvariantBroken(
         f"the host failed: {exc or type(exc).__name__}",
         why=f"{type(exc).__name__} in {where.name}, {Path(where.filename).name} line {where.lineno}",
-    )
-
-
-def failure(job: JobOrder, error: CasparianError) -> Failed:
-    """The report of an attempt that ended in an error."""
-    return Failed(
-        job=job.job,
-        attempt=job.attempt,
-        code=error.code,
-        message=error.message,
-        why=error.why,
-        transient=error.transient,
     )

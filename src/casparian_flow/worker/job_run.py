@@ -15,7 +15,8 @@ from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import InvariantBroken, SourceChanged, SourceUnreadable
 from casparian_flow.core.quarantine import Code
 from casparian_flow.core.receipts import Receipt, VerdictNote
-from casparian_flow.protocol.messages import JobOrder, OutputSurvey, ParserOrder, Sealed, Surveyed
+from casparian_flow.protocol.bodies import Sealed, Surveyed
+from casparian_flow.protocol.messages import JobOrder, OutputSurvey, ParserOrder
 from casparian_flow.schema.rejections import rejections_of_records
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sdk.emit import Rejected
@@ -40,7 +41,7 @@ class JobRun:
         order: JobOrder,
         contracts: Mapping[str, Contract],
         targets: Destination,
-        staging: Path,
+        scratch: Path,
     ) -> None:
         """Raises SourceUnreadable or SourceChanged if the file is not the version that was ordered."""
         self.order = order
@@ -48,11 +49,15 @@ class JobRun:
         self._contracts = contracts
         self._targets = targets
         self._attempt = Attempt(job=order.job, attempt=order.attempt)
-        self._folder = job_folder(staging, order)
+        self._folder = job_folder(scratch, order.job, order.attempt)
         self._lineage = lineage_of(parser, order)
         self._outputs: dict[str, _Output] = {}
         self._channels: dict[str, Channel] = {}
         self._verdicts: list[VerdictNote] = []
+        self.rows = 0
+        """Rows and rejected records so far."""
+        self.position = 0
+        """How far into the file the last row reaches, as far as the parser tells."""
         self._began = time.monotonic()
         self._stamp = self._look()
         if (self._stamp.st_size, self._stamp.st_mtime_ns) != (order.size, order.mtime_ns):
@@ -61,6 +66,9 @@ class JobRun:
     def take(self, event: Batch) -> None:
         """Take rows of one output in."""
         batch = event.batch
+        self.rows += batch.num_rows
+        if event.end is not None and len(event.end):
+            self.position = max(self.position, event.end[-1].as_py())
         output = self._output(event.output)
         if output.place is None:
             output.place = self._place(event.output, batch)
@@ -82,6 +90,8 @@ class JobRun:
 
     def reject(self, event: RejectedRecord) -> None:
         """Take in a record that the parser could not read."""
+        self.rows += 1
+        self.position = max(self.position, event.end or 0)
         output = self._output(event.output)
         output.rejections.append(
             Rejected(
@@ -122,12 +132,10 @@ class JobRun:
         self._check_none_is_lost(ended, receipt, sum(output.spilled for output in waiting.values()))
         if not waiting:
             shutil.rmtree(self._folder, ignore_errors=True)
-            return Sealed(job=self.order.job, attempt=self.order.attempt, receipt=receipt)
+            return Sealed(receipt=receipt)
         spilled = [output.close(name) for name, output in waiting.items()]
         write_pending(self._folder, Pending(receipt=receipt, spilled=spilled))
         return Surveyed(
-            job=self.order.job,
-            attempt=self.order.attempt,
             outputs=[self._survey_of(name, output) for name, output in waiting.items()],
             sealed=list(receipt.outputs),
         )

@@ -1,17 +1,45 @@
-"""One worker's line to the sentinel: reports go out, answers come back."""
+"""One slot's line to the sentinel: what becomes of each job goes out, one answer comes back."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from casparian_flow.protocol.messages import Answer, Report, Sealed
+from casparian_flow.core.errors import CasparianError
+from casparian_flow.core.jobs import LogLine
+from casparian_flow.protocol.bodies import Permit, Sealed, Surveyed
+from casparian_flow.protocol.messages import JobOrder
+from casparian_flow.worker.actions import Fenced, Held
 
 
 class Link(Protocol):
-    """How a worker talks to its sentinel, whatever carries the messages."""
+    """How a slot tells what it does, whatever carries the messages.
 
-    def send(self, report: Report) -> None:
-        """Report; nothing comes back."""
+    Of every job of an order comes exactly one of `failed`, `surveyed`, `ask` and `stopped`.
+    """
 
-    def ask(self, sealed: Sealed) -> Answer:
-        """Ask for a permit and wait for the answer."""
+    def started(self, job: JobOrder) -> None:
+        """The parser has this file now."""
+
+    def progressed(self, job: JobOrder, rows: int, position: int) -> None:
+        """The parser gave a sign of life: so many rows so far, so many bytes into the file. May come very often."""
+
+    def printed(self, job: JobOrder, lines: Sequence[LogLine]) -> None:
+        """The parser wrote these lines."""
+
+    def failed(self, job: JobOrder, error: CasparianError) -> None:
+        """The attempt ended without a seal, and nothing of it remains; or what was permitted could not be promoted."""
+
+    def surveyed(self, job: JobOrder, outcome: Surveyed) -> bool:
+        """Parsed, and its rows wait for their contracts; False if they are to be discarded now, and then `stopped`."""
+        ...
+
+    def ask(self, job: JobOrder, outcome: Sealed) -> Permit | Held | Fenced:
+        """Ask for the permit of a sealed attempt and wait for the answer."""
+        ...
+
+    def concluded(self, job: JobOrder) -> None:
+        """Every permitted entry is visible."""
+
+    def stopped(self, job: JobOrder) -> None:
+        """Somebody wanted it stopped, or it may not commit: its guest is dead, what it staged is gone."""

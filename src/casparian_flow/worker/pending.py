@@ -1,4 +1,4 @@
-"""What a surveyed job leaves in its staging folder until its contracts are known."""
+"""What a surveyed job leaves in its worker's scratch folder until its contracts are known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from casparian_flow.core.receipts import Receipt
-from casparian_flow.protocol.messages import JobOrder
 
 NAME = "pending.json"
 
@@ -28,9 +27,9 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     spilled: list[Spilled]
 
 
-def job_folder(staging: Path, order: JobOrder) -> Path:
-    """The staging folder of one attempt."""
-    return staging / f"{order.job}.{order.attempt}"
+def job_folder(scratch: Path, job: int, attempt: int) -> Path:
+    """The folder of one attempt."""
+    return scratch / f"{job}.{attempt}"
 
 
 def write_pending(folder: Path, pending: Pending) -> None:

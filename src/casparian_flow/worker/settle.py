@@ -10,10 +10,12 @@ from pathlib import Path
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import InvariantBroken, SinkError
-from casparian_flow.protocol.messages import JobOrder, ParserOrder, Sealed
+from casparian_flow.protocol.bodies import Sealed
+from casparian_flow.protocol.messages import JobOrder, ParserOrder
 from casparian_flow.sinks.base import Attempt
+from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.channel import Channel
-from casparian_flow.worker.pending import Pending, Spilled, job_folder, read_pending
+from casparian_flow.worker.pending import Pending, Spilled, read_pending
 from casparian_flow.worker.seal import SealedTables, lineage_of, seal_channels, with_more
 from casparian_flow.worker.spill import read_spill
 from casparian_flow.worker.tables import under_contract
@@ -21,16 +23,20 @@ from casparian_flow.worker.targets import Destination
 
 
 def cast_spilled(
-    parser: ParserOrder, order: JobOrder, contracts: Mapping[str, Contract], staging: Path, targets: Destination
+    parser: ParserOrder,
+    order: JobOrder,
+    contracts: Mapping[str, Contract],
+    folder: Path,
+    targets: Destination,
+    stop: CancelToken,
 ) -> Sealed:
-    """Seal what a survey left under `staging`; on an error nothing of the attempt remains there or in the targets.
+    """Seal what a survey left in `folder`; on an error nothing of the attempt remains there or in the targets.
 
     `contracts` are those that the outputs were given.
 
-    Raises InvariantBroken unless every spilled row was accepted or quarantined.
+    Raises InvariantBroken unless every spilled row was accepted or quarantined, and Cancelled if `stop` is.
     """
     began = time.monotonic()
-    folder = job_folder(staging, order)
     lineage = lineage_of(parser, order)
     attempt = Attempt(job=order.job, attempt=order.attempt)
     pending = read_pending(folder)
@@ -40,7 +46,7 @@ def cast_spilled(
             contract = contracts[spilled.output]
             table, sinks = contract.table, targets.sinks_of(contract.table)
             channel = channels.setdefault(table, Channel(table, contract, attempt, sinks, lineage))
-            _cast(spilled, folder, contract, channel)
+            _cast(spilled, folder, contract, channel, stop)
         sealed = seal_channels(channels.values())
         _check_none_is_lost(pending, sealed)
     except BaseException as exc:
@@ -55,15 +61,25 @@ def cast_spilled(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     receipt = with_more(pending.receipt, sealed, time.monotonic() - began)
-    return Sealed(job=order.job, attempt=order.attempt, receipt=receipt)
+    return Sealed(receipt=receipt)
 
 
-def _cast(spilled: Spilled, folder: Path, contract: Contract, channel: Channel) -> None:
+def drop_spilled(folder: Path, job: int, attempt: int, targets: Destination) -> None:
+    """Leave nothing of a survey, in `folder` or in the targets; raises SinkError if a sink kept its part."""
+    if folder.exists():
+        outputs = read_pending(folder).receipt.outputs
+        shutil.rmtree(folder, ignore_errors=True)
+        targets.discard(Attempt(job=job, attempt=attempt), outputs)
+
+
+def _cast(spilled: Spilled, folder: Path, contract: Contract, channel: Channel, stop: CancelToken) -> None:
     if spilled.rows is not None:
         for batch, source_row, start, end in read_spill(folder / spilled.rows):
+            stop.check()
             channel.accept(under_contract(batch, contract), source_row, start, end)
     if spilled.rejected is not None:
         for batch, source_row, _start, _end in read_spill(folder / spilled.rejected):
+            stop.check()
             channel.reject(batch, source_row)
 
 

@@ -93,6 +93,8 @@ def _make_tokens() -> None:
         sa.Column("expires_at_ns", sa.BigInteger(), nullable=True),
         sa.Column("used_at_ns", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at_ns", sa.BigInteger(), nullable=True),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("used_by", sa.String(length=40), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_cf_tokens")),
         sa.UniqueConstraint("digest", name=op.f("uq_cf_tokens_digest")),
     )

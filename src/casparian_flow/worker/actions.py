@@ -1,0 +1,78 @@
+"""What a worker's core tells the process around it to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from casparian_flow.protocol.bodies import Cast, Parse, Permit, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Let a free slot begin with an order; `WorkerCore.free` when it is done with all of it."""
+
+    slot: int
+    order: Parse | Cast
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End an attempt that a slot works on: kill its guest, discard what it staged, then `WorkerCore.stopped`.
+
+    One that the slot has not begun with is never begun. One that is sealed meanwhile is answered `Fenced`.
+    """
+
+    job: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Remove what a surveyed attempt left until its contracts were known, then `WorkerCore.stopped`."""
+
+    job: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The sentinel keeps the sealed attempt and promotes it together with others: nothing is left to do here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """The sealed attempt may not commit: discard what it staged, then `WorkerCore.stopped`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the sentinel says to a sealed attempt, for the slot that waits for it."""
+
+    job: int
+    attempt: int
+    answer: Permit | Held | Fenced
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The sentinel accepted this worker, for the first time or again."""
+
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The sentinel has not been heard for so long that what runs here was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The sentinel does not want this worker; asking again would not help."""
+
+    code: str
+    message: str
+
+
+Action = Begin | Stop | Discard | Answer | Joined | Lost | Refused

@@ -1,0 +1,556 @@
+"""The rules of a worker towards its sentinel, without any input or output: bytes and a clock in, bytes and actions out.
+
+Everything that a sentinel must know is said again until it is answered, and everything it says may come twice, late or
+never. Safety does not rest on that: the sentinel decides alone, and what it has once permitted is never discarded here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from casparian_flow.core.jobs import JobPhase, LogLine
+from casparian_flow.protocol.bodies import (
+    Abort,
+    Ack,
+    Body,
+    Cast,
+    Conclude,
+    Dispatch,
+    Echo,
+    EnvReady,
+    Err,
+    Heartbeat,
+    Holding,
+    Identify,
+    Parse,
+    Permit,
+    PrepareEnv,
+    Printed,
+    Reload,
+    Seal,
+    Sealed,
+    Stopped,
+    Surveyed,
+    Terms,
+)
+from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel
+from casparian_flow.protocol.opcodes import Opcode
+from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Fenced, Held, Joined, Lost, Refused, Stop
+from casparian_flow.worker.held import HeldAttempt, Key, Lines, Question
+
+RESEND_SECONDS = 1.0
+"""After this long without an answer a message is sent again."""
+SOON_SECONDS = 0.1
+"""Least time between two heartbeats that only tell news; a free slot is told at once."""
+MOST_WORDS = 8192
+MOST_PRINTED = 1 << 20
+"""After this many characters of printed lines the rest waits for the next heartbeat."""
+_REMEMBERED = 64
+_FORMER_SENTINELS = 16
+
+_STOPPABLE = frozenset({JobPhase.STARTING, JobPhase.PARSING, JobPhase.CASTING})
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True)
+class _Beat:
+    """A heartbeat that may still be echoed."""
+
+    sent: float
+    printed: list[Printed]
+    said_goodbye: bool
+
+
+class WorkerCore:
+    """One worker's side of the protocol. `now` is always seconds of one monotonic clock.
+
+    After every call, whatever `take_outgoing` and `take_actions` give is to be sent and done; `tick` is to be called at
+    the time that `wakes_at` tells, and whenever else one likes.
+    """
+
+    def __init__(self, profile: Identify, session: str) -> None:
+        """`profile` says who this is and what it can do; `session` was never used before."""
+        self._profile = profile
+        self._session = session
+        self._outgoing: list[bytes] = []
+        self._actions: list[Action] = []
+        self._seq = 0
+
+        self._sentinel = ""
+        self._former: deque[str] = deque(maxlen=_FORMER_SENTINELS)
+        self._seen = 0
+        self._terms: Terms | None = None
+        self._is_joined = False
+        self._is_fenced = False
+        self._identified: dict[int, float] = {}
+        self._identify_at = 0.0
+
+        self._beats: dict[int, _Beat] = {}
+        self._beat_at = 0.0
+        self._last_beat = 0.0
+        self._whole_beat_at = 0.0
+        self._echoed = 0.0
+        self._resend_at = float("inf")
+
+        self._free = list(range(profile.slots))
+        self._held: dict[Key, HeldAttempt] = {}
+        self._asked: dict[int, HeldAttempt] = {}
+        self._lines: dict[Key, Lines] = {}
+        self._is_leaving = False
+        self._said_goodbye = False
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether a sentinel has accepted this worker and was not lost since."""
+        return self._is_joined
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a worker that leaves has nothing in hand any more, and the sentinel knows."""
+        return self._said_goodbye
+
+    @property
+    def wakes_at(self) -> float:
+        """When `tick` has something to do at the latest."""
+        if not self._is_joined or self._terms is None:
+            return min(self._identify_at, self._fence_at)
+        return min(self._beat_at, self._resend_at, self._fence_at)
+
+    def take_outgoing(self) -> list[bytes]:
+        """The messages to send, in order."""
+        outgoing, self._outgoing = self._outgoing, []
+        return outgoing
+
+    def take_actions(self) -> list[Action]:
+        """What is to be done, in order."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    # What the sentinel says
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take one message in, whatever it is."""
+        try:
+            message = from_sentinel(data)
+        except BadMessage as bad:
+            if data[1:2] != bytes([Opcode.ERR]):
+                self._send(Opcode.ERR, Err(code=bad.code, message=_words(bad.message), of=bad.seq))
+            return
+        if not self._is_news(message, now):
+            return
+        match message.body:
+            case Echo(of=of):
+                self._echo(of)
+            case Ack():
+                self._acknowledged(message.body, now)
+            case Dispatch(order=Parse() as order):
+                self._parse(order, now)
+            case Dispatch(order=Cast() as order):
+                self._cast(order, now)
+            case Permit():
+                self._permitted((message.job, message.attempt), message.body)
+            case Abort():
+                self._abort(message.job, message.attempt, message.body, now)
+            case Reload():
+                self._identify_again(now)
+            case PrepareEnv(env_hash=env_hash):
+                self._prepare(env_hash, message.seq)
+            case Err(of=of):
+                self._refused(of, message.body)
+            case _:
+                pass
+
+    def _is_news(self, message: Message, now: float) -> bool:
+        """Whether a message counts: it is the newest of the sentinel that accepted this worker, or does that now."""
+        if message.session == self._sentinel:
+            if message.seq <= self._seen:
+                return False
+            self._seen = message.seq
+            return True
+        if message.session in self._former:
+            return False
+        body = message.body
+        if isinstance(body, Ack) and body.terms is not None and body.of in self._identified:
+            if self._terms is not None and body.terms.incarnation < self._terms.incarnation:
+                return False
+            if self._sentinel:
+                self._former.append(self._sentinel)
+            self._sentinel, self._seen = message.session, message.seq
+            return True
+        if isinstance(body, Err) and body.of in self._identified:
+            return True
+        self._identify_again(now)
+        return False
+
+    def _echo(self, of: int) -> None:
+        beat = self._beats.get(of)
+        if beat is None:
+            return
+        self._echoed = max(self._echoed, beat.sent)
+        for printed in beat.printed:
+            key = (printed.job, printed.attempt)
+            if (lines := self._lines.get(key)) is not None:
+                lines.confirm(printed)
+                if lines.is_empty and key not in self._held:
+                    del self._lines[key]
+        self._said_goodbye |= beat.said_goodbye and self._is_idle
+        self._beats = {seq: later for seq, later in self._beats.items() if seq > of}
+
+    def _acknowledged(self, ack: Ack, now: float) -> None:
+        if ack.terms is not None:
+            self._join(ack.terms, self._identified.get(ack.of, now), now)
+            return
+        if (attempt := self._asked.get(ack.of)) is None:
+            return
+        self._answered(attempt)
+        if attempt.phase is JobPhase.SURVEYED:
+            return
+        if attempt.phase is JobPhase.SEALED:
+            self._actions.append(Answer(*attempt.key, Held()))
+        self._forget(attempt)
+
+    def _join(self, terms: Terms, sent: float, now: float) -> None:
+        self._terms = terms
+        self._echoed = max(self._echoed, sent)
+        self._identified.clear()
+        self._is_fenced = False
+        if not self._is_joined:
+            self._is_joined = True
+            self._actions.append(Joined(terms))
+            for attempt in self._held.values():
+                if attempt.question is not None:
+                    attempt.question.due = now
+            self._resend_at = self._beat_at = self._whole_beat_at = now
+            self.tick(now)
+
+    def _parse(self, order: Parse, now: float) -> None:
+        keys = [(job.job, job.attempt) for job in order.jobs]
+        if any(key in self._held for key in keys):
+            return  # said twice
+        for key in keys:
+            self._held[key] = HeldAttempt(*key, JobPhase.STARTING, now)
+        if self._is_leaving or not self._free:
+            for key in keys:
+                self.stopped(*key, now)
+            return
+        self._actions.append(Begin(self._free.pop(0), order))
+
+    def _cast(self, order: Cast, now: float) -> None:
+        key = (order.job.job, order.job.attempt)
+        attempt = self._held.get(key)
+        if attempt is None:  # it was given up; without its rows there is nothing to cast
+            self._held[key] = HeldAttempt(*key, JobPhase.STOPPING, now)
+            self.stopped(*key, now)
+        elif attempt.phase is JobPhase.SURVEYED:
+            self._answered(attempt)
+            if self._is_leaving or not self._free:
+                self._discard(attempt)
+                return
+            attempt.phase = JobPhase.CASTING
+            self._actions.append(Begin(self._free.pop(0), order))
+
+    def _permitted(self, key: Key, permit: Permit) -> None:
+        attempt = self._held.get(key)
+        if attempt is not None and attempt.phase is JobPhase.SEALED:
+            attempt.phase = JobPhase.PROMOTING
+            self._answered(attempt)
+            self._actions.append(Answer(*key, permit))
+
+    def _abort(self, job: int, number: int, abort: Abort, now: float) -> None:
+        attempt = self._held.get((job, number))
+        if attempt is None:
+            self._held[job, number] = HeldAttempt(job, number, JobPhase.STOPPING, now)
+            self.stopped(job, number, now)
+        elif attempt.phase is JobPhase.SEALED:
+            self._turn_down(attempt, abort.message or abort.code)
+        elif attempt.question is not None and isinstance(attempt.question.body, Err | Stopped):
+            self.stopped(job, number, now)  # nothing of it remains: that is all the sentinel wants to know
+        else:
+            self._give_up(attempt)
+
+    def _prepare(self, env_hash: str, of: int) -> None:
+        if env_hash in self._profile.environments:
+            self._send(Opcode.ENV_READY, EnvReady(env_hash=env_hash))
+        else:
+            message = "this worker makes no environments"
+            self._send(Opcode.ERR, Err(code="not-supported", message=message, of=of))
+
+    def _refused(self, of: int, err: Err) -> None:
+        """A message of ours was not accepted, and never will be."""
+        if of in self._identified:
+            self._actions.append(Refused(err.code, err.message))
+        elif (attempt := self._asked.get(of)) is not None:
+            self._answered(attempt)
+            if attempt.phase is JobPhase.SEALED:
+                attempt.doom = Err(code=err.code, message=err.message)
+                self._turn_down(attempt, err.message)
+            elif attempt.phase is JobPhase.SURVEYED:
+                attempt.doom = Err(code=err.code, message=err.message)
+                self._discard(attempt)
+            else:
+                self._forget(attempt)
+
+    # What slots say
+
+    def started(self, job: int, number: int, now: float) -> None:
+        """The parser has this file now."""
+        if (attempt := self._held.get((job, number))) is not None:
+            if attempt.phase is JobPhase.STARTING:
+                attempt.phase = JobPhase.PARSING
+            attempt.heard = now
+            self._beat_soon(now)
+
+    def progressed(self, job: int, number: int, rows: int, position: int, now: float) -> None:
+        """The parser gave a sign of life: so many rows so far, so many bytes into the file."""
+        if (attempt := self._held.get((job, number))) is not None:
+            attempt.rows, attempt.bytes, attempt.heard = rows, position, now
+
+    def printed(self, job: int, number: int, lines: list[LogLine], now: float) -> None:
+        """The parser wrote these lines."""
+        if (job, number) in self._held:
+            self._lines.setdefault((job, number), Lines(job, number)).add(lines)
+            self._beat_soon(now)
+
+    def sealed(self, job: int, number: int, outcome: Sealed, now: float) -> None:
+        """Staged and sealed; an `Answer` will come."""
+        attempt = self._held.get((job, number))
+        if attempt is None or attempt.phase is JobPhase.STOPPING:
+            self._actions.append(Answer(job, number, Fenced("it was stopped")))
+            return
+        attempt.phase = JobPhase.SEALED
+        self._ask(attempt, Opcode.SEALED, Seal(outcome=outcome), now)
+
+    def surveyed(self, job: int, number: int, outcome: Surveyed, now: float) -> bool:
+        """Parsed, and kept until its contracts are known; False if it is to be discarded now, and then `stopped`."""
+        attempt = self._held.get((job, number))
+        if attempt is None or attempt.phase is JobPhase.STOPPING:
+            return False
+        if self._is_leaving:
+            attempt.phase = JobPhase.STOPPING
+            return False
+        attempt.phase = JobPhase.SURVEYED
+        self._ask(attempt, Opcode.SEALED, Seal(outcome=outcome), now)
+        return attempt.doom is None
+
+    def failed(self, job: int, number: int, code: str, message: str, why: str, transient: bool, now: float) -> None:
+        """The attempt ended in an error, and unless it was permitted nothing of it remains."""
+        attempt = self._held.get((job, number))
+        if attempt is None:
+            return
+        if attempt.phase is JobPhase.STOPPING:
+            self.stopped(job, number, now)
+            return
+        err = Err(code=code, message=_words(message), why=_words(why), transient=transient)
+        self._ask(attempt, Opcode.ERR, err, now)
+
+    def concluded(self, job: int, number: int, now: float) -> None:
+        """Every permitted entry is visible."""
+        if (attempt := self._held.get((job, number))) is not None:
+            self._ask(attempt, Opcode.CONCLUDE, Conclude(), now)
+
+    def stopped(self, job: int, number: int, now: float) -> None:
+        """Nothing of the attempt runs or is staged here."""
+        if (attempt := self._held.get((job, number))) is not None:
+            attempt.phase = JobPhase.STOPPING
+            if attempt.doom is not None:
+                self._ask(attempt, Opcode.ERR, attempt.doom, now)
+            else:
+                self._ask(attempt, Opcode.STOPPED, Stopped(), now)
+
+    def free(self, slot: int, now: float) -> None:
+        """A slot is done with its order."""
+        self._free.append(slot)
+        self._free.sort()
+        self._beat_at = min(self._beat_at, now)
+        self.tick(now)
+
+    # What the process around it wants
+
+    def leave(self, now: float) -> None:
+        """Take no more work, finish what is being read, give back what waits; `is_over` tells when that is done."""
+        self._is_leaving = True
+        for attempt in list(self._held.values()):
+            if attempt.phase in (JobPhase.STARTING, JobPhase.SURVEYED):
+                self._give_up(attempt)
+        self._beat_at = min(self._beat_at, now)
+        self.tick(now)
+
+    def give_up(self, now: float) -> None:
+        """Take no more work, and stop everything that has not been sealed."""
+        self.leave(now)
+        self._stop_all()
+
+    def tick(self, now: float) -> None:
+        """Say what it is time to say; give up what runs here if the sentinel has not been heard for too long."""
+        if now >= self._fence_at:
+            self._fence(now)
+        if not self._is_joined:
+            if now >= self._identify_at:
+                self._identify(now)
+            return
+        if now >= self._resend_at:
+            self._resend(now)
+        if now >= self._beat_at:
+            self._beat(now)
+
+    # How it is said
+
+    @property
+    def _fence_at(self) -> float:
+        """When what runs here has to end unless the sentinel echoes a heartbeat before."""
+        if self._terms is None or self._is_fenced:
+            return float("inf")
+        return self._echoed + self._terms.fence_ms / 1000
+
+    @property
+    def _is_idle(self) -> bool:
+        return not self._held and len(self._free) == self._profile.slots
+
+    def _fence(self, now: float) -> None:
+        """Nobody may wait for what runs here any more.
+
+        What is sealed stays: its permit may be decided and on its way. It goes on asking, and the answer says which.
+        """
+        self._is_fenced = True
+        self._stop_all()
+        self._actions.append(Lost())
+        self._identify_again(now)
+
+    def _stop_all(self) -> None:
+        for attempt in list(self._held.values()):
+            self._give_up(attempt)
+
+    def _give_up(self, attempt: HeldAttempt) -> None:
+        """Stop an attempt that is neither sealed nor permitted nor over."""
+        if attempt.phase in _STOPPABLE and attempt.question is None:
+            attempt.phase = JobPhase.STOPPING
+            self._actions.append(Stop(*attempt.key))
+        elif attempt.phase is JobPhase.SURVEYED:
+            self._discard(attempt)
+
+    def _discard(self, attempt: HeldAttempt) -> None:
+        attempt.phase = JobPhase.STOPPING
+        self._answered(attempt)
+        self._actions.append(Discard(*attempt.key))
+
+    def _turn_down(self, attempt: HeldAttempt, why: str) -> None:
+        attempt.phase = JobPhase.STOPPING
+        self._answered(attempt)
+        self._actions.append(Answer(*attempt.key, Fenced(why)))
+
+    def _identify_again(self, now: float) -> None:
+        if self._is_joined:
+            self._is_joined = False
+            self._identify_at = now
+            self.tick(now)
+
+    def _identify(self, now: float) -> None:
+        holding = [Holding(job=each.job, attempt=each.attempt, phase=each.phase) for each in self._held.values()]
+        seq = self._send(Opcode.IDENTIFY, msgspec.structs.replace(self._profile, holding=holding))
+        self._identified = _last({**self._identified, seq: now})
+        self._identify_at = now + RESEND_SECONDS
+
+    def _beat_soon(self, now: float) -> None:
+        self._beat_at = min(self._beat_at, max(now, self._last_beat + SOON_SECONDS))
+
+    def _beat(self, now: float) -> None:
+        """Tell what is in hand: surveyed attempts, of which there may be thousands, only in the regular heartbeats."""
+        assert self._terms is not None
+        interval = self._terms.heartbeat_ms / 1000
+        is_whole = now >= self._whole_beat_at
+        if is_whole:
+            self._whole_beat_at = now + interval
+        progress = [
+            each.progress(now) for each in self._held.values() if is_whole or each.phase is not JobPhase.SURVEYED
+        ]
+        printed, has_more = self._printed_lines(now)
+        heartbeat = Heartbeat(
+            free=0 if self._is_leaving else len(self._free),
+            seen=self._seen,
+            progress=progress,
+            printed=printed,
+            leaving=self._is_leaving,
+        )
+        seq = self._send(Opcode.HEARTBEAT, heartbeat)
+        self._beats = _last({**self._beats, seq: _Beat(now, printed, self._is_leaving and self._is_idle)})
+        self._last_beat, self._beat_at = now, self._whole_beat_at
+        if has_more:
+            self._beat_soon(now)
+
+    def _printed_lines(self, now: float) -> tuple[list[Printed], bool]:
+        """As many of the lines to tell as fit into one heartbeat, and whether there are more."""
+        printed: list[Printed] = []
+        size = 0
+        for lines in self._lines.values():
+            if size >= MOST_PRINTED:
+                return printed, True
+            if (told := lines.take(now, RESEND_SECONDS)) is not None:
+                printed.append(told)
+                size += sum(len(line.text) for line in told.lines)
+        return printed, any(lines.has_news for lines in self._lines.values())
+
+    def _ask(self, attempt: HeldAttempt, opcode: Opcode, body: Body, now: float) -> None:
+        """Say something until it is answered; what was printed before goes first."""
+        if self._is_joined and (lines := self._lines.get(attempt.key)) is not None and lines.has_news:
+            self._beat(now)
+        self._answered(attempt)
+        attempt.question = Question(opcode, body, now)
+        if self._is_joined:
+            self._say(attempt, attempt.question, now)
+
+    def _say(self, attempt: HeldAttempt, question: Question, now: float) -> None:
+        try:
+            seq = self._send(question.opcode, question.body, *attempt.key)
+        except BadMessage as bad:  # then that is how the attempt fails
+            self._answered(attempt)
+            attempt.doom = Err(code="outcome-too-large", message=f"what it came to cannot be told: {bad.message}")
+            if attempt.phase is JobPhase.SEALED:
+                self._turn_down(attempt, bad.message)
+            return
+        question.seqs.append(seq)
+        self._asked[seq] = attempt
+        question.due = now + RESEND_SECONDS
+        self._resend_at = min(self._resend_at, question.due)
+
+    def _answered(self, attempt: HeldAttempt) -> None:
+        """Whatever the attempt asked need not be asked again."""
+        if attempt.question is not None:
+            for seq in attempt.question.seqs:
+                del self._asked[seq]
+            attempt.question = None
+
+    def _resend(self, now: float) -> None:
+        self._resend_at = float("inf")
+        for attempt in list(self._held.values()):
+            if (question := attempt.question) is not None:
+                if now >= question.due:
+                    self._say(attempt, question, now)
+                else:
+                    self._resend_at = min(self._resend_at, question.due)
+
+    def _forget(self, attempt: HeldAttempt) -> None:
+        del self._held[attempt.key]
+        if (lines := self._lines.get(attempt.key)) is not None and lines.is_empty:
+            del self._lines[attempt.key]
+        if self._is_leaving and self._is_idle:
+            self._beat_at = 0.0
+
+    def _send(self, opcode: Opcode, body: Body, job: int = 0, attempt: int = 0) -> int:
+        self._seq += 1
+        message = Message(opcode=opcode, session=self._session, seq=self._seq, job=job, attempt=attempt, body=body)
+        self._outgoing.append(encode(message))
+        return self._seq
+
+
+def _words(text: str) -> str:
+    """The end of a text, as it may be in a message."""
+    return text.encode("utf-8", "backslashreplace").decode()[-MOST_WORDS:]
+
+
+def _last(seqs: dict[int, _V]) -> dict[int, _V]:
+    """The newest numbers of what may still be answered."""
+    return dict(list(seqs.items())[-_REMEMBERED:])

@@ -1,0 +1,105 @@
+"""What a worker's core knows of one attempt that it has in hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from casparian_flow.core.jobs import JobPhase, LogLine
+from casparian_flow.protocol.bodies import Body, Err, Printed, Progress
+from casparian_flow.protocol.opcodes import Opcode
+
+Key = tuple[int, int]
+"""A job and its attempt."""
+
+LINES_AT_ONCE = 2_000
+"""Most printed lines of one attempt in one message."""
+
+
+@dataclass(slots=True)
+class Question:
+    """A message that is sent again until it is answered. `seqs` are those under which it was sent."""
+
+    opcode: Opcode
+    body: Body
+    due: float
+    seqs: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class HeldAttempt:
+    """One attempt from its order to the sentinel's last answer.
+
+    `heard` is when its parser last gave a sign. `doom` is why it fails, once what it staged is gone.
+    """
+
+    job: int
+    attempt: int
+    phase: JobPhase
+    heard: float
+    rows: int = 0
+    bytes: int = 0
+    question: Question | None = None
+    doom: Err | None = None
+
+    @property
+    def key(self) -> Key:
+        """Job and attempt."""
+        return self.job, self.attempt
+
+    def progress(self, now: float) -> Progress:
+        """How far it is. Only a parser can be silent: what the host does itself ends by itself."""
+        silent = max(0.0, now - self.heard) if self.phase is JobPhase.PARSING else 0.0
+        return Progress(
+            job=self.job,
+            attempt=self.attempt,
+            phase=self.phase,
+            rows=self.rows,
+            bytes=self.bytes,
+            silent_ms=int(silent * 1000),
+        )
+
+
+class Lines:
+    """What a parser printed in one attempt, kept until the sentinel has it."""
+
+    def __init__(self, job: int, attempt: int) -> None:
+        self._job = job
+        self._attempt = attempt
+        self._first = 0
+        self._kept: list[LogLine] = []
+        self._told = 0
+        self._told_at = 0.0
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are lines that were never told."""
+        return self._told < len(self._kept)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the sentinel has every line."""
+        return not self._kept
+
+    def add(self, lines: list[LogLine]) -> None:
+        """Number lines on."""
+        self._kept += lines
+
+    def take(self, now: float, resend_seconds: float) -> Printed | None:
+        """The next lines to tell: those never told, or all again if nobody confirmed them for so long."""
+        if self._told and now - self._told_at >= resend_seconds:
+            self._told = 0
+        lines = self._kept[self._told : self._told + LINES_AT_ONCE]
+        if not lines:
+            return None
+        first = self._first + self._told
+        self._told += len(lines)
+        self._told_at = now
+        return Printed(job=self._job, attempt=self._attempt, first=first, lines=lines)
+
+    def confirm(self, printed: Printed) -> None:
+        """The sentinel has these lines; they count if it has all that came before them, too."""
+        if printed.first <= self._first:
+            count = max(0, min(printed.first + len(printed.lines) - self._first, len(self._kept)))
+            del self._kept[:count]
+            self._first += count
+            self._told = max(0, self._told - count)
