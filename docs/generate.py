@@ -24,6 +24,8 @@ from casparian_flow.manual import topics
 from casparian_flow.manual.entries import Entry, entries
 from casparian_flow.operations import index
 from casparian_flow.store.published import PUBLISHED
+from protocol_page import page as protocol
+from protocol_page import vectors
 
 REFERENCE = Path(__file__).parent / "reference"
 PACKAGE = Path(casparian_flow.__file__).parent
@@ -227,6 +229,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "settings.md": all_settings,
     "tables.md": tables,
     "operations.md": operations,
+    "protocol.md": protocol,
 }
 
 
@@ -238,6 +241,7 @@ def page(name: str) -> str:
 def made() -> dict[Path, str]:
     """Every file that is made here, with what it should hold."""
     pages = {REFERENCE / name: page(name) for name in PAGES}
+    pages[REFERENCE / "protocol-vectors.json"] = vectors()
     return pages | man_pages() | {PACKAGE / "manual" / "schemas.json": schema_file()}
 
 

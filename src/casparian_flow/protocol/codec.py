@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from casparian_flow.core.errors import CasparianError
 from casparian_flow.protocol.bodies import FROM_SENTINEL, FROM_WORKER, Body
-from casparian_flow.protocol.opcodes import HEADER, LARGEST_JOB, LARGEST_PAYLOAD, VERSION, Opcode
+from casparian_flow.protocol.opcodes import HEADER, LARGEST_JOB, VERSION, Opcode, largest_payload
+from casparian_flow.protocol.strict import strict
+
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +43,10 @@ class BadMessage(Exception):
         self.seq = seq
 
 
-class _Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    session: str
-    seq: int
-    attempt: int
+class _Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    session: Annotated[str, msgspec.Meta(pattern="^[!-~]{1,64}$")]
+    seq: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_JOB)]
+    attempt: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_JOB)]
     body: msgspec.Raw
 
 
@@ -55,7 +59,7 @@ def encode(message: Message) -> bytes:
     payload = _encoder.encode(
         {"session": message.session, "seq": message.seq, "attempt": message.attempt, "body": message.body}
     )
-    if len(payload) > LARGEST_PAYLOAD:
+    if len(payload) > largest_payload(message.opcode):
         raise BadMessage("too-large", f"{len(payload)} bytes of payload", job=message.job, seq=message.seq)
     return HEADER.pack(VERSION, message.opcode, 0, message.job, len(payload)) + payload
 
@@ -74,13 +78,18 @@ def _decode(data: bytes, bodies: Mapping[Opcode, type[Body]]) -> Message:
     opcode, job = _header(data)
     if opcode not in bodies:
         raise BadMessage("unknown-opcode", f"opcode {opcode} is not one of this sender", job=job)
+    length = len(data) - HEADER.size
+    if length > largest_payload(Opcode(opcode)):
+        raise BadMessage("too-large", f"{length} bytes of payload", job=job)
+    seq = 0
     try:
-        payload = _payloads.decode(data[HEADER.size :])
-        body = _decoder(bodies[Opcode(opcode)]).decode(payload.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as exc:
-        raise BadMessage("bad-payload", str(exc) or "nested too deep", job=job) from exc
-    if not (0 < payload.seq <= LARGEST_JOB and 0 <= payload.attempt <= LARGEST_JOB and 0 < len(payload.session) <= 64):
-        raise BadMessage("bad-payload", "session, seq or attempt is out of range", job=job)
+        payload = _payloads.decode(memoryview(data)[HEADER.size :])
+        seq = payload.seq
+        checker, decoder = _decoders(bodies[Opcode(opcode)])
+        checker.decode(payload.body)
+        body = decoder.decode(payload.body)
+    except (msgspec.DecodeError, RecursionError, ValueError, CasparianError) as exc:
+        raise BadMessage("bad-payload", _reason(exc), job=job, seq=seq) from exc
     return Message(
         opcode=Opcode(opcode), session=payload.session, seq=payload.seq, job=job, attempt=payload.attempt, body=body
     )
@@ -94,13 +103,17 @@ def _header(data: bytes) -> tuple[int, int]:
         raise BadMessage("unknown-version", f"version {version} is not {VERSION}")
     if reserved or job > LARGEST_JOB:
         raise BadMessage("bad-header", "reserved bits are set, or the job is out of range")
-    if length > LARGEST_PAYLOAD:
-        raise BadMessage("too-large", f"{length} bytes of payload", job=job)
     if length != len(data) - HEADER.size:
         raise BadMessage("bad-header", f"{length} bytes announced, {len(data) - HEADER.size} arrived", job=job)
     return opcode, job
 
 
+def _reason(exc: Exception) -> str:
+    """What is wrong, at a length that an answer can carry whatever the peer wrote."""
+    return "nested too deep" if isinstance(exc, RecursionError) else str(exc)[:_LONGEST_REASON]
+
+
 @cache
-def _decoder(body: type[Body]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(body)
+def _decoders(body: type[Body]) -> tuple[msgspec.json.Decoder[Any], msgspec.json.Decoder[Any]]:
+    """What finds everything that is wrong with a body, then what makes it: the nouns themselves are lenient."""
+    return msgspec.json.Decoder(strict(body)), msgspec.json.Decoder(body)

@@ -43,3 +43,23 @@ class Opcode(IntEnum):
     """S: promote exactly these entries. Answered by CONCLUDE."""
     STOPPED = 14
     """W: the process group of an attempt is dead and what it staged is gone, or it was never here. Answered by ACK."""
+
+
+_SMALL = frozenset(
+    {
+        Opcode.IDENTIFY,
+        Opcode.ABORT,
+        Opcode.CONCLUDE,
+        Opcode.ERR,
+        Opcode.RELOAD,
+        Opcode.ENV_READY,
+        Opcode.ACK,
+        Opcode.STOPPED,
+    }
+)
+LARGEST_SMALL = 1 << 20
+
+
+def largest_payload(opcode: Opcode) -> int:
+    """In bytes. Kinds that have little to say may not say much."""
+    return LARGEST_SMALL if opcode in _SMALL else LARGEST_PAYLOAD

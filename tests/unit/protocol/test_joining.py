@@ -12,7 +12,7 @@ from casparian_flow.protocol.invitation import PREFIX, Invitation, invitation_of
 from casparian_flow.protocol.joining import Membership, join, membership
 from casparian_flow.protocol.keys import KeyPair, keys_of_secret, new_keys, read_private, sentinel_keys
 from casparian_flow.protocol.zmq_router import ZmqRouter
-from unit.protocol.test_zmq import SENTINEL, Workers
+from known_workers import ANYWHERE, SENTINEL, Workers
 
 
 class Listening:
@@ -20,7 +20,7 @@ class Listening:
 
     def __init__(self) -> None:
         self.workers = Workers()
-        self.router = ZmqRouter(["tcp://127.0.0.1:0"], keys=SENTINEL, register=self.workers)
+        self.router = ZmqRouter([ANYWHERE], keys=SENTINEL, register=self.workers)
         self.heard: list[tuple[bytes, bytes]] = []
         self._is_over = False
         self._thread = Thread(target=self._turn)

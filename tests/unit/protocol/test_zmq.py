@@ -13,34 +13,11 @@ from threading import Thread
 import pytest
 
 from casparian_flow.core.errors import HomeBusy, UsageError, WorkerRefused
-from casparian_flow.protocol.keys import KeyPair, new_keys
+from casparian_flow.protocol.keys import new_keys
 from casparian_flow.protocol.zmq_dealer import ZmqDealer
 from casparian_flow.protocol.zmq_router import ZmqRouter
 from casparian_flow.protocol.zmq_sockets import Curve
-
-SENTINEL = new_keys()
-ANYWHERE = "tcp://127.0.0.1:0"
-
-
-class Workers:
-    """Knows the workers it was told of."""
-
-    def __init__(self, **keys: KeyPair) -> None:
-        self.names = {pair.public: name for name, pair in keys.items()}
-        self.invited: dict[str, str] = {}
-        self.used: dict[str, str] = {}
-
-    def worker_of(self, public_key: str) -> str | None:
-        return self.names.get(public_key)
-
-    def is_invited(self, public_key: str) -> bool:
-        return public_key in self.invited and public_key not in self.used
-
-    def join(self, invitation: str, public_key: str) -> str | None:
-        if self.used.setdefault(invitation, public_key) != public_key or invitation not in self.invited:
-            return None
-        self.names[public_key] = self.invited[invitation]
-        return self.invited[invitation]
+from known_workers import ANYWHERE, SENTINEL, Workers
 
 
 @pytest.fixture
