@@ -19,6 +19,7 @@ from casparian_flow.clients.cli import man
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import SHARED
 from casparian_flow.clients.cli.root import COMMANDS, root
+from casparian_flow.clients.http import openapi
 from casparian_flow.core import errors
 from casparian_flow.manual import topics
 from casparian_flow.manual.entries import Entry, entries
@@ -158,6 +159,13 @@ def schema_file() -> str:
     return json.dumps(cli_answers.schemas(), separators=(",", ":")).replace('"casparian.', '\n"casparian.') + "\n"
 
 
+def openapi_file() -> str:
+    """What `reference/openapi.json` holds: the document that a service gives out itself."""
+    document = openapi.document(openapi.remote_operations())
+    # Programs read it; lines are for whoever compares two versions.
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
 def man_pages() -> dict[Path, str]:
     """Every man page by its file: one for the product, one for each command with its verbs."""
     context = click.Context(root, info_name="casparian")
@@ -242,6 +250,7 @@ def made() -> dict[Path, str]:
     """Every file that is made here, with what it should hold."""
     pages = {REFERENCE / name: page(name) for name in PAGES}
     pages[REFERENCE / "protocol-vectors.json"] = vectors()
+    pages[REFERENCE / "openapi.json"] = openapi_file()
     return pages | man_pages() | {PACKAGE / "manual" / "schemas.json": schema_file()}
 
 

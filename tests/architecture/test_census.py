@@ -32,6 +32,15 @@ MAY_USE_SOCKETS = {
     "clients/remote/control.py",  # asks a sentinel
     "clients/remote/endpoint.py",  # connects to it
     "clients/service/notify.py",  # tells the service manager of this machine how far it is
+    "clients/http/asking.py",  # waits in asyncio for a body and for an operation's thread
+    "clients/http/connection.py",  # asks the kernel who is at the other end
+    "clients/http/decode.py",  # splits a query string
+    "clients/http/gate.py",  # splits a query string
+    "clients/http/openapi.py",  # the names of HTTP statuses
+    "clients/http/problems.py",  # the names of HTTP statuses
+    "clients/http/server.py",  # listens: a Unix socket in the home, TCP where a person asked for it
+    "clients/http/service.py",  # asyncio's side of the threads that operations run in
+    "clients/http/sse.py",  # waits in asyncio for events
     "protocol/gate.py",  # admits keys to it
     "protocol/keys.py",  # makes them
     "protocol/zmq_dealer.py",  # a worker's connection to its sentinel
@@ -99,7 +108,8 @@ def test_no_command_waits_for_input_without_a_terminal(tmp_path: Path) -> None:
 CHANGING = """
 case use; completion; config import; config set; config unset; contract approve; demo; init; output revert; plan;
 rules add; rules apply; rules remove; run; scan; sink add; sink remove; source add; source ignore; source remove;
-source sync; source use; tags add; tags remove; topic add; topic remove; topic set
+source sync; source use; tags add; tags remove; token add; token revoke; topic add; topic remove;
+topic set
 """
 """Commands that keep something; a saved plan is something too."""
 

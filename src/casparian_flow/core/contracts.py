@@ -69,3 +69,8 @@ class Contract:
         return ContractHash(
             digest_of_json(["contract", self.table, [[c.name, c.type, c.nullable, c.format] for c in self.columns]])
         )
+
+
+def version_of(digest: str, state: ContractState) -> str:
+    """Names what a contract is at one moment; who decides about it may demand that it still is that."""
+    return f"{state}-{digest.partition(':')[2][:16]}"

@@ -71,6 +71,11 @@ class Job:
         return replace(self, state=to)
 
 
+def version_of(attempt: int, state: JobState, *, is_cancelled: bool) -> str:
+    """Names what a job is at one moment; who asks for a change may demand that it still is that."""
+    return f"{attempt}-{state}" + ("-cancelled" if is_cancelled else "")
+
+
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """One line that the parser wrote while it read a file. `stream` is stdout, stderr or log."""

@@ -55,9 +55,13 @@ class ContractField(Reply, frozen=True, kw_only=True):
 
 
 class ContractDetail(Reply, frozen=True, kw_only=True):
-    """One contract with its columns and the evidence for it."""
+    """One contract with its columns and the evidence for it.
+
+    `state_version` names what the contract is now: a decision may be asked for under the condition that it still is.
+    """
 
     contract: ContractEntry
+    state_version: str
     hash: str
     digest: str
     decision_reason: str | None
@@ -66,10 +70,14 @@ class ContractDetail(Reply, frozen=True, kw_only=True):
 
 
 class ApproveContract(Request, frozen=True, kw_only=True):
-    """The proposed contract to put in force, and the reason that is kept with the decision."""
+    """The proposed contract to put in force, and the reason that is kept with the decision.
+
+    `if_version` is the `state_version` under which the asker saw it: if it moved since, nothing is decided.
+    """
 
     contract: int
     reason: str = ""
+    if_version: str | None = None
 
 
 class Approved(Reply, frozen=True, kw_only=True):
@@ -88,6 +96,12 @@ OPERATIONS = (
         "contract.approve", ApproveContract, Approved, Effect.APPROVE, "contract.approve", "Put a contract in force."
     ),
     Operation(
-        "contract.show", ShowContract, ContractDetail, Effect.READ, "contract.show", "One contract and its columns."
+        "contract.show",
+        ShowContract,
+        ContractDetail,
+        Effect.READ,
+        "contract.show",
+        "One contract and its columns.",
+        version_at="state_version",
     ),
 )

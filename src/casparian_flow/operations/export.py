@@ -36,5 +36,13 @@ class ExportedTable(Reply, frozen=True, kw_only=True):
 
 
 OPERATIONS = (
-    Operation("export", ExportTable, ExportedTable, Effect.READ, "export.export", "Write a table to one file."),
+    Operation(
+        "export",
+        ExportTable,
+        ExportedTable,
+        Effect.READ,
+        "export.export",
+        "Write a table to one file.",
+        writes=("table", "to"),
+    ),
 )

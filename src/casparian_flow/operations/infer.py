@@ -65,6 +65,13 @@ class Inference(Reply, frozen=True, kw_only=True):
 
 OPERATIONS = (
     Operation(
-        "infer", InferColumns, Inference, Effect.READ, "infer.infer", "What each column of a file can be, and why."
+        "infer",
+        InferColumns,
+        Inference,
+        Effect.READ,
+        "infer.infer",
+        "What each column of a file can be, and why.",
+        reads=("path", "parser"),
+        writes=("to",),
     ),
 )

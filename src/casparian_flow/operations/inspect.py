@@ -88,8 +88,22 @@ class Preview(Reply, frozen=True, kw_only=True):
 
 
 OPERATIONS = (
-    Operation("inspect", InspectFile, FileFacts, Effect.READ, "inspect.inspect", "What a file is, by its bytes."),
     Operation(
-        "preview", PreviewFile, Preview, Effect.READ, "inspect.preview", "The first rows of a file as they would land."
+        "inspect",
+        InspectFile,
+        FileFacts,
+        Effect.READ,
+        "inspect.inspect",
+        "What a file is, by its bytes.",
+        reads=("path",),
+    ),
+    Operation(
+        "preview",
+        PreviewFile,
+        Preview,
+        Effect.READ,
+        "inspect.preview",
+        "The first rows of a file as they would land.",
+        reads=("path", "parser", "contract"),
     ),
 )

@@ -20,9 +20,10 @@ class ListJobs(Request, frozen=True, kw_only=True):
 
 
 class JobEntry(Reply, frozen=True, kw_only=True):
-    """One job. Rows are those that it brought when it was recorded."""
+    """One job. Rows are those that it brought when it was recorded; `version` names what the job is now."""
 
     job: str
+    version: str
     state: JobState
     path: str
     source: str
@@ -122,7 +123,15 @@ class JobLogs(Reply, frozen=True, kw_only=True):
 
 OPERATIONS = (
     Operation("jobs.list", ListJobs, JobList, Effect.READ, "jobs.list_", "Jobs, newest first."),
-    Operation("jobs.show", ShowJob, JobDetail, Effect.READ, "jobs.show", "Everything known about one job."),
+    Operation(
+        "jobs.show",
+        ShowJob,
+        JobDetail,
+        Effect.READ,
+        "jobs.show",
+        "Everything known about one job.",
+        version_at="job.version",
+    ),
     Operation(
         "jobs.logs", ReadJobLogs, JobLogs, Effect.READ, "jobs.logs", "What the parser wrote while it read the file."
     ),

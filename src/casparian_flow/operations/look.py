@@ -63,6 +63,22 @@ class ArchiveListing(Reply, frozen=True, kw_only=True):
 
 
 OPERATIONS = (
-    Operation("inspect.archive", ListArchive, ArchiveListing, Effect.READ, "look.archive", "What an archive holds."),
-    Operation("preview.raw", ReadLines, RawLines, Effect.READ, "look.raw", "The first lines of a file as they stand."),
+    Operation(
+        "inspect.archive",
+        ListArchive,
+        ArchiveListing,
+        Effect.READ,
+        "look.archive",
+        "What an archive holds.",
+        reads=("path",),
+    ),
+    Operation(
+        "preview.raw",
+        ReadLines,
+        RawLines,
+        Effect.READ,
+        "look.raw",
+        "The first lines of a file as they stand.",
+        reads=("path",),
+    ),
 )

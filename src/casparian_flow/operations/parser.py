@@ -69,5 +69,13 @@ OPERATIONS = (
     Operation(
         "parser.list", ListParsers, ParserList, Effect.READ, "parser.list_", "Parsers that are there or were seen."
     ),
-    Operation("parser.check", CheckParser, ParserCheck, Effect.READ, "parser.check", "What a parser's source shows."),
+    Operation(
+        "parser.check",
+        CheckParser,
+        ParserCheck,
+        Effect.READ,
+        "parser.check",
+        "What a parser's source shows.",
+        reads=("parser",),
+    ),
 )

@@ -48,5 +48,6 @@ OPERATIONS = (
         Effect.READ,
         "parser_cases.try_on_cases",
         "Try a parser on its cases or on files.",
+        reads=("parser", "files", "cases"),
     ),
 )

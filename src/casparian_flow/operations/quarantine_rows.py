@@ -66,5 +66,6 @@ OPERATIONS = (
         Effect.READ,
         "quarantine_rows.export",
         "Write the rows of one cause to a file.",
+        writes=("to",),
     ),
 )

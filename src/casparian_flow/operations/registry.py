@@ -44,6 +44,13 @@ class Operation(Generic[Asked, Answered]):
 
     One that `may_be_tried` changes rows of the control database and nothing else, so that all it did can be taken back.
 
+    `reads` and `writes` name the fields of the request that name files of the machine, beside the home and the sources
+    it knows: who may only read what the home holds may not ask with one of them. One that `is_administrative` decides
+    who may ask for what, or ends the service. The reply of one that `tells_secret` is kept nowhere.
+
+    `version_at` is where its reply names the state of what it shows; a change of that has a field `if_version` for the
+    state that the asker saw.
+
     `done_by` names module and function in `operations.doing`, which only who performs the operation imports: an asker
     in another process needs the words alone, and they cost no library of data.
     """
@@ -56,6 +63,11 @@ class Operation(Generic[Asked, Answered]):
     summary: str
     is_local: bool = False
     may_be_tried: bool = False
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    is_administrative: bool = False
+    tells_secret: bool = False
+    version_at: str = ""
 
     @property
     def function(self) -> Callable[[Any, Asked], Answered]:

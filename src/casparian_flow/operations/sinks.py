@@ -77,7 +77,13 @@ OPERATIONS = (
     Operation("sink.list", ListSinks, SinkList, Effect.READ, "sinks.list_", "Every sink, its name and what is in it."),
     Operation("sink.add", AddSink, SinkEntry, Effect.EXECUTE, "sinks.add", "Give a sink a name.", may_be_tried=True),
     Operation(
-        "sink.check", CheckSink, SinkChecked, Effect.READ, "sinks.check", "Whether this home can write to a sink."
+        "sink.check",
+        CheckSink,
+        SinkChecked,
+        Effect.READ,
+        "sinks.check",
+        "Whether this home can write to a sink.",
+        reads=("sink",),
     ),
     Operation(
         "sink.remove",

@@ -69,6 +69,14 @@ class TableList(Reply, frozen=True, kw_only=True):
 
 
 OPERATIONS = (
-    Operation("sql", AskSql, SqlAnswer, Effect.READ, "sql.ask", "Query tables, quarantine and control tables."),
+    Operation(
+        "sql",
+        AskSql,
+        SqlAnswer,
+        Effect.READ,
+        "sql.ask",
+        "Query tables, quarantine and control tables.",
+        writes=("to",),
+    ),
     Operation("tables.list", ListTables, TableList, Effect.READ, "sql.tables", "What can be queried."),
 )

@@ -39,6 +39,7 @@ RECORDS = {
     "casparian.inspect.archive/1": "inspect.archive",
     "casparian.inspect/1": "inspect",
     "casparian.job/1": "jobs.show",
+    "casparian.metrics/1": "metrics",
     "casparian.output/1": "output.show",
     "casparian.parser.check/1": "parser.check",
     "casparian.parser.test/1": "parser.test",
@@ -69,6 +70,8 @@ RECORDS = {
     "casparian.status/1": "status",
     "casparian.tag/1": "tags.show",
     "casparian.tags.changed/1": "tags.add",
+    "casparian.token.added/1": "token.add",
+    "casparian.token/1": "token.revoke",
     "casparian.topic/1": "topic.show",
     "casparian.trace/2": "trace",
     "casparian.why/1": "why",
@@ -106,6 +109,7 @@ LISTS = {
     "casparian.table/1": Listed("tables.list", "fields", "columns"),
     "casparian.tables/1": Listed("tables.list", "tables"),
     "casparian.tags/1": Listed("tags.list", "tags"),
+    "casparian.tokens/1": Listed("token.list", "tokens"),
     "casparian.topics/1": Listed("topic.list", "topics"),
 }
 OWN: dict[str, tuple[type, str]] = {

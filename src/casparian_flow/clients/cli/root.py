@@ -26,6 +26,7 @@ COMMANDS = (
     Entry("init", "Start here", "Make a case folder: everything about one case beside it."),
     Entry("case", "Start here", "The cases you made or used, and the one in use.", also=("cases",)),
     Entry("status", "Start here", "One screen: sources, files, tables, quarantine, what to do next."),
+    Entry("metrics", "Start here", "The home in numbers, for what watches it."),
     Entry("doctor", "Start here", "What may be wrong with the home and the machine."),
     Entry("explain", "Start here", "What an error, a reason or a rejection code means, and what to do."),
     Entry("help", "Start here", "Commands, topics, schemas of answers."),
@@ -53,6 +54,7 @@ COMMANDS = (
     Entry("tables", "Query and prove", "What can be queried.", also=("table",)),
     Entry("export", "Query and prove", "Write a table to one file."),
     Entry("trace", "Query and prove", "From a record, a file or a job to its bytes, parser and contract."),
+    Entry("token", "Settings", "Who may ask over the network, and for what.", also=("tokens",)),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )
 

@@ -7,8 +7,8 @@ import json
 import msgspec
 from sqlalchemy import RowMapping
 
-from casparian_flow.core.contracts import Contract, ContractState, Origin
-from casparian_flow.core.errors import NotFound, VerificationFailed
+from casparian_flow.core.contracts import Contract, ContractState, Origin, version_of
+from casparian_flow.core.errors import NotFound, VerificationFailed, VersionChanged
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.contract import (
@@ -40,6 +40,7 @@ def show(reading: Reading, request: ShowContract) -> ContractDetail:
     body = _body(row)
     return ContractDetail(
         contract=_entry(row, body),
+        state_version=version_of(row["digest"], ContractState(row["state"])),
         hash=row["hash"],
         digest=row["digest"],
         decision_reason=row["decision_reason"],
@@ -108,8 +109,17 @@ def _origin(row: RowMapping) -> str:
 
 
 def approve(acting: Acting, request: ApproveContract) -> Approved:
-    """Put a proposed contract in force in the name of the person who asks; the next run reads its files again."""
+    """Put a proposed contract in force in the name of the person who asks; the next run reads its files again.
+
+    Raises NotFound, VersionChanged if it is not what the asker saw, or UsageError if it is not proposed.
+    """
     with acting.database.transaction() as connection:
+        seen = contract_store.describe(connection, request.contract)
+        now = version_of(seen.digest, ContractState(seen.state))
+        if request.if_version not in (None, now):
+            raise VersionChanged(
+                f"contract {request.contract} is not in the state that you saw", why=f"{request.if_version}, now {now}"
+            )
         approved = contract_store.approve(connection, request.contract, acting.actor, request.reason, acting.clock())
         row = contract_store.describe(connection, request.contract)
     return Approved(

@@ -7,7 +7,7 @@ import json
 from sqlalchemy import Connection, RowMapping
 
 from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.jobs import JobState
+from casparian_flow.core.jobs import JobState, version_of
 from casparian_flow.core.routes import routes_of
 from casparian_flow.core.times import parse_since, rfc3339
 from casparian_flow.operations.context import Reading
@@ -120,6 +120,7 @@ def one_job(connection: Connection, named: str) -> RowMapping:
 def _entry(row: RowMapping) -> JobEntry:
     return JobEntry(
         job=str(row["id"]),
+        version=version_of(row["attempt"], JobState(row["state"]), is_cancelled=row["cancel_requested"]),
         state=JobState(row["state"]),
         path=row["path"],
         source=row["source"],

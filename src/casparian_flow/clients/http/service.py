@@ -1,0 +1,97 @@
+"""What every route of the API shares, and the threads that operations run in."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from casparian_flow.clients.control import unheard
+from casparian_flow.clients.http.asker import Asker
+from casparian_flow.clients.http.event_log import EventLog
+from casparian_flow.clients.http.gate import Gate
+from casparian_flow.clients.http.health import Vitals
+from casparian_flow.clients.http.metrics import Metrics
+from casparian_flow.clients.http.sse import EventStream
+from casparian_flow.core.errors import ServiceBusy
+from casparian_flow.operations.context import Report
+from casparian_flow.operations.registry import Reply, Request
+
+Result = TypeVar("Result")
+READERS = 4
+ACTORS = 8
+CHECKERS = 2
+MOST_WAITING = 64
+"""Operations that wait for a thread; more are refused."""
+MOST_STREAMS = 64
+"""Clients that are sent events at once; more are refused."""
+
+
+class Door(Protocol):
+    """Asks the operations of one home for one asker: `clients.control.Control`, or what stands in for it."""
+
+    def ask(self, name: str, request: Request, report: Report = unheard) -> Reply:
+        """The operation's reply, or its error."""
+
+    def attempt(self, name: str, request: Request) -> Reply:
+        """The reply that `ask` would give, with nothing changed."""
+
+
+class Threads:
+    """So many threads, and so many calls that may wait for one."""
+
+    def __init__(self, name: str, count: int, most_waiting: int = MOST_WAITING) -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix=f"api-{name}")
+        self._most = count + most_waiting
+        self._open = 0
+        self._lock = threading.Lock()
+
+    async def run(self, function: Callable[[], Result]) -> Result:
+        """The function's result. It runs to its end also when nobody waits for it any more."""
+        with self._lock:
+            if self._open >= self._most:
+                raise ServiceBusy("too many requests wait already")
+            self._open += 1
+        future = self._pool.submit(function)
+        future.add_done_callback(self._end)
+        return await asyncio.wrap_future(future)
+
+    def _end(self, _future: object) -> None:
+        with self._lock:
+            self._open -= 1
+
+    def close(self) -> None:
+        """Take no more calls, and drop those that wait; what runs goes on to its end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """One API over one home. `control_for` gives the door that this asker may ask at."""
+
+    gate: Gate
+    control_for: Callable[[Asker], Door]
+    events: EventLog
+    metrics: Metrics
+    vitals: Callable[[], Vitals]
+    readers: Threads = field(default_factory=lambda: Threads("read", READERS))
+    actors: Threads = field(default_factory=lambda: Threads("act", ACTORS))
+    checkers: Threads = field(default_factory=lambda: Threads("check", CHECKERS))
+    most_streams: int = MOST_STREAMS
+    streams: int = 0
+
+    def stream(self, frames: AsyncIterator[bytes]) -> EventStream:
+        """The answer that sends these frames, counted while it lasts."""
+        self.streams += 1
+        return EventStream(frames, self._stream_ended)
+
+    def _stream_ended(self) -> None:
+        self.streams -= 1
+
+    def close(self) -> None:
+        """Take no more requests."""
+        for threads in (self.readers, self.actors, self.checkers):
+            threads.close()
