@@ -28,7 +28,7 @@ def a_parser_order(path: Path, **options: Any) -> ParserOrder:
         env_hash="blake3:00",
         tables="topic",
         requires=[],
-        declared={},
+        declared=[],
         shipped=False,
         options=options,
     )

@@ -14,6 +14,7 @@ CasparianError
 ├── Refused               exit 4   a person must approve first
 ├── Unauthenticated       exit 1   the service does not know who asks
 ├── ScopeMissing          exit 1   whoever asks may not ask for this
+├── WorkerRefused         exit 1   the sentinel does not want this worker
 ├── PlanStale             exit 1   the world moved since the plan was made
 ├── VersionChanged        exit 1   it is no longer what the asker saw
 ├── KeyInUse              exit 1   the same request is being done, or was broken off
@@ -190,6 +191,11 @@ class WorkerRefused(Refused):
 
     code = "worker-refused"
     hint = "casparian worker invite (where the sentinel runs), then join with what it prints"
+class WorkerRefused(CasparianError):
+    """The sentinel does not want this worker, and asking again would not help."""
+
+    code = "worker-refused"
+    hint = "casparian worker list"
 
 
 class PlanStale(CasparianError):

@@ -109,6 +109,16 @@ class WorkerCore:
         return self._is_joined
 
     @property
+    def has_news(self) -> bool:
+        """Whether there is something to send or to do."""
+        return bool(self._outgoing or self._actions)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in hand and every slot is free."""
+        return not self._held and len(self._free) == self._profile.slots
+
+    @property
     def is_over(self) -> bool:
         """Whether a worker that leaves has nothing in hand any more, and the sentinel knows."""
         return self._said_goodbye
@@ -197,7 +207,7 @@ class WorkerCore:
                 lines.confirm(printed)
                 if lines.is_empty and key not in self._held:
                     del self._lines[key]
-        self._said_goodbye |= beat.said_goodbye and self._is_idle
+        self._said_goodbye |= beat.said_goodbye and self.is_idle
         self._beats = {seq: later for seq, later in self._beats.items() if seq > of}
 
     def _acknowledged(self, ack: Ack, now: float) -> None:
@@ -406,10 +416,6 @@ class WorkerCore:
             return float("inf")
         return self._echoed + self._terms.fence_ms / 1000
 
-    @property
-    def _is_idle(self) -> bool:
-        return not self._held and len(self._free) == self._profile.slots
-
     def _fence(self, now: float) -> None:
         """Nobody may wait for what runs here any more.
 
@@ -476,7 +482,7 @@ class WorkerCore:
             leaving=self._is_leaving,
         )
         seq = self._send(Opcode.HEARTBEAT, heartbeat)
-        self._beats = _last({**self._beats, seq: _Beat(now, printed, self._is_leaving and self._is_idle)})
+        self._beats = _last({**self._beats, seq: _Beat(now, printed, self._is_leaving and self.is_idle)})
         self._last_beat, self._beat_at = now, self._whole_beat_at
         if has_more:
             self._beat_soon(now)
@@ -536,7 +542,7 @@ class WorkerCore:
         del self._held[attempt.key]
         if (lines := self._lines.get(attempt.key)) is not None and lines.is_empty:
             del self._lines[attempt.key]
-        if self._is_leaving and self._is_idle:
+        if self._is_leaving and self.is_idle:
             self._beat_at = 0.0
 
     def _send(self, opcode: Opcode, body: Body, job: int = 0, attempt: int = 0) -> int:

@@ -165,8 +165,11 @@ class _Group:
 
     def _keep(self, job: JobOrder, outcome: Surveyed) -> None:
         if not self._link.surveyed(job, outcome):
-            drop_spilled(job_folder(self._tools.scratch, job.job, job.attempt), job.job, job.attempt, self._targets)
-            self._link.stopped(job)
+            folder = job_folder(self._tools.scratch, job.job, job.attempt)
+            try:
+                drop_spilled(folder, job.job, job.attempt, self._tools.open_sink)
+            finally:
+                self._link.stopped(job)
 
     def _fail(self, error: CasparianError) -> None:
         assert self._current is not None

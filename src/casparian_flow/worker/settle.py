@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import InvariantBroken, SinkError
 from casparian_flow.protocol.bodies import Sealed
 from casparian_flow.protocol.messages import JobOrder, ParserOrder
-from casparian_flow.sinks.base import Attempt
+from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.channel import Channel
 from casparian_flow.worker.pending import Pending, Spilled, read_pending
 from casparian_flow.worker.seal import SealedTables, lineage_of, seal_channels, with_more
 from casparian_flow.worker.spill import read_spill
 from casparian_flow.worker.tables import under_contract
-from casparian_flow.worker.targets import Destination
+from casparian_flow.worker.targets import Destination, discard
 
 
 def cast_spilled(
@@ -64,12 +64,12 @@ def cast_spilled(
     return Sealed(receipt=receipt)
 
 
-def drop_spilled(folder: Path, job: int, attempt: int, targets: Destination) -> None:
-    """Leave nothing of a survey, in `folder` or in the targets; raises SinkError if a sink kept its part."""
+def drop_spilled(folder: Path, job: int, attempt: int, open_sink: Callable[[str], Sink]) -> None:
+    """Leave nothing of a survey, in `folder` or in any sink; raises SinkError if a sink kept its part."""
     if folder.exists():
         outputs = read_pending(folder).receipt.outputs
         shutil.rmtree(folder, ignore_errors=True)
-        targets.discard(Attempt(job=job, attempt=attempt), outputs)
+        discard(open_sink, Attempt(job=job, attempt=attempt), outputs)
 
 
 def _cast(spilled: Spilled, folder: Path, contract: Contract, channel: Channel, stop: CancelToken) -> None:

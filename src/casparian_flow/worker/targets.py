@@ -44,9 +44,14 @@ class Targets:
 
     def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
         """Remove what an attempt sealed from every sink that can be reached; raises SinkError if one cannot."""
-        with ExitStack() as stack:
-            for uri, its in reversed(_by_sink(outputs).items()):
-                stack.callback(partial(self._open_sink(uri).discard, attempt, its))
+        discard(self._open_sink, attempt, outputs)
+
+
+def discard(open_sink: Callable[[str], Sink], attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
+    """Remove what an attempt sealed from every sink that can be reached; raises SinkError if one cannot."""
+    with ExitStack() as stack:
+        for uri, its in reversed(_by_sink(outputs).items()):
+            stack.callback(partial(open_sink(uri).discard, attempt, its))
 
 
 def _by_sink(things: Sequence[Belonging]) -> dict[str, list[Belonging]]:

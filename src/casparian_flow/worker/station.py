@@ -1,0 +1,159 @@
+"""A worker at work: the line to its sentinel, its core, its slots and its scratch folder."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from casparian_flow.core.errors import CasparianError, WorkerRefused
+from casparian_flow.protocol.bodies import Identify
+from casparian_flow.protocol.transport import Dealer
+from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Joined, Lost, Refused, Stop
+from casparian_flow.worker.core import WorkerCore
+from casparian_flow.worker.execute import Tools
+from casparian_flow.worker.pending import job_folder
+from casparian_flow.worker.settle import drop_spilled
+from casparian_flow.worker.shared import SharedCore
+from casparian_flow.worker.slot import Slot
+
+MESSAGES_AT_ONCE = 100
+GOODBYE_SECONDS = 2.0
+"""How long a worker that has nothing in hand any more waits for its sentinel to hear that."""
+STOP_SECONDS = 5.0
+"""How long a worker that is to stop at once waits for its guests to be dead and for its sentinel to hear that."""
+_LOOK_SECONDS = 1.0
+
+Notify = Callable[[str, dict[str, object]], None]
+"""What happened, `noun.verb` in the past, and its values."""
+
+
+class Station:
+    """One worker. `run` works in the calling thread until `leave`, `stop` or `close`, which any thread may call.
+
+    As a context manager it works in a thread of its own until the end of the block.
+    """
+
+    def __init__(self, dealer: Dealer, profile: Identify, tools: Tools, notify: Notify) -> None:
+        """`dealer` and the scratch folder are its own from now on."""
+        self._dealer = dealer
+        self._tools = tools
+        self._notify = notify
+        self._worker = WorkerCore(profile, secrets.token_hex(16))
+        self._core = SharedCore(self._worker, time.monotonic, dealer.wake)
+        self._number_of_slots = profile.slots
+        self._slots: list[Slot] = []
+        self._drops: ThreadPoolExecutor | None = None
+        self._wants_leave = False
+        self._wants_stop = False
+        self._is_leaving = False
+        self._is_stopping = False
+        self._is_closed = False
+        self._ends_at = float("inf")
+        self._thread = threading.Thread(target=self.run, name="station", daemon=True)
+
+    def __enter__(self) -> Station:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+        self._thread.join()
+
+    def leave(self) -> None:
+        """Finish what is being read, give the rest back, then end."""
+        self._wants_leave = True
+        self._dealer.wake()
+
+    def stop(self) -> None:
+        """Give everything back that was not sealed, then end."""
+        self._wants_stop = True
+        self._dealer.wake()
+
+    def close(self) -> None:
+        """End now, without a word: what runs is killed."""
+        self._is_closed = True
+        self._dealer.wake()
+
+    def run(self) -> None:
+        """Work. Raises WorkerRefused if the sentinel does not want this worker."""
+        self._open()
+        try:
+            while not self._is_closed and not self._worker.is_over and time.monotonic() < self._ends_at:
+                self._heed_wishes()
+                self._exchange()
+        finally:
+            self._end()
+
+    def _heed_wishes(self) -> None:
+        """Pass on, once, that this worker is to leave or to stop, and set when it ends whatever is heard by then."""
+        if self._wants_stop and not self._is_stopping:
+            self._is_stopping = self._is_leaving = True
+            self._core.tell(lambda core, now: core.give_up(now))
+            self._ends_at = time.monotonic() + STOP_SECONDS
+        if self._wants_leave and not self._is_leaving:
+            self._is_leaving = True
+            self._core.tell(lambda core, now: core.leave(now))
+        if self._is_leaving and self._core.tell(lambda core, now: core.is_idle):
+            self._ends_at = min(self._ends_at, time.monotonic() + GOODBYE_SECONDS)
+
+    def _exchange(self) -> None:
+        """Wait for messages or for something to do; then take everything in, send and do what follows."""
+        received = []
+        data = self._dealer.receive(self._core.sleep_seconds(_LOOK_SECONDS))
+        while data is not None:
+            received.append(data)
+            data = self._dealer.receive(0) if len(received) < MESSAGES_AT_ONCE else None
+        outgoing, actions = self._core.take(received)
+        for message in outgoing:
+            self._dealer.send(message)
+        for action in actions:
+            self._act(action)
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Begin():
+                self._slots[action.slot].begin(action.order)
+            case Answer():
+                for slot in self._slots:
+                    slot.answer(action)
+            case Stop():
+                any(slot.stop((action.job, action.attempt)) for slot in self._slots)
+            case Discard():
+                assert self._drops is not None
+                self._drops.submit(self._discard, action.job, action.attempt)
+            case Joined():
+                self._notify("worker.joined", {"worker": action.terms.worker})
+            case Lost():
+                self._notify("worker.lost", {})
+            case Refused():
+                raise WorkerRefused(f"the sentinel refused this worker: {action.message}", why=action.code)
+
+    def _discard(self, job: int, attempt: int) -> None:
+        """Remove what a survey left; a sink that keeps its part has files that nobody will name."""
+        try:
+            drop_spilled(job_folder(self._tools.scratch, job, attempt), job, attempt, self._tools.open_sink)
+        except (CasparianError, OSError) as exc:
+            self._notify("worker.kept", {"job": job, "attempt": attempt, "message": str(exc)})
+        self._core.tell(lambda core, now: core.stopped(job, attempt, now))
+
+    def _open(self) -> None:
+        shutil.rmtree(self._tools.scratch, ignore_errors=True)  # what a killed worker left
+        self._tools.scratch.mkdir(mode=0o700, parents=True)
+        self._slots = [Slot(number, self._core, self._tools) for number in range(self._number_of_slots)]
+        self._drops = ThreadPoolExecutor(1, "discards")
+
+    def _end(self) -> None:
+        """Nothing of this worker is alive or kept afterwards but what is sealed."""
+        assert self._drops is not None
+        for slot in self._slots:
+            slot.end()
+        for slot in self._slots:
+            slot.join()
+        self._drops.shutdown(cancel_futures=True)
+        self._dealer.close()
+        shutil.rmtree(self._tools.scratch, ignore_errors=True)
