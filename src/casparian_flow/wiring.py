@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
+from casparian_flow import __version__
 from casparian_flow.operations.context import Acting, Report
+from casparian_flow.protocol.bodies import Identify
+from casparian_flow.protocol.in_process import InProcessRouter
+from casparian_flow.sentinel.core import SentinelCore
+from casparian_flow.sentinel.execution import Embedded
 from casparian_flow.sentinel.home_lock import hold
+from casparian_flow.sentinel.loop import Loop
 from casparian_flow.sentinel.recovery import recover
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.database import Database
 from casparian_flow.worker.execute import Tools
-from casparian_flow.worker.pool import LocalPool
+from casparian_flow.worker.launch import ISOLATION
+from casparian_flow.worker.station import Station
 from casparian_flow.worker.surroundings import allow_open_files, user_name
 
 
@@ -47,7 +57,7 @@ def open_acting(
                 report=report,
                 recovered=recovered,
                 open_sink=sinks,
-                workers=lambda count: local_workers(count, sinks, home.staging),
+                execution=embedded(database, sinks, home.staging),
             )
         except BaseException:  # so that nothing is said to be running after a person or a fault stopped it
             put_right(time.time_ns())
@@ -56,7 +66,34 @@ def open_acting(
             database.close()
 
 
-def local_workers(count: int, sinks: Callable[[str], Sink], scratch: Path) -> LocalPool:
-    """So many workers in this process."""
+def embedded(database: Database, sinks: Callable[[str], Sink], scratch: Path) -> Embedded:
+    """The sentinel of one command, with workers in the same process; the database knows which incarnation it is."""
+    router = InProcessRouter()
+    assert database.incarnation is not None
+    make_core = partial(SentinelCore, database, incarnation=database.incarnation)
+    loop = Loop(
+        database,
+        router,
+        lambda notify: make_core(session=secrets.token_hex(16), notify=notify),
+        sinks,
+        time.time_ns,
+    )
+    return Embedded(loop, lambda count: local_workers(count, router, sinks, scratch))
+
+
+def local_workers(count: int, router: InProcessRouter, sinks: Callable[[str], Sink], scratch: Path) -> Station:
+    """One worker in this process with so many slots."""
     allow_open_files()
-    return LocalPool(count, Tools(open_sink=sinks, scratch=scratch))
+    profile = Identify(
+        worker="local",
+        host=platform.node(),
+        pid=os.getpid(),
+        product=__version__,
+        slots=count,
+        isolation=ISOLATION,
+    )
+    return Station(router.connect(b"local"), profile, Tools(open_sink=sinks, scratch=scratch), unheard)
+
+
+def unheard(_event: str, _values: dict[str, object]) -> None:
+    """What a worker of this process tells: its sentinel tells it too."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_commit_steps import DIE, Refusing, data, die, quiet_content, run_here, states
+from test_commit_steps import DIE, Refusing, acting_with, data, die, quiet_content, run_here, states
 
 from casparian_flow.core.errors import SinkUnavailable
 from casparian_flow.operations.doing.run import run
@@ -17,7 +16,7 @@ from casparian_flow.operations.run import RunFiles
 from casparian_flow.settings import Home, RunSettings, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
-from casparian_flow.wiring import local_workers, open_acting
+from casparian_flow.wiring import open_acting
 from product import Product
 
 __all__ = ["data"]
@@ -62,7 +61,7 @@ def test_while_one_sink_is_away_the_other_shows_its_rows_and_the_next_start_comp
         return refusing if uri == away else open_sink(uri)  # type: ignore[return-value]
 
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
-        broken = replace(acting, open_sink=sinks, workers=lambda _count: local_workers(1, sinks))
+        broken = acting_with(acting, sinks)
         reply = run(broken, RunFiles(selection=selection))
     assert (reply.outcome, reply.completed) == ("failed_files", 0)
     assert {failure.state for failure in reply.failures} == {"committing"}
@@ -86,7 +85,7 @@ def test_a_sink_whose_rows_wait_for_another_sink_takes_no_second_copy_of_them(tm
         return refusing if uri == away else open_sink(uri)  # type: ignore[return-value]
 
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
-        broken = replace(acting, open_sink=sinks, workers=lambda _count: local_workers(1, sinks))
+        broken = acting_with(acting, sinks)
         run(broken, RunFiles(selection=MakePlan(paths=(str(data),), sinks=(away, near))))
         with pytest.raises(SinkUnavailable) as refused:
             run(acting, alone)
@@ -127,7 +126,7 @@ def test_rows_that_one_sink_cannot_take_reach_no_sink(tmp_path: Path, data: Path
     settings = Settings(run=RunSettings(retry_seconds=()))
     for contract in ("found first", "in force"):
         with open_acting(home, settings, tmp_path, lambda _event, _values: None) as acting:
-            broken = replace(acting, open_sink=sinks, workers=lambda _count: local_workers(1, sinks))
+            broken = acting_with(acting, sinks)
             reply = run(broken, selection)
         assert (reply.completed, reply.failed) == (0, 3), contract
         assert {(failure.code, failure.message) for failure in reply.failures} == {

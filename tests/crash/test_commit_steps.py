@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
@@ -26,7 +26,7 @@ from casparian_flow.operations.run_reply import RunReply
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
-from casparian_flow.wiring import local_workers, open_acting
+from casparian_flow.wiring import embedded, open_acting
 from product import SOURCE, Product
 
 DIE = """
@@ -134,15 +134,17 @@ class Refusing:
         self._sink.promote(entries)
 
 
-def acting_with(acting: Acting, sink: Refusing) -> Acting:
-    return replace(acting, open_sink=lambda _uri: sink, workers=lambda _count: local_workers(1, lambda _uri: sink))
+def acting_with(acting: Acting, open_sink: Callable[[str], Any]) -> Acting:
+    """The same right to act, with these sinks instead of the real ones."""
+    execution = embedded(acting.database, open_sink, acting.home.staging)
+    return replace(acting, open_sink=open_sink, execution=execution)
 
 
 def test_what_could_not_be_promoted_is_promoted_at_the_end_of_the_run(tmp_path: Path, data: Path) -> None:
     home = Home(tmp_path / "home")
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
         sink = Refusing(open_sink(home.default_sink), refusals=1)
-        reply = run(acting_with(acting, sink), RunFiles(selection=MakePlan(paths=(str(data),))))
+        reply = run(acting_with(acting, lambda _uri: sink), RunFiles(selection=MakePlan(paths=(str(data),))))
     assert (reply.completed, reply.failed, reply.failures) == (3, 0, [])
     assert Product(home.path).table("sales").num_rows == 3
 
@@ -153,7 +155,7 @@ def test_a_sink_that_stays_away_leaves_the_jobs_committing_and_the_next_start_la
     home = Home(tmp_path / "home")
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
         sink = Refusing(open_sink(home.default_sink), refusals=1000)
-        reply = run(acting_with(acting, sink), RunFiles(selection=MakePlan(paths=(str(data),))))
+        reply = run(acting_with(acting, lambda _uri: sink), RunFiles(selection=MakePlan(paths=(str(data),))))
     assert reply.outcome == "failed_files"
     assert {(failure.state, failure.why) for failure in reply.failures} == {("committing", "somebody pulled it out")}
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
@@ -166,7 +168,8 @@ def test_a_home_works_on_while_one_of_its_sinks_is_away(tmp_path: Path, data: Pa
     home, away = Home(tmp_path / "home"), f"parquet://{tmp_path / 'away'}"
     selection = MakePlan(paths=(str(data),), sinks=(away,))
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
-        run(acting_with(acting, Refusing(open_sink(away), refusals=1000)), RunFiles(selection=selection))
+        refusing = Refusing(open_sink(away), refusals=1000)
+        run(acting_with(acting, lambda _uri: refusing), RunFiles(selection=selection))
     (tmp_path / "away").rename(tmp_path / "elsewhere")
     (tmp_path / "away").write_text("not a folder")
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:

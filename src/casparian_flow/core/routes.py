@@ -47,7 +47,12 @@ class Routes:
     @property
     def sinks(self) -> tuple[str, ...]:
         """Every sink that may be written to, sorted."""
-        return tuple(sorted({target.uri for targets in (self.default, *self.topics.values()) for target in targets}))
+        return tuple(sorted({target.uri for target in self.every_target()}))
+
+    def every_target(self) -> Iterator[SinkTarget]:
+        """Every target of any table."""
+        for targets in (self.default, *self.topics.values()):
+            yield from targets
 
     def to_json(self) -> str:
         """The one text of these routes, whatever the order in which they were given."""

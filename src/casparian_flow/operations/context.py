@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +12,6 @@ from casparian_flow.settings import Home, Settings
 if TYPE_CHECKING:  # who only names these must not wait for them
     from sqlalchemy import Connection
 
-    from casparian_flow.sentinel.drive import Workers
     from casparian_flow.sentinel.recovery import Recovered
     from casparian_flow.sentinel.runs import CancelOutcome
     from casparian_flow.sinks.base import Sink
@@ -77,7 +75,7 @@ class Execution(Protocol):
 class Acting:
     """The right to change one home: its lock is held and what a crash left is put right.
 
-    `workers` opens so many local workers; `clock` gives nanoseconds since 1970; `actor` is the person's login name.
+    `execution` has jobs done; `clock` gives nanoseconds since 1970; `actor` is the person's login name.
     """
 
     home: Home
@@ -89,4 +87,4 @@ class Acting:
     report: Report
     recovered: Recovered
     open_sink: Callable[[str], Sink]
-    workers: Callable[[int], AbstractContextManager[Workers]]
+    execution: Execution

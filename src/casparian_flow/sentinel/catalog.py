@@ -6,11 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from casparian_flow.publish.discover import named_parser, plugin_parsers, shipped_parsers
-from casparian_flow.publish.manifest import Manifest
-from casparian_flow.sentinel.registered import Registered, declared_contracts
+from casparian_flow.sentinel.registered import Registered, declared_contracts, manifest_text
 from casparian_flow.sentinel.routing import Candidate, candidate_of
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import parsers as parser_store
@@ -40,7 +37,7 @@ def load_catalog(database: Database, plugins: Path, explicit: str | None, cwd: P
     registered: dict[int, Registered] = {}
     with database.transaction() as connection:
         for name, (manifest, artifact) in usable.items():
-            number = parser_store.register(connection, artifact, _manifest_text(manifest), now_ns)
+            number = parser_store.register(connection, artifact, manifest_text(manifest), now_ns)
             candidates[name] = candidate_of(number, manifest, artifact)
             registered[number] = Registered(artifact, manifest)
     return Catalog(candidates, registered)
@@ -66,7 +63,3 @@ def apply_declared(database: Database, catalog: Catalog, asked: Iterable[tuple[C
                     contract_store.apply_first(
                         connection, contract, {"artifact": registered.artifact.artifact_hash}, DECLARED_BY, now_ns
                     )
-
-
-def _manifest_text(manifest: Manifest) -> str:
-    return msgspec.json.encode(manifest, enc_hook=dict, order="sorted").decode()

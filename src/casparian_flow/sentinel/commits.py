@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import InvariantBroken, OutputExists
+from casparian_flow.core.jobs import JobState
 from casparian_flow.core.outputs import PermittedEntry, SinkMode
 from casparian_flow.core.quarantine import EntryState
 from casparian_flow.core.receipts import Receipt
@@ -17,6 +18,7 @@ from casparian_flow.sentinel.entries import entries_for
 from casparian_flow.sentinel.facts import Facts
 from casparian_flow.sentinel.proofs import materializations_of
 from casparian_flow.sinks.log import EntryAction, JobRecord, parse_entry
+from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store.engine import AnyRow
@@ -43,6 +45,20 @@ def waits_for_the_end(facts: Facts, receipt: Receipt) -> bool:
     return any(target.mode is SinkMode.REPLACE for table in tables for target in facts.routes.targets_of(table))
 
 
+def contracts_behind(
+    connection: Connection, receipt: Receipt, in_force: Mapping[str, Contract]
+) -> Mapping[str, Contract]:
+    """The contracts under which the rows of a receipt were accepted: a person may have decided another one since."""
+    older = {
+        output.table: contract
+        for output in receipt.outputs
+        if output.table in in_force
+        and output.contract_version not in (0, in_force[output.table].version)
+        and (contract := contract_store.of_version(connection, output.table, output.contract_version)) is not None
+    }
+    return {**in_force, **older} if older else in_force
+
+
 def permit(
     connection: Connection, facts: Facts, receipt: Receipt, contracts: Mapping[str, Contract], now_ns: int
 ) -> list[PermittedEntry] | None:
@@ -53,6 +69,7 @@ def permit(
     """
     if not job_store.permit(connection, facts.id, facts.attempt, msgspec.json.encode(receipt).decode()):
         return None
+    contracts = contracts_behind(connection, receipt, contracts)
     permitted = []
     for sink in facts.routes.sinks:
         removed = output_store.superseded_by(connection, sink, facts.id, facts.source_hash, facts.parser_name)
@@ -122,11 +139,17 @@ def retire(connection: Connection, now_ns: int) -> list[PermittedEntry]:
     return fixed
 
 
-def record(connection: Connection, facts: Facts, contracts: Mapping[str, Contract], now_ns: int) -> Receipt:
-    """Record that a permitted job is visible: materializations, quarantine, verdicts, drift and its final state."""
+def record(connection: Connection, facts: Facts, contracts: Mapping[str, Contract], now_ns: int) -> Receipt | None:
+    """Record that a permitted job is visible: materializations, quarantine, verdicts, drift and its final state.
+
+    None, and nothing is changed, if that was done already.
+    """
+    if facts.state == JobState.COMPLETED:
+        return None
     if facts.receipt is None or not job_store.complete(connection, facts.id, now_ns):
         raise InvariantBroken(f"job {facts.id} was promoted without a permit")
     receipt = msgspec.json.decode(facts.receipt, type=Receipt)
+    contracts = contracts_behind(connection, receipt, contracts)
     for row in output_store.unrecorded_of(connection, facts.id):
         output_store.supersede(
             connection, row.sink_uri, row.table_name, parse_entry(row.body, row.sink_uri).removed_jobs

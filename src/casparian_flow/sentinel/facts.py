@@ -17,6 +17,9 @@ FACTS = select(
     jobs.c.config_hash,
     jobs.c.routes,
     jobs.c.receipt,
+    jobs.c.state,
+    jobs.c.session,
+    jobs.c.parser_id,
     parsers.c.name.label("parser_name"),
     parsers.c.artifact_hash,
     parsers.c.env_hash,
@@ -25,7 +28,10 @@ FACTS = select(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One job with its parser and its routes; `receipt` is the JSON of the attempt that has the permit."""
+    """One job with its parser and its routes.
+
+    `receipt` is the JSON of the attempt that is held or has the permit, `session` the worker's that has or had it.
+    """
 
     id: int
     attempt: int
@@ -34,6 +40,9 @@ class Facts:
     config_hash: str
     routes: Routes
     receipt: str | None
+    state: str
+    session: str | None
+    parser_id: int
     parser_name: str
     artifact_hash: str
     env_hash: str

@@ -15,6 +15,8 @@ from casparian_flow.sentinel.clusters import Cluster, Shape, cluster_shapes
 
 Surveys = Mapping[int, Sequence[OutputSurvey]]
 """What each job of a scope found, by job."""
+Scope = tuple[int, str]
+"""A run, and what its files have in common that may map to the same new tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,20 @@ class FirstContact:
     """Collects surveys scope by scope and founds tables when a scope is complete."""
 
     def __init__(self) -> None:
-        self._scopes: dict[str, Waiting] = defaultdict(Waiting)
-        self._scope_of: dict[int, str] = {}
-        self._complete: list[Surveys] = []
+        self._scopes: dict[Scope, Waiting] = defaultdict(Waiting)
+        self._scope_of: dict[int, Scope] = {}
+        self._complete: list[tuple[Scope, Surveys]] = []
 
-    def expect(self, job: int, scope: str) -> None:
+    def expect(self, job: int, scope: Scope) -> None:
         """A job of this scope is going to run."""
         self._scope_of[job] = scope
-        self._scopes[scope].expected.add(job)
+        self.again(job)
+
+    def again(self, job: int) -> None:
+        """A job is going to be read again: its scope waits for it once more."""
+        if (scope := self._scope_of.get(job)) is not None:
+            self._scopes[scope].surveyed.pop(job, None)
+            self._scopes[scope].expected.add(job)
 
     def add(self, job: int, outputs: Sequence[OutputSurvey]) -> None:
         """A job has been surveyed and waits for its contracts."""
@@ -66,14 +74,14 @@ class FirstContact:
             self._scopes[scope].surveyed.pop(job, None)
             self._close(scope)
 
-    def take_complete(self) -> list[Surveys]:
+    def take_complete(self) -> list[tuple[Scope, Surveys]]:
         """The surveys of every scope that has become complete, each once."""
         taken, self._complete = self._complete, []
         return taken
 
-    def _close(self, scope: str) -> None:
+    def _close(self, scope: Scope) -> None:
         if self._scopes[scope].is_complete and (surveys := self._scopes.pop(scope).surveyed):
-            self._complete.append(surveys)
+            self._complete.append((scope, surveys))
 
 
 def found_tables(surveys: Surveys, in_force: Mapping[str, Contract]) -> Founded:

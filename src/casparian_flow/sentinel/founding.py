@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.outputs import SealedOutput
-from casparian_flow.core.routes import Routes
-from casparian_flow.protocol.messages import Dispatch, JobOrder, ParserOrder, Settle, Surveyed
+from casparian_flow.protocol.messages import OutputSurvey
 from casparian_flow.sentinel.first_contact import FirstContact, Founded, Surveys, found_tables
+from casparian_flow.sentinel.registered import Registered
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store.database import Database
 
@@ -25,115 +25,96 @@ class Refusal:
     """A job whose rows need a contract that a person must decide first; nothing of it may stay."""
 
     job: int
-    attempt: int
     tables: str
-    sealed: tuple[SealedOutput, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Ordered:
-    """What a surveyed job needs to go on."""
+class Settled:
+    """A job whose outputs have their tables now, and every table its contract."""
 
-    order: JobOrder
-    parser: ParserOrder
-    routes: Routes
-    staging: str
-    sealed: tuple[SealedOutput, ...] = ()
+    job: int
+    tables: dict[str, str]
 
 
 class Founding:
-    """Keeps the contracts in force, and gives surveyed jobs theirs."""
+    """Keeps the contracts in force, and gives surveyed jobs theirs, run by run."""
 
-    def __init__(self, database: Database, *, holds: bool, notify: Notify) -> None:
-        """With `holds`, a first contract is proposed to a person and its jobs are refused."""
+    def __init__(self, database: Database, notify: Notify) -> None:
         self._database = database
-        self._holds = holds
         self._notify = notify
-        with database.transaction() as connection:
-            self.contracts = contract_store.in_force(connection)
         self._first_contact = FirstContact()
-        self._ordered: dict[int, _Ordered] = {}
-        self._settling: deque[Settle] = deque()
-        self.adopted: set[str] = set()
-        """Tables whose first contract was taken in this run, without review."""
+        self._holding: set[int] = set()
+        self._in_force: list[int] | None = None
+        self.contracts: dict[str, Contract] = {}
 
-    def expect(self, job: int, scope: str) -> None:
-        """A job is going to run; its scope names the files that may map to the same new tables."""
-        self._first_contact.expect(job, scope)
+    def refresh(self, connection: Connection) -> None:
+        """Notice contracts that somebody decided meanwhile."""
+        in_force = contract_store.ids_in_force(connection)
+        if in_force != self._in_force:
+            self.contracts = contract_store.in_force(connection)
+            self._in_force = in_force
 
-    def ordered(self, dispatch: Dispatch) -> None:
-        """A worker was told to read these files."""
-        for order in dispatch.jobs:
-            self._ordered[order.job] = _Ordered(order, dispatch.parser, dispatch.routes, dispatch.staging)
+    def hold(self, plan: int) -> None:
+        """In that run a first contract is proposed to a person, and the jobs that need it are refused."""
+        self._holding.add(plan)
 
-    def surveyed(self, message: Surveyed) -> bool:
-        """A job waits for its contracts; false if this attempt is not the one that runs."""
-        known = self._ordered.get(message.job)
-        if known is None or known.order.attempt != message.attempt:
-            return False
-        self._ordered[message.job] = replace(known, sealed=tuple(message.sealed))
-        self._first_contact.add(message.job, message.outputs)
-        return True
+    def expect(self, job: int, plan: int, parser: Registered, base_table: str) -> None:
+        """A job is going to run, for the first time or again: what it brought to be surveyed before is forgotten."""
+        named = f"file {base_table}" if parser.manifest.tables == "file" else f"parser {parser.artifact.artifact_hash}"
+        self._first_contact.expect(job, (plan, named))
+
+    def again(self, job: int) -> None:
+        """A job is going to be read again."""
+        self._first_contact.again(job)
+
+    def surveyed(self, job: int, outputs: Sequence[OutputSurvey]) -> None:
+        """A job waits for its contracts."""
+        self._first_contact.add(job, outputs)
 
     def leave(self, job: int) -> None:
         """A job needs no contract any more: it sealed or ended."""
         self._first_contact.leave(job)
-        self._ordered.pop(job, None)
 
-    def next_settle(self) -> Settle | None:
-        """A job that can go on now."""
-        return self._settling.popleft() if self._settling else None
-
-    def found(self, now_ns: int) -> list[Refusal]:
+    def found(self, now_ns: int) -> tuple[list[Settled], list[Refusal]]:
         """Give the jobs of every complete scope their contracts; those that have to wait for a person instead."""
+        settled: list[Settled] = []
         refused: list[Refusal] = []
-        for surveys in self._first_contact.take_complete():
-            founded = found_tables(surveys, self.contracts)
-            if self._holds and founded.contracts:
-                refused += self._propose(surveys, founded, now_ns)
-            else:
-                self._adopt(surveys, founded, now_ns)
-        return refused
+        for (plan, _named), surveys in self._first_contact.take_complete():
+            with self._database.transaction() as connection:
+                self.refresh(connection)
+                founded = found_tables(surveys, self.contracts)
+                if plan in self._holding and founded.contracts:
+                    refused += self._propose(connection, plan, surveys, founded, now_ns)
+                else:
+                    settled += self._adopt(connection, plan, surveys, founded, now_ns)
+        return settled, refused
 
-    def _adopt(self, surveys: Surveys, founded: Founded, now_ns: int) -> None:
+    def _adopt(
+        self, connection: Connection, plan: int, surveys: Surveys, founded: Founded, now_ns: int
+    ) -> list[Settled]:
         evidence = {"jobs": sorted(surveys)}
-        with self._database.transaction() as connection:
-            for contract in founded.contracts:
-                contract_store.apply_first(connection, contract, evidence, AUTOMATIC, now_ns)
         for contract in founded.contracts:
-            self.contracts[contract.table] = contract
-            self.adopted.add(contract.table)
-            self._notify("contract.adopted", {"table": contract.table, "columns": len(contract.columns)})
-        for job, outputs in surveys.items():
-            tables = {output.output: founded.tables[job, output.output] for output in outputs}
-            self._settling.append(self._settle(job, tables))
-
-    def _settle(self, job: int, tables: Mapping[str, str]) -> Settle:
-        known = self._ordered[job]
-        return Settle(
-            parser=known.parser,
-            order=known.order,
-            routes=known.routes,
-            staging=known.staging,
-            tables=dict(tables),
-            contracts={table: self.contracts[table] for table in tables.values()},
-        )
-
-    def _propose(self, surveys: Surveys, founded: Founded, now_ns: int) -> list[Refusal]:
-        evidence = {"jobs": sorted(surveys)}
-        with self._database.transaction() as connection:
-            numbers = {
-                contract.table: contract_store.propose(connection, contract, evidence, AUTOMATIC, now_ns)
-                for contract in founded.contracts
-            }
-        for table, number in numbers.items():
-            self._notify("contract.proposed", {"table": table, "contract": number})
-        waited_for = " ".join(_names(founded.contracts))
+            contract_store.apply_first(connection, contract, evidence, AUTOMATIC, now_ns)
+        self.refresh(connection)
+        for contract in founded.contracts:
+            values = {"plan": plan, "table": contract.table, "columns": len(contract.columns)}
+            self._notify("contract.adopted", values)
         return [
-            Refusal(job, known.order.attempt, waited_for, known.sealed)
-            for job, known in ((job, self._ordered[job]) for job in surveys)
+            Settled(job, {output.output: founded.tables[job, output.output] for output in outputs})
+            for job, outputs in surveys.items()
         ]
 
+    def _propose(
+        self, connection: Connection, plan: int, surveys: Surveys, founded: Founded, now_ns: int
+    ) -> list[Refusal]:
+        evidence = {"jobs": sorted(surveys)}
+        for contract in founded.contracts:
+            number = contract_store.propose(connection, contract, evidence, AUTOMATIC, now_ns)
+            self._notify("contract.proposed", {"plan": plan, "table": contract.table, "contract": number})
+        waited_for = " ".join(contract.table for contract in founded.contracts)
+        return [Refusal(job, waited_for) for job in surveys]
 
-def _names(contracts: tuple[Contract, ...]) -> list[str]:
-    return [contract.table for contract in contracts]
+
+def contracts_of(tables: Mapping[str, str], contracts: Mapping[str, Contract]) -> dict[str, Contract]:
+    """The contracts of the tables that a job's outputs were given."""
+    return {table: contracts[table] for table in tables.values()}

@@ -15,7 +15,7 @@ Belonging = TypeVar("Belonging", PermittedEntry, SealedOutput)
 
 
 def carry_out(action: Action, open_sink: Callable[[str], Sink]) -> Done:
-    """Do it in every sink that can be reached. Doing it again, or beside a worker that does the same, changes nothing."""
+    """Do it in every sink that can be reached; doing it again, or beside a worker, changes nothing."""
     troubles: dict[str, CasparianError] = {}
     if isinstance(action, Promote):
         for uri, entries in _by_sink(action.entries).items():

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from casparian_flow.core.errors import CasparianError
-from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel import commits
+from casparian_flow.sentinel.actions import Promote
 from casparian_flow.sentinel.facts import facts_of
-from casparian_flow.sentinel.reversal import record_reversal
+from casparian_flow.sentinel.open_commits import open_commits, record_without_job
+from casparian_flow.sentinel.promoter import carry_out
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
+from casparian_flow.store import runs as run_store
+from casparian_flow.store import workers as worker_store
 from casparian_flow.store.database import Database
-from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.meta import next_incarnation
 
 INTERRUPTED = "its process ended before it committed"
@@ -54,17 +53,20 @@ def recover(
 ) -> Recovered:
     """Bring state and sinks together at start; needs no person and can be interrupted and repeated at any point.
 
+    From here on this process is the only one that may write: an older sentinel is fenced.
     After a clean end there is nothing to do, and no folder is looked at. A sink that cannot be reached does not stand
     in the way of the others: what was permitted there waits for the next start.
     """
     with database.transaction() as connection:
-        incarnation = next_incarnation(connection)
+        incarnation = database.incarnation = next_incarnation(connection)
         sinks = job_store.sinks_of_unpermitted(connection)
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
     if staging.exists():
         shutil.rmtree(staging)
     rolled = roll_forward(database, open_sink, now_ns)
     if not (rolled.landed or sinks):
+        with database.transaction() as connection:
+            run_store.finish_all(connection, now_ns)
         return Recovered(incarnation)
     with database.transaction() as connection:
         keep = [Attempt(job=row.id, attempt=row.attempt) for row in connection.execute(job_store.COMMITTING)]
@@ -77,71 +79,69 @@ def recover(
     # Last: until their files are gone, these jobs are what tells the next start where to look for them.
     with database.transaction() as connection:
         abandoned = job_store.abandon_unpermitted(connection, now_ns, INTERRUPTED)
+        run_store.finish_all(connection, now_ns)
     return Recovered(incarnation, len(rolled.landed), abandoned, swept, rolled.troubles)
 
 
-def roll_forward(database: Database, open_sink: Callable[[str], Sink], now_ns: int) -> RolledForward:
-    """Promote and record everything that was permitted and is not recorded; no worker may be at work.
+def take_up(
+    database: Database, open_sink: Callable[[str], Sink], default_sink: str, staging: Path, now_ns: int
+) -> Recovered:
+    """What a sentinel does at its start that serves workers elsewhere: open runs go on.
 
-    A commit stays as it is until each of its sinks took its part; what the others took is visible meanwhile.
+    The incarnation is counted on, whoever was a worker has to identify again, and files are swept but for those of
+    attempts that are not decided yet. What is permitted is rolled forward by the sentinel when it runs.
     """
     with database.transaction() as connection:
-        entries = output_store.unrecorded(connection)
-        committing = [row.id for row in connection.execute(job_store.COMMITTING)]
+        incarnation = database.incarnation = next_incarnation(connection)
+        worker_store.lose_all(connection)
+        undecided = job_store.undecided(connection)
+        sinks = job_store.sinks_of_unpermitted(connection)
+    if staging.exists():
+        shutil.rmtree(staging)
+    swept = 0
+    troubles: dict[str, CasparianError] = {}
+    for uri in dict.fromkeys([default_sink, *sinks]) if sinks else []:
+        try:
+            swept += open_sink(uri).sweep([Attempt(job=row.id, attempt=row.attempt) for row in undecided])
+        except CasparianError as exc:
+            troubles[uri] = exc
+    return Recovered(incarnation, swept_files=swept, troubles=troubles)
+
+
+def roll_forward(
+    database: Database, open_sink: Callable[[str], Sink], now_ns: int, *, jobs: bool = True
+) -> RolledForward:
+    """Promote and record what was permitted and is not recorded; no worker may be at work on it.
+
+    Without `jobs` only what no job brought: reverts, and rows taken out. A commit stays as it is until each of its
+    sinks took its part; what the others took is visible meanwhile.
+    """
+    with database.transaction() as connection:
+        waiting = [commit for commit in open_commits(connection) if jobs or not commit.jobs]
+        committing = [row.id for row in connection.execute(job_store.COMMITTING)] if jobs else []
         in_force = contract_store.in_force(connection) if committing else {}
     rolled = RolledForward()
-    waiting: set[int] = set()
-    for rows in _by_commit(entries):
-        if not _promote(rows, open_sink, rolled.troubles):
-            waiting.update(_jobs_behind(rows))
-        elif rows[0].job_id is None:
+    refused: set[int] = set()
+    for commit in waiting:
+        done = carry_out(Promote(entries=commit.entries, jobs=commit.jobs, commits=commit.ids), open_sink)
+        rolled.troubles.update(done.troubles)
+        if done.troubles:
+            refused |= commit.jobs
+            _note(database, commit.jobs, next(iter(done.troubles.values())))
+        elif not commit.jobs:
             with database.transaction() as connection:
-                _record_without_job(connection, rows)
+                record_without_job(connection, commit.ids)
     for job in committing:
-        if job not in waiting:
+        if job not in refused:
             with database.transaction() as connection:
-                rolled.landed[job] = commits.record(connection, facts_of(connection, job), in_force, now_ns)
+                if (receipt := commits.record(connection, facts_of(connection, job), in_force, now_ns)) is not None:
+                    rolled.landed[job] = receipt
     return rolled
 
 
-def _promote(rows: Sequence[AnyRow], open_sink: Callable[[str], Sink], troubles: dict[str, CasparianError]) -> bool:
-    """Make the entries of one commit visible in each of its sinks; whether all of them took theirs."""
-    by_sink: dict[str, list[PermittedEntry]] = defaultdict(list)
-    for row in rows:
-        by_sink[row.sink_uri].append(_entry(row))
-    has_landed = True
-    for uri, entries in by_sink.items():
-        try:
-            open_sink(uri).promote(entries)
-        except CasparianError as exc:
-            troubles[uri] = exc
-            has_landed = False
-    return has_landed
-
-
-def _by_commit(entries: Sequence[AnyRow]) -> list[list[AnyRow]]:
-    """The entries of one job together, whatever their sinks, and those that no job brought by table; oldest first."""
-    found: dict[tuple[object, ...], list[AnyRow]] = defaultdict(list)
-    for row in entries:
-        alone = (row.sink_uri, row.table_name, row.permitted_at_ns, row.reverts_to)
-        found[alone if row.job_id is None else (row.job_id,)].append(row)
-    return list(found.values())
-
-
-def _record_without_job(connection: Connection, rows: Sequence[AnyRow]) -> None:
-    if rows[0].reverts_to is not None:
-        record_reversal(connection, rows[0].sink_uri, rows[0].table_name, [row.id for row in rows])
-        return
-    for row in rows:
-        commits.record_retirement(connection, row.id, _entry(row))
-
-
-def _jobs_behind(rows: Sequence[AnyRow]) -> set[int]:
-    """Every job whose rows these entries add: several when they replace a table."""
-    return {record.job for row in rows for record in commits.records_of(row.body, row.sink_uri)} | {
-        row.job_id for row in rows if row.job_id is not None
-    }
-
-
-def _entry(row: AnyRow) -> PermittedEntry:
-    return PermittedEntry(sink=row.sink_uri, table=row.table_name, role=Role(row.role), seq=row.seq, body=row.body)
+def _note(database: Database, jobs: frozenset[int], error: CasparianError) -> None:
+    """Keep with the jobs of a commit why they are not visible."""
+    with database.transaction() as connection:
+        for job in sorted(jobs):
+            attempt = facts_of(connection, job).attempt
+            job_store.note_trouble(connection, job, attempt, code=error.code, message=error.message, why=error.why)

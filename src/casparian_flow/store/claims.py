@@ -9,7 +9,8 @@ from __future__ import annotations
 from sqlalchemy import Select, Update, bindparam, literal_column, select, text, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from casparian_flow.store.tables import jobs
+from casparian_flow.core.jobs import JobPhase
+from casparian_flow.store.tables import jobs, locations
 
 CLAIMED = (
     jobs.c.id,
@@ -23,6 +24,7 @@ CLAIMED = (
     jobs.c.config_hash,
     jobs.c.routes,
     jobs.c.base_table,
+    jobs.c.failures,
 )
 
 _QUEUED = jobs.c.state == literal_column("'queued'")
@@ -35,6 +37,8 @@ def _taking(statement: Update) -> Update:
         state=literal_column("'dispatched'"),
         attempt=jobs.c.attempt + 1,
         worker=bindparam("worker"),
+        session=bindparam("holder"),
+        phase=literal_column(f"'{JobPhase.STARTING}'"),
         lease_until_ns=bindparam("lease_until_ns"),
     )
 
@@ -44,20 +48,33 @@ def _next(limit: int, *conditions: object, oldest_first: bool = False) -> Select
     return select(jobs.c.id).where(_QUEUED, _DUE, *conditions).order_by(*order).limit(literal_column(str(limit)))  # type: ignore[arg-type]
 
 
-def claim_on_sqlite(limit: int = 1, *, oldest_first: bool = False) -> ReturningUpdate[tuple[object, ...]]:
-    """The next jobs by priority, or the oldest ones so that nothing starves."""
-    chosen = _next(limit, oldest_first=oldest_first).scalar_subquery()
+def claim_on_sqlite(
+    limit: int = 1, *, oldest_first: bool = False, of_parsers: bool = False, of_sources: bool = False
+) -> ReturningUpdate[tuple[object, ...]]:
+    """The next jobs by priority, or the oldest ones so that nothing starves.
+
+    With `of_parsers` and `of_sources` only jobs of the parsers and the sources whose ids are given.
+    """
+    conditions = []
+    if of_parsers:
+        conditions.append(jobs.c.parser_id.in_(bindparam("parsers", expanding=True)))
+    if of_sources:
+        its = select(locations.c.id).where(locations.c.source_id.in_(bindparam("sources", expanding=True)))
+        conditions.append(jobs.c.location_id.in_(its))
+    chosen = _next(limit, *conditions, oldest_first=oldest_first).scalar_subquery()
     return _taking(update(jobs).where(_QUEUED, jobs.c.id.in_(chosen))).returning(*CLAIMED)
 
 
-def claim_alike_on_sqlite(limit: int) -> ReturningUpdate[tuple[object, ...]]:
+def claim_alike_on_sqlite(limit: int, *, of_sources: bool = False) -> ReturningUpdate[tuple[object, ...]]:
     """More jobs of small files that can share a process with one already claimed; one plan has one set of routes."""
+    its = select(locations.c.id).where(locations.c.source_id.in_(bindparam("sources", expanding=True)))
     chosen = _next(
         limit,
         jobs.c.parser_id == bindparam("same_parser"),
         jobs.c.config_hash == bindparam("same_config"),
         jobs.c.plan_id == bindparam("same_plan"),
         text("(SELECT size FROM scout_versions v WHERE v.id = cf_jobs.version_id) <= :largest"),
+        *([jobs.c.location_id.in_(its)] if of_sources else []),
     ).scalar_subquery()
     return _taking(update(jobs).where(_QUEUED, jobs.c.id.in_(chosen))).returning(*CLAIMED)
 

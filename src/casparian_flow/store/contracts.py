@@ -14,6 +14,14 @@ from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import contracts
 
+IDS_IN_FORCE = select(contracts.c.id).where(contracts.c.state == literal_column("'applied'")).order_by(contracts.c.id)
+OF_VERSION = (
+    select(contracts.c.body)
+    .where(contracts.c.table_name == bindparam("table"), contracts.c.version == bindparam("number"))
+    .where(contracts.c.state.in_((ContractState.APPLIED, ContractState.SUPERSEDED)))
+    .order_by(contracts.c.decided_at_ns.desc())
+    .limit(1)
+)
 IN_FORCE = select(contracts.c.body).where(contracts.c.state == literal_column("'applied'"))
 PROPOSED = select(contracts.c.id, contracts.c.table_name).where(contracts.c.state == literal_column("'proposed'"))
 BY_ID = select(contracts).where(contracts.c.id == bindparam("contract"))
@@ -51,6 +59,17 @@ def in_force(connection: Connection) -> dict[str, Contract]:
     """The applied contract of every table that has one."""
     found = (from_json(body) for (body,) in connection.execute(IN_FORCE))
     return {contract.table: contract for contract in found}
+
+
+def ids_in_force(connection: Connection) -> list[int]:
+    """By what a change of the contracts in force is noticed."""
+    return list(connection.execute(IDS_IN_FORCE).scalars())
+
+
+def of_version(connection: Connection, table: str, version: int) -> Contract | None:
+    """The contract of a table that was in force under that number."""
+    body = connection.execute(OF_VERSION, {"table": table, "number": version}).scalar()
+    return None if body is None else from_json(body)
 
 
 def proposed(connection: Connection) -> dict[str, int]:

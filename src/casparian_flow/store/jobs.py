@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, literal_column, select, update
+from sqlalchemy.dialects.sqlite import insert
 
-from casparian_flow.core.jobs import JobState, LogLine
+from casparian_flow.core.jobs import REPLAYABLE, JobPhase, JobState, LogLine
 from casparian_flow.core.routes import routes_of
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
@@ -95,6 +97,95 @@ NOTE_TROUBLE = (
     .where(jobs.c.state == literal_column("'committing'"))
     .values(error_code=bindparam("code"), error_message=bindparam("message"), error_why=bindparam("why"))
 )
+HOLD = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
+    .values(receipt=bindparam("sealed_receipt"), phase=JobPhase.SEALED, lease_until_ns=None)
+)
+TELL = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING)))
+    .values(
+        lease_until_ns=bindparam("until_ns"),
+        phase=bindparam("now_doing"),
+        rows_read=bindparam("rows"),
+        bytes_read=bindparam("bytes"),
+        silent_since_ns=bindparam("silent"),
+        worker=bindparam("of_worker"),
+        session=bindparam("of_session"),
+    )
+)
+ABORT_QUEUED = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.state == literal_column("'queued'"))
+    .values(
+        state=JobState.ABORTED,
+        cancel_requested=True,
+        finished_at_ns=bindparam("now_ns"),
+        error_code=bindparam("code"),
+        error_message=bindparam("message"),
+    )
+)
+REJECT_QUEUED = (
+    update(jobs)
+    .where(jobs.c.parser_id == bindparam("parser"), jobs.c.state == literal_column("'queued'"))
+    .values(
+        state=JobState.REJECTED,
+        finished_at_ns=bindparam("now_ns"),
+        error_code=bindparam("code"),
+        error_message=bindparam("message"),
+        error_why=bindparam("why"),
+    )
+    .returning(jobs.c.id, jobs.c.plan_id)
+)
+REPLAY = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.state.in_(sorted(REPLAYABLE)))
+    .values(
+        state=JobState.QUEUED,
+        cancel_requested=False,
+        failures=0,
+        not_before_ns=0,
+        receipt=None,
+        error_code=None,
+        error_message=None,
+        error_why=None,
+        is_transient=None,
+        started_at_ns=None,
+        finished_at_ns=None,
+    )
+)
+PRIORITISE = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.state == literal_column("'queued'"))
+    .values(priority=bindparam("to"))
+)
+OPEN_OF_PLAN = select(
+    jobs.c.id,
+    jobs.c.state,
+    jobs.c.attempt,
+    jobs.c.parser_id,
+    jobs.c.base_table,
+    jobs.c.phase,
+    jobs.c.receipt,
+    jobs.c.failures,
+    jobs.c.session,
+    jobs.c.cancel_requested,
+).where(
+    jobs.c.plan_id == bindparam("plan"),
+    jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITTING)),
+)
+STANDING = select(
+    jobs.c.state, jobs.c.attempt, jobs.c.plan_id, jobs.c.session, jobs.c.parser_id, jobs.c.base_table
+).where(jobs.c.id == bindparam("job"))
+NEXT_DUE = select(func.min(jobs.c.not_before_ns)).where(
+    jobs.c.state == literal_column("'queued'"), jobs.c.not_before_ns > bindparam("now_ns")
+)
+UNDECIDED = select(jobs.c.id, jobs.c.attempt).where(
+    jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITTING))
+)
 COMMITTING = select(jobs.c.id, jobs.c.attempt).where(jobs.c.state == literal_column("'committing'"))
 NOT_LANDED = select(
     jobs.c.id, jobs.c.state, jobs.c.error_code, jobs.c.location_id, jobs.c.error_message, jobs.c.error_why
@@ -107,32 +198,57 @@ def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(insert(jobs), rows)
 
 
-_CLAIM = {oldest: claims.claim_on_sqlite(1, oldest_first=oldest) for oldest in (False, True)}
+_claim = cache(claims.claim_on_sqlite)
+_claim_alike = cache(claims.claim_alike_on_sqlite)
 
 
-def claim(connection: Connection, worker: str, now_ns: int, lease_ns: int, *, oldest_first: bool) -> AnyRow | None:
-    """Take one job for a worker; None when none is due."""
-    return connection.execute(
-        _CLAIM[oldest_first], {"worker": worker, "now_ns": now_ns, "lease_until_ns": now_ns + lease_ns}
-    ).first()
+def claim(
+    connection: Connection,
+    worker: str,
+    session: str,
+    now_ns: int,
+    lease_ns: int,
+    *,
+    oldest_first: bool,
+    parsers: Sequence[int] | None = None,
+    sources: Sequence[int] | None = None,
+) -> AnyRow | None:
+    """Take one job for a worker, of these parsers and sources where they are given; None when none is due."""
+    statement = _claim(1, oldest_first=oldest_first, of_parsers=parsers is not None, of_sources=sources is not None)
+    values = {"worker": worker, "holder": session, "now_ns": now_ns, "lease_until_ns": now_ns + lease_ns}
+    return connection.execute(statement, values | _given(parsers=parsers, sources=sources)).first()
 
 
 def claim_alike(
-    connection: Connection, first: AnyRow, worker: str, now_ns: int, lease_ns: int, limit: int
+    connection: Connection,
+    first: AnyRow,
+    worker: str,
+    session: str,
+    now_ns: int,
+    lease_ns: int,
+    limit: int,
+    *,
+    sources: Sequence[int] | None = None,
 ) -> Sequence[AnyRow]:
     """Take up to `limit` more jobs of small files for the process that reads the first."""
     return connection.execute(
-        claims.claim_alike_on_sqlite(limit),
+        _claim_alike(limit, of_sources=sources is not None),
         {
             "worker": worker,
+            "holder": session,
             "now_ns": now_ns,
             "lease_until_ns": now_ns + lease_ns,
             "same_parser": first.parser_id,
             "same_config": first.config_hash,
             "same_plan": first.plan_id,
             "largest": LARGEST_GROUPED,
-        },
+        }
+        | _given(sources=sources),
     ).all()
+
+
+def _given(**values: Sequence[int] | None) -> dict[str, Any]:
+    return {name: list(value) for name, value in values.items() if value is not None}
 
 
 def count_queued(connection: Connection, most: int) -> int:
@@ -146,7 +262,7 @@ def put_back(connection: Connection, ids: Iterable[int]) -> None:
     connection.execute(
         update(jobs)
         .where(jobs.c.id.in_(list(ids)), jobs.c.state == literal_column("'dispatched'"))
-        .values(state=JobState.QUEUED, attempt=jobs.c.attempt - 1, lease_until_ns=None)
+        .values(state=JobState.QUEUED, attempt=jobs.c.attempt - 1, lease_until_ns=None, worker=None, session=None)
     )
 
 
@@ -225,6 +341,11 @@ def not_landed(connection: Connection, plan: int) -> Sequence[AnyRow]:
     return connection.execute(NOT_LANDED, {"plan": plan}).all()
 
 
+def undecided(connection: Connection) -> Sequence[AnyRow]:
+    """The attempts that may still become visible: their files stay."""
+    return connection.execute(UNDECIDED).all()
+
+
 def sinks_of_unpermitted(connection: Connection) -> list[str]:
     """The sinks in which jobs without a permit may have left files."""
     found = connection.execute(ROUTES_OF_UNPERMITTED).scalars()
@@ -237,12 +358,63 @@ def request_cancel(connection: Connection, job: int) -> bool:
 
 
 def add_log_lines(connection: Connection, job: int, attempt: int, first: int, lines: Sequence[LogLine]) -> None:
-    """Keep what a parser wrote, in order, from line number `first`."""
+    """Keep what a parser wrote, in order, from line number `first`; lines that are kept already stay as they are."""
     if lines:
         connection.execute(
-            insert(job_logs),
+            insert(job_logs).on_conflict_do_nothing(),
             [
                 {"job_id": job, "attempt": attempt, "line": first + at, "stream": line.stream, "text": line.text}
                 for at, line in enumerate(lines)
             ],
         )
+
+
+def hold(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
+    """Keep a sealed attempt until its run ends; false if it is stale or cancelled."""
+    return connection.execute(HOLD, {"job": job, "of_attempt": attempt, "sealed_receipt": receipt}).rowcount == 1
+
+
+def tell(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+    """Keep what workers say of attempts without a permit: the lease, the phase, how far they are."""
+    if rows:
+        connection.execute(TELL, rows)
+
+
+def abort_queued(connection: Connection, job: int, now_ns: int, *, code: str, message: str) -> bool:
+    """Abort a job that no worker has; false if it is not queued any more."""
+    values = {"job": job, "now_ns": now_ns, "code": code, "message": message}
+    return connection.execute(ABORT_QUEUED, values).rowcount == 1
+
+
+def reject_queued(
+    connection: Connection, parser: int, now_ns: int, *, code: str, message: str, why: str
+) -> Sequence[AnyRow]:
+    """End every queued job of a parser; which they were, with their plans."""
+    values = {"parser": parser, "now_ns": now_ns, "code": code, "message": message, "why": why}
+    return connection.execute(REJECT_QUEUED, values).all()
+
+
+def replay(connection: Connection, job: int) -> bool:
+    """Queue a job again that failed, was aborted or rejected, as if it had never been tried; its attempts count on."""
+    return connection.execute(REPLAY, {"job": job}).rowcount == 1
+
+
+def prioritise(connection: Connection, job: int, to: int) -> bool:
+    """Give a queued job another priority; false if it is not queued any more."""
+    return connection.execute(PRIORITISE, {"job": job, "to": to}).rowcount == 1
+
+
+def open_of_plan(connection: Connection, plan: int) -> Sequence[AnyRow]:
+    """The jobs of a plan that are not over."""
+    return connection.execute(OPEN_OF_PLAN, {"plan": plan}).all()
+
+
+def standing(connection: Connection, job: int) -> AnyRow | None:
+    """State, attempt, plan, parser and holder of a job; None if there is none of that id."""
+    return connection.execute(STANDING, {"job": job}).first()
+
+
+def next_due(connection: Connection, now_ns: int) -> int | None:
+    """When the pause of the next queued job is over; None if none is in a pause."""
+    due: int | None = connection.execute(NEXT_DUE, {"now_ns": now_ns}).scalar()
+    return due

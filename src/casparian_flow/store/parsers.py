@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from casparian_flow.core.artifacts import ParserArtifact
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import parsers
 
 FIND = select(parsers.c.id, parsers.c.status, parsers.c.path).where(
@@ -13,6 +14,45 @@ FIND = select(parsers.c.id, parsers.c.status, parsers.c.path).where(
     parsers.c.env_hash == bindparam("environment"),
 )
 MOVE = update(parsers).where(parsers.c.id == bindparam("parser")).values(path=bindparam("to"), status=bindparam("now"))
+BY_ID = select(parsers).where(parsers.c.id == bindparam("parser"))
+COUNT_FAILURE = (
+    update(parsers)
+    .where(parsers.c.id == bindparam("parser"))
+    .values(failures=parsers.c.failures + 1)
+    .returning(parsers.c.failures)
+)
+CLEAR_FAILURES = update(parsers).where(parsers.c.id == bindparam("parser"), parsers.c.failures > 0).values(failures=0)
+PAUSE = (
+    update(parsers)
+    .where(parsers.c.id == bindparam("parser"), parsers.c.paused_at_ns.is_(None))
+    .values(paused_at_ns=bindparam("now_ns"))
+)
+PAUSED = select(parsers.c.id).where(parsers.c.paused_at_ns.is_not(None))
+
+
+def describe(connection: Connection, parser: int) -> AnyRow:
+    """Everything that is kept of a registered artifact."""
+    return connection.execute(BY_ID, {"parser": parser}).one()
+
+
+def count_failure(connection: Connection, parser: int) -> int:
+    """One more job failed by the parser's own doing; how many in a row that makes."""
+    return int(connection.execute(COUNT_FAILURE, {"parser": parser}).scalar_one())
+
+
+def clear_failures(connection: Connection, parser: int) -> None:
+    """A job of the parser landed."""
+    connection.execute(CLEAR_FAILURES, {"parser": parser})
+
+
+def pause(connection: Connection, parser: int, now_ns: int) -> bool:
+    """Let no job of the parser begin; false if it is paused already."""
+    return connection.execute(PAUSE, {"parser": parser, "now_ns": now_ns}).rowcount == 1
+
+
+def paused(connection: Connection) -> frozenset[int]:
+    """The artifacts of which no job may begin."""
+    return frozenset(connection.execute(PAUSED).scalars())
 
 
 def register(connection: Connection, artifact: ParserArtifact, manifest: str, now_ns: int) -> int:

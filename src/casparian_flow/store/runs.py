@@ -3,19 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
+from casparian_flow.core.contracts import ContractState, Origin
+from casparian_flow.core.jobs import JobState
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.tables import runs
+from casparian_flow.store.tables import contracts, jobs, runs
 
 OPEN = select(runs.c.plan_id).where(runs.c.finished_at_ns.is_(None)).order_by(runs.c.plan_id)
 BY_PLAN = select(runs).where(runs.c.plan_id == bindparam("plan"))
 FINISH = update(runs).where(runs.c.plan_id == bindparam("plan"), runs.c.finished_at_ns.is_(None))
 REOPEN = update(runs).where(runs.c.plan_id == bindparam("plan")).values(finished_at_ns=None)
 FINISH_ALL = update(runs).where(runs.c.finished_at_ns.is_(None)).values(finished_at_ns=bindparam("now_ns"))
+STATES = select(jobs.c.state, func.count()).where(jobs.c.plan_id == bindparam("plan")).group_by(jobs.c.state)
+ROWS = text(
+    """SELECT coalesce(sum(json_extract(c.value, '$.accepted')), 0) AS accepted,
+              coalesce(sum(json_extract(c.value, '$.quarantined')), 0) AS quarantined,
+              coalesce(sum(json_extract(c.value, '$.rescued')), 0) AS rescued
+       FROM cf_jobs j, json_each(j.receipt, '$.counts') c
+       WHERE j.plan_id = :plan AND j.state = 'completed'"""
+)
+_founder = func.json_extract(contracts.c.evidence, "$.jobs[0]")
+FOUNDED = (
+    select(contracts.c.table_name)
+    .join(jobs, jobs.c.id == _founder)
+    .where(contracts.c.state == ContractState.APPLIED, contracts.c.origin == Origin.ADOPTED)
+    .where(jobs.c.plan_id == bindparam("plan"))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What became of the jobs of a plan so far, and the rows of those that landed. `founded` are its new tables."""
+
+    states: dict[JobState, int]
+    accepted: int
+    quarantined: int
+    rescued: int
+    founded: frozenset[str]
+
+
+def totals(connection: Connection, plan: int) -> Totals:
+    """What a plan came to, as it is recorded."""
+    rows = connection.execute(ROWS, {"plan": plan}).one()
+    return Totals(
+        states={JobState(state): count for state, count in connection.execute(STATES, {"plan": plan})},
+        accepted=rows.accepted,
+        quarantined=rows.quarantined,
+        rescued=rows.rescued,
+        founded=frozenset(connection.execute(FOUNDED, {"plan": plan}).scalars()),
+    )
 
 
 def submit(

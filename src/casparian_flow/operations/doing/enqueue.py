@@ -1,22 +1,24 @@
-"""Puts one job into the queue for every file that a plan runs."""
+"""Submits a run: one job into the queue for every file that a plan runs."""
 
 from __future__ import annotations
 
 import json
+
+import msgspec
 
 from casparian_flow.core.ids import new_time_ordered_id
 from casparian_flow.core.jobs import JobState
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.plan import Prepared
 from casparian_flow.sentinel.planner import Decision
-from casparian_flow.sentinel.service import Sentinel
-from casparian_flow.store import jobs as job_store
+from casparian_flow.sentinel.runs import Policy
+from casparian_flow.store import runs as run_store
 
 DAY_NS = 86_400 * 1_000_000_000
 
 
-def enqueue(acting: Acting, prepared: Prepared, sentinel: Sentinel) -> dict[int, Decision]:
-    """Queue one job per file to run; the decision behind each."""
+def enqueue(acting: Acting, prepared: Prepared, policy: Policy) -> dict[int, Decision]:
+    """Keep the run with its policy and queue one job per file; the decision behind each."""
     now = acting.clock()
     config = json.dumps(prepared.options, sort_keys=True)
     routes = prepared.plan.routes.to_json()
@@ -48,17 +50,9 @@ def enqueue(acting: Acting, prepared: Prepared, sentinel: Sentinel) -> dict[int,
             }
         )
     with acting.database.transaction() as connection:
-        job_store.enqueue(connection, rows)
-    for job, decision in jobs.items():
-        sentinel.expect(job, _scope(decision))
+        run_store.submit(connection, prepared.id, msgspec.json.encode(policy).decode(), acting.actor, rows, now)
     acting.report("jobs.queued", {"total": len(jobs)})
     return jobs
-
-
-def _scope(decision: Decision) -> str:
-    """Files that may found the same tables: of one base name, or of one parser that names its tables itself."""
-    assert decision.parser is not None
-    return f"file {decision.base_table}" if decision.parser.tables == "file" else f"parser {decision.parser.id}"
 
 
 def _priority(age_ns: int) -> int:

@@ -9,16 +9,16 @@ from casparian_flow.core.jobs import JobState
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.plan import Prepared
 from casparian_flow.operations.run_reply import FailedFile, RunReply, TableResult, Waiting
+from casparian_flow.sentinel.attempts import AWAITING_APPROVAL
+from casparian_flow.sentinel.breaker import PAUSED
 from casparian_flow.sentinel.planner import Decision
-from casparian_flow.sentinel.service import Sentinel
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
+from casparian_flow.store import runs as run_store
 
 
-def reply_of(
-    acting: Acting, prepared: Prepared, sentinel: Sentinel, jobs: Mapping[int, Decision], seconds: float
-) -> RunReply:
+def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], seconds: float) -> RunReply:
     """What became of the plan's files; `jobs` are the decisions behind the jobs that were queued."""
     selected = [decision for decision in prepared.plan.decisions if decision.file.is_selected]
     skipped = Counter(str(decision.reason) for decision in selected if decision.action == "skip")
@@ -27,6 +27,7 @@ def reply_of(
         tables = output_store.brought_by_plan(connection, prepared.id)
         quarantine = output_store.open_quarantine(connection)
         proposals = contract_store.proposed(connection)
+        totals = run_store.totals(connection, prepared.id)
     failures = [
         FailedFile(
             path=jobs[row.id].file.display,
@@ -37,23 +38,23 @@ def reply_of(
             why=(row.error_why or "").strip().rpartition("\n")[2],
         )
         for row in ended
-        if row.state in (JobState.FAILED, JobState.ABORTED, JobState.COMMITTING)
+        if row.state in (JobState.FAILED, JobState.ABORTED, JobState.COMMITTING) or row.error_code == PAUSED
     ]
     waited_for = {
-        table for row in ended if row.state == JobState.REJECTED for table in (row.error_message or "").split()
+        table for row in ended if row.error_code == AWAITING_APPROVAL for table in (row.error_message or "").split()
     }
     waiting = [Waiting(table=table, contract=proposals[table]) for table in sorted(waited_for & proposals.keys())]
     unreadable = [decision.file.display for decision in selected if decision.file.is_unreadable]
-    totals = sentinel.totals
     return RunReply(
         plan=str(prepared.id),
         outcome=_outcome(waiting, failures, unreadable, totals.quarantined),
         files=len(selected),
         run=len(jobs),
         skipped=dict(skipped.most_common()),
-        completed=totals.completed,
-        failed=totals.failed,
-        aborted=totals.aborted,
+        completed=totals.states.get(JobState.COMPLETED, 0),
+        # One that could not be promoted counts as failed until it is.
+        failed=totals.states.get(JobState.FAILED, 0) + totals.states.get(JobState.COMMITTING, 0),
+        aborted=totals.states.get(JobState.ABORTED, 0),
         accepted=totals.accepted,
         quarantined=totals.quarantined,
         rescued=totals.rescued,
@@ -64,7 +65,7 @@ def reply_of(
                 files=row.files,
                 accepted=row.accepted,
                 quarantined=row.quarantined,
-                is_new=row.table_name in sentinel.adopted,
+                is_new=row.table_name in totals.founded,
                 sinks=[target.uri for target in prepared.plan.routes.targets_of(row.table_name)],
             )
             for row in tables

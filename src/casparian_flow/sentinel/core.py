@@ -1,0 +1,427 @@
+"""The sentinel without any input or output: messages of many workers and a clock in, messages and actions out.
+
+The one authority over the state of jobs. It serves many runs and many workers, in the thread that owns its database.
+Whoever calls it makes what it did durable before what it said leaves (`Database.together`).
+"""
+
+from __future__ import annotations
+
+from casparian_flow.core.errors import NotFound
+from casparian_flow.core.jobs import FINAL_STATES, JobState
+from casparian_flow.core.workers import WorkerState
+from casparian_flow.protocol.bodies import (
+    Abort,
+    Ack,
+    Body,
+    Cast,
+    Conclude,
+    Deploy,
+    Dispatch,
+    Echo,
+    Err,
+    Heartbeat,
+    Identify,
+    Parse,
+    Permit,
+    Reload,
+    Seal,
+    Sealed,
+    Stopped,
+    Surveyed,
+    Terms,
+)
+from casparian_flow.protocol.codec import BadMessage, Message, encode, from_worker
+from casparian_flow.protocol.opcodes import Opcode
+from casparian_flow.sentinel.actions import Action, Done
+from casparian_flow.sentinel.attempts import CANCELLED, CANCELLED_BEFORE, FENCED, Attempts
+from casparian_flow.sentinel.dispatch import Dispatcher
+from casparian_flow.sentinel.founding import Founding, Notify, contracts_of
+from casparian_flow.sentinel.heartbeats import Heartbeats
+from casparian_flow.sentinel.leases import LEASE_NS, Lease, Leases
+from casparian_flow.sentinel.presence import Presence
+from casparian_flow.sentinel.run_ends import RunEnds
+from casparian_flow.sentinel.runs import CancelOutcome, Run, Runs, is_held
+from casparian_flow.sentinel.sessions import Sent, Session, Sessions
+from casparian_flow.store import jobs as job_store
+from casparian_flow.store import runs as run_store
+from casparian_flow.store.database import Database
+
+HEARTBEAT_MS = 1_000
+FENCE_MS = 10_000
+ABORT_AGAIN_NS = 1_000_000_000
+IDLE_NS = 1_000_000_000
+"""Nothing that only time changes is looked at less often than this."""
+_OPCODE_OF: dict[type[Body], Opcode] = {
+    Abort: Opcode.ABORT,
+    Ack: Opcode.ACK,
+    Err: Opcode.ERR,
+    Echo: Opcode.HEARTBEAT,
+    Dispatch: Opcode.DISPATCH,
+    Reload: Opcode.RELOAD,
+    Permit: Opcode.PERMIT,
+}
+
+
+class SentinelCore:
+    """Every method is called from the thread that owns the database; nothing here waits.
+
+    After each batch of calls, end it with `tick`, make it durable, then send `take_outgoing` and carry out
+    `take_actions`, telling `done` what came of each.
+    """
+
+    def __init__(self, database: Database, *, incarnation: int, session: str, notify: Notify) -> None:
+        """`session` was never used before; `notify` hears every event, with `job` and `plan` where it is about one."""
+        self._database = database
+        self._incarnation = incarnation
+        self._session = session
+        self._notify = notify
+        self._outgoing: list[tuple[bytes, bytes]] = []
+        self._actions: list[Action] = []
+        self._seq = 0
+        self._is_draining = False
+        self._runs = Runs()
+        self._leases = Leases()
+        self._sessions = Sessions()
+        self._dispatcher = Dispatcher()
+        self._founding = Founding(database, notify)
+        self._attempts = Attempts(
+            database, self._runs, self._leases, self._sessions, self._founding, notify, self._actions.append
+        )
+        self._ends = RunEnds(database, self._runs, self._attempts, self._founding, notify, self._actions.append)
+        self._presence = Presence(database, self._sessions, self._leases, self._attempts, notify)
+        self._heartbeats = Heartbeats(database, self._leases, self._attempts, notify)
+
+    # --- messages ----------------------------------------------------------------------------------------------
+
+    def receive(self, peer: bytes, data: bytes, now_ns: int, name: str | None = None) -> None:
+        """Take in what a peer sent, whatever it is. `name` is the worker that its key has proven it to be, if any."""
+        try:
+            message = from_worker(data)
+        except BadMessage as bad:
+            if data[1:2] != bytes([Opcode.ERR]):
+                self._send(peer, Err(code=bad.code, message=bad.message, of=bad.seq), job=bad.job)
+            return
+        if not self._sessions.is_new(message.session, message.seq):
+            return
+        if message.session in self._sessions.removed:
+            self._send(peer, Err(code="worker-removed", message="this worker was removed", of=message.seq))
+            return
+        if isinstance(message.body, Identify):
+            self._identify(peer, message, message.body, now_ns, name)
+            return
+        session = self._sessions.of_peer(peer)
+        if session is None or session.nonce != message.session:
+            if message.opcode is not Opcode.ERR or message.job:
+                self._send(peer, Reload(why="this sentinel does not know you"))
+            return
+        session.heard_ns = now_ns
+        session.is_connected = True
+        self._take(session, message, now_ns)
+
+    def lost(self, peer: bytes, now_ns: int) -> None:
+        """The connection to a peer is gone; it may come back."""
+        if (session := self._sessions.of_peer(peer)) is not None:
+            self._presence.disconnected(session, now_ns)
+
+    def done(self, done: Done, now_ns: int) -> None:
+        """An action was carried out."""
+        self._ends.done(done, now_ns)
+
+    def tick(self, now_ns: int) -> None:
+        """Do what is due by now: leases that ran out, runs that are over, orders for whoever is free."""
+        self._presence.tick(now_ns)
+        for lease in self._leases:
+            if lease.is_cancelled and lease.holder is not None and now_ns >= lease.abort_due_ns:
+                self._abort(lease, now_ns)
+        if self._presence.take_left_behind():
+            self._ends.roll_forward(now_ns)
+        self._ends.try_again(now_ns)
+        self._ends.finish_what_is_done(now_ns)
+        if not self._is_draining:
+            self._dispatch(now_ns)
+
+    def take_outgoing(self) -> list[tuple[bytes, bytes]]:
+        """What is to be sent, with its peer, in this order, once everything before is durable."""
+        taken, self._outgoing = self._outgoing, []
+        return taken
+
+    def take_actions(self) -> list[Action]:
+        """What is to be done at sinks, once everything before is durable."""
+        taken = list(self._actions)
+        self._actions.clear()
+        return taken
+
+    # --- what is asked of it ------------------------------------------------------------------------------------
+
+    def take_up(self, now_ns: int) -> None:
+        """Go on with every run that is not over, and roll forward what is permitted; once, before the first message.
+
+        Attempts that an earlier sentinel gave out have the length of a lease to be named by their workers.
+        """
+        with self._database.transaction() as connection:
+            plans = run_store.open_plans(connection)
+        for plan in plans:
+            self.submit(plan, now_ns)
+        self._ends.roll_forward(now_ns)
+
+    def submit(self, plan: int, now_ns: int) -> None:
+        """Take up a run that is in the store, with its jobs; one that is under way already is left alone."""
+        if self._runs.of_plan(plan) is not None:
+            return
+        with self._database.transaction() as connection:
+            loaded = self._runs.load(connection, plan)
+            if loaded is None:
+                raise NotFound(f"plan {plan} was not submitted")
+            run, jobs = loaded
+            if run.policy.holds_first_contracts:
+                self._founding.hold(plan)
+            self._founding.refresh(connection)
+            for job in jobs:
+                if job.state == JobState.COMMITTING or is_held(job):
+                    continue
+                parser = self._dispatcher.registered(connection, job.parser_id)
+                self._founding.expect(job.id, plan, parser, job.base_table)
+                if job.state != JobState.QUEUED:
+                    self._leases.add(
+                        Lease(
+                            job=job.id,
+                            attempt=job.attempt,
+                            plan=plan,
+                            parser=job.parser_id,
+                            failures=job.failures,
+                            holder=None,
+                            session=job.session,
+                            until_ns=now_ns + LEASE_NS,
+                            state=JobState(job.state),
+                            is_cancelled=job.cancel_requested,
+                        )
+                    )
+        self._attempts.queue_version += 1
+
+    def is_over(self, plan: int) -> bool:
+        """Whether nothing of a run is left to do, for now: what a sink refuses is tried again later."""
+        return self._runs.of_plan(plan) is None
+
+    def has_open(self, plan: int) -> bool:
+        """Whether a run has jobs that a worker has to do."""
+        run = self._runs.of_plan(plan)
+        return run is not None and bool(run.open)
+
+    def cancel(self, job: int, now_ns: int) -> CancelOutcome:
+        """Stop a job before it commits; raises NotFound. One that runs is `aborted` once nothing of it runs."""
+        with self._database.transaction() as connection:
+            standing = job_store.standing(connection, job)
+        if standing is None:
+            raise NotFound(f"there is no job {job}", fix="casparian jobs")
+        state = JobState(standing.state)
+        if state in FINAL_STATES or state is JobState.COMMITTING:
+            return CancelOutcome(state=state, is_cancelled=state is JobState.ABORTED)
+        run = self._runs.of_plan(standing.plan_id)
+        if state is JobState.QUEUED:
+            self._attempts.cancel_queued(job, standing.plan_id, now_ns)
+            return CancelOutcome(state=JobState.ABORTED, is_cancelled=True)
+        if run is not None and job in run.held:
+            self._attempts.cancel_held(run, job, now_ns)
+            return CancelOutcome(state=JobState.ABORTED, is_cancelled=True)
+        with self._database.transaction() as connection:
+            job_store.request_cancel(connection, job)
+        if (lease := self._leases.of_job(job)) is not None:
+            lease.is_cancelled = True
+        return CancelOutcome(state=state, is_cancelled=True)
+
+    def retry(self, job: int, now_ns: int) -> bool:
+        """Give a job that failed, was aborted or rejected another attempt; false if it is in none of these states."""
+        with self._database.transaction() as connection:
+            if not job_store.replay(connection, job):
+                return False
+            standing = job_store.standing(connection, job)
+            assert standing is not None
+            run_store.reopen(connection, standing.plan_id)
+            run = self._runs.of_plan(standing.plan_id)
+            if run is not None:
+                self._expect(run, job, standing.parser_id, standing.base_table)
+        if run is None:
+            self.submit(standing.plan_id, now_ns)
+        self._attempts.queue_version += 1
+        self._notify("job.retried", {"job": job, "plan": standing.plan_id, "attempt": standing.attempt, "message": ""})
+        return True
+
+    def set_priority(self, job: int, priority: int) -> bool:
+        """Change when a queued job has its turn; false if it is not queued any more."""
+        with self._database.transaction() as connection:
+            return job_store.prioritise(connection, job, priority)
+
+    def drain(self, worker: str) -> bool:
+        """Let a worker finish what it holds and give it nothing more; false if it is not here."""
+        return self._presence.drain(worker)
+
+    def remove(self, worker: str, now_ns: int) -> bool:
+        """Forget a worker, its attempts fenced and queued again; false if there is none of that name."""
+        return self._presence.remove(worker, now_ns)
+
+    def dismiss(self, now_ns: int) -> None:
+        """Every worker has ended, and what it had in hand with it."""
+        self._presence.dismiss(now_ns)
+
+    def begin_drain(self) -> None:
+        """Give out nothing more; `is_idle` tells when nothing is out."""
+        self._is_draining = True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no worker has anything in hand."""
+        return not (len(self._leases) or self._attempts.promoting)
+
+    # --- one message --------------------------------------------------------------------------------------------
+
+    def _identify(self, peer: bytes, message: Message, profile: Identify, now_ns: int, name: str | None) -> None:
+        wanted = name or profile.worker
+        if not wanted.isprintable() or not wanted.strip():
+            self._send(peer, Err(code="bad-name", message="a worker needs a name that can be read", of=message.seq))
+            return
+        session = self._presence.identified(peer, message.session, profile, wanted, now_ns)
+        if session is None:
+            self._send(peer, Err(code="too-many-workers", message="no more workers can join", of=message.seq))
+            return
+        terms = Terms(
+            worker=session.name,
+            incarnation=self._incarnation,
+            lease_ms=LEASE_NS // 1_000_000,
+            heartbeat_ms=HEARTBEAT_MS,
+            fence_ms=FENCE_MS,
+        )
+        self._send(peer, Ack(of=message.seq, terms=terms))
+        for job, attempt in self._presence.adopt(session, now_ns):
+            self._send(peer, Abort(code=FENCED, message="it was given to another worker"), job=job, attempt=attempt)
+
+    def _take(self, session: Session, message: Message, now_ns: int) -> None:
+        job, attempt, nonce = message.job, message.attempt, session.nonce
+        answer: Body | None = Ack(of=message.seq)
+        match message.body:
+            case Heartbeat() as beat:
+                strange = self._heartbeats.take(session, beat, now_ns)
+                answer = Echo(of=message.seq)
+                for other, number in strange:
+                    self._send(session.peer, Abort(code=FENCED, message="it is not yours"), job=other, attempt=number)
+                if beat.leaving and not beat.progress:
+                    self._send(session.peer, answer)
+                    self._presence.gone(session, WorkerState.GONE, "its worker ended", now_ns, counts=False)
+                    return
+            case Seal(outcome=Sealed() as sealed):
+                answer = self._attempts.sealed(nonce, job, attempt, sealed.receipt, now_ns)
+            case Seal(outcome=Surveyed() as surveyed):
+                answer = self._attempts.surveyed(nonce, job, attempt, surveyed, now_ns)
+            case Conclude():
+                answer = self._attempts.concluded(nonce, job, attempt, now_ns)
+            case Err() as error if job:
+                self._attempts.failed(nonce, job, attempt, error, now_ns)
+            case Err() as error:
+                self._notify("worker.complained", {"worker": session.name, "code": error.code})
+                answer = None
+            case Stopped():
+                self._attempts.stopped(nonce, job, attempt, now_ns)
+            case Deploy():
+                answer = Err(code="not-supported", message="this sentinel takes no deployments", of=message.seq)
+            case _:
+                answer = None
+        if isinstance(answer, Ack):
+            answer = Ack(of=message.seq)
+        elif isinstance(answer, Err):
+            answer = Err(code=answer.code, message=answer.message, of=message.seq)
+        if answer is not None:
+            self._send(session.peer, answer, job=job, attempt=attempt)
+
+    def _abort(self, lease: Lease, now_ns: int) -> None:
+        assert lease.holder is not None
+        lease.abort_due_ns = now_ns + ABORT_AGAIN_NS
+        if (session := self._sessions.of_nonce(lease.holder)) is not None:
+            abort = Abort(code=CANCELLED, message=CANCELLED_BEFORE)
+            self._send(session.peer, abort, job=lease.job, attempt=lease.attempt)
+
+    def _expect(self, run: Run, job: int, parser: int, base_table: str) -> None:
+        with self._database.transaction() as connection:
+            registered = self._dispatcher.registered(connection, parser)
+        run.parsers.add(parser)
+        run.open.add(job)
+        run.is_finishing = False
+        self._founding.expect(job, run.plan, registered, base_table)
+
+    # --- orders -------------------------------------------------------------------------------------------------
+
+    def _dispatch(self, now_ns: int) -> None:
+        """Give orders to every worker with room, first to those who have most of it."""
+        able = [session for session in self._sessions if session.is_connected and session.room > 0]
+        if not able:
+            return
+        slots = sum(session.profile.slots for session in self._sessions if session.is_present)
+        for session in sorted(able, key=lambda session: -session.room):
+            while session.room > 0 and session.casts and self._order_cast(session):
+                pass
+            while session.room > 0 and session.is_present and self._order_parse(session, slots, now_ns):
+                pass
+
+    def _order_cast(self, session: Session) -> bool:
+        """Order one surveyed job to go on; whether there may be more."""
+        job, tables = session.casts.popleft()
+        lease = self._leases.of_job(job)
+        if lease is None or lease.holder != session.nonce or lease.is_cancelled:
+            return True
+        assert lease.order is not None and lease.parse is not None  # who was surveyed was ordered by this sentinel
+        cast = Cast(
+            parser=lease.parse.parser,
+            job=lease.order,
+            routes=lease.parse.routes,
+            tables=tables,
+            contracts=contracts_of(tables, self._founding.contracts),
+        )
+        self._order(session, cast, lease.job, lease.attempt)
+        return True
+
+    def _order_parse(self, session: Session, slots: int, now_ns: int) -> bool:
+        """Order the next jobs to be read; false when there is nothing for this worker."""
+        version, until_ns = session.asked_at
+        if version == self._attempts.queue_version and now_ns < until_ns:
+            return False
+        with self._database.transaction() as connection:
+            self._founding.refresh(connection)
+            parsers = {parser for run in self._runs for parser in run.parsers}
+            group = self._dispatcher.claim(connection, session, parsers, slots, now_ns)
+            if not group:
+                due = job_store.next_due(connection, now_ns)
+                session.asked_at = (self._attempts.queue_version, due if due is not None else now_ns + 10 * IDLE_NS)
+                return False
+            plan = group[0].plan_id
+            if self._runs.of_plan(plan) is None:
+                self.submit(plan, now_ns)
+            run = self._runs.of_plan(plan)
+            assert run is not None
+            order = self._dispatcher.word(connection, group, self._founding.contracts, run.policy.limits, now_ns)
+        for row, job in zip(group, order.jobs, strict=True):
+            lease = Lease(
+                job=row.id,
+                attempt=row.attempt,
+                plan=plan,
+                parser=row.parser_id,
+                failures=row.failures,
+                holder=session.nonce,
+                session=session.nonce,
+                until_ns=now_ns + LEASE_NS,
+                written_ns=now_ns,
+                order=job,
+                parse=order,
+            )
+            self._leases.add(lease)
+            self._heartbeats.granted(session, lease)
+        self._order(session, order, order.jobs[0].job, order.jobs[0].attempt)
+        return True
+
+    def _order(self, session: Session, order: Parse | Cast, job: int, attempt: int) -> None:
+        seq = self._send(session.peer, Dispatch(order=order), job=job, attempt=attempt)
+        session.sent[seq] = Sent(seq, order)
+
+    def _send(self, peer: bytes, body: Body, *, job: int = 0, attempt: int = 0) -> int:
+        self._seq += 1
+        opcode = _OPCODE_OF[type(body)]
+        message = Message(opcode=opcode, session=self._session, seq=self._seq, job=job, attempt=attempt, body=body)
+        self._outgoing.append((peer, encode(message)))
+        return self._seq

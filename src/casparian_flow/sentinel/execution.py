@@ -1,0 +1,137 @@
+"""How operations reach the sentinel: `operations.context.Execution` over the loop, in this thread or in another one."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from casparian_flow.core.errors import SentinelStopped
+from casparian_flow.core.jobs import FINAL_STATES
+from casparian_flow.sentinel.founding import Notify
+from casparian_flow.sentinel.loop import Event, Loop
+from casparian_flow.sentinel.runs import CancelOutcome
+
+STOPPED = "sentinel.stopped"
+LOOK_SECONDS = 0.5
+
+
+class _Verbs:
+    """What is asked the same way of either."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    def retry(self, job: int) -> bool:
+        """Give a job that failed, was aborted or rejected a new attempt; false if it is in none of these states."""
+        return self._loop.call(lambda core, now: core.retry(job, now))
+
+    def set_priority(self, job: int, priority: int) -> bool:
+        """Change when a queued job has its turn; false if it is not queued any more."""
+        return self._loop.call(lambda core, _now: core.set_priority(job, priority))
+
+    def drain(self, worker: str) -> bool:
+        """Let a worker finish what it holds and give it nothing more; false if none of that name is present."""
+        return self._loop.call(lambda core, _now: core.drain(worker))
+
+    def remove(self, worker: str) -> bool:
+        """Forget a worker, its attempts fenced and queued again; false if there is none of that name."""
+        return self._loop.call(lambda core, now: core.remove(worker, now))
+
+
+class Embedded(_Verbs):
+    """The sentinel of a command that runs jobs itself: it works while the command waits, with workers of its own."""
+
+    def __init__(self, loop: Loop, open_workers: Callable[[int], AbstractContextManager[object]]) -> None:
+        """`open_workers` starts so many slots, which are gone at the end of its block."""
+        super().__init__(loop)
+        self._open_workers = open_workers
+        self._slots = 1
+
+    def submit(self, plan: int, workers: int) -> None:
+        """Take up a run whose row and jobs are in the store; `workers` slots will do it."""
+        self._slots = workers
+        self._loop.call(lambda core, now: core.submit(plan, now))
+
+    def wait(self, plan: int, report: Notify) -> None:
+        """Bring the run to its end. Workers are only started if there is something for them."""
+
+        def hear(event: str, values: dict[str, object]) -> None:
+            if values.get("plan", plan) == plan:
+                report(event, values)
+
+        unsubscribe = self._loop.subscribe(hear)
+        try:
+            if self._loop.core.has_open(plan):
+                with self._open_workers(self._slots):
+                    self._loop.run_until(lambda: self._loop.core.is_over(plan))
+                self._loop.call(lambda core, now: core.dismiss(now))
+            else:
+                self._loop.run_until(lambda: self._loop.core.is_over(plan))
+        finally:
+            unsubscribe()
+
+    def cancel(self, job: int, wait_seconds: float) -> CancelOutcome:
+        """Stop a job before it commits. No worker is at work between two runs: there is nothing to wait for."""
+        return self._loop.call(lambda core, now: core.cancel(job, now))
+
+    def stop(self, *, drain: bool) -> None:
+        """Nothing to end: an embedded sentinel works only while somebody waits."""
+
+
+class Served(_Verbs):
+    """The sentinel that works in a thread of its own; any number of threads may ask it."""
+
+    def submit(self, plan: int, workers: int) -> None:
+        """Take up a run whose row and jobs are in the store; whichever workers there are will do it."""
+        self._loop.call(lambda core, now: core.submit(plan, now))
+
+    def wait(self, plan: int, report: Notify) -> None:
+        """Return when the run is over; raises SentinelStopped when the sentinel ends before."""
+        events, unsubscribe = self._listen()
+        try:
+            while not self._loop.call(lambda core, _now: core.is_over(plan)):
+                if self._report_until_over(plan, events, report):
+                    return
+        finally:
+            unsubscribe()
+
+    def cancel(self, job: int, wait_seconds: float) -> CancelOutcome:
+        """Stop a job before it commits, waiting so long until nothing of it runs; raises NotFound."""
+        until = time.monotonic() + wait_seconds
+        events, unsubscribe = self._listen()
+        try:
+            outcome = self._loop.call(lambda core, now: core.cancel(job, now))
+            while outcome.is_cancelled and outcome.state not in FINAL_STATES and time.monotonic() < until:
+                try:
+                    event, values = events.get(timeout=min(LOOK_SECONDS, max(until - time.monotonic(), 0)))
+                except queue.Empty:
+                    continue
+                if event == STOPPED or values.get("job") == job:
+                    outcome = self._loop.call(lambda core, now: core.cancel(job, now))
+            return outcome
+        finally:
+            unsubscribe()
+
+    def stop(self, *, drain: bool) -> None:
+        """End the sentinel: with `drain` after the attempts that are out, else at once."""
+        self._loop.stop(drain=drain)
+
+    def _listen(self) -> tuple[queue.SimpleQueue[Event], Callable[[], None]]:
+        events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        return events, self._loop.subscribe(lambda event, values: events.put((event, values)))
+
+    def _report_until_over(self, plan: int, events: queue.SimpleQueue[Event], report: Notify) -> bool:
+        """Pass the plan's events on; whether it is over, or else nothing was heard for a while."""
+        while True:
+            try:
+                event, values = events.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                return False
+            if event == STOPPED:
+                raise SentinelStopped("the sentinel ended before the run did")
+            if values.get("plan") == plan:
+                report(event, values)
+                if event == "run.over":
+                    return True

@@ -1,0 +1,140 @@
+"""What heartbeats say of attempts: leases are extended, progress is kept, orders that never arrived are noticed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+from casparian_flow.core.jobs import JobPhase
+from casparian_flow.protocol.bodies import Cast, Heartbeat, Parse, Printed, Progress
+from casparian_flow.sentinel.attempts import Attempts
+from casparian_flow.sentinel.founding import Notify
+from casparian_flow.sentinel.leases import LEASE_NS, WRITE_EVERY_NS, Lease, Leases
+from casparian_flow.sentinel.sessions import Session
+from casparian_flow.store import jobs as job_store
+from casparian_flow.store.database import Database
+
+MISSES = 10
+"""Orders in a row that may be lost on the way; after them each counts as a failure of its jobs."""
+MOST_PRINTED = 256 << 10
+"""Characters that are kept of what a parser printed in one attempt: a worker that sends more is not one of ours."""
+REMEMBERED = 4_096
+_AT_WORK = frozenset(JobPhase) - {JobPhase.STARTING, JobPhase.STOPPING}
+Strange = tuple[int, int]
+"""Job and attempt of which a worker speaks though it does not have it."""
+
+
+class Heartbeats:
+    """Takes heartbeats in."""
+
+    def __init__(self, database: Database, leases: Leases, attempts: Attempts, notify: Notify) -> None:
+        self._database = database
+        self._leases = leases
+        self._attempts = attempts
+        self._notify = notify
+        self._printed: OrderedDict[tuple[str, int, int], int] = OrderedDict()
+
+    def granted(self, session: Session, lease: Lease) -> None:
+        """A worker was given an attempt: from now on it may say what the parser prints, even after its end."""
+        self._printed[session.nonce, lease.job, lease.attempt] = 0
+        if len(self._printed) > REMEMBERED:
+            self._printed.popitem(last=False)
+
+    def take(self, session: Session, beat: Heartbeat, now_ns: int) -> list[Strange]:
+        """Take one in; the attempts that its worker names and does not have are returned, to be stopped."""
+        session.free = min(beat.free, session.profile.slots)
+        session.seen = max(session.seen, beat.seen)
+        session.is_draining = session.is_draining or beat.leaving
+        strange: list[Strange] = []
+        told: list[dict[str, Any]] = []
+        named: dict[int, JobPhase] = {}
+        for each in beat.progress:
+            lease = self._leases.held(session.nonce, each.job, each.attempt)
+            if lease is not None:
+                named[each.job] = each.phase
+                self._progress(session, lease, each, told, now_ns)
+            elif self._attempts.promoting.get(each.job) != session.nonce and each.phase is not JobPhase.PROMOTING:
+                strange.append((each.job, each.attempt))
+        if told:
+            with self._database.transaction() as connection:
+                job_store.tell(connection, told)
+        for printed in beat.printed:
+            self._keep(session, printed)
+        self._find_lost(session, named, now_ns)
+        return strange
+
+    def _progress(
+        self, session: Session, lease: Lease, said: Progress, told: list[dict[str, Any]], now_ns: int
+    ) -> None:
+        lease.is_reported = True
+        session.misses = 0
+        silent = now_ns - said.silent_ms * 1_000_000 if said.silent_ms >= 1000 else None
+        has_news = (lease.phase, lease.rows, lease.bytes) != (said.phase, said.rows, said.bytes)
+        is_late = now_ns - lease.written_ns >= WRITE_EVERY_NS
+        lease.phase, lease.rows, lease.bytes = said.phase, said.rows, said.bytes
+        lease.until_ns = now_ns + LEASE_NS
+        if said.phase in _AT_WORK:
+            self._attempts.begun(lease, now_ns)
+        if is_late or (lease.silent_since_ns is None) != (silent is None) or has_news:
+            lease.written_ns, lease.silent_since_ns = now_ns, silent
+            told.append(
+                {
+                    "job": lease.job,
+                    "of_attempt": lease.attempt,
+                    "until_ns": lease.until_ns,
+                    "now_doing": said.phase,
+                    "rows": said.rows,
+                    "bytes": said.bytes,
+                    "silent": silent,
+                    "of_worker": session.name,
+                    "of_session": session.nonce,
+                }
+            )
+        if has_news:
+            self._notify(
+                "job.progressed",
+                {
+                    "job": lease.job,
+                    "plan": lease.plan,
+                    "attempt": lease.attempt,
+                    "phase": str(said.phase),
+                    "rows": said.rows,
+                    "bytes": said.bytes,
+                    "silent_ms": said.silent_ms,
+                },
+            )
+
+    def _keep(self, session: Session, printed: Printed) -> None:
+        """Keep lines of an attempt that the worker has or had; told again they stay as they are."""
+        key = (session.nonce, printed.job, printed.attempt)
+        size = sum(len(line.text) for line in printed.lines)
+        if key not in self._printed or self._printed[key] + size > MOST_PRINTED or printed.first >= MOST_PRINTED:
+            return
+        self._printed[key] += size
+        with self._database.transaction() as connection:
+            job_store.add_log_lines(connection, printed.job, printed.attempt, printed.first, printed.lines)
+
+    def _find_lost(self, session: Session, named: dict[int, JobPhase], now_ns: int) -> None:
+        """Orders that must have arrived by now, and of which the worker knows nothing."""
+        for seq in [seq for seq in session.sent if seq <= session.seen]:
+            order = session.sent.pop(seq).order
+            for lease in self._unknown(session, order, named):
+                session.misses += 1
+                if isinstance(order, Cast):
+                    session.casts.append((lease.job, order.tables))
+                elif session.misses > MISSES:
+                    self._attempts.lost(lease, "its orders never arrive at the worker", now_ns)
+                else:
+                    self._attempts.give_back(lease, now_ns)
+
+    def _unknown(self, session: Session, order: Parse | Cast, named: dict[int, JobPhase]) -> Iterator[Lease]:
+        if isinstance(order, Cast):
+            lease = self._leases.held(session.nonce, order.job.job, order.job.attempt)
+            if lease is not None and named.get(lease.job) is JobPhase.SURVEYED:
+                yield lease
+            return
+        for job in order.jobs:
+            lease = self._leases.held(session.nonce, job.job, job.attempt)
+            if lease is not None and not lease.is_reported:
+                yield lease
