@@ -45,6 +45,8 @@ class StoreActing:
     cwd: Path
     home: Home = field(default_factory=lambda: Home(Path("/home")))
     clock: Callable[[], int] = lambda: NOW_NS
+    execution: Any = None
+    actor: str = "examiner"
 
 
 @contextmanager

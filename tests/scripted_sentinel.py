@@ -92,7 +92,9 @@ class ScriptedSentinel:
         self.router.send(b"w", encode(message))
 
     def dispatch(self, order: Parse | Cast) -> None:
-        self.say(Opcode.DISPATCH, Dispatch(order=order), order.jobs[0].job if isinstance(order, Parse) else order.job.job)
+        self.say(
+            Opcode.DISPATCH, Dispatch(order=order), order.jobs[0].job if isinstance(order, Parse) else order.job.job
+        )
 
     def abort(self, job: int, attempt: int = 1) -> None:
         self.say(Opcode.ABORT, Abort(code="cancelled"), job, attempt)

@@ -99,6 +99,17 @@ class GovernanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """The share of a file's rows that may be quarantined before the file is held; 1.0 never holds."""
 
 
+class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How folders are watched."""
+
+    settle_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 2.0
+    """A file is read when its size and time have not changed for so long."""
+    reconcile_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
+    """How often everything is looked at, whatever the file system said; less often where that takes long."""
+    hints: Literal["auto", "none"] = "auto"
+    """`auto` listens to what the system tells of changes; `none` only looks, for file systems that tell nothing."""
+
+
 class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How answers are shown."""
 
@@ -114,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     run: RunSettings = RunSettings()
     governance: GovernanceSettings = GovernanceSettings()
     ui: UiSettings = UiSettings()
+    watch: WatchSettings = WatchSettings()
 
 
 def known_keys() -> dict[str, Any]:

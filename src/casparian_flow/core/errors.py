@@ -4,6 +4,7 @@ CasparianError
 ├── UsageError            exit 2   bad option, bad configuration, bad URI
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
+├── ServiceBusy           exit 6   the service does as much as it may already
 ├── SentinelUnreachable   exit 6   no sentinel answers at that address
 ├── SentinelSuperseded    exit 6   another sentinel took the home over
 ├── SentinelStopped       exit 6   the sentinel ended before the run did
@@ -11,6 +12,9 @@ CasparianError
 ├── ConnectionLost        exit 6   the answer of a sentinel never came
 ├── LeftRunning           exit 130 a person stopped watching; the sentinel goes on
 ├── Refused               exit 4   a person must approve first
+├── Unauthenticated       exit 1   the service does not know who asks
+├── ScopeMissing          exit 1   whoever asks may not ask for this
+├── KeyInUse              exit 1   the same request is being done, or was broken off
 ├── PlanStale             exit 1   the world moved since the plan was made
 ├── VersionChanged        exit 1   it is no longer what the asker saw
 ├── VerificationFailed    exit 7   something does not match its digest or contract
@@ -52,6 +56,19 @@ class UsageError(CasparianError):
     exit_code = 2
 
 
+class RequestInvalid(UsageError):
+    """What arrived over HTTP is not a request that the API takes."""
+
+    code = "request-invalid"
+
+
+class KeyReused(UsageError):
+    """An Idempotency-Key came back with another request."""
+
+    code = "key-reused"
+    hint = "choose a new Idempotency-Key for every change"
+
+
 class ConfigError(UsageError):
     """A setting is unknown, or its value does not fit."""
 
@@ -80,6 +97,15 @@ class HomeBusy(CasparianError):
     exit_code = 6
     transient = True
     hint = "wait for it to finish, then repeat the command"
+
+
+class ServiceBusy(CasparianError):
+    """The service does as many things at once as it may already."""
+
+    code = "service-busy"
+    exit_code = 6
+    transient = True
+    hint = "ask again in a moment"
 
 
 class SentinelUnreachable(CasparianError):
@@ -145,6 +171,25 @@ class WorkerRefused(Refused):
 
     code = "worker-refused"
     hint = "casparian worker invite (where the sentinel runs), then join with what it prints"
+
+
+class Unauthenticated(CasparianError):
+    """The service does not know who asks: the token is missing, unknown, expired or revoked."""
+
+    code = "unauthenticated"
+    hint = "casparian token add NAME --scope read"
+
+
+class ScopeMissing(CasparianError):
+    """Whoever asks is known, and may not ask for this."""
+
+    code = "scope-missing"
+
+
+class KeyInUse(CasparianError):
+    """A request with the same Idempotency-Key is being done, or was broken off and nobody knows how far it came."""
+
+    code = "key-in-use"
 
 
 class PlanStale(CasparianError):

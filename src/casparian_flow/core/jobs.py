@@ -53,6 +53,25 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 FINAL_STATES = frozenset(state for state, moves in MOVES.items() if not moves)
 REPLAYABLE = frozenset({JobState.FAILED, JobState.ABORTED, JobState.REJECTED})
 """Final by themselves; only a person gives such a job another attempt."""
+HELD_STATES = frozenset({JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITTING})
+"""States in which a worker has the job in hand."""
+
+GAVE_UP = "gave-up"
+"""The code of a dead letter: a job that failed again after its last retry."""
+PAUSED = "parser-paused"
+"""The code of a job that was refused because its parser is paused after failures."""
+
+
+class Cancelled(StrEnum):
+    """Which side won when a person cancelled a job."""
+
+    ABORTED = "aborted"
+    """It is over, and nothing of it runs."""
+    STOPPING = "stopping"
+    """It will not commit; its worker has not confirmed yet that its process is dead."""
+    TOO_LATE = "too-late"
+    """It was committing already; its rows become visible."""
+    OVER = "already-over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +93,10 @@ class Job:
 def version_of(attempt: int, state: JobState, *, is_cancelled: bool) -> str:
     """Names what a job is at one moment; who asks for a change may demand that it still is that."""
     return f"{attempt}-{state}" + ("-cancelled" if is_cancelled else "")
+
+
+WORKER_STREAM = "worker"
+"""The stream of what was said about an attempt, beside those that its parser writes."""
 
 
 @dataclass(frozen=True, slots=True)

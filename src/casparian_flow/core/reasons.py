@@ -32,3 +32,4 @@ class SkipReason(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"
     CANCELLED = "cancelled"
     SOURCE_MISSING = "source_missing"
+    GROWING = "growing"

@@ -40,6 +40,10 @@ class Execution(Protocol):
     What the methods tell is durable before they return.
     """
 
+    @property
+    def outlives_asker(self) -> bool:
+        """Whether jobs are done though nobody waits for them; else only while `wait` lasts."""
+
     def submit(self, plan: int, workers: int) -> None:
         """Take up a run whose row and jobs are in the store (`store.runs.submit`).
 

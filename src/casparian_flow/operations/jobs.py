@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from casparian_flow.core.jobs import JobState
+from casparian_flow.core.jobs import JobPhase, JobState
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 
@@ -15,21 +15,33 @@ class ListJobs(Request, frozen=True, kw_only=True):
     parser: str | None = None
     file: str | None = None
     since: str | None = None
+    tag: str | None = None
+    dead: bool = False
+    """Only dead letters: given up after their last retry, their bytes not tried again since."""
     limit: int = 100
     after: str | None = None
 
 
 class JobEntry(Reply, frozen=True, kw_only=True):
-    """One job. Rows are those that it brought when it was recorded; `version` names what the job is now."""
+    """One job. `accepted` and `quarantined` are the rows that it brought when it was recorded.
+
+    While a worker has it, `phase` is what that does, and `rows_read` and `bytes_read` are how far it is. `version`
+    names what the job is now: a change may be asked for under the condition that it still is.
+    """
 
     job: str
     version: str
     state: JobState
+    phase: JobPhase | None
     path: str
     source: str
     parser: str
     reason: str
     attempt: int
+    priority: int
+    worker: str | None
+    rows_read: int
+    bytes_read: int
     accepted: int
     quarantined: int
     error: str | None
@@ -85,11 +97,36 @@ class JobVerdict(Reply, frozen=True, kw_only=True):
     runner_up: str | None
 
 
+class JobAttempt(Reply, frozen=True, kw_only=True):
+    """An attempt that did not land: at which worker, and why."""
+
+    attempt: int
+    ended: str
+
+
+class Breaker(Reply, frozen=True, kw_only=True):
+    """How often the job's parser failed since its last success, and since when it is paused for that."""
+
+    failures: int
+    paused: str | None
+
+
 class JobDetail(Reply, frozen=True, kw_only=True):
-    """Everything known about one job. `sinks` are those it may write to; `receipt` is null until one was sealed."""
+    """Everything known about one job. `sinks` are those it may write to; `receipt` is null until one was sealed.
+
+    `due` is when a queued job may be taken, null for at once; `lease_until` is when its worker must have been heard;
+    `silent_since` is since when its parser gave no sign of life.
+    """
 
     job: JobEntry
     why: str | None
+    is_cancelled: bool
+    failures: int
+    due: str | None
+    lease_until: str | None
+    silent_since: str | None
+    breaker: Breaker
+    attempts: list[JobAttempt]
     sinks: list[str]
     source_hash: str
     outputs: list[JobOutput]
@@ -98,31 +135,24 @@ class JobDetail(Reply, frozen=True, kw_only=True):
     receipt: dict[str, Any] | None
 
 
-class ReadJobLogs(Request, frozen=True, kw_only=True):
-    """The last lines that a job's parser wrote."""
+class ShowReceipt(Request, frozen=True, kw_only=True):
+    """The receipt of one job, named as in `ShowJob`."""
 
     job: str
-    lines: int = 1000
 
 
-class JobLogLine(Reply, frozen=True, kw_only=True):
-    """One line. `stream` is stdout, stderr or log."""
+class JobReceipt(Reply, frozen=True, kw_only=True):
+    """The evidence that an attempt left, whole: what it read, what it wrote where, and what became of every row."""
 
+    job: str
     attempt: int
-    line: int
-    stream: str
-    text: str
-
-
-class JobLogs(Reply, frozen=True, kw_only=True):
-    """What the parser wrote, oldest first."""
-
-    job: str
-    lines: list[JobLogLine]
+    state: JobState
+    receipt: dict[str, Any]
 
 
 OPERATIONS = (
     Operation("jobs.list", ListJobs, JobList, Effect.READ, "jobs.list_", "Jobs, newest first."),
+    Operation("jobs.receipt", ShowReceipt, JobReceipt, Effect.READ, "jobs.receipt", "The receipt of one job, whole."),
     Operation(
         "jobs.show",
         ShowJob,
@@ -131,8 +161,5 @@ OPERATIONS = (
         "jobs.show",
         "Everything known about one job.",
         version_at="job.version",
-    ),
-    Operation(
-        "jobs.logs", ReadJobLogs, JobLogs, Effect.READ, "jobs.logs", "What the parser wrote while it read the file."
     ),
 )

@@ -12,7 +12,10 @@ class ListParsers(Request, frozen=True, kw_only=True):
 
 
 class ParserEntry(Reply, frozen=True, kw_only=True):
-    """One parser at one content in one environment; `jobs` is how often it ran, `error` why it cannot be used."""
+    """One parser at one content in one environment; `jobs` is how often it ran, `error` why it cannot be used.
+
+    `failures` of its jobs came one after another; since `paused` its jobs are refused for that.
+    """
 
     name: str
     version: str
@@ -23,6 +26,8 @@ class ParserEntry(Reply, frozen=True, kw_only=True):
     path: str
     jobs: int
     registered: str | None
+    failures: int = 0
+    paused: str | None = None
     error: str | None = None
 
 

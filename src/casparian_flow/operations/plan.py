@@ -28,24 +28,39 @@ class MakePlan(Request, frozen=True, kw_only=True):
 
 
 class PlanEntry(Reply, frozen=True, kw_only=True):
-    """One file: what happens with it, the reason code and the reason in words."""
+    """One file: what happens with it, the reason code and the reason in words.
+
+    `route` says what led to the parser, `tag` to which tag that subscribes where this decided.
+    """
 
     path: str
     action: str
     reason: str
     detail: str
     parser: str | None
+    route: str
+    tag: str | None
     tables: list[str]
     size: int
 
 
+class Subscription(Reply, frozen=True, kw_only=True):
+    """A parser that reads files because it subscribes to a tag of theirs: how many it would read, how many not."""
+
+    tag: str
+    parser: str
+    run: int
+    skip: int
+
+
 class PlanReply(Reply, frozen=True, kw_only=True):
-    """A saved plan. `counts` are files by `action reason`."""
+    """A saved plan. `counts` are files by `action reason`; `subscriptions` are those that chose a parser."""
 
     plan: str
     counts: dict[str, int]
     run_files: int
     run_bytes: int
+    subscriptions: list[Subscription]
     entries: list[PlanEntry]
     warnings: list[str]
 

@@ -41,7 +41,8 @@ class Status(Reply, frozen=True, kw_only=True):
     """One home. `next` are commands that make sense now, the first one most.
 
     `holder` is the process that works in it now. Jobs that are neither queued nor over without a holder were
-    interrupted: `interrupted` counts them, and the next run puts them right. `disk` are the bytes of the whole home.
+    interrupted: `interrupted` counts them, and the next run puts them right. `dead_letters` are jobs that were given
+    up after their last retry and not tried again since. `disk` are the bytes of the whole home.
     """
 
     home: str
@@ -53,6 +54,10 @@ class Status(Reply, frozen=True, kw_only=True):
     tables: list[TableStatus]
     quarantine: OpenQuarantine
     gave_up: int
+    dead_letters: int
+    paused_parsers: int
+    workers: int
+    workers_lost: int
     contracts_without_review: int
     contracts_proposed: int
     disk: int

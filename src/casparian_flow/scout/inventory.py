@@ -5,19 +5,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 
 from casparian_flow.core.files import EntryKind, display_path
 from casparian_flow.scout.chosen import EVERYTHING, Chosen
 from casparian_flow.scout.entries import COMPANIONS, FILE, Entry
 from casparian_flow.scout.ignore import rules_of_source
+from casparian_flow.scout.parts import entries_at, reachable
 from casparian_flow.scout.walk import THREADS, WHOLE_SOURCE, Tree, walk
 from casparian_flow.store import inventory as known_files
 from casparian_flow.store.database import Database
 from casparian_flow.store.inventory import Known
-from casparian_flow.store.sources import finish_scan, source_by_id, start_scan
+from casparian_flow.store.sources import finish_scan, forget_scan, source_by_id, start_scan
 
 Report = Callable[[str, dict[str, object]], None]
 """Progress as it happens: an event name, `noun.verb` in the past, and its values."""
@@ -38,7 +39,13 @@ class ScanReport:
     missing: int = 0
     returned: int = 0
     renamed: int = 0
+    seconds: float = 0.0
     unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything was as it was known."""
+        return not (self.new or self.changed or self.missing or self.returned)
 
 
 def scan(
@@ -49,13 +56,15 @@ def scan(
     *,
     chosen: Chosen = EVERYTHING,
     threads: int = THREADS,
+    parts: Iterable[bytes] | None = None,
 ) -> ScanReport:
     """Bring the locations of a source up to date with its folder; what did not change is not written.
 
     A file is recorded as missing only where its folder was listed, or is gone from a folder that was. What `chosen`
     does not cover stays as it is known, whatever became of it. Changes become durable in steps, so an interrupted scan
-    leaves a correct part of its work behind.
+    leaves a correct part of its work behind. With `parts` only these paths and what lies below them are looked at.
     """
+    began = time.perf_counter()
     source = source_by_id(database.connection, source_id)
     database.connection.rollback()
     tree = Tree(
@@ -66,37 +75,67 @@ def scan(
         depth=chosen.depth,
     )
     with database.transaction() as connection:
-        scan_id = start_scan(connection, source_id, now_ns)
-    merge = _Merge(database, source_id, ScanReport(scan_id), chosen)
-    for batch in walk(tree, threads):
-        merge.take(batch)
-        report("files.listed", {"source": source.display, "entries": merge.result.entries})
-    merge.finish(now_ns)
-    return merge.result
+        result = ScanReport(start_scan(connection, source_id, now_ns))
+    reached = None if parts is None or source.only else reachable(tree, parts)
+
+    def compare(batches: Iterable[list[Entry]], known: Iterator[Known]) -> None:
+        merge = _Merge(database, source_id, result, chosen, known)
+        for batch in batches:
+            merge.take(batch)
+            report("files.listed", {"source": source.display, "entries": result.entries})
+        merge.end()
+
+    if reached is None:
+        compare(walk(tree, threads), _all_known(database, source_id))
+    else:
+        with database.together():
+            for path in reached:
+                compare(entries_at(tree, path), _known_at(database, source_id, path))
+    with database.transaction() as connection:
+        if result.missing and result.new:
+            result.renamed = known_files.find_renames(connection, source_id, result.scan_id)
+        if reached is not None and result.is_idle:
+            forget_scan(connection, result.scan_id)
+        else:
+            finish_scan(connection, result.scan_id, now_ns, entries=result.entries, problems=result.problems)
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def _all_known(database: Database, source: int) -> Iterator[Known]:
+    # A page is asked for when the merge has come to its end, so rows that this scan adds stand before it.
+    after = b""
+    while page := known_files.known_after(database.driver, source, after):
+        yield from page
+        after = page[-1][0]
+
+
+def _known_at(database: Database, source: int, path: bytes) -> Iterator[Known]:
+    """What is known at a path, then below it."""
+    yield from known_files.known_within(database.driver, source, path, path + b"\0")
+    first = path + b"/"
+    while page := known_files.known_within(database.driver, source, first, path + b"0"):
+        yield from page
+        first = page[-1][0] + b"\0"
 
 
 class _Merge:
     """The listed entries and the known locations, both ordered by path, taken side by side."""
 
-    def __init__(self, database: Database, source: int, result: ScanReport, chosen: Chosen) -> None:
+    def __init__(
+        self, database: Database, source: int, result: ScanReport, chosen: Chosen, known: Iterator[Known]
+    ) -> None:
         self.result = result
         self._covers = None if chosen.is_everything else chosen.covers
         self._database = database
         self._source = source
-        self._known = chain.from_iterable(self._pages())
+        self._known = known
         self._next = next(self._known, None)
         self._folder: Entry | None = None
         self._new: list[Entry] = []
         self._changed: list[tuple[Entry, int]] = []
         self._gone: list[tuple[int, int | None]] = []
         self._ignored: list[tuple[int, str]] = []
-
-    def _pages(self) -> Iterator[list[Known]]:
-        after = b""
-        # A page is asked for when the merge has come to its end, so rows that this scan adds stand before it.
-        while page := known_files.known_after(self._database.driver, self._source, after):
-            yield page
-            after = page[-1][0]
 
     def take(self, batch: list[Entry]) -> None:
         """Compare the next entries; writes when enough has changed."""
@@ -122,17 +161,12 @@ class _Merge:
         if len(self._new) + len(self._changed) + len(self._gone) + len(self._ignored) >= TRANSACTION:
             self._write()
 
-    def finish(self, now_ns: int) -> None:
-        """Conclude about what is known beyond the last entry, and close the scan."""
+    def end(self) -> None:
+        """Conclude about what is known beyond the last entry."""
         while self._next is not None:
             self._was_not_listed(self._next)
             self._next = next(self._known, None)
         self._write()
-        result = self.result
-        with self._database.transaction() as connection:
-            if result.missing and result.new:
-                result.renamed = known_files.find_renames(connection, self._source, result.scan_id)
-            finish_scan(connection, result.scan_id, now_ns, entries=result.entries, problems=result.problems)
 
     def _note(self, entry: Entry, *, is_covered: bool) -> None:
         if entry.kind != EntryKind.IGNORED and is_covered:

@@ -14,6 +14,8 @@ from casparian_flow.scout.entries import COMPANIONS, name_problem_of
 from casparian_flow.scout.hashing import Hashed, hash_file
 from casparian_flow.scout.inventory import Report
 from casparian_flow.scout.rules import tags_of
+from casparian_flow.scout.settle import Settle
+from casparian_flow.store import settling
 from casparian_flow.store import tags as stored_tags
 from casparian_flow.store import versions as stored
 from casparian_flow.store.database import Database
@@ -88,12 +90,14 @@ def tag(
     selection: Collection[int] | None = None,
     with_sha256: bool = False,
     threads: int = THREADS,
+    settle: Settle | None = None,
 ) -> TagReport:
     """Hash the source's dirty files (of `selection`, location ids, if given), add versions, apply tag rules.
 
     A version is added only if the bytes differ from the current version's. A file that changes meanwhile, cannot be
     read, or was changed less than two seconds before `now_ns` stays dirty and is read again by the next pass; no file
-    keeps the others from being read. Durable in steps.
+    keeps the others from being read. Durable in steps. With `settle`, files that a watch lets wait are left alone until
+    it is time.
     """
     source = source_by_id(database.connection, source_id)
     rules = stored_tags.all_rules(database.connection)
@@ -108,11 +112,12 @@ def tag(
     with ThreadPoolExecutor(threads, thread_name_prefix="hash") as pool:
         while wanted is None or wanted:
             released: list[int] = []
-            for page in _pages(database, source_id, wanted):
+            for page in _pages(database, source_id, wanted, settle):
                 groups = [page[at : at + GROUP] for at in range(0, len(page), GROUP)]
                 reads = [read for group in pool.map(read_group, groups) for read in group]
                 with database.transaction():
                     _record(database, reads, now_ns, result)
+                    _record_failures(database, reads, result, settle)
                     released += _record_companions(database, source_id, reads)
                     _apply_rules(database, reads, rules)
                 report("files.hashed", {"source": source.display, "files": result.read, "bytes": result.bytes_read})
@@ -121,9 +126,13 @@ def tag(
     return result
 
 
-def _pages(database: Database, source: int, wanted: frozenset[int] | None) -> Iterator[list[Dirty]]:
+def _pages(
+    database: Database, source: int, wanted: frozenset[int] | None, settle: Settle | None
+) -> Iterator[list[Dirty]]:
     after = 0
-    while page := stored.dirty_after(database.driver, source, after, PAGE):
+    until = stored.FOREVER_NS if settle is None else settle.began_ns
+    only_held = settle is not None and settle.is_partial
+    while page := stored.dirty_after(database.driver, source, after, PAGE, by_ns=until, only_held=only_held):
         after = page[-1][0]
         yield page if wanted is None else [dirty for dirty in page if dirty[0] in wanted]
 
@@ -188,7 +197,6 @@ def _record(database: Database, reads: list[_Read], now_ns: int, result: TagRepo
     stored.add_versions(driver, new_versions)
     stored.set_versions(driver, settled)
     result.new_versions += len(new_versions)
-    _record_failures(database, reads, result)
 
 
 def _record_companions(database: Database, source: int, reads: list[_Read]) -> list[int]:
@@ -207,13 +215,17 @@ def _record_companions(database: Database, source: int, reads: list[_Read]) -> l
     return released
 
 
-def _record_failures(database: Database, reads: list[_Read], result: TagReport) -> None:
+def _record_failures(database: Database, reads: list[_Read], result: TagReport, settle: Settle | None) -> None:
     unreadable = [(read.dirty[0], read.unreadable) for read in reads if read.unreadable]
     # Its signs are the new ones, its version is the old one: nobody may parse it as that version.
     unreadable += [(read.dirty[0], "it changed while it was read") for read in reads if read.is_changing]
     vanished = [read.dirty[0] for read in reads if not (read.hashed or read.unreadable or read.is_changing)]
     stored.set_problems(database.driver, unreadable)
     stored.set_vanished(database.driver, vanished)
+    settling.release(database.driver, [location for location, _ in unreadable])
+    if settle is not None:
+        changing = [read.dirty[0] for read in reads if read.is_changing]
+        settling.hold_again(database.driver, changing, settle.began_ns + settle.settle_ns)
     result.vanished += len(vanished)
     result.changing += [display_path(read.dirty[1]) for read in reads if read.is_changing]
     result.unreadable += [(display_path(read.dirty[1]), read.unreadable) for read in reads if read.unreadable]

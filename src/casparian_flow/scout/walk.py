@@ -34,6 +34,12 @@ class Tree:
     home: bytes | None = None
     depth: int = 0
     """How many parts the paths of entries may have; 0 is any number. Deeper folders are not even entries."""
+    below: bytes = b""
+    """The folder in the root, with a slash at its end, where the walk begins; empty: the root itself."""
+
+    def is_home(self, absolute: bytes) -> bool:
+        """Whether a folder is the active home."""
+        return self.home is not None and _identity(absolute) == _identity(self.home) is not None
 
 
 def walk(tree: Tree, threads: int = THREADS) -> Iterator[list[Entry]]:
@@ -88,11 +94,11 @@ class _Walk:
 
     def batches(self) -> Iterator[list[Entry]]:
         batch: list[Entry] = []
-        listed = self._list(b"")
+        listed = self._list(self._tree.below)
         if isinstance(listed, Entry):
             yield [listed]
             return
-        self._stack.append(_Folder(b"", listed or []))
+        self._stack.append(_Folder(self._tree.below, listed or []))
         while self._stack:
             folder = self._stack[-1]
             if folder.at == len(folder.items):
@@ -158,7 +164,7 @@ class _Walk:
                 return None
             return folder_entry(stands_for_it, EntryKind.UNREADABLE, f"cannot be listed: {reason_of(exc)}")
         names.sort()
-        if b"_cf/" in names and os.path.isdir(absolute + b"_cf/log"):
+        if b"_cf/" in names and is_target(absolute):
             return folder_entry(stands_for_it, EntryKind.IGNORED, "the folder of an output target is never walked")
         if len(names) > CHUNK:
             return list[list[Entry] | bytes](names)
@@ -184,6 +190,11 @@ class _Walk:
         if absolute == self._base and self._base.startswith((self._tree.home or b"").rstrip(b"/") + b"/"):
             return True
         return _identity(absolute) == self._home
+
+
+def is_target(folder: bytes) -> bool:
+    """Whether a folder, given with a slash at its end, is that of an output target."""
+    return os.path.isdir(folder + b"_cf/log")
 
 
 def _identity(path: bytes) -> tuple[int, int] | None:

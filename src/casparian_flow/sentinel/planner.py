@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from casparian_flow.core.artifacts import ParserStatus
 from casparian_flow.core.errors import OverTolerance
@@ -39,6 +40,8 @@ class PlannedFile:
     content: str | None
     content_reason: str | None
     tags: tuple[str, ...] = ()
+    is_growing: bool = False
+    """Whether a watch has seen it change and waits until it holds still; its version is that of older bytes."""
     is_selected: bool = True
 
     @property
@@ -111,6 +114,10 @@ class Decision:
     detail: str
     parser: Candidate | None = None
     base_table: str = ""
+    route: str = ""
+    """What led to the parser, in words."""
+    tag: str | None = None
+    """The tag to which the parser subscribes, where that led to it."""
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -172,25 +179,22 @@ def _decide(file: PlannedFile, world: World, config: str, taken: dict[tuple[str,
     route = world.routing.choose(file.display, file.content, file.content_reason or "", file.tags, size=file.size)
     parser = route.parser
     if parser is None:
-        return Decision(file=file, action="skip", reason=SkipReason.NO_PARSER, detail=route.why)
+        return Decision(file=file, action="skip", reason=SkipReason.NO_PARSER, detail=route.why, route=route.why)
+    decided = partial(Decision, file=file, parser=parser, route=route.why, tag=route.tag)
     if parser.artifact.status is not ParserStatus.ACTIVE and world.routing.explicit is None:
-        return Decision(
-            file=file,
+        return decided(
             action="skip",
             reason=SkipReason.PARSER_INACTIVE,
-            detail=f"{parser.artifact.name} is {parser.artifact.status}",
-            parser=parser,
+            detail=f"{parser.artifact.name} is {parser.artifact.status}: {route.why}",
         )
     first = taken.get((file.source_hash, parser.artifact.name))
     if first is not None:
-        return Decision(
-            file=file, action="skip", reason=SkipReason.SAME_BYTES, detail=f"same bytes as {first}", parser=parser
-        )
+        return decided(action="skip", reason=SkipReason.SAME_BYTES, detail=f"same bytes as {first}")
     taken[file.source_hash, parser.artifact.name] = file.display
     base = world.table or table_from_output(route.topic or "") or table_from_file_name(file.display)
     reason, detail = _reason(file, parser, world, config, route.why)
     action = "run" if isinstance(reason, RunReason) else "skip"
-    return Decision(file=file, action=action, reason=reason, detail=detail, parser=parser, base_table=base)
+    return decided(action=action, reason=reason, detail=detail, base_table=base)
 
 
 def _unfit(file: PlannedFile) -> Decision | None:
@@ -203,6 +207,10 @@ def _unfit(file: PlannedFile) -> Decision | None:
         )
     if file.part_of is not None:
         return Decision(file=file, action="skip", reason=SkipReason.NOT_SELECTED, detail=f"part of {file.part_of}")
+    if file.is_growing:
+        return Decision(
+            file=file, action="skip", reason=SkipReason.GROWING, detail="it changed a moment ago; read when it is still"
+        )
     if file.kind != EntryKind.FILE or file.problem or file.version is None:
         return Decision(
             file=file,

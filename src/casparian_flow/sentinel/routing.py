@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.core.tables import table_from_output, table_of_file
@@ -24,6 +25,8 @@ class Candidate:
     content: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
+    priority: int = 50
+    """Of several subscribers to a file's tags the one with the highest reads it."""
     tables: str = "topic"
     outputs: tuple[str, ...] = ()
     """The outputs it declares."""
@@ -50,6 +53,7 @@ def candidate_of(number: int, manifest: Manifest, artifact: ParserArtifact) -> C
         content=manifest.content,
         patterns=manifest.pattern,
         subscriptions=manifest.subscriptions,
+        priority=manifest.priority,
         tables=manifest.tables,
         outputs=tuple(sorted(manifest.outputs)),
     )
@@ -62,6 +66,8 @@ class Route:
     parser: Candidate | None
     steps: tuple[str, ...]
     topic: str | None = None
+    tag: str | None = None
+    """The tag to which the parser subscribes, where that decided."""
 
     @property
     def why(self) -> str:
@@ -89,33 +95,48 @@ class Routing:
             return Route(self.parsers[self.explicit], (f"parser {self.explicit} was asked for",))
         matching = rules_for(path, self.rules, size)
         topic = next((rule.topic for rule in matching if rule.topic), None)
-        for rule in matching:
-            name = rule.parser or self._subscriber(rule.tag)
-            if name is None:
-                steps.append(f"rule {rule.pattern} gives tag {rule.tag}, which no parser subscribes to")
-                continue
-            if name not in self.parsers:
-                steps.append(f"rule {rule.pattern} names parser {name}, which does not exist")
-                continue
-            rivals = {
-                other.pattern: other.parser for other in matching if other.priority == rule.priority and other.parser
-            }
-            if len(set(rivals.values()) | {name}) > 1:
-                names = ", ".join(f"{pattern} names {parser}" for pattern, parser in rivals.items())
-                steps.append(f"rules of the same priority disagree: {names}; give one a higher --priority")
-                return Route(None, tuple(steps), topic)
-            return Route(
-                self.parsers[name], (*steps, f"rule {rule.pattern} (priority {rule.priority}) names {name}"), topic
-            )
-        for tag in tags:
-            if name := self._subscriber(tag):
-                return Route(self.parsers[name], (*steps, f"tag {tag}: {name} subscribes to it"), topic)
+        for _priority, level in groupby(matching, key=lambda rule: rule.priority):
+            if claims := self._claims_of_rules(list(level), steps):
+                return _settle(claims, steps, topic)
+        if claims := self._claims_of_tags({tag: f"tag {tag}" for tag in tags}):
+            return _settle(claims, steps, topic)
         if named := self._by_name(path, OPEN_TO_NAME.get(content, frozenset())):
             return Route(named, (*steps, f"content is {content}, and the name fits {named.artifact.name}"), topic)
         for candidate in self.parsers.values():
             if content in candidate.content and candidate.artifact.status is ParserStatus.ACTIVE:
                 return Route(candidate, (*steps, f"content is {content}: {content_reason}"), topic)
         return Route(None, (*steps, f"content is {content}: {content_reason}"), topic)
+
+    def _claims_of_rules(self, rules: Sequence[TagRule], steps: list[str]) -> list[_Claim]:
+        """The parsers that rules of one priority ask for, by name or through the subscriptions to their tags."""
+        claims = []
+        tags: dict[str, str] = {}
+        for rule in rules:
+            if rule.parser is None:
+                tags.setdefault(rule.tag, f"rule {rule.pattern} (priority {rule.priority}) gives tag {rule.tag}")
+            elif rule.parser in self.parsers:
+                how = f"rule {rule.pattern} (priority {rule.priority}) names {rule.parser}"
+                claims.append(_Claim(self.parsers[rule.parser], how))
+            else:
+                steps.append(f"rule {rule.pattern} names parser {rule.parser}, which does not exist")
+        subscribed = self._claims_of_tags(tags)
+        heard = {tag for parser in self.parsers.values() for tag in parser.subscriptions}
+        steps += [f"{given}, which no parser subscribes to" for tag, given in tags.items() if tag not in heard]
+        return claims + subscribed
+
+    def _claims_of_tags(self, tags: Mapping[str, str]) -> list[_Claim]:
+        """The parsers that subscribe to one of these tags: active ones first, of those the highest priority.
+
+        `tags` says of each in words where the file has it from.
+        """
+        claims = [
+            _Claim(parser, f"{given}, to which {name} subscribes", tag)
+            for tag, given in tags.items()
+            for name, parser in self.parsers.items()
+            if tag in parser.subscriptions
+        ]
+        best = max((claim.rank for claim in claims), default=None)
+        return [claim for claim in claims if claim.rank == best]
 
     def _by_name(self, path: str, kinds: frozenset[str]) -> Candidate | None:
         """A shipped parser of these kinds whose own pattern the name fits: it settles what the bytes leave open."""
@@ -128,5 +149,29 @@ class Routing:
                 return candidate
         return None
 
-    def _subscriber(self, tag: str) -> str | None:
-        return next((name for name, parser in self.parsers.items() if tag in parser.subscriptions), None)
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A parser that something about a file asks for, in words why, and the tag if a subscription asks."""
+
+    parser: Candidate
+    how: str
+    tag: str | None = None
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        return self.parser.artifact.status is ParserStatus.ACTIVE, self.parser.priority
+
+
+def _settle(claims: Sequence[_Claim], steps: Sequence[str], topic: str | None) -> Route:
+    """The route to the one parser that is claimed, or to none where several are: nobody guesses between them."""
+    first = claims[0]
+    if len({claim.parser.artifact.name for claim in claims}) == 1:
+        return Route(first.parser, (*steps, first.how), topic, first.tag)
+    both = "; ".join(claim.how for claim in claims)
+    if any(claim.tag is None for claim in claims):
+        why = f"rules of the same priority disagree: {both}; give one a higher --priority"
+    else:
+        names = sorted({claim.parser.artifact.name for claim in claims})
+        why = f"{' and '.join(names)} ask for it with the same priority: {both}; name one with `rules add --parser`"
+    return Route(None, (*steps, why), topic)

@@ -53,6 +53,7 @@ def gather_files(connection: Connection, selection: Selection) -> list[PlannedFi
             content=row.content,
             content_reason=row.content_reason,
             tags=tags.get(row.location_id, ()),
+            is_growing=row.is_dirty and row.settles_at_ns is not None,
             is_selected=_is_selected(row, selection, tags.get(row.location_id, ())),
         )
         for row in rows

@@ -38,6 +38,7 @@ class FileRow(NamedTuple):
     source_hash: str | None
     content: str | None
     content_reason: str | None
+    settles_at_ns: int | None
 
     @property
     def path(self) -> bytes:
@@ -76,6 +77,7 @@ _FILES: Select[tuple[object, ...]] = select(
     V.source_hash,
     V.content,
     V.content_reason,
+    L.settles_at_ns,
 ).select_from(locations.join(sources, sources.c.id == L.source_id).outerjoin(versions, V.id == L.current_version_id))
 CURRENT_FILES = (
     _FILES.where(L.source_id.in_(bindparam("sources", expanding=True)))

@@ -43,6 +43,18 @@ KNOWN_AFTER = bulk(
 )
 """One page of what is known, in the order of paths."""
 
+KNOWN_WITHIN = bulk(
+    select(L.rel_path, L.kind, L.size, L.mtime_ns, L.ctime_ns, L.inode, L.problem, L.is_missing, L.id, L.part_of)
+    .where(L.source_id == bindparam("source"), L.rel_path >= bindparam("first"), L.rel_path < bindparam("end"))
+    .order_by(L.rel_path)
+    .limit(bindparam("page", type_=Integer)),
+    "source",
+    "first",
+    "end",
+    "page",
+)
+"""The same for the paths from `first` up to, but not, `end`."""
+
 _STAMP = ("kind", "size", "mtime_ns", "ctime_ns", "inode", "problem")
 _IS_FILE = bindparam("kind") == literal_column("'file'")
 
@@ -87,7 +99,9 @@ CHANGE_LOCATIONS = bulk(
 MARK_MISSING = bulk(
     update(locations)
     .where(L.id == bindparam("location"))
-    .values(is_missing=true(), part_of=null(), last_scan_id=bindparam("scan")),
+    .values(
+        is_missing=true(), part_of=null(), growing_since_ns=null(), settles_at_ns=null(), last_scan_id=bindparam("scan")
+    ),
     "scan",
     "location",
 )
@@ -162,6 +176,11 @@ Known = tuple[bytes, str, int, int, int, int, str | None, int, int, int | None]
 def known_after(driver: sqlite3.Connection, source: int, after: bytes) -> list[Known]:
     """The next page of known locations."""
     return driver.execute(KNOWN_AFTER, (source, after, PAGE)).fetchall()
+
+
+def known_within(driver: sqlite3.Connection, source: int, first: bytes, end: bytes) -> list[Known]:
+    """The next page of known locations from `first` up to, but not, `end`."""
+    return driver.execute(KNOWN_WITHIN, (source, first, end, PAGE)).fetchall()
 
 
 def add_locations(driver: sqlite3.Connection, rows: Iterable[Sequence[Any]]) -> None:

@@ -55,6 +55,14 @@ def paused(connection: Connection) -> frozenset[int]:
     return frozenset(connection.execute(PAUSED).scalars())
 
 
+RESUME = (
+    update(parsers)
+    .where(parsers.c.name == bindparam("of"), parsers.c.paused_at_ns.is_not(None))
+    .values(paused_at_ns=None, failures=0)
+    .returning(parsers.c.version)
+)
+
+
 def register(connection: Connection, artifact: ParserArtifact, manifest: str, now_ns: int) -> int:
     """The id of an artifact, remembered at first sight; where it lies is kept up to date."""
     found = connection.execute(
@@ -81,3 +89,8 @@ def register(connection: Connection, artifact: ParserArtifact, manifest: str, no
             },
         ).scalar_one()
     )
+
+
+def resume(connection: Connection, name: str) -> list[str]:
+    """Let every version of a parser run again that is paused; which they were."""
+    return sorted(connection.execute(RESUME, {"of": name}).scalars())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, bindparam, insert, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, literal, select, update
 
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.files import EntryKind, display_path
@@ -42,6 +42,7 @@ LEAVE_OUT = (
 ADD_SOURCE = insert(sources)
 SET_IGNORE_RULES = update(sources).where(sources.c.id == bindparam("source")).values(ignore=bindparam("rules"))
 START_SCAN = insert(scans)
+FORGET_SCAN = delete(scans).where(scans.c.id == bindparam("scan"))
 FINISH_SCAN = (
     update(scans)
     .where(scans.c.id == bindparam("scan"))
@@ -125,6 +126,11 @@ def start_scan(connection: Connection, source: int, now_ns: int) -> int:
 def finish_scan(connection: Connection, scan: int, now_ns: int, *, entries: int, problems: int) -> None:
     """Record that a scan came to its end; one without an end was interrupted."""
     connection.execute(FINISH_SCAN, {"scan": scan, "finished": now_ns, "seen": entries, "odd": problems})
+
+
+def forget_scan(connection: Connection, scan: int) -> None:
+    """Take back a scan that changed no location, so that watching for long leaves no heap of them."""
+    connection.execute(FORGET_SCAN, {"scan": scan})
 
 
 def overlapping(known: Iterable[Source], root: bytes) -> list[Source]:

@@ -95,6 +95,8 @@ locations = Table(
     Column("renamed_from", ForeignKey("scout_locations.id")),
     Column("last_scan_id", BigInteger, nullable=False, comment="the last scan that changed this row"),
     Column("current_version_id", BigInteger, comment="the newest version; kept when the file goes missing"),
+    Column("growing_since_ns", BigInteger, comment="since when a watch has seen it change; null: it does not"),
+    Column("settles_at_ns", BigInteger, comment="when a watch looks whether it still grows; null: it does not wait"),
     UniqueConstraint("source_id", "rel_path"),
     _one_of("kind", EntryKind),
 )

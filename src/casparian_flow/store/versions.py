@@ -21,12 +21,16 @@ DIRTY_AFTER = bulk(
     .select_from(locations.outerjoin(versions, V.id == L.current_version_id))
     .where(L.source_id == bindparam("source"), L.id > bindparam("after"), L.is_dirty.is_(True))
     .where(L.kind == literal_column("'file'"), L.is_missing.is_(False), L.part_of.is_(None))
+    .where(func.coalesce(L.settles_at_ns, bindparam("otherwise")) <= bindparam("by"))
     .order_by(L.id)
     .limit(bindparam("page", type_=Integer)),
     "source",
     "after",
     "page",
+    "by",
+    "otherwise",
 )
+"""Of those that a watch lets wait only the ones that wait until `by`; the others count as waiting until `otherwise`."""
 READABLE_AFTER = bulk(
     select(L.id, L.rel_path, L.size, L.is_dirty)
     .where(L.source_id == bindparam("source"), L.id > bindparam("after"))
@@ -71,6 +75,8 @@ SET_VERSION = bulk(
         problem=bindparam("problem"),
         current_version_id=bindparam("version"),
         renamed_from=bindparam("renamed_from"),
+        growing_since_ns=null(),
+        settles_at_ns=null(),
     ),
     "size",
     "mtime_ns",
@@ -120,9 +126,18 @@ Readable = tuple[int, bytes, int, int]
 """id, rel_path, size, is_dirty"""
 
 
-def dirty_after(driver: sqlite3.Connection, source: int, after: int, page: int) -> list[Dirty]:
-    """The next page of files whose bytes must be looked at, by id."""
-    return driver.execute(DIRTY_AFTER, (source, after, page)).fetchall()
+FOREVER_NS = (1 << 63) - 1
+
+
+def dirty_after(
+    driver: sqlite3.Connection, source: int, after: int, page: int, *, by_ns: int = FOREVER_NS, only_held: bool = False
+) -> list[Dirty]:
+    """The next page of files whose bytes must be looked at, by id.
+
+    Files that a watch lets wait are among them if they wait until `by_ns` or less; with `only_held` no others are.
+    """
+    otherwise = FOREVER_NS if only_held else 0
+    return driver.execute(DIRTY_AFTER, (source, after, page, by_ns, otherwise)).fetchall()
 
 
 def readable_after(driver: sqlite3.Connection, source: int, after: int, page: int) -> list[Readable]:

@@ -12,9 +12,11 @@ from casparian_flow.core.errors import NotFound, UsageError, VerificationFailed
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.jobs import JobState
 from casparian_flow.operations.contract import ListContracts, ShowContract
-from casparian_flow.operations.doing import contract, jobs, parser, quarantine
+from casparian_flow.operations.doing import contract, job_logs, job_progress, jobs, parser, quarantine
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.jobs import ListJobs, ReadJobLogs, ShowJob
+from casparian_flow.operations.job_logs import ReadJobLogs
+from casparian_flow.operations.job_progress import WatchJobs
+from casparian_flow.operations.jobs import ListJobs, ShowJob, ShowReceipt
 from casparian_flow.operations.parser import ListParsers
 from casparian_flow.operations.quarantine import ListGroups
 from casparian_flow.settings import Settings
@@ -82,8 +84,88 @@ def test_a_job_shows_what_it_brought(past, three):
 def test_logs_are_the_last_lines_in_the_order_written(past, three):
     for line in range(5):
         past.log(int(three[0]), line, f"line {line}")
-    found = ask(past, jobs.logs, ReadJobLogs(job=three[0], lines=2)).lines
+    found = ask(past, job_logs.logs, ReadJobLogs(job=three[0], lines=2)).lines
     assert [each.text for each in found] == ["line 3", "line 4"]
+
+
+def test_a_log_is_followed_by_the_place_behind_the_last_line_until_the_job_is_quiet(past, three):
+    def after(place: str | None, lines: int = 1000):
+        return ask(past, job_logs.logs, ReadJobLogs(job=job, after=place, lines=lines))
+
+    location = past.location(past.source(b"/other"))
+    job = str(past.job(location, past.version(location), past.parser("own"), "running", attempt=2))
+    past.log(int(job), 0, "first")
+    first = after(None)
+    assert ([each.text for each in first.lines], first.next, first.is_over) == (["first"], "1.0", False)
+    for line in range(1, 4):
+        past.log(int(job), line, f"line {line}")
+    page = after(first.next, lines=2)
+    assert ([each.text for each in page.lines], page.next) == (["line 1", "line 2"], "1.2")
+    past.database.driver.execute("UPDATE cf_jobs SET state = 'completed', finished_at_ns = 1 WHERE id = ?", (int(job),))
+    past.database.driver.commit()
+    last = after(page.next)
+    assert ([each.text for each in last.lines], last.next, last.is_over) == (["line 3"], "1.3", True)
+    assert after(last.next).lines == []
+    for wrong in ("", "1", "1.-1", "a.b", "1.1; --"):
+        with pytest.raises(UsageError):
+            after(wrong)
+
+
+def test_what_a_worker_said_of_an_attempt_is_a_stream_of_its_own(past, three):
+    past.log(int(three[0]), 0, "printed", "stdout")
+    past.log(int(three[0]), 1 << 30, "w1: parser-raised: boom", "worker")
+
+    def texts(stream):
+        return [each.text for each in ask(past, job_logs.logs, ReadJobLogs(job=three[0], stream=stream)).lines]
+
+    assert (texts("guest"), texts("worker"), len(texts(None))) == (["printed"], ["w1: parser-raised: boom"], 2)
+    assert [each.ended for each in ask(past, jobs.show, ShowJob(job=three[0])).attempts] == texts("worker")
+
+
+def test_a_job_at_work_shows_its_phase_and_how_far_it_is_and_a_version_that_moves_with_it(past, three):
+    location = past.location(past.source(b"/other"))
+    version = past.version(location, b"other")
+    changes = {"phase": "parsing", "rows_read": 12, "bytes_read": 34, "worker": "w1", "silent_since_ns": NOW_NS}
+    job = past.job(location, version, past.parser("own", failures=2), "running", **changes)
+    detail = ask(past, jobs.show, ShowJob(job=str(job)))
+    assert (detail.job.phase, detail.job.rows_read, detail.job.worker) == ("parsing", 12, "w1")
+    assert (detail.job.version, detail.silent_since is None, detail.breaker.failures) == ("1-running", False, 2)
+    past.database.driver.execute("UPDATE cf_jobs SET cancel_requested = 1 WHERE id = ?", (job,))
+    past.database.driver.commit()
+    assert ask(past, jobs.show, ShowJob(job=str(job))).job.version == "1-running-cancelled"
+
+
+def test_a_receipt_is_given_whole_or_its_absence_explained(past, three):
+    assert ask(past, jobs.receipt, ShowReceipt(job="@last")).receipt == {"seconds": 1.5}
+    with pytest.raises(NotFound) as caught:
+        ask(past, jobs.receipt, ShowReceipt(job=three[0]))
+    assert "failed" in caught.value.why
+
+
+def test_dead_letters_are_those_that_nothing_was_tried_for_since(past, three):
+    source = past.source(b"/other")
+    letters = []
+    for name in ("dead.csv", "replayed.csv"):
+        location = past.location(source, name)
+        version = past.version(location, name.encode())
+        letters.append(past.job(location, version, past.parser(name), "failed", error_code="gave-up"))
+    past.job(location, version, past.parser("newer"), "queued")
+    assert [each.job for each in ask(past, jobs.list_, ListJobs(dead=True)).jobs] == [str(letters[0])]
+
+
+def test_watching_counts_from_the_oldest_open_job_on_until_all_are_over(past, three):
+    assert ask(past, job_progress.watch, WatchJobs()).is_over
+    location = past.location(past.source(b"/other"))
+    version, own = past.version(location, b"other"), past.parser("own")
+    first = past.job(location, version, own, "running", rows_read=5, phase="parsing")
+    past.job(location, version, own, "queued")
+    seen = ask(past, job_progress.watch, WatchJobs())
+    assert (seen.oldest, seen.states, seen.rows_read) == (str(first), {"queued": 1, "running": 1}, 5)
+    assert [each.job for each in seen.at_work] == [str(first)]
+    past.database.driver.execute("UPDATE cf_jobs SET state = 'failed' WHERE id >= ?", (first,))
+    past.database.driver.commit()
+    over = ask(past, job_progress.watch, WatchJobs(oldest=seen.oldest))
+    assert (over.is_over, over.states) == (True, {"failed": 2})
 
 
 def test_quarantine_is_one_line_per_cause_over_all_files(past):

@@ -15,7 +15,9 @@ from casparian_flow.clients.cli.commands.demo import Demonstration
 from casparian_flow.clients.cli.commands.version import Version
 from casparian_flow.clients.cli.completion import Installed
 from casparian_flow.clients.cli.errors import Failure
+from casparian_flow.clients.cli.watching import ENDED, ROUND
 from casparian_flow.operations.index import find
+from casparian_flow.operations.watch import WatchEnded, WatchRound
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RECORDS = {
@@ -38,11 +40,16 @@ RECORDS = {
     "casparian.init/1": "init",
     "casparian.inspect.archive/1": "inspect.archive",
     "casparian.inspect/1": "inspect",
+    "casparian.job.priority/1": "jobs.priority",
+    "casparian.job.receipt/1": "jobs.receipt",
     "casparian.job/1": "jobs.show",
     "casparian.metrics/1": "metrics",
+    "casparian.jobs.progress/1": "jobs.watch",
     "casparian.output/1": "output.show",
     "casparian.parser.check/1": "parser.check",
+    "casparian.parser.resumed/1": "parser.resume",
     "casparian.parser.test/1": "parser.test",
+    "casparian.parser/1": "parser.show",
     "casparian.plan/1": "plan.make",
     "casparian.preview.raw/1": "preview.raw",
     "casparian.preview/1": "preview",
@@ -74,7 +81,10 @@ RECORDS = {
     "casparian.token/1": "token.revoke",
     "casparian.topic/1": "topic.show",
     "casparian.trace/2": "trace",
+    "casparian.watch/1": "watch.remove",
     "casparian.why/1": "why",
+    "casparian.worker.changed/1": "worker.drain",
+    "casparian.worker/1": "worker.show",
 }
 """Answers that are one thing: the operation whose reply it is."""
 
@@ -95,6 +105,8 @@ LISTS = {
     "casparian.contracts/1": Listed("contract.list", "contracts"),
     "casparian.files/1": Listed("files.list", "files"),
     "casparian.job.logs/1": Listed("jobs.logs", "lines"),
+    "casparian.jobs.cancelled/1": Listed("jobs.cancel", "cancelled"),
+    "casparian.jobs.retried/1": Listed("jobs.retry", "retried"),
     "casparian.jobs/1": Listed("jobs.list", "jobs"),
     "casparian.output-history/1": Listed("output.history", "commits"),
     "casparian.outputs/1": Listed("output.list", "outputs"),
@@ -111,12 +123,16 @@ LISTS = {
     "casparian.tags/1": Listed("tags.list", "tags"),
     "casparian.tokens/1": Listed("token.list", "tokens"),
     "casparian.topics/1": Listed("topic.list", "topics"),
+    "casparian.workers/1": Listed("worker.list", "workers"),
+    "casparian.watches/1": Listed("watch.list", "watches"),
 }
 OWN: dict[str, tuple[type, str]] = {
     "casparian.completion/1": (Installed, "Where completion was put."),
     "casparian.demo/1": (Demonstration, "The demonstration, step by step."),
     "casparian.error/1": (Failure, "An error, on standard error."),
     "casparian.version/1": (Version, "The version of the product."),
+    ENDED: (WatchEnded, "What a watch brought, when it is over."),
+    ROUND: (WatchRound, "One round of --watch."),
 }
 """Answers that no operation stands behind."""
 

@@ -25,9 +25,7 @@ def error_of(body: bytes, name: str) -> CasparianError:
     try:
         problem = msgspec.json.decode(body, type=_Problem)
     except (msgspec.DecodeError, UnicodeError) as exc:
-        raise ConnectionLost(
-            "what answered is no sentinel of this product", where=name, why=repr(body[:100])
-        ) from exc
+        raise ConnectionLost("what answered is no sentinel of this product", where=name, why=repr(body[:100])) from exc
     kind = next((each for each in every_error() if each.code == problem.code), UnknownProblem)
     error = kind(problem.detail, where=problem.where, why=problem.why, fix=problem.fix)
     if kind is UnknownProblem:

@@ -128,6 +128,8 @@ def _explain(row: RowMapping) -> tuple[str, str]:
             return SkipReason.CANCELLED, row["error_message"] or detail
         case FileState.SKIPPED if row["job_state"] == JobState.REJECTED and not is_skip:
             return _rejection(row["error_code"] or "", row["error_message"] or "")
+        case FileState.NEW | FileState.CHANGED if row["is_dirty"] and row["settles_at_ns"] is not None:
+            return SkipReason.GROWING, f"it changed a moment ago; looked at again at {rfc3339(row['settles_at_ns'])}"
         case FileState.FAILED:
             return (decided if is_skip else row["error_code"]) or "failed", row["error_message"] or detail
         case FileState.CHANGED:

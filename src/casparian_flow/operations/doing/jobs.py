@@ -7,26 +7,30 @@ import json
 from sqlalchemy import Connection, RowMapping
 
 from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.jobs import JobState, version_of
+from casparian_flow.core.jobs import HELD_STATES, WORKER_STREAM, JobPhase, JobState, version_of
 from casparian_flow.core.routes import routes_of
 from casparian_flow.core.times import parse_since, rfc3339
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.doing.lookup import one_file
 from casparian_flow.operations.doing.numbered import is_number, resolve
 from casparian_flow.operations.jobs import (
+    Breaker,
+    JobAttempt,
     JobDetail,
     JobEntry,
     JobGroup,
     JobList,
-    JobLogLine,
-    JobLogs,
     JobOutput,
+    JobReceipt,
     JobVerdict,
     ListJobs,
-    ReadJobLogs,
     ShowJob,
+    ShowReceipt,
 )
 from casparian_flow.store.views import jobs as view
+
+MOST_ATTEMPTS = 20
+"""Attempts that ended without landing that are shown of one job, the newest ones."""
 
 
 def list_(reading: Reading, request: ListJobs) -> JobList:
@@ -41,12 +45,14 @@ def list_(reading: Reading, request: ListJobs) -> JobList:
         parser=request.parser,
         location=None if file is None else one_file(reading.connection, reading.cwd, file)["id"],
         since_ns=None if request.since is None else parse_since(request.since, reading.now_ns),
+        tag=request.tag,
+        is_dead_letter=request.dead,
     )
     before = None if request.after is None else int(request.after)
     rows = view.list_jobs(reading.connection, where, before=before, limit=request.limit + 1)
     page = rows[: request.limit]
     return JobList(
-        jobs=[_entry(row) for row in page],
+        jobs=[entry_of(row) for row in page],
         next_cursor=str(page[-1]["id"]) if len(rows) > len(page) else None,
     )
 
@@ -55,9 +61,21 @@ def show(reading: Reading, request: ShowJob) -> JobDetail:
     """One job; raises NotFound, or UsageError if the id is not unique."""
     connection = reading.connection
     row = one_job(connection, request.job)
+    state = JobState(row["state"])
+    is_held = state in HELD_STATES
     return JobDetail(
-        job=_entry(row),
+        job=entry_of(row),
         why=row["error_why"],
+        is_cancelled=row["cancel_requested"],
+        failures=row["failures"],
+        due=_moment(row["not_before_ns"] if state is JobState.QUEUED and row["not_before_ns"] else None),
+        lease_until=_moment(row["lease_until_ns"] if is_held else None),
+        silent_since=_moment(row["silent_since_ns"] if is_held else None),
+        breaker=Breaker(failures=row["parser_failures"], paused=_moment(row["parser_paused_at_ns"])),
+        attempts=[
+            JobAttempt(attempt=each["attempt"], ended=each["text"])
+            for each in view.last_lines(connection, row["id"], WORKER_STREAM, MOST_ATTEMPTS)
+        ],
         sinks=list(routes_of(row["routes"]).sinks),
         source_hash=row["source_hash"],
         outputs=[
@@ -94,17 +112,20 @@ def show(reading: Reading, request: ShowJob) -> JobDetail:
     )
 
 
-def logs(reading: Reading, request: ReadJobLogs) -> JobLogs:
-    """What the parser of one job wrote; raises NotFound."""
-    if not 1 <= request.lines <= 100_000:
-        raise UsageError("1 to 100000 lines can be read at once")
+def receipt(reading: Reading, request: ShowReceipt) -> JobReceipt:
+    """The receipt of one job; raises NotFound while it has none."""
     row = one_job(reading.connection, request.job)
-    return JobLogs(
+    if row["receipt"] is None:
+        raise NotFound(
+            f"job {row['id']} has no receipt",
+            why=f"it is {row['state']}, and nothing of it was sealed",
+            fix=f"casparian jobs show {row['id']}",
+        )
+    return JobReceipt(
         job=str(row["id"]),
-        lines=[
-            JobLogLine(attempt=each["attempt"], line=each["line"], stream=each["stream"], text=each["text"])
-            for each in view.logs_of(reading.connection, row["id"], request.lines)
-        ],
+        attempt=row["attempt"],
+        state=JobState(row["state"]),
+        receipt=json.loads(row["receipt"]),
     )
 
 
@@ -117,21 +138,33 @@ def one_job(connection: Connection, named: str) -> RowMapping:
     return row
 
 
-def _entry(row: RowMapping) -> JobEntry:
+def entry_of(row: RowMapping) -> JobEntry:
+    """One job of the view as every answer shows it."""
+    state = JobState(row["state"])
+    is_held = state in HELD_STATES
     return JobEntry(
         job=str(row["id"]),
-        version=version_of(row["attempt"], JobState(row["state"]), is_cancelled=row["cancel_requested"]),
-        state=JobState(row["state"]),
+        version=version_of(row["attempt"], state, is_cancelled=row["cancel_requested"]),
+        state=state,
+        phase=JobPhase(row["phase"]) if is_held and row["phase"] else None,
         path=row["path"],
         source=row["source"],
         parser=f"{row['parser_name']}@{row['parser_version']}",
         reason=row["reason"],
         attempt=row["attempt"],
+        priority=row["priority"],
+        worker=row["worker"],
+        rows_read=row["rows_read"],
+        bytes_read=row["bytes_read"],
         accepted=row["accepted"],
         quarantined=row["quarantined"],
         error=row["error_code"],
         message=row["error_message"],
         queued=rfc3339(row["queued_at_ns"]),
-        started=None if row["started_at_ns"] is None else rfc3339(row["started_at_ns"]),
-        finished=None if row["finished_at_ns"] is None else rfc3339(row["finished_at_ns"]),
+        started=_moment(row["started_at_ns"]),
+        finished=_moment(row["finished_at_ns"]),
     )
+
+
+def _moment(at_ns: int | None) -> str | None:
+    return None if at_ns is None else rfc3339(at_ns)

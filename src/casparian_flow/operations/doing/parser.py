@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sqlalchemy import RowMapping
+
 from casparian_flow.core.text import safe_text
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Reading
@@ -18,20 +20,7 @@ BROKEN = "broken"
 
 def list_(reading: Reading, request: ListParsers) -> ParserList:
     """The parsers that this home has seen, and those that a run would find now."""
-    seen = [
-        ParserEntry(
-            name=row["name"],
-            version=row["version"],
-            status=row["status"],
-            origin=row["origin"],
-            artifact_hash=row["artifact_hash"],
-            env_hash=row["env_hash"],
-            path=row["path"],
-            jobs=row["jobs"],
-            registered=rfc3339(row["registered_at_ns"]),
-        )
-        for row in view.list_parsers(reading.connection)
-    ]
+    seen = [_entry(row) for row in view.list_parsers(reading.connection)]
     known = {(entry.name, entry.artifact_hash, entry.env_hash) for entry in seen}
     found = [*shipped_parsers(), *plugin_parsers(reading.home.plugins)]
     unseen = [entry for entry in _found(found) if (entry.name, entry.artifact_hash, entry.env_hash) not in known]
@@ -39,6 +28,22 @@ def list_(reading: Reading, request: ListParsers) -> ParserList:
     entries = sorted([*unseen, *seen], key=lambda entry: entry.name)
     newest = {entry.name: entry for entry in reversed(entries)}
     return ParserList(parsers=entries if request.versions else list(reversed(newest.values())))
+
+
+def _entry(row: RowMapping) -> ParserEntry:
+    return ParserEntry(
+        name=row["name"],
+        version=row["version"],
+        status=row["status"],
+        origin=row["origin"],
+        artifact_hash=row["artifact_hash"],
+        env_hash=row["env_hash"],
+        path=row["path"],
+        jobs=row["jobs"],
+        registered=rfc3339(row["registered_at_ns"]),
+        failures=row["failures"],
+        paused=None if row["paused_at_ns"] is None else rfc3339(row["paused_at_ns"]),
+    )
 
 
 def check(reading: Reading, request: CheckParser) -> ParserCheck:

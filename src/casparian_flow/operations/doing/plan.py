@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import msgspec
@@ -14,7 +14,7 @@ from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.destinations import choose_routes
 from casparian_flow.operations.doing.numbered import resolve
 from casparian_flow.operations.doing.selection import Discovered, discover
-from casparian_flow.operations.plan import MakePlan, PlanEntry, PlanReply
+from casparian_flow.operations.plan import MakePlan, PlanEntry, PlanReply, Subscription
 from casparian_flow.sentinel.catalog import Catalog, load_catalog, name_of
 from casparian_flow.sentinel.planner import Plan, make_plan
 from casparian_flow.sentinel.world import gather_files, gather_world
@@ -32,10 +32,11 @@ class Prepared:
     options: dict[str, str]
 
 
-def prepare(acting: Acting, request: MakePlan) -> Prepared:
-    """Scan what was pointed at, decide for every file, and keep the decisions."""
+def prepare(acting: Acting, request: MakePlan, discovered: Discovered | None = None) -> Prepared:
+    """Scan what was pointed at unless that was done, decide for every file, and keep the decisions."""
     routes, table = choose_routes(acting, request.sinks, request.topics, request.mode, request.table)
-    discovered = discover(acting, request.paths, tag=request.tag, since=request.since)
+    if discovered is None:
+        discovered = discover(acting, request.paths, tag=request.tag, since=request.since)
     now = acting.clock()
     catalog = load_catalog(acting.database, acting.home.plugins, request.parser, acting.cwd, now)
     explicit = None if request.parser is None else name_of(request.parser)
@@ -115,6 +116,7 @@ def make(acting: Acting, request: MakePlan) -> PlanReply:
         counts=counts_of(prepared.plan),
         run_files=len(prepared.plan.runs),
         run_bytes=sum(decision.file.size for decision in prepared.plan.runs),
+        subscriptions=_subscriptions(prepared.plan),
         entries=[
             PlanEntry(
                 path=decision.file.display,
@@ -122,6 +124,8 @@ def make(acting: Acting, request: MakePlan) -> PlanReply:
                 reason=decision.reason,
                 detail=decision.detail,
                 parser=decision.parser.artifact.name if decision.parser else None,
+                route=decision.route,
+                tag=decision.tag,
                 tables=list(decision.tables),
                 size=decision.file.size,
             )
@@ -130,6 +134,18 @@ def make(acting: Acting, request: MakePlan) -> PlanReply:
         ],
         warnings=list(prepared.discovered.warnings),
     )
+
+
+def _subscriptions(plan: Plan) -> list[Subscription]:
+    """Which subscriptions chose a parser, by tag."""
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for decision in plan.decisions:
+        if decision.file.is_selected and decision.tag is not None and decision.parser is not None:
+            counts[decision.tag, decision.parser.artifact.name][decision.action] += 1
+    return [
+        Subscription(tag=tag, parser=parser, run=count["run"], skip=count["skip"])
+        for (tag, parser), count in sorted(counts.items())
+    ]
 
 
 def counts_of(plan: Plan) -> dict[str, int]:

@@ -26,8 +26,14 @@ FIRST_CONTRACTS = ("adopt", "hold")
 def run(acting: Acting, request: RunFiles) -> RunReply:
     """Plan, parse, commit. One bad file never stops the others; what happened to each is in the store."""
     began = time.monotonic()
-    policy = _policy(acting, request)
+    checked_policy(acting, request)
     prepared = prepare(acting, request.selection) if request.plan is None else prepare_saved(acting, request.plan)
+    return run_prepared(acting, request, prepared, began)
+
+
+def run_prepared(acting: Acting, request: RunFiles, prepared: Prepared, began: float) -> RunReply:
+    """Parse and commit what the plan runs; `began` is when `time.monotonic` said that the work on it began."""
+    policy = checked_policy(acting, request)
     make_ready(acting, prepared)
     _declare(acting, prepared)
     jobs = enqueue(acting, prepared, msgspec.structs.replace(policy, kept_hashes=_kept_hashes(prepared)))
@@ -38,7 +44,8 @@ def run(acting: Acting, request: RunFiles) -> RunReply:
     return reply
 
 
-def _policy(acting: Acting, request: RunFiles) -> Policy:
+def checked_policy(acting: Acting, request: RunFiles) -> Policy:
+    """How its jobs are treated; raises UsageError."""
     governance = acting.settings.governance
     first = request.first_contract or governance.first_contract
     if first not in FIRST_CONTRACTS:

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 from casparian_flow.core.files import EntryKind, display_path
 from casparian_flow.core.sizes import LARGEST, parse_size
 from casparian_flow.operations.context import Acting
-from casparian_flow.operations.doing.selection import Looking, discover
+from casparian_flow.operations.doing.selection import Discovered, Looking, discover
 from casparian_flow.operations.doing.tags import checked_tag
 from casparian_flow.operations.entry_kinds import KINDS
 from casparian_flow.operations.scan import Problem, ScanFiles, ScanReply
@@ -20,7 +20,11 @@ from casparian_flow.store.views import sources as view
 
 def scan(acting: Acting, request: ScanFiles) -> ScanReply:
     """Find and hash; one entry that cannot be read keeps no other from being read."""
-    found = discover(acting, request.paths, sources=request.sources, looking=_looking(request))
+    return scan_reply(acting, discover(acting, request.paths, sources=request.sources, looking=looking_of(request)))
+
+
+def scan_reply(acting: Acting, found: Discovered) -> ScanReply:
+    """What is there now, and what the scan changed."""
     sources = found.selection.sources
     with acting.database.transaction() as connection:
         content = view.count_content(connection, sources)
@@ -43,7 +47,8 @@ def scan(acting: Acting, request: ScanFiles) -> ScanReply:
     )
 
 
-def _looking(request: ScanFiles) -> Looking:
+def looking_of(request: ScanFiles) -> Looking:
+    """How the sources are looked at."""
     return Looking(
         chosen=Chosen(
             patterns=tuple(display_path(os.fsencode(pattern)) for pattern in request.patterns),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from casparian_flow.scout.content import sniff
 from casparian_flow.scout.inventory import ScanReport, scan
 from casparian_flow.scout.reread import covered_files, read_again
 from casparian_flow.scout.rules import apply_changed_rules
+from casparian_flow.scout.settle import Settle, hold_changed
 from casparian_flow.scout.sources import find_or_add_source
 from casparian_flow.scout.tagger import TagReport
 from casparian_flow.sentinel.world import Selection
@@ -38,6 +39,12 @@ class Looking:
     with_sha256: bool = False
     tag: str | None = None
     """A tag for every file that is covered."""
+    settle_seconds: float | None = None
+    """Files that changed are left until they have held still for so long; None: all are read at once."""
+    trusted: frozenset[int] = frozenset()
+    """The sources whose files' times are told by this machine's clock."""
+    parts: Mapping[int, Sequence[bytes] | None] | None = None
+    """By source the paths that are looked at, None for all of it; other sources are left as they are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +71,39 @@ def discover(
     if sources:
         wanted, warnings = [SourceId(source) for source in sources], list[str]()
     else:
-        wanted, warnings = _sources(acting, paths)
+        wanted, warnings = chosen_sources(acting, paths)
     apply_changed_rules(acting.database)
     scans, tagged = [], []
-    for source in wanted:
-        scans.append(
-            scan(
-                acting.database,
-                source,
-                acting.clock(),
-                acting.report,
-                chosen=looking.chosen,
-                threads=looking.threads or walk.THREADS,
+    for source in wanted if looking.parts is None else looking.parts:
+        paths_in_it = None if looking.parts is None else looking.parts[source]
+        began = acting.clock()
+        settle = None
+        if looking.settle_seconds is not None and looking.mode is not HashMode.NONE:
+            settle = Settle(
+                looking.settle_seconds,
+                began,
+                trusts_times=source in looking.trusted,
+                is_partial=paths_in_it is not None,
             )
+        seen = scan(
+            acting.database,
+            source,
+            began,
+            acting.report,
+            chosen=looking.chosen,
+            threads=looking.threads or walk.THREADS,
+            parts=paths_in_it,
         )
-        if (read := _read(acting, source, looking)) is not None:
+        scans.append(seen)
+        if settle is not None and not seen.is_idle:
+            hold_changed(acting.database, source, seen.scan_id, settle, acting.clock())
+        if (read := _read(acting, SourceId(source), looking, settle)) is not None:
             tagged.append(read)
     since_ns = None if since is None else parse_since(since, acting.clock())
     return Discovered(Selection(sources=wanted, tag=tag, since_ns=since_ns), scans, tagged, warnings)
 
 
-def _read(acting: Acting, source: SourceId, looking: Looking) -> TagReport | None:
+def _read(acting: Acting, source: SourceId, looking: Looking, settle: Settle | None) -> TagReport | None:
     """Hash what is to be read, and give the tag that was asked for; None where nothing is to be read."""
     is_everything = looking.chosen.is_everything
     covered = None
@@ -103,6 +122,7 @@ def _read(acting: Acting, source: SourceId, looking: Looking) -> TagReport | Non
             selection=None if is_everything or covered is None else [file[0] for file in covered],
             with_sha256=looking.with_sha256,
             threads=looking.threads or tagger.THREADS,
+            settle=settle,
         )
     if looking.tag and covered:
         with acting.database.transaction() as connection:
@@ -110,8 +130,8 @@ def _read(acting: Acting, source: SourceId, looking: Looking) -> TagReport | Non
     return read
 
 
-def _sources(acting: Acting, paths: Sequence[str]) -> tuple[list[SourceId], list[str]]:
-    """The sources of the paths or names, in their order, each once; raises UsageError if there is none."""
+def chosen_sources(acting: Acting, paths: Sequence[str]) -> tuple[list[SourceId], list[str]]:
+    """The sources of the paths or names in their order, each once, and warnings; raises UsageError if there is none."""
     with acting.database.transaction() as connection:
         if not paths:
             return _known_sources(connection)

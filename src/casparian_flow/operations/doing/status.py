@@ -8,10 +8,14 @@ from casparian_flow.core.times import rfc3339
 from casparian_flow.operations import machine
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.disk import disk_use
+from casparian_flow.operations.doing.workers import UNHEARD_NS
 from casparian_flow.operations.status import AskStatus, OpenQuarantine, SourceStatus, Status, TableStatus
 from casparian_flow.store.views import sources as source_view
 from casparian_flow.store.views import totals
+from casparian_flow.store.views import workers as worker_view
 from casparian_flow.store.views.files import count_by_state
+from casparian_flow.store.views.jobs import count_dead_letters
+from casparian_flow.store.views.parsers import count_paused
 
 
 def status(reading: Reading, _request: AskStatus) -> Status:
@@ -24,6 +28,8 @@ def status(reading: Reading, _request: AskStatus) -> Status:
     holder = machine.lock_holder(reading.home.lock)
     unfinished = sum(count for state, count in by_state.items() if state not in FINAL_STATES)
     interrupted = 0 if holder else unfinished
+    dead, paused = count_dead_letters(connection), count_paused(connection)
+    unheard_since = reading.now_ns - UNHEARD_NS
     return Status(
         home=str(reading.home.path),
         holder=holder,
@@ -42,19 +48,41 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         tables=[TableStatus(**row) for row in totals.list_tables(connection)],
         quarantine=OpenQuarantine(rows=rows, files=jobs),
         gave_up=totals.count_gave_up(connection),
+        dead_letters=dead,
+        paused_parsers=paused,
+        workers=worker_view.count_heard(connection, unheard_since),
+        # Without a service nobody listens, and no worker is missed.
+        workers_lost=worker_view.count_unheard(connection, unheard_since) if holder else 0,
         contracts_without_review=totals.count_without_review(connection),
         contracts_proposed=proposed,
         disk=sum(disk_use(reading.home.path).values()),
-        next=_next(files, interrupted=interrupted, quarantined=rows, proposed=proposed),
+        next=_next(
+            files,
+            interrupted=interrupted,
+            quarantined=rows,
+            proposed=proposed,
+            dead=dead,
+            paused=paused,
+        ),
     )
 
 
-def _next(files: dict[FileState, int], *, interrupted: int, quarantined: int, proposed: int) -> list[str]:
+def _next(
+    files: dict[FileState, int],
+    *,
+    interrupted: int,
+    quarantined: int,
+    proposed: int,
+    dead: int,
+    paused: int,
+) -> list[str]:
     if not any(files.values()):
         return ["casparian run DIR", "casparian demo"]
     useful = {
         "casparian contract list --state proposed": proposed,
         "casparian run": files[FileState.NEW] + files[FileState.CHANGED] + interrupted,
+        "casparian parser list": paused,
+        "casparian jobs --dead": dead,
         "casparian files --state failed": files[FileState.FAILED],
         "casparian quarantine list": quarantined,
     }

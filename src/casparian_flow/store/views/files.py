@@ -115,6 +115,7 @@ FILES: Select[tuple[object, ...]] = select(
     locations.c.size,
     locations.c.mtime_ns,
     locations.c.is_dirty,
+    locations.c.settles_at_ns,
     locations.c.current_version_id.label("version_id"),
     _main.c.display.label("part_of"),
     versions.c.source_hash,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, String, bindparam, cast, func, select
+from sqlalchemy import Connection, RowMapping, Select, String, and_, bindparam, cast, exists, func, select, tuple_
 
-from casparian_flow.core.jobs import JobState
+from casparian_flow.core.jobs import FINAL_STATES, GAVE_UP, WORKER_STREAM, JobState
 from casparian_flow.store.tables import (
     job_logs,
     jobs,
@@ -16,6 +17,7 @@ from casparian_flow.store.tables import (
     parsers,
     quarantine,
     sources,
+    tags,
     verdicts,
 )
 from casparian_flow.store.views.places import FOLDER
@@ -39,6 +41,8 @@ JOBS = (
         FOLDER.label("source"),
         parsers.c.name.label("parser_name"),
         parsers.c.version.label("parser_version"),
+        parsers.c.failures.label("parser_failures"),
+        parsers.c.paused_at_ns.label("parser_paused_at_ns"),
         _of_job.scalar_subquery().label("accepted"),
         _of_job.with_only_columns(func.coalesce(func.sum(materializations.c.quarantined), 0))
         .scalar_subquery()
@@ -55,12 +59,32 @@ NEWEST = select(jobs.c.id).order_by(jobs.c.id.desc()).limit(1).offset(bindparam(
 WITH_PREFIX = (
     select(jobs.c.id).where(cast(jobs.c.id, String).startswith(bindparam("prefix"))).order_by(jobs.c.id).limit(5)
 )
-LOGS = (
-    select(job_logs)
-    .where(job_logs.c.job_id == bindparam("job"))
-    .order_by(job_logs.c.attempt.desc(), job_logs.c.line.desc())
-    .limit(bindparam("most"))
+LOGS = select(job_logs).where(job_logs.c.job_id == bindparam("job")).limit(bindparam("most"))
+LAST_LINES = LOGS.order_by(job_logs.c.attempt.desc(), job_logs.c.line.desc())
+LINES_AFTER = LOGS.where(
+    tuple_(job_logs.c.attempt, job_logs.c.line) > tuple_(bindparam("of_attempt"), bindparam("after_line"))
+).order_by(job_logs.c.attempt, job_logs.c.line)
+_IS_OF = {True: job_logs.c.stream == WORKER_STREAM, False: job_logs.c.stream != WORKER_STREAM}
+_newer = jobs.alias("newer")
+OPEN_STATES = [state for state in JobState if state not in FINAL_STATES]
+OLDEST_OPEN = select(func.min(jobs.c.id)).where(jobs.c.state.in_(OPEN_STATES))
+PROGRESS = (
+    select(
+        jobs.c.state,
+        func.count().label("jobs"),
+        func.sum(jobs.c.rows_read).label("rows_read"),
+        func.sum(jobs.c.bytes_read).label("bytes_read"),
+    )
+    .where(jobs.c.id.between(bindparam("oldest"), bindparam("newest")))
+    .group_by(jobs.c.state)
 )
+IS_DEAD_LETTER = and_(
+    jobs.c.state == JobState.FAILED,
+    jobs.c.error_code == GAVE_UP,
+    # The same bytes were not tried again since.
+    ~exists().where(_newer.c.source_hash == jobs.c.source_hash, _newer.c.id > jobs.c.id),
+)
+DEAD_LETTERS = select(func.count()).select_from(jobs).where(IS_DEAD_LETTER)
 OUTPUTS = (
     select(materializations)
     .where(materializations.c.job_id == bindparam("job"))
@@ -78,6 +102,9 @@ class JobFilter:
     parser: str | None = None
     location: int | None = None
     since_ns: int | None = None
+    tag: str | None = None
+    is_dead_letter: bool = False
+    oldest: int | None = None
 
 
 def list_jobs(connection: Connection, where: JobFilter, *, before: int | None, limit: int) -> Sequence[RowMapping]:
@@ -91,6 +118,12 @@ def list_jobs(connection: Connection, where: JobFilter, *, before: int | None, l
         statement = statement.where(jobs.c.location_id == where.location)
     if where.since_ns is not None:
         statement = statement.where(jobs.c.queued_at_ns >= where.since_ns)
+    if where.tag is not None:
+        statement = statement.where(jobs.c.location_id.in_(select(tags.c.location_id).where(tags.c.tag == where.tag)))
+    if where.is_dead_letter:
+        statement = statement.where(IS_DEAD_LETTER)
+    if where.oldest is not None:
+        statement = statement.where(jobs.c.id >= where.oldest)
     if before is not None:
         statement = statement.where(jobs.c.id < before)
     return connection.execute(statement).mappings().all()
@@ -112,9 +145,38 @@ def with_prefix(connection: Connection, prefix: str) -> list[int]:
     return list(connection.execute(WITH_PREFIX, {"prefix": prefix}).scalars())
 
 
-def logs_of(connection: Connection, job: int, most: int) -> list[RowMapping]:
-    """The last lines that the job's parser wrote, oldest of them first."""
-    return list(reversed(connection.execute(LOGS, {"job": job, "most": most}).mappings().all()))
+def last_lines(connection: Connection, job: int, stream: str | None, most: int) -> list[RowMapping]:
+    """The last lines of a job, oldest of them first: of its `guest`, about it of its `worker`, or None for both."""
+    found = connection.execute(_of_stream(LAST_LINES, stream), {"job": job, "most": most})
+    return list(reversed(found.mappings().all()))
+
+
+def lines_after(
+    connection: Connection, job: int, stream: str | None, after: tuple[int, int], most: int
+) -> Sequence[RowMapping]:
+    """The first lines that stand behind line `after[1]` of attempt `after[0]`, in later attempts too."""
+    values = {"job": job, "of_attempt": after[0], "after_line": after[1], "most": most}
+    return connection.execute(_of_stream(LINES_AFTER, stream), values).mappings().all()
+
+
+def _of_stream(statement: Select[Any], stream: str | None) -> Select[Any]:
+    return statement if stream is None else statement.where(_IS_OF[stream == WORKER_STREAM])
+
+
+def oldest_open(connection: Connection) -> int | None:
+    """The oldest job that is not over."""
+    found: int | None = connection.execute(OLDEST_OPEN).scalar()
+    return found
+
+
+def progress(connection: Connection, oldest: int, newest: int) -> Sequence[RowMapping]:
+    """Of the jobs between these two, by state: how many they are, and how many rows and bytes they read."""
+    return connection.execute(PROGRESS, {"oldest": oldest, "newest": newest}).mappings().all()
+
+
+def count_dead_letters(connection: Connection) -> int:
+    """Jobs that were given up after their last retry, and whose bytes were not tried again since."""
+    return int(connection.execute(DEAD_LETTERS).scalar_one())
 
 
 def outputs_of(connection: Connection, job: int) -> Sequence[RowMapping]:

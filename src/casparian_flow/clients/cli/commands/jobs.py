@@ -10,17 +10,20 @@ import click
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import shared_options
-from casparian_flow.clients.cli.render import Column, Kind, plain, readable, table_lines
-from casparian_flow.core.jobs import JobState
+from casparian_flow.clients.cli.render import Column, Kind, plain, readable, size_text, table_lines
+from casparian_flow.core.jobs import FINAL_STATES, REPLAYABLE, Cancelled, JobState
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.jobs import JobDetail
+    from casparian_flow.operations.job_cancel import JobCancelled
+    from casparian_flow.operations.jobs import JobDetail, JobReceipt
 
 COLUMNS = (
     Column("job"),
     Column("state"),
+    Column("phase"),
     Column("path"),
     Column("parser"),
+    Column("rows_read", Kind.COUNT, "READ"),
     Column("accepted", Kind.COUNT),
     Column("quarantined", Kind.COUNT),
     Column("error"),
@@ -47,6 +50,17 @@ GROUPS = (
 )
 VERDICTS = (Column("name"), Column("value"), Column("confidence"), Column("runner_up"))
 LOG = (Column("attempt"), Column("stream"), Column("text"))
+CANCELLED = (Column("job"), Column("outcome"), Column("state"), Column("says"))
+RETRIED = (Column("job"), Column("outcome"), Column("now"), Column("state"), Column("says"))
+NOT_DONE, UNFINISHED = 1, 3
+"""Exit codes: what was asked for was not done; jobs did not land."""
+PATIENCE = 60.0
+"""Seconds that `cancel --wait` waits unless --timeout says otherwise."""
+
+chosen_jobs = click.argument("jobs", nargs=-1, metavar="JOB...")
+if_version = click.option(
+    "--if-version", metavar="V", help="Only if its `version` is still this; jobs show --json tells it."
+)
 
 
 @click.group("jobs", cls=Noun)
@@ -65,7 +79,9 @@ def command() -> None:
 )
 @click.option("--parser", metavar="P", help="Run by this parser.")
 @click.option("--file", metavar="F", help="Of this file.")
+@click.option("--tag", metavar="T", help="Of files with this tag.")
 @click.option("--since", metavar="T", help="Queued since 24h, 7d, 2026-03-02, …")
+@click.option("--dead", is_flag=True, help="Dead letters: given up after the last retry, not tried again since.")
 @pass_face
 def list_(face: Face, **wanted: Any) -> None:
     """Jobs, newest first."""
@@ -92,16 +108,128 @@ def show(face: Face, job: str) -> None:
     face.show("casparian.job/1", reply, _lines(face, reply))
 
 
+@command.command("receipt")
+@click.argument("job")
+@pass_face
+def receipt(face: Face, job: str) -> None:
+    """The receipt of one job, whole: what it read, what it wrote where, what became of every row."""
+    from casparian_flow.operations.jobs import ShowReceipt
+
+    reply = face.ask("jobs.receipt", ShowReceipt(job=job))
+    face.show("casparian.job.receipt/1", reply, _receipt_lines(reply))
+
+
 @command.command("logs")
 @click.argument("job")
 @click.option("-n", "lines", type=click.IntRange(1, 100_000), default=1000, metavar="N", help="The last N lines.")
+@click.option("--follow", is_flag=True, help="Go on with what is written until the job is over.")
+@click.option(
+    "--stream",
+    type=click.Choice(("guest", "worker")),
+    help="Only what the parser wrote, or only how attempts ended.",
+)
 @pass_face
-def logs(face: Face, job: str, lines: int) -> None:
-    """What the parser wrote while it read the file."""
-    from casparian_flow.operations.jobs import JobLogLine, ReadJobLogs
+def logs(face: Face, job: str, lines: int, follow: bool, stream: str | None) -> None:
+    """What the parser wrote while it read the file, and how attempts ended that did not land."""
+    from casparian_flow.operations.job_logs import JobLogLine, ReadJobLogs
 
-    reply = face.ask("jobs.logs", ReadJobLogs(job=job, lines=lines))
+    request = ReadJobLogs(job=job, lines=lines, stream=stream)
+    if follow:
+        from casparian_flow.clients.cli.following import follow_log
+
+        follow_log(face, request, LOG)
+        return
+    reply = face.ask("jobs.logs", request)
     face.show_list("casparian.job.logs/1", "lines", reply.lines, LOG, JobLogLine)
+
+
+@command.command("watch")
+@click.argument("job", required=False)
+@pass_face
+def watch(face: Face, job: str | None) -> int:
+    """How far the open jobs are, or one, until they are over. Ends with 3 if one did not land."""
+    from casparian_flow.clients.cli.following import watch_jobs
+
+    reply = watch_jobs(face, job)
+    landed = {JobState.COMPLETED.value}
+    return 0 if landed.issuperset(reply.states) else UNFINISHED
+
+
+@command.command("cancel")
+@chosen_jobs
+@if_version
+@pass_face
+def cancel(face: Face, jobs: tuple[str, ...], if_version: str | None) -> int:
+    """Stop jobs before they commit; the answer says of each which side won.
+
+    With --wait it comes when no process of them is left. Jobs are named, or chosen among the open ones with --where.
+    """
+    from casparian_flow.clients.cli.choosing import choose_jobs
+    from casparian_flow.operations.job_cancel import CancelJobs, JobCancelled
+
+    named = choose_jobs(face, jobs, [state for state in JobState if state not in FINAL_STATES])
+    seconds = (face.options.timeout or PATIENCE) if face.options.wait else 0.0
+    request = CancelJobs(jobs=named, wait_seconds=seconds, if_version=if_version)
+    cancelled = face.ask("jobs.cancel", request).cancelled if named else []
+    face.show_list("casparian.jobs.cancelled/1", "cancelled", cancelled, CANCELLED, JobCancelled)
+    return NOT_DONE if any(_escaped(each, is_waited_for=face.options.wait) for each in cancelled) else 0
+
+
+@command.command("retry")
+@chosen_jobs
+@if_version
+@pass_face
+def retry(face: Face, jobs: tuple[str, ...], if_version: str | None) -> int:
+    """Do the same again for jobs that failed, were aborted or rejected: each gets a new job.
+
+    A job that pauses after a failure has its turn at once. With --wait, or without a service, the answer comes when
+    the new jobs are over. Jobs are named, or chosen with --where among those that did not land.
+    """
+    from casparian_flow.clients.cli.choosing import choose_jobs
+    from casparian_flow.clients.cli.progress import progress
+    from casparian_flow.operations.job_retry import JobRetried, Retried, RetryJobs
+
+    named = choose_jobs(face, jobs, [JobState.QUEUED, *sorted(REPLAYABLE)])
+    retried: list[JobRetried] = []
+    if named:
+        with progress(face) as report:
+            request = RetryJobs(jobs=named, wait=face.options.wait, if_version=if_version)
+            retried = face.ask("jobs.retry", request, report).retried
+    face.show_list("casparian.jobs.retried/1", "retried", retried, RETRIED, JobRetried)
+    if {each.outcome for each in retried} == {Retried.REFUSED}:
+        return NOT_DONE
+    return UNFINISHED if any(each.now and each.state in REPLAYABLE for each in retried) else 0
+
+
+@command.command("priority")
+@click.argument("job")
+@click.argument("priority", type=click.IntRange(-1000, 1000), metavar="N")
+@if_version
+@pass_face
+def priority(face: Face, job: str, priority: int, if_version: str | None) -> int:
+    """Let a queued job have its turn sooner or later: the highest N first. Files changed today have 100."""
+    from casparian_flow.operations.job_retry import PrioritiseJob
+
+    reply = face.ask("jobs.priority", PrioritiseJob(job=job, priority=priority, if_version=if_version))
+    said = f"has priority {reply.priority}" if reply.is_queued else f"is {reply.state}, and waits for no turn"
+    face.show("casparian.job.priority/1", reply, [f"job {reply.job} {said}"])
+    return 0 if reply.is_queued else NOT_DONE
+
+
+def _escaped(each: JobCancelled, *, is_waited_for: bool) -> bool:
+    """Whether cancelling did not do what it is for: the rows land, or the process was still not dead in the end."""
+    return (
+        each.outcome == Cancelled.TOO_LATE
+        or each.state == JobState.COMPLETED
+        or (is_waited_for and each.outcome == Cancelled.STOPPING)
+    )
+
+
+def _receipt_lines(reply: JobReceipt) -> Iterator[str]:
+    from json import dumps
+
+    yield f"job {reply.job}, attempt {reply.attempt}, {reply.state}"
+    yield from (plain(line) for line in dumps(reply.receipt, indent=2, sort_keys=True).splitlines())
 
 
 def _lines(face: Face, detail: JobDetail) -> Iterator[str]:
@@ -109,18 +237,38 @@ def _lines(face: Face, detail: JobDetail) -> Iterator[str]:
 
     job = detail.job
     yield f"job       {job.job}, attempt {job.attempt}"
-    yield f"state     {job.state}"
+    doing = f": {job.phase}" if job.phase else ""
+    yield f"state     {job.state}{doing}" + (", to be cancelled" if detail.is_cancelled and job.phase else "")
+    yield f"version   {job.version}"
     yield f"file      {plain(job.source)}/{plain(job.path)}"
     yield f"parser    {plain(job.parser)}"
     yield f"reason    {plain(job.reason)}"
     yield from (f"sink      {plain(sink)}" for sink in detail.sinks)
     times = (("queued", job.queued), ("started", job.started), ("finished", job.finished))
     yield from (f"{name:<9} {readable(at, Kind.TIME)}" for name, at in times)
+    if job.phase:
+        yield f"progress  {job.rows_read:,} rows, {size_text(job.bytes_read)} read"
+    if job.worker and detail.lease_until:
+        yield f"worker    {plain(job.worker)}, lease until {readable(detail.lease_until, Kind.TIME)}"
+    elif job.worker:
+        yield f"worker    {plain(job.worker)}"
+    if detail.silent_since:
+        yield f"silent    since {readable(detail.silent_since, Kind.TIME)}"
+    if detail.due:
+        yield f"pauses    until {readable(detail.due, Kind.TIME)}, after {detail.failures} failures"
+    if job.state == JobState.QUEUED:
+        yield f"priority  {job.priority}"
+    if detail.breaker.paused:
+        yield f"breaker   its parser is paused since {readable(detail.breaker.paused, Kind.TIME)}"
+    elif detail.breaker.failures:
+        yield f"breaker   {detail.breaker.failures} failures of its parser since the last success"
     yield f"rows      {job.accepted:,} accepted, {job.quarantined:,} quarantined"
     if job.error:
         yield f"error     {plain(job.error)}: {plain(job.message)}"
     for line in (detail.why or "").splitlines():
         yield f"why       {plain(line)}"
+    for attempt in detail.attempts:
+        yield f"attempt   {attempt.attempt} ended: {plain(attempt.ended)}"
     for items, columns in ((detail.outputs, OUTPUTS), (detail.groups, GROUPS), (detail.verdicts, VERDICTS)):
         if items:
             yield ""

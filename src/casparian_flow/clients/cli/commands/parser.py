@@ -11,11 +11,12 @@ import click
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import options_of, shared_options
-from casparian_flow.clients.cli.render import Column, Kind, plain
+from casparian_flow.clients.cli.render import Column, Kind, plain, readable
 
 if TYPE_CHECKING:
     from casparian_flow.operations.parser import ParserCheck
     from casparian_flow.operations.parser_cases import ParserTest
+    from casparian_flow.operations.parser_pause import ParserDetail, ParserResumed
 
 COLUMNS = (
     Column("name"),
@@ -23,6 +24,7 @@ COLUMNS = (
     Column("status"),
     Column("origin"),
     Column("jobs", Kind.COUNT),
+    Column("paused", Kind.TIME),
     Column("path"),
     Column("registered", Kind.TIME),
     Column("error"),
@@ -48,6 +50,28 @@ def list_(face: Face, versions: bool) -> None:
     face.show_list("casparian.parsers/1", "parsers", reply.parsers, COLUMNS, ParserEntry)
     if any(parser.error for parser in reply.parsers):
         face.note("casparian parser check NAME says all that is wrong with a broken one")
+
+
+@command.command("show")
+@click.argument("parser", metavar="NAME")
+@pass_face
+def show(face: Face, parser: str) -> None:
+    """One parser: what it reads, what it subscribes to, whether it is paused, and its last failures."""
+    from casparian_flow.operations.parser_pause import ShowParser
+
+    reply = face.ask("parser.show", ShowParser(parser=parser))
+    face.show("casparian.parser/1", reply, _lines(reply))
+
+
+@command.command("resume")
+@click.argument("parser", metavar="NAME")
+@pass_face
+def resume(face: Face, parser: str) -> None:
+    """Let a parser run again that was paused because its jobs failed one after another."""
+    from casparian_flow.operations.parser_pause import ResumeParser
+
+    reply = face.ask("parser.resume", ResumeParser(parser=parser))
+    face.show("casparian.parser.resumed/1", reply, _resumed_lines(reply))
 
 
 @command.command("check")
@@ -77,6 +101,37 @@ def test(face: Face, parser: str, files: tuple[str, ...], cases: str | None, opt
     face.show("casparian.parser.test/1", reply, _test_lines(reply))
     outcomes = {each.outcome for each in reply.tried}
     return FAILED if "error" in outcomes else MISMATCH if "mismatch" in outcomes else 0
+
+
+def _lines(detail: ParserDetail) -> Iterator[str]:
+    parser = detail.parser
+    yield f"parser    {plain(parser.name)} {plain(parser.version)}, {plain(parser.status)}, {plain(parser.origin)}"
+    yield f"path      {plain(parser.path)}"
+    if detail.content:
+        yield f"reads     {plain(detail.content)}"
+    if detail.subscriptions:
+        yield f"tags      subscribes to {plain(detail.subscriptions)} with priority {detail.priority}"
+    yield f"jobs      {parser.jobs:,}"
+    if parser.failures:
+        yield f"failures  {parser.failures:,} one after another"
+    if parser.paused:
+        yield f"paused    since {readable(parser.paused, Kind.TIME)}; its jobs are refused"
+    for each in detail.failed:
+        yield f"failed    job {each.job} {plain(each.path)}: {plain(each.error)} {plain(each.message)}"
+    if parser.error:
+        yield f"error     {plain(parser.error)}"
+    if parser.paused:
+        yield f"next      casparian parser resume {shlex.quote(plain(parser.name))}"
+
+
+def _resumed_lines(reply: ParserResumed) -> Iterator[str]:
+    name = plain(reply.parser)
+    if not reply.versions:
+        yield f"{name} was not paused"
+        return
+    yield f"{name} {plain(reply.versions)} runs again; {reply.refused:,} jobs were refused while it was paused"
+    if reply.refused:
+        yield "next      casparian jobs retry --where error=parser-paused"
 
 
 def _check_lines(reply: ParserCheck) -> Iterator[str]:

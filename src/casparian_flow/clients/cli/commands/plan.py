@@ -48,5 +48,7 @@ def _lines(face: Face, reply: PlanReply) -> Iterator[str]:
     yield ""
     for what, count in reply.counts.items():
         yield f"{count:>8}  {what}"
+    for each in reply.subscriptions:
+        yield f"tag {plain(each.tag)} to parser {plain(each.parser)}: {each.run:,} to run, {each.skip:,} skipped"
     yield f"plan {reply.plan}: {reply.run_files} files, {size_text(reply.run_bytes)}"
     yield f"next      casparian run --plan {reply.plan}"

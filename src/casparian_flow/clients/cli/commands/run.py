@@ -12,6 +12,7 @@ from casparian_flow.clients.cli.options import options_of, sinks_by_topic
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
 from casparian_flow.clients.cli.shown_sql import first_rows
+from casparian_flow.clients.cli.watching import show_watch, watch_options, watched_seconds
 
 if TYPE_CHECKING:
     from casparian_flow.operations.plan import MakePlan
@@ -90,11 +91,18 @@ def selection_of(given: dict[str, Any]) -> MakePlan:
     "--tolerance", type=click.FloatRange(0, 1), metavar="R", help="Hold a file when more of its rows are rejected."
 )
 @click.option("--first-contract", type=click.Choice(("adopt", "hold")), help="What happens with a table seen first.")
+@watch_options
 @click.option("--accept", type=click.Choice(("quarantine",)), help="End with 0 although rows were quarantined.")
 @pass_face
 def command(face: Face, /, **given: Any) -> int:
     """Turn files into tables you can trust; without a path, every known source."""
     accept = given.pop("accept")
+    seconds = watched_seconds(given)
+    if seconds is not None:
+        from casparian_flow.operations.run import RunFiles
+
+        asked = RunFiles(selection=selection_of(given), **given)
+        return show_watch(face, lambda reply: _lines(face, reply), {"run": asked, **seconds})
     with progress(face) as report:
         from casparian_flow.operations.run import RunFiles
 

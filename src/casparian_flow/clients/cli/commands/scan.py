@@ -10,6 +10,8 @@ import click
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, plain, size_text, table_lines
+from casparian_flow.clients.cli.watching import show_watch, watch_options, watched_seconds
+from casparian_flow.core.errors import UsageError
 from casparian_flow.core.files import HashMode
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ UNREADABLE = 3
 @click.option("--tag", metavar="T", help="Tag every file that the scan is about.")
 @click.option("--threads", type=click.IntRange(1, 64), metavar="N", help="Read and list with N threads.")
 @click.option("--sha256", "with_sha256", is_flag=True, help="Keep the sha256 of every file that is read, too.")
+@watch_options
 @click.option("--problems", "only_problems", is_flag=True, help="List what is no ordinary, readable file, and why.")
 @pass_face
 def command(face: Face, only_problems: bool, **wanted: Any) -> int:
@@ -45,14 +48,19 @@ def command(face: Face, only_problems: bool, **wanted: Any) -> int:
 
     What the options leave out stays as it is known; nothing outside them is taken for missing.
     """
-    return show_scan(face, only_problems=only_problems, **wanted)
+    seconds = watched_seconds(wanted)
+    if seconds is None:
+        return show_scan(face, only_problems=only_problems, **wanted)
+    if only_problems:
+        raise UsageError("--problems lists what is there now", fix="casparian scan --problems")
+    from casparian_flow.operations.scan import ScanFiles
+
+    return show_watch(face, lambda reply: _lines(face, reply), {"scan": ScanFiles(**_given(wanted)), **seconds})
 
 
 def show_scan(face: Face, *, only_problems: bool = False, **wanted: Any) -> int:
     """Scan, show what was found, and give the exit code."""
-    if "hash_mode" in wanted:
-        wanted["hash_mode"] = HashMode(wanted["hash_mode"])
-    given = {name: value for name, value in wanted.items() if value is not None}
+    given = _given(wanted)
     with progress(face) as report:
         from casparian_flow.operations.scan import Problem, ScanFiles
 
@@ -64,6 +72,12 @@ def show_scan(face: Face, *, only_problems: bool = False, **wanted: Any) -> int:
     else:
         face.show("casparian.scan/1", reply, _lines(face, reply))
     return UNREADABLE if reply.unreadable else 0
+
+
+def _given(wanted: dict[str, Any]) -> dict[str, Any]:
+    if "hash_mode" in wanted:
+        wanted["hash_mode"] = HashMode(wanted["hash_mode"])
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 def _lines(face: Face, reply: ScanReply) -> Iterator[str]:

@@ -49,6 +49,12 @@ def _lines(face: Face, status: Status) -> Iterator[str]:
     yield f"quarantine  {status.quarantine.rows:,} rows of {status.quarantine.files:,} files"
     if status.gave_up:
         yield f"gave up     {status.gave_up:,} files, until they or their parser change"
+    if status.dead_letters:
+        yield f"dead        {status.dead_letters:,} jobs were given up after their last retry"
+    if status.paused_parsers:
+        yield f"paused      {status.paused_parsers:,} parsers, after failures"
+    if status.workers or status.workers_lost:
+        yield f"workers     {status.workers:,} there, {status.workers_lost:,} lost"
     if status.contracts_without_review or status.contracts_proposed:
         yield (
             f"contracts   {status.contracts_without_review:,} adopted without review, "

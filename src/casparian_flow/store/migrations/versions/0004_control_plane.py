@@ -22,6 +22,8 @@ def upgrade() -> None:
 
 
 def _add_columns() -> None:
+    op.add_column("scout_locations", sa.Column("growing_since_ns", sa.BigInteger(), nullable=True))
+    op.add_column("scout_locations", sa.Column("settles_at_ns", sa.BigInteger(), nullable=True))
     op.add_column("cf_parsers", sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("cf_parsers", sa.Column("paused_at_ns", sa.BigInteger(), nullable=True))
     op.add_column("cf_jobs", sa.Column("session", sa.Text(), nullable=True))

@@ -1,0 +1,133 @@
+"""Shows a watch: each of its rounds as it ends, and what they brought when it is over."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from casparian_flow.clients.cli.face import Face
+from casparian_flow.clients.cli.render import plain
+from casparian_flow.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from casparian_flow.operations.run_reply import RunReply
+    from casparian_flow.operations.scan import ScanReply
+    from casparian_flow.operations.watch import WatchEnded, WatchRound
+
+ROUND = "casparian.watch.round/1"
+ENDED = "casparian.watch.ended/1"
+TOLD = {
+    "watch.failed": "a round failed and is tried again in {seconds} s: {why}",
+    "watch.polls": "all of {source} is looked at each time, as {why}",
+    "watch.away": "{source} is not there; nothing is concluded until it is back",
+    "watch.back": "{source} is back",
+}
+
+
+def watch_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options by which `scan` and `run` go on when they are done."""
+    for option in reversed(
+        (
+            click.option("--watch", is_flag=True, help="Go on: again whenever files change, until stopped."),
+            click.option(
+                "--settle",
+                type=click.FloatRange(0, 3600),
+                metavar="S",
+                help="With --watch: take a file when it has held still for S seconds.",
+            ),
+            click.option(
+                "--reconcile",
+                type=click.FloatRange(0, 86_400, min_open=True),
+                metavar="S",
+                help="With --watch: look at everything every S seconds, too.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def watched_seconds(given: dict[str, Any]) -> dict[str, float | None] | None:
+    """What the watch options ask for, None if not for watching; takes them out of `given`."""
+    is_watch, settle, reconcile = (given.pop(name) for name in ("watch", "settle", "reconcile"))
+    if not is_watch and (settle is not None or reconcile is not None):
+        raise UsageError("--settle and --reconcile are about a watch", fix="--watch")
+    return {"settle_seconds": settle, "reconcile_seconds": reconcile} if is_watch else None
+
+
+def show_watch(face: Face, lines_of: Callable[[Any], Iterable[str]], request: dict[str, Any]) -> int:
+    """Watch until stopped or until --timeout, and show each round; `lines_of` shows the reply of its scan or run."""
+    import msgspec
+
+    from casparian_flow.clients.cli.progress import Events
+    from casparian_flow.operations.watch import FollowFiles, WatchEnded, WatchRound
+
+    began = time.monotonic()
+    so_far = WatchEnded()
+    events = Events(sys.stderr, time.monotonic) if face.options.progress == "jsonl" else None
+
+    def report(event: str, values: dict[str, object]) -> None:
+        nonlocal so_far
+        if event == "watch.round":
+            ended = msgspec.convert(values, WatchRound)
+            so_far = so_far.and_round(ended)
+            for warning in ended.warnings:
+                face.note(f"note: {plain(warning)}")
+            face.show(ROUND, ended, _round_lines(ended, lines_of))
+            sys.stdout.flush()
+        elif event in TOLD:
+            face.note("note: " + TOLD[event].format_map({name: plain(value) for name, value in values.items()}))
+        if events is not None:
+            events(event, values)
+
+    try:
+        with _stoppable():
+            face.ask("watch.follow", FollowFiles(**request, seconds=face.options.timeout), report)
+    except KeyboardInterrupt:
+        face.note("note: stopped; what was finished is kept")
+    so_far = msgspec.structs.replace(so_far, seconds=round(time.monotonic() - began, 3))
+    face.show(ENDED, so_far, _end_lines(so_far))
+    return 0
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM end the watch as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _round_lines(ended: WatchRound, lines_of: Callable[[Any], Iterable[str]]) -> Iterator[str]:
+    counts = ((ended.new, "new"), (ended.changed, "changed"), (ended.missing, "missing"), (ended.growing, "growing"))
+    told = ", ".join(f"{count:,} {name}" for count, name in counts if count) or "nothing new"
+    yield f"round {ended.number} at {ended.at}: {told}"
+    reply: RunReply | ScanReply | None = ended.run or ended.scan
+    if reply is not None:
+        for line in lines_of(reply):
+            if line and not line.startswith("next "):
+                yield f"  {line}"
+
+
+def _end_lines(ended: WatchEnded) -> Iterator[str]:
+    yield f"watched   {ended.seconds:,.0f} s, {ended.rounds:,} rounds with something to do"
+    yield f"files     {ended.files_read:,} read"
+    if ended.completed or ended.failed:
+        yield f"jobs      {ended.completed:,} completed, {ended.failed:,} failed"
+        yield f"rows      {ended.accepted:,} accepted, {ended.quarantined:,} quarantined"
