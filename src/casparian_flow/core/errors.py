@@ -14,9 +14,9 @@ CasparianError
 ├── Refused               exit 4   a person must approve first
 ├── Unauthenticated       exit 1   the service does not know who asks
 ├── ScopeMissing          exit 1   whoever asks may not ask for this
-├── KeyInUse              exit 1   the same request is being done, or was broken off
 ├── PlanStale             exit 1   the world moved since the plan was made
 ├── VersionChanged        exit 1   it is no longer what the asker saw
+├── KeyInUse              exit 1   the same request is being done, or was broken off
 ├── VerificationFailed    exit 7   something does not match its digest or contract
 ├── EnvironmentMissing    exit 9   the parser's environment is not available here
 ├── ParserFailed          exit 1   the parser refused, crashed, hung or broke the protocol
@@ -56,6 +56,13 @@ class UsageError(CasparianError):
     exit_code = 2
 
 
+class ConfigError(UsageError):
+    """A setting is unknown, or its value does not fit."""
+
+    code = "config-invalid"
+    hint = "casparian config show"
+
+
 class RequestInvalid(UsageError):
     """What arrived over HTTP is not a request that the API takes."""
 
@@ -67,13 +74,6 @@ class KeyReused(UsageError):
 
     code = "key-reused"
     hint = "choose a new Idempotency-Key for every change"
-
-
-class ConfigError(UsageError):
-    """A setting is unknown, or its value does not fit."""
-
-    code = "config-invalid"
-    hint = "casparian config show"
 
 
 class NotFound(CasparianError):
@@ -166,13 +166,6 @@ class Refused(CasparianError):
     exit_code = 4
 
 
-class WorkerRefused(Refused):
-    """The sentinel does not let this worker in."""
-
-    code = "worker-refused"
-    hint = "casparian worker invite (where the sentinel runs), then join with what it prints"
-
-
 class Unauthenticated(CasparianError):
     """The service does not know who asks: the token is missing, unknown, expired or revoked."""
 
@@ -190,6 +183,13 @@ class KeyInUse(CasparianError):
     """A request with the same Idempotency-Key is being done, or was broken off and nobody knows how far it came."""
 
     code = "key-in-use"
+
+
+class WorkerRefused(Refused):
+    """The sentinel does not let this worker in."""
+
+    code = "worker-refused"
+    hint = "casparian worker invite (where the sentinel runs), then join with what it prints"
 
 
 class PlanStale(CasparianError):

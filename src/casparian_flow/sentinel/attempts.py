@@ -119,10 +119,13 @@ class Attempts:
             return Abort(code=FENCED, message="a newer attempt runs, or the job is over")
         if lease.is_cancelled:
             return Abort(code=CANCELLED, message=CANCELLED_BEFORE)
+        if lease.order is None:
+            self.give_back(lease, now_ns)
+            return Abort(code=FENCED, message="its order was lost with the sentinel that gave it")
         lease.is_reported = True
-        if lease.phase not in (JobPhase.SURVEYED, JobPhase.CASTING, JobPhase.SEALED):
+        if not lease.is_surveyed:
             self.begun(lease, now_ns)
-            lease.phase = JobPhase.SURVEYED
+            lease.is_surveyed, lease.phase = True, JobPhase.SURVEYED
             self._founding.surveyed(job, found.outputs)
             self.found_tables(now_ns)
         return Ack(of=0)

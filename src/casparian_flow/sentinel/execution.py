@@ -43,6 +43,8 @@ class _Verbs:
 class Embedded(_Verbs):
     """The sentinel of a command that runs jobs itself: it works while the command waits, with workers of its own."""
 
+    outlives_asker = False
+
     def __init__(self, loop: Loop, open_workers: Callable[[int], AbstractContextManager[object]]) -> None:
         """`open_workers` starts so many slots, which are gone at the end of its block."""
         super().__init__(loop)
@@ -82,6 +84,8 @@ class Embedded(_Verbs):
 
 class Served(_Verbs):
     """The sentinel that works in a thread of its own; any number of threads may ask it."""
+
+    outlives_asker = True
 
     def submit(self, plan: int, workers: int) -> None:
         """Take up a run whose row and jobs are in the store; whichever workers there are will do it."""

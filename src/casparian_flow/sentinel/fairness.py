@@ -10,8 +10,8 @@ OLDEST_EVERY = 8
 class Turns:
     """Counts the claims of each worker.
 
-    The law: a job that is due is taken after at most 8 · (n + 1) claims of any worker that may do it, where n older ones
-    that this worker may do are due too; whatever arrives meanwhile, however urgent, and whatever other workers do.
+    The law: a job that is due is taken after at most 8 · (n + 1) claims of any worker that may do it, if n older jobs
+    that it may do are due too; whatever arrives meanwhile, however urgent, and whatever other workers do.
     For each eighth claim takes the oldest, other claims only make those fewer, and what arrives is never older.
     Counting all workers together would not do: every eighth claim could be one of a worker that may not do the job.
     """

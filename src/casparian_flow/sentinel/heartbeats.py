@@ -21,6 +21,8 @@ MOST_PRINTED = 256 << 10
 """Characters that are kept of what a parser printed in one attempt: a worker that sends more is not one of ours."""
 REMEMBERED = 4_096
 _AT_WORK = frozenset(JobPhase) - {JobPhase.STARTING, JobPhase.STOPPING}
+ASKING = frozenset({JobPhase.SEALED, JobPhase.PROMOTING, JobPhase.STOPPING})
+"""Whoever is there asks until it is answered. To stop it unasked could undo what is held or permitted meanwhile."""
 Strange = tuple[int, int]
 """Job and attempt of which a worker speaks though it does not have it."""
 
@@ -54,7 +56,7 @@ class Heartbeats:
             if lease is not None:
                 named[each.job] = each.phase
                 self._progress(session, lease, each, told, now_ns)
-            elif self._attempts.promoting.get(each.job) != session.nonce and each.phase is not JobPhase.PROMOTING:
+            elif each.phase not in ASKING:
                 strange.append((each.job, each.attempt))
         if told:
             with self._database.transaction() as connection:

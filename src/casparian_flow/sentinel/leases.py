@@ -19,7 +19,8 @@ class Lease:
     """One attempt that is out. `holder` is the boot nonce of its worker; None after a restart, until it identifies.
 
     `session` is the nonce that the store has of it, which only differs from the holder while that is None.
-    `is_reported`: its worker has named it once. `order` and `parse` are what it was told, unknown after a restart.
+    `is_reported`: its worker has named it once; `is_surveyed`: it has told what it found, not only that it has.
+    `order` and `parse` are what it was told to do, unknown after a restart.
     """
 
     job: int
@@ -35,6 +36,7 @@ class Lease:
     order: JobOrder | None = None
     parse: Parse | None = None
     is_reported: bool = False
+    is_surveyed: bool = False
     is_cancelled: bool = False
     abort_due_ns: int = 0
     written_ns: int = 0

@@ -9,6 +9,7 @@ from casparian_flow.core.workers import WorkerState
 from casparian_flow.protocol.bodies import Identify
 from casparian_flow.sentinel.attempts import Attempts
 from casparian_flow.sentinel.founding import Notify
+from casparian_flow.sentinel.heartbeats import ASKING
 from casparian_flow.sentinel.leases import LEASE_NS, WRITE_EVERY_NS, Leases
 from casparian_flow.sentinel.sessions import Session, Sessions
 from casparian_flow.store import workers as worker_store
@@ -83,7 +84,7 @@ class Presence:
                 if holding.phase is JobPhase.SURVEYED and not lease.is_cancelled:
                     self._attempts.give_back(lease, now_ns)
             held = self._leases.held(session.nonce, holding.job, holding.attempt)
-            if held is None and holding.phase not in (JobPhase.PROMOTING, JobPhase.SEALED, JobPhase.STOPPING):
+            if held is None and holding.phase not in ASKING:
                 strange.append((holding.job, holding.attempt))
         return strange
 

@@ -106,7 +106,7 @@ HOLD = (
 TELL = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING)))
+    .where(literal_column("state IN ('dispatched', 'running')"))
     .values(
         lease_until_ns=bindparam("until_ns"),
         phase=bindparam("now_doing"),

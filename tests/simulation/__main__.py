@@ -1,0 +1,35 @@
+"""`python -m tests.simulation --seed N --steps M`: one world again, or many until one breaks a law."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .mutants import MUTANTS
+from .world import Build
+from .worlds import run_world
+
+
+def main() -> None:
+    """Run worlds and say how fast; a law that breaks ends it with the seed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="the first world")
+    parser.add_argument("--worlds", type=int, default=1, help="so many worlds, from that seed on")
+    parser.add_argument("--steps", type=int, default=400, help="events with faults in each world")
+    parser.add_argument("--mutant", choices=sorted(MUTANTS), help="a protocol that is known to be wrong")
+    parser.add_argument("--trace", action="store_true", help="print what happens")
+    asked = parser.parse_args()
+    mutant = MUTANTS.get(asked.mutant)
+    began, steps = time.perf_counter(), 0
+    with TemporaryDirectory() as folder:
+        for seed in range(asked.seed, asked.seed + asked.worlds):
+            build = mutant.build if mutant else Build()
+            steps += run_world(seed, asked.steps, Path(folder), build, print if asked.trace else None)
+    seconds = time.perf_counter() - began
+    print(f"{asked.worlds} worlds, {steps} steps, {steps / seconds:.0f} steps/s: no law broken")
+
+
+if __name__ == "__main__":
+    main()
