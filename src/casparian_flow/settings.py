@@ -47,6 +47,11 @@ class Home:
         return self.path / "run"
 
     @property
+    def keys(self) -> Path:
+        """The key pair by which workers of other machines know the sentinel."""
+        return self.path / "sentinel.keys.json"
+
+    @property
     def sentinel_log(self) -> Path:
         """What a sentinel without a terminal writes."""
         return self.path / "sentinel.log"

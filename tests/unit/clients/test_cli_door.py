@@ -58,7 +58,7 @@ def test_what_a_killed_sentinel_left_behind_is_no_sentinel(home, capsys, left):
         if left == "another":
             listener.listen()
         code, _, err = ask(capsys, home, "jobs", "--server")
-        assert (code, "error[sentinel-missing]" in err, "casparian start" in err) == (10, True, True)
+        assert (code, "error[sentinel-missing]" in err, "casparian start" in err) == (6, True, True)
         code, _, err = ask(capsys, home, "jobs")
         assert (code, err) == (0, "")
 
@@ -91,7 +91,7 @@ def test_a_sentinel_that_dies_over_a_command_is_told_and_nothing_stale_is_shown(
     present(home)
     with scripted_server(home / "control.sock", hangs_up, hangs_up):
         code, out, err = ask(capsys, home, "jobs")
-    assert (code, out) == (10, "")
+    assert (code, out) == (6, "")
     assert "error[connection-lost]" in err and "casparian status" in err
 
 

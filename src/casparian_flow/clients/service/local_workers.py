@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -34,8 +34,10 @@ class _Place:
 class LocalWorkers:
     """So many processes of one command, each leading a group of its own, so that a terminal's signals pass it by."""
 
-    def __init__(self, command: Sequence[str], count: int) -> None:
+    def __init__(self, command: Sequence[str], count: int, env: Mapping[str, str]) -> None:
         self._command = list(command)
+        # The channel to the service manager is that of this process alone.
+        self._env = {name: value for name, value in env.items() if not name.startswith(("NOTIFY_", "WATCHDOG_"))}
         self._places = [_Place() for _ in range(count)]
         self._is_stopping = False
 
@@ -70,8 +72,9 @@ class LocalWorkers:
 
     def _start(self, place: _Place, now: float) -> None:
         try:
-            # The command is our own interpreter and our own module.
-            place.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603
+            place.process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+                self._command, stdin=subprocess.DEVNULL, env=self._env, process_group=0
+            )
         except OSError as exc:
             raise EnvironmentMissing(
                 "a worker process cannot be started", where=self._command[0], why=exc.strerror or str(exc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -195,8 +195,3 @@ class Process:
         if (status := self._engine.status()) != self._status:
             self._status = status
             self._manager.status(status)
-
-
-def worker_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """What a worker inherits: not the channel to the service manager, which is this process's own."""
-    return {name: value for name, value in env.items() if not name.startswith(("NOTIFY_", "WATCHDOG_"))}

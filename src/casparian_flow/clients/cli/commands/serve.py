@@ -40,7 +40,7 @@ def command(
     drain_timeout: float | None,
 ) -> int:
     """Hold the home as a service that other machines reach: by tokens over TLS, and workers by keys."""
-    from casparian_flow.clients.service.compose import Wanted
+    from casparian_flow.clients.service.wanted import Wanted
 
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key belong together")

@@ -12,8 +12,8 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.render import plain
 
 if TYPE_CHECKING:
-    from casparian_flow.clients.service.compose import Wanted
     from casparian_flow.clients.service.detach import Launch
+    from casparian_flow.clients.service.wanted import Wanted
     from casparian_flow.operations.sentinel import SentinelStarted
 
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @pass_face
 def command(face: Face, workers: int | None, detach: bool, drain_timeout: float | None) -> int:
     """Hold the home as a service: commands ask it, its workers do the work, and it goes on after a crash."""
-    from casparian_flow.clients.service.compose import Wanted
+    from casparian_flow.clients.service.wanted import Wanted
 
     return start(face, Wanted(workers=workers, drain_seconds=drain_timeout), is_detached=detach)
 
@@ -78,7 +78,7 @@ def _be(face: Face, wanted: Wanted, launch: Launch | None) -> int:
             env=os.environ,
             told=told,
             wait_seconds=face.wait_seconds,
-            log=str(face.home.sentinel_log) if launch else None,
+            log_file=str(face.home.sentinel_log) if launch else None,
         )
     except CasparianError as exc:
         if launch is None:
