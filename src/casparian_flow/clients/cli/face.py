@@ -147,7 +147,7 @@ class Face:
         try:
             if self._is_tried(operation):
                 return self.control.attempt(name, request)
-            return self.control.ask(name, request, self._logged(report or unheard))
+            return self._control_for(operation, request).ask(name, request, self._logged(report or unheard))
         except KeyboardInterrupt as exc:
             if self.sentinel is None or operation.effect is Effect.READ:
                 raise
@@ -157,6 +157,19 @@ class Face:
                 why="to stop it too: casparian jobs cancel JOB",
                 fix="casparian jobs --state running",
             ) from exc
+
+    def _control_for(self, operation: Operation[Any, Any], request: Request) -> Control | RemoteControl:
+        """The door; a file that is asked for is written by this process, as whoever asks and where they stand."""
+        if self.sentinel is None or not any(getattr(request, field) for field in operation.writes):
+            return self.control
+        if self.sentinel.is_here:
+            return self._control_here
+        raise UsageError(
+            "a file would be written on the machine of the sentinel",
+            where=self.sentinel.name,
+            why="this command asks a sentinel on another machine",
+            fix="run the command there, or ask for rows: casparian sql … --format csv",
+        )
 
     def _is_tried(self, operation: Operation[Any, Any]) -> bool:
         return self.options.dry_run and operation.may_be_tried

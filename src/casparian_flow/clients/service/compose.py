@@ -11,7 +11,6 @@ from pathlib import Path
 
 from casparian_flow import __version__, logs
 from casparian_flow.clients.http.app import make_app
-from casparian_flow.clients.http.asker import Asker
 from casparian_flow.clients.http.event_log import EventLog
 from casparian_flow.clients.http.gate import Gate, hosts_for
 from casparian_flow.clients.http.health import Vitals
@@ -37,6 +36,7 @@ from casparian_flow.core.times import rfc3339
 from casparian_flow.guest.pandas_import import forgo_pandas
 from casparian_flow.operations.doing.served_home import ServedHome
 from casparian_flow.operations.sentinel import SentinelStarted
+from casparian_flow.operations.watch_service import WatchService
 from casparian_flow.settings import Home, Settings
 from casparian_flow.wiring import holding, open_served
 
@@ -125,10 +125,6 @@ def _serving(
 @contextmanager
 def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str | None]:
     """The API, until the end of the block; gives the address where other machines ask."""
-
-    def door_for(asker: Asker) -> ServedDoor:
-        return ServedDoor(served, asker.cwd, asker.name)
-
     listeners = [unix_listener(folder / CONTROL)]
     api = None
     if wanted.listen is not None:
@@ -138,11 +134,16 @@ def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str
         bound = listeners[-1].socket.getsockname()[1]
         name = wanted.names[0] if wanted.names else host
         api = f"{'https' if tls else 'http'}://{_bracketed(name)}:{bound}"
+    watches = WatchService(
+        ServedDoor(served, served.home.path, "watch").ask,
+        lambda event, values: happened(event, values),
+        deaf=[os.path.realpath(os.fsencode(served.home.path))],
+    )
     doorkeeper = served.open_doorkeeper()
     host_names = hosts_for(wanted.listen[0] if wanted.listen else None, wanted.names)
     service = Service(
         gate=Gate(home=served.home.path, hosts=host_names, doorkeeper=doorkeeper),
-        control_for=door_for,
+        control_for=lambda asker: ServedDoor(served, asker.cwd, asker.name, watches.refresh),
         events=EventLog(str(served.incarnation)),
         metrics=Metrics(),
         vitals=lambda: Vitals(served.silent_seconds, served.workers),
@@ -155,9 +156,11 @@ def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str
 
     served.subscribe(happened)
     running = serve(make_app(service), listeners)
+    watches.start()
     try:
         yield api
     finally:
+        watches.stop(GRACE_SECONDS)
         running.stop()
         service.close()
         doorkeeper.close()

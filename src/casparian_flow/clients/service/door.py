@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ PROMPT = frozenset(
     }
 )
 """Operations that change a few rows at once, or only leave word with the sentinel."""
+CHANGES_WATCHES = frozenset({"watch.add", "watch.remove"})
 HELD_BY_COMMANDS = frozenset({"watch.follow"})
 """Operations by which a command holds the home itself."""
 
@@ -36,14 +38,21 @@ HELD_BY_COMMANDS = frozenset({"watch.follow"})
 class ServedDoor:
     """Asks the operations of a home for one asker."""
 
-    def __init__(self, served: ServedHome, cwd: Path, actor: str) -> None:
+    def __init__(
+        self, served: ServedHome, cwd: Path, actor: str, watches_changed: Callable[[], None] = lambda: None
+    ) -> None:
+        """`watches_changed` is called when a watch was added or removed."""
         self._served = served
+        self._watches_changed = watches_changed
         self._cwd = cwd
         self._actor = actor
 
     def ask(self, name: str, request: Request, report: Report = unheard) -> Reply:
         """The operation's reply, or its error."""
-        return self._control(name).ask(name, request, report)
+        reply = self._control(name).ask(name, request, report)
+        if name in CHANGES_WATCHES:
+            self._watches_changed()
+        return reply
 
     def attempt(self, name: str, request: Request) -> Reply:
         """The reply that `ask` would give, with nothing changed."""
@@ -54,7 +63,7 @@ class ServedDoor:
             raise UsageError(
                 "a sentinel keeps its watches itself, and this one holds the home",
                 where=str(self._served.home.path),
-                fix="casparian watch add DIR",
+                fix="casparian run --watch DIR",
             )
         acting = partial(self._served.open_acting, self._cwd, self._actor, alone=name not in PROMPT)
         return Control(partial(self._served.open_reading, self._cwd), acting)
