@@ -129,6 +129,11 @@ class ScriptedSentinel:
             assert time.monotonic() < ends, [(each.opcode.name, each.job, each.body) for each in self.heard[-8:]]
             self.listen(0.05)
 
+    def until_free(self) -> None:
+        """Listen until a slot that was at work is free."""
+        heard = len(self.heard)
+        self.until(lambda: any(isinstance(each.body, Heartbeat) and each.body.free for each in self.heard[heard:]))
+
     def hear(self, opcode: Opcode, job: int) -> Message:
         """The first message of that kind about the job."""
         self.until(lambda: bool(self.said(opcode, job)))
@@ -147,8 +152,9 @@ class ScriptedSentinel:
 def a_worker(
     sentinel: ScriptedSentinel, scratch: Path, slots: int = 1, told: list[str] | None = None
 ) -> Iterator[Station]:
-    """A worker in this process."""
+    """A worker in this process that has joined."""
     names = [] if told is None else told
     tools = Tools(open_sink=open_sink, scratch=scratch)
     with Station(sentinel.dealer, a_profile(slots), tools, lambda event, _: names.append(event)) as station:
+        sentinel.until(lambda: any(isinstance(each.body, Heartbeat) for each in sentinel.heard))
         yield station

@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from casparian_flow.store.database import Database
 from casparian_flow.store.turn import Turn
 from casparian_flow.worker.execute import Tools
 from casparian_flow.worker.launch import ISOLATION
+from casparian_flow.worker.shield import end_with_parent
 from casparian_flow.worker.station import Station
 from casparian_flow.worker.surroundings import allow_open_files, user_name
 
@@ -102,6 +103,42 @@ def local_workers(count: int, router: InProcessRouter, sinks: Callable[[str], Si
     return Station(router.connect(b"local"), profile, Tools(open_sink=sinks, scratch=scratch), unheard)
 
 
+@contextmanager
+def open_worker(
+    address: str,
+    *,
+    name: str | None,
+    slots: int,
+    labels: Mapping[str, str],
+    parsers: Sequence[str],
+    folder: Path,
+    notify: Callable[[str, dict[str, object]], None],
+    with_parent: bool,
+) -> Iterator[Station]:
+    """A worker of its own, not yet at work; `folder` keeps its keys and, while it works, its scratch files.
+
+    `with_parent`: it stops when the process that started it has ended.
+    """
+    from casparian_flow.worker.outpost import find_post, scratch_folder  # noqa: PLC0415 - brings ZeroMQ in
+
+    if with_parent:
+        end_with_parent()
+    post = find_post(address, name, folder)
+    allow_open_files()
+    profile = Identify(
+        worker=post.worker,
+        host=platform.node(),
+        pid=os.getpid(),
+        product=__version__,
+        slots=slots,
+        labels=dict(labels),
+        isolation=ISOLATION,
+        parsers=list(parsers),
+    )
+    with scratch_folder(folder / "scratch") as scratch:
+        yield Station(post.connect(), profile, Tools(open_sink=cache(open_sink), scratch=scratch), notify)
+
+
 def unheard(_event: str, _values: dict[str, object]) -> None:
     """What a worker of this process tells: its sentinel tells it too."""
 
@@ -128,7 +165,7 @@ def open_served(
         database = Database(home.state, turn=turn)
         stack.callback(database.close)
         recovered = take_up(database, sinks, home.default_sink, home.staging, time.time_ns())
-        keys = sentinel_keys(home.keys) if any(map(is_tcp, endpoints)) else None
+        keys = sentinel_keys(home.sentinel_key) if any(map(is_tcp, endpoints)) else None
         register = Admission(database, time.time_ns) if keys else None
         router = ZmqRouter(endpoints, keys=keys, register=register)
         stack.callback(router.close)

@@ -109,7 +109,7 @@ CHANGING = """
 case use; completion; config import; config set; config unset; contract approve; demo; init; output revert; plan;
 rules add; rules apply; rules remove; run; scan; sink add; sink remove; source add; source ignore; source remove;
 source sync; source use; tags add; tags remove; token add; token revoke; topic add; topic remove;
-topic set
+topic set; worker invite
 """
 """Commands that keep something; a saved plan is something too."""
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from product import SOURCE, Product
+from product import Product
 
 SECONDS = 60.0
 
@@ -61,25 +60,15 @@ def sentinel(product: Product, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def worker(product: Product, name: str = "w1") -> Iterator[subprocess.Popen[bytes]]:
+def worker(product: Product, name: str = "w1") -> Iterator[subprocess.Popen[str]]:
     """A worker of that sentinel, gone at the end."""
-    presence = json.loads((product.home / "sentinel.json").read_text())
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            str(Path(__file__).parents[1] / "worker_process.py"),
-            presence["workers"][0],
-            name,
-            str(product.home.parent / f"scratch-{name}"),
-        ],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)},
-        stdout=subprocess.DEVNULL,
-    )
+    keys = product.home.parent / "keys"
+    process = product.start("worker", "run", "--join", str(product.home), "--name", name, "--keys", str(keys))
     try:
         yield process
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 @pytest.fixture

@@ -37,11 +37,14 @@ class Build:
     is_durable_first: bool = True
 
 
+PRODUCT = Build()
+
+
 class World:
     """Everything that happens is decided by the seed. `steps` counts events until now."""
 
     def __init__(
-        self, seed: int, folder: Path, build: Build = Build(), tell: Callable[[str], None] | None = None
+        self, seed: int, folder: Path, build: Build = PRODUCT, tell: Callable[[str], None] | None = None
     ) -> None:
         """`tell` hears of everything that happens, for whoever looks for a cause."""
         self._tell = tell
@@ -194,8 +197,7 @@ class World:
         policy, rows, sinks = a_run(self._chance, jobs, self._plan)
         self._targets |= {row["id"]: sinks for row in rows}
         if not self._at_sentinel(node, lambda: node.submit(self._plan, policy, rows, self.now_ns)):
-            if self._oracle.rows().keys() & self._targets.keys() < {row["id"] for row in rows}:
-                self._waiting_jobs += jobs
+            self._waiting_jobs += [job for job in jobs if job["id"] not in self._oracle.rows()]
 
     def _cancel(self) -> None:
         node = self._sentinel

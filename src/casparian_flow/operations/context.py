@@ -59,8 +59,8 @@ class Execution(Protocol):
     def cancel(self, job: int, wait_seconds: float) -> CancelOutcome:
         """Stop a job before it commits, waiting so long until nothing of it runs; raises NotFound."""
 
-    def retry(self, job: int) -> bool:
-        """Give a job that failed, was aborted or rejected a new attempt; false if it is in none of these states."""
+    def hurry(self, job: int) -> bool:
+        """Let a queued job that pauses after a failure have its turn at once; false if it does not pause."""
 
     def set_priority(self, job: int, priority: int) -> bool:
         """Change when a queued job has its turn; false if it is not queued any more."""

@@ -114,6 +114,7 @@ AREAS: dict[str, str] = {
     "watch.remove": "watches",
     "why": "why",
     "worker.drain": "workers",
+    "worker.invite": "worker_invitation",
     "worker.list": "workers",
     "worker.remove": "workers",
     "worker.show": "workers",

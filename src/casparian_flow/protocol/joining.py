@@ -118,7 +118,7 @@ def _use(invitation: Invitation, public_key: str, host: str, timeout: float) -> 
         while True:
             seq += 1
             dealer.send(encode(Message(opcode=Opcode.IDENTIFY, session=session, seq=seq, body=about)))
-            answer = dealer.receive(_RESEND)
+            answer = dealer.receive(min(_RESEND, max(until - time.monotonic(), 0.0)))
             if answer is not None and isinstance(from_sentinel(answer).body, Ack):
                 return
             _check_time(until, invitation.endpoint)

@@ -23,9 +23,9 @@ class _Verbs:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
-    def retry(self, job: int) -> bool:
-        """Give a job that failed, was aborted or rejected a new attempt; false if it is in none of these states."""
-        return self._loop.call(lambda core, now: core.retry(job, now))
+    def hurry(self, job: int) -> bool:
+        """Let a queued job that pauses after a failure have its turn at once; false if it does not pause."""
+        return self._loop.call(lambda core, now: core.hurry(job, now))
 
     def set_priority(self, job: int, priority: int) -> bool:
         """Change when a queued job has its turn; false if it is not queued any more."""

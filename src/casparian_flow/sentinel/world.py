@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -21,12 +21,19 @@ from casparian_flow.store import plans as plan_store
 from casparian_flow.store import reversals as reversal_store
 from casparian_flow.store import tags as tag_store
 
+A_DATABASE = "a database beside it"
+"""What a companion is part of, where the plan is not about that file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which files a plan is about: those of these sources, with this tag, modified since then."""
+    """Which files a plan is about: those of these sources, with this tag, modified since then.
+
+    With `locations` only these are planned; nothing is decided anew about the others.
+    """
 
     sources: Sequence[int]
+    locations: Collection[int] | None = None
     tag: str | None = None
     since_ns: int | None = None
 
@@ -36,7 +43,7 @@ def gather_files(connection: Connection, selection: Selection) -> list[PlannedFi
     tags: dict[int, tuple[str, ...]] = defaultdict(tuple)
     for location, tag, _rule in tag_store.tags_of_sources(connection, selection.sources):
         tags[location] += (tag,)
-    rows = list(file_store.current_files(connection, selection.sources))
+    rows = list(file_store.current_files(connection, selection.sources, selection.locations))
     display_of = {row.location_id: row.display for row in rows}
     return [
         PlannedFile(
@@ -47,7 +54,7 @@ def gather_files(connection: Connection, selection: Selection) -> list[PlannedFi
             size=row.size,
             mtime_ns=row.mtime_ns,
             is_missing=row.is_missing,
-            part_of=display_of.get(row.part_of) if row.part_of is not None else None,
+            part_of=display_of.get(row.part_of, A_DATABASE) if row.part_of is not None else None,
             version=row.version_id,
             source_hash=row.source_hash,
             content=row.content,

@@ -170,7 +170,7 @@ class WorkerCore:
             case PrepareEnv(env_hash=env_hash):
                 self._prepare(env_hash, message.seq)
             case Err(of=of):
-                self._refused(of, message.body)
+                self._refused(of, message.body, now)
             case _:
                 pass
 
@@ -289,10 +289,12 @@ class WorkerCore:
             message = "this worker makes no environments"
             self._send(Opcode.ERR, Err(code="not-supported", message=message, of=of))
 
-    def _refused(self, of: int, err: Err) -> None:
+    def _refused(self, of: int, err: Err, now: float) -> None:
         """A message of ours was not accepted, and never will be."""
         if of in self._identified:
             self._actions.append(Refused(err.code, err.message))
+        elif of in self._beats:  # it does not know us any more
+            self._identify_again(now)
         elif (attempt := self._asked.get(of)) is not None:
             self._answered(attempt)
             if attempt.phase is JobPhase.SEALED:
@@ -354,6 +356,8 @@ class WorkerCore:
         if attempt.phase is JobPhase.STOPPING:
             self.stopped(job, number, now)
             return
+        if attempt.phase is not JobPhase.PROMOTING:
+            attempt.phase = JobPhase.STOPPING
         err = Err(code=code, message=_words(message), why=_words(why), transient=transient)
         self._ask(attempt, Opcode.ERR, err, now)
 
@@ -432,7 +436,7 @@ class WorkerCore:
 
     def _give_up(self, attempt: HeldAttempt) -> None:
         """Stop an attempt that is neither sealed nor permitted nor over."""
-        if attempt.phase in _STOPPABLE and attempt.question is None:
+        if attempt.phase in _STOPPABLE:
             attempt.phase = JobPhase.STOPPING
             self._actions.append(Stop(*attempt.key))
         elif attempt.phase is JobPhase.SURVEYED:
@@ -464,14 +468,19 @@ class WorkerCore:
         self._beat_at = min(self._beat_at, max(now, self._last_beat + SOON_SECONDS))
 
     def _beat(self, now: float) -> None:
-        """Tell what is in hand: surveyed attempts, of which there may be thousands, only in the regular heartbeats."""
+        """Tell what is in hand.
+
+        Surveyed attempts that the sentinel knows of may be thousands: they are told in the regular heartbeats only.
+        """
         assert self._terms is not None
         interval = self._terms.heartbeat_ms / 1000
         is_whole = now >= self._whole_beat_at
         if is_whole:
             self._whole_beat_at = now + interval
         progress = [
-            each.progress(now) for each in self._held.values() if is_whole or each.phase is not JobPhase.SURVEYED
+            each.progress(now)
+            for each in self._held.values()
+            if is_whole or each.phase is not JobPhase.SURVEYED or each.question is not None
         ]
         printed, has_more = self._printed_lines(now)
         heartbeat = Heartbeat(

@@ -81,7 +81,7 @@ def turned(engine, manager, *wishes, **given):
     inbox = Inbox()
     for wish in wishes:
         inbox.put(wish)
-    Process(engine, LocalWorkers(SLEEPER, 0, {}), inbox, manager, **given).run()
+    Process(engine, LocalWorkers([], {}), inbox, manager, **given).run()
 
 
 def test_a_drain_ends_when_nothing_is_out_any_more(manager):
@@ -163,7 +163,7 @@ def alive(pid):
 
 
 def test_a_worker_that_dies_is_started_again_later_each_time():
-    workers = LocalWorkers(SLEEPER, 1, {})
+    workers = LocalWorkers([SLEEPER], {})
     try:
         workers.look(0.0)
         for now, pause in ((1.0, 1.0), (10.0, 2.0), (20.0, 4.0)):
@@ -185,12 +185,12 @@ def test_a_worker_that_dies_is_started_again_later_each_time():
 def test_a_worker_that_does_not_end_is_killed_with_all_that_it_started(tmp_path):
     script = (
         "import os, signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "child = os.fork()\n"
         "if child: open(sys.argv[1], 'w').write(str(child)); os.rename(sys.argv[1], sys.argv[2])\n"
         "time.sleep(600)\n"
     )
-    workers = LocalWorkers([sys.executable, "-c", script, str(tmp_path / "a"), str(tmp_path / "b")], 1, {})
+    workers = LocalWorkers([[sys.executable, "-c", script, str(tmp_path / "a"), str(tmp_path / "b")]], {})
     workers.look(0.0)
     until = time.monotonic() + 30
     while not (tmp_path / "b").exists():

@@ -86,6 +86,7 @@ RECORDS = {
     "casparian.watch/1": "watch.remove",
     "casparian.why/1": "why",
     "casparian.worker.changed/1": "worker.drain",
+    "casparian.worker.invitation/1": "worker.invite",
     "casparian.worker/1": "worker.show",
 }
 """Answers that are one thing: the operation whose reply it is."""

@@ -72,7 +72,7 @@ def run_sentinel(
         served = stack.enter_context(_serving(home, load_settings, wanted, folder, inbox))
         api = stack.enter_context(_answering(served, wanted, folder))
         count = _worker_count(wanted, served.settings)
-        workers = LocalWorkers(worker_command(folder), count, env)
+        workers = LocalWorkers((worker_command(home, folder, number + 1) for number in range(count)), env)
         stack.callback(served.stop)  # before the API ends, so that whoever waits for a run is told
         stack.callback(workers.stop, GRACE_SECONDS)
         presence = _presence(served, folder, api)
@@ -101,9 +101,10 @@ def run_sentinel(
     log.info("sentinel.ended", home=str(home.path))
 
 
-def worker_command(folder: Path) -> list[str]:
+def worker_command(home: Home, folder: Path, number: int) -> list[str]:
     """How a worker of this machine is started."""
-    return [sys.executable, "-m", "casparian_flow", "worker", "--join", f"ipc://{folder / WORKERS}", "--slots", "1"]
+    joins = ("--join", f"ipc://{folder / WORKERS}", "--name", f"local-{number}", "--keys", str(home.workers))
+    return [sys.executable, "-m", "casparian_flow", "worker", "run", *joins, "--with-parent"]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ log = logs.get_log(__name__)
 class _Place:
     """One worker and its successors."""
 
+    command: list[str]
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = FIRST_PAUSE
@@ -32,13 +33,15 @@ class _Place:
 
 
 class LocalWorkers:
-    """So many processes of one command, each leading a group of its own, so that a terminal's signals pass it by."""
+    """A process for each command, leading a group of its own, so that a terminal's signals pass it by.
 
-    def __init__(self, command: Sequence[str], count: int, env: Mapping[str, str]) -> None:
-        self._command = list(command)
+    They are started by the thread that calls `look`, and may end when that thread does.
+    """
+
+    def __init__(self, commands: Iterable[Sequence[str]], env: Mapping[str, str]) -> None:
         # The channel to the service manager is that of this process alone.
         self._env = {name: value for name, value in env.items() if not name.startswith(("NOTIFY_", "WATCHDOG_"))}
-        self._places = [_Place() for _ in range(count)]
+        self._places = [_Place(list(command)) for command in commands]
         self._is_stopping = False
 
     def look(self, now: float) -> None:
@@ -55,11 +58,11 @@ class LocalWorkers:
         return [place.process.pid for place in self._places if place.process is not None]
 
     def stop(self, seconds: float) -> None:
-        """Ask every worker to end; after so many seconds kill those that did not, with all that they started."""
+        """Have every worker give back what it holds; after so many seconds kill those left, with all they started."""
         self._is_stopping = True
         running = [place.process for place in self._places if place.process is not None]
         for process in running:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
         until = time.monotonic() + seconds
         for process in running:
             try:
@@ -73,11 +76,11 @@ class LocalWorkers:
     def _start(self, place: _Place, now: float) -> None:
         try:
             place.process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-                self._command, stdin=subprocess.DEVNULL, env=self._env, process_group=0
+                place.command, stdin=subprocess.DEVNULL, env=self._env, process_group=0
             )
         except OSError as exc:
             raise EnvironmentMissing(
-                "a worker process cannot be started", where=self._command[0], why=exc.strerror or str(exc)
+                "a worker process cannot be started", where=place.command[0], why=exc.strerror or str(exc)
             ) from exc
         place.started = now
         log.info("worker.started", pid=place.process.pid)
