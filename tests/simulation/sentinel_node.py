@@ -53,7 +53,10 @@ class SentinelNode:
         self.incarnation = found.incarnation
         self.database.incarnation = found.incarnation
         self.core = core(
-            self.database, incarnation=found.incarnation, session=f"sentinel-{boot}", notify=lambda _event, _values: None
+            self.database,
+            incarnation=found.incarnation,
+            session=f"sentinel-{boot}",
+            notify=lambda _event, _values: None,
         )
         with self.together():
             self.core.take_up(now_ns)

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.builders import NOW_NS
+
 from casparian_flow.core.errors import SentinelSuperseded
 from casparian_flow.core.jobs import JobState
 from casparian_flow.protocol.opcodes import HEADER, Opcode
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.worker.core import WorkerCore
-from tests.builders import NOW_NS
 
 from .evidence import a_run, template
 from .network import Network
