@@ -87,7 +87,7 @@ class Service:
     streams: int = 0
 
     def told(self, event: str, values: Mapping[str, object]) -> None:
-        """Take in what the sentinel tells, from any thread: for those who follow it, for the numbers, and for the log."""
+        """Take in what the sentinel tells, from any thread: for who follows it, for the numbers, and for the log."""
         self.events.append(event, values)
         self.metrics.happened(event)
         bound = log.bind(**values)
