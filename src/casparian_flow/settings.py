@@ -47,17 +47,11 @@ class Home:
         return self.path / "run"
 
     @property
-    def keys(self) -> Path:
-        """The key pair by which workers of other machines know the sentinel."""
-        return self.path / "sentinel.keys.json"
-
-    @property
     def sentinel_log(self) -> Path:
         """What a sentinel without a terminal writes."""
         return self.path / "sentinel.log"
 
     @property
-<<<<<<< HEAD
     def workers(self) -> Path:
         """What the workers that a sentinel starts keep while they work."""
         return self.path / "workers"
@@ -68,8 +62,6 @@ class Home:
         return self.path / "keys" / "sentinel.key"
 
     @property
-=======
->>>>>>> wire
     def config(self) -> Path:
         """The settings of this home."""
         return self.path / "config.toml"
