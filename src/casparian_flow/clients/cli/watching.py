@@ -62,12 +62,21 @@ def watched_seconds(given: dict[str, Any]) -> dict[str, float | None] | None:
 
 
 def show_watch(face: Face, lines_of: Callable[[Any], Iterable[str]], request: dict[str, Any]) -> int:
-    """Watch until stopped or until --timeout, and show each round; `lines_of` shows the reply of its scan or run."""
+    """Watch until stopped or until --timeout, and show each round; `lines_of` shows the reply of its scan or run.
+
+    Where a sentinel holds the home, it keeps the watch, and nothing is waited for.
+    """
     import msgspec
 
     from casparian_flow.clients.cli.progress import Events
     from casparian_flow.operations.watch import FollowFiles, WatchEnded, WatchRound
+    from casparian_flow.operations.watches import AddWatch
 
+    if face.sentinel is not None:
+        kept = face.ask("watch.add", AddWatch(**request))
+        ends = f"casparian watch remove {kept.watch}"
+        face.show("casparian.watch/1", kept, [f"watch {kept.watch} is kept by the sentinel; to end it: {ends}"])
+        return 0
     began = time.monotonic()
     so_far = WatchEnded()
     events = Events(sys.stderr, time.monotonic) if face.options.progress == "jsonl" else None

@@ -192,9 +192,9 @@ def _with_version(operation: AnyOperation, http: HttpRequest, request: Request) 
         return request
     header = http.headers.get("if-match")
     given = getattr(request, IF_VERSION)
-    if header is None and given is None:
+    if header is None:
         raise HttpRefused(428, "this needs the state that it is about", where="If-Match", fix="If-Match: ETAG, or *")
-    if header is None or header == "*":
+    if header == "*":
         return request
     if not (len(header) > 2 and header[0] == header[-1] == '"' and '"' not in header[1:-1]):
         raise HttpRefused(400, "that is not one entity tag", where="If-Match")

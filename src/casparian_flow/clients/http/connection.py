@@ -22,6 +22,9 @@ from casparian_flow.core.errors import CasparianError, ScopeMissing, ServiceBusy
 HEAD_SECONDS = 10.0
 """The head of a request that takes longer to arrive is not waited for."""
 MOST_CONNECTIONS = 256
+"""More clients than these are told so; more than twice as many are cut off."""
+MOST_UNWANTED = 4 << 20
+"""So much of a body that nobody reads any more is passed over before its sender is cut off."""
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -40,20 +43,23 @@ class Connection(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, dict(app_state), _loop)
         self._head_timer: asyncio.TimerHandle | None = None
+        self._refusal: CasparianError | None = None
         self._untaken = 0
+        self._unwanted = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Let the client in, or tell it why not."""
+        """Let the client in, or keep in mind why not: it is told when it asks, since before it does not listen."""
         super().connection_made(transport)
         self.app_state["abort"] = transport.abort
         uid = _peer(transport)
         self.app_state["uid"] = uid
         if uid not in (None, 0, os.getuid()):
-            self._refuse(ScopeMissing("this service belongs to another user", why=f"you are user {uid}"))
+            self._refusal = ScopeMissing("this service belongs to another user", why=f"you are user {uid}")
         elif len(self.connections) > MOST_CONNECTIONS:
-            self._refuse(ServiceBusy("too many clients are connected"))
-        else:
-            self._wait_for_head()
+            self._refusal = ServiceBusy("too many clients are connected")
+        if len(self.connections) > 2 * MOST_CONNECTIONS:
+            transport.abort()
+        self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client."""
@@ -62,6 +68,13 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what the client sent; it gets no more time for a head that is not whole yet."""
+        if self._refusal is not None:
+            self._refuse(self._refusal)
+            return
+        self._unwanted = self._unwanted + len(data) if self.conn.our_state is h11.DONE else 0
+        if self._unwanted > MOST_UNWANTED:
+            self.transport.abort()
+            return
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
             self._stop_waiting()

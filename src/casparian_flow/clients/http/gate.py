@@ -26,6 +26,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 ONCE = ("host", "origin", "authorization", "content-type", "idempotency-key", "if-match", "last-event-id", CWD_HEADER)
 SECRETS_IN_URLS = frozenset({"access_token", "token", "authorization", "api_key"})
 LONGEST_CWD = 4096
+LARGEST_HEAD = 32 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,9 @@ class Gate:
 
     def check_place(self, scope: HttpScope) -> None:
         """Refuse what a page of another site made a browser send, and headers that can be read in two ways."""
+        size = len(scope["raw_path"]) + len(scope["query_string"])
+        if size + sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEAD:
+            raise HttpRefused(431, f"path and headers together hold more than {LARGEST_HEAD} bytes")
         headers = Headers(scope=scope)
         for name in ONCE:
             if len(headers.getlist(name)) > 1:

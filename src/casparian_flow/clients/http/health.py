@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def ready(vitals: Vitals, home: Path, doorkeeper: Doorkeeper) -> Health:
     return _health(
         {
             "loop": vitals.silent_seconds < LONGEST_SILENCE,
-            "database": _holds(doorkeeper.check_writable),
+            "database": doorkeeper.check_writable(),
             "disk": shutil.disk_usage(home).free >= LEAST_FREE_BYTES,
             "workers": vitals.workers > 0,
         }
@@ -50,10 +49,3 @@ def ready(vitals: Vitals, home: Path, doorkeeper: Doorkeeper) -> Health:
 
 def _health(checks: dict[str, bool]) -> Health:
     return Health(is_ok=all(checks.values()), checks=checks)
-
-
-def _holds(check: Callable[[], bool]) -> bool:
-    try:
-        return check()
-    except OSError:
-        return False

@@ -165,7 +165,8 @@ def _headers(operation: AnyOperation) -> list[Body]:
             {
                 "name": "If-Match",
                 "in": "header",
-                "description": "The ETag of what was seen, or `*`; the body may say it in `if_version` instead.",
+                "required": True,
+                "description": "The ETag of what was seen, or `*`; with `*` the body may name it in `if_version`.",
                 "schema": {"type": "string", "pattern": '^(\\*|"[!#-~]+")$'},
             }
         )

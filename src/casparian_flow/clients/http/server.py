@@ -18,11 +18,10 @@ from starlette.types import ASGIApp
 
 from casparian_flow import logs
 from casparian_flow.clients.http.connection import HEAD_SECONDS, Connection
-from casparian_flow.clients.http.gate import is_loopback
+from casparian_flow.clients.http.gate import LARGEST_HEAD, is_loopback
 from casparian_flow.core.errors import CasparianError, HomeBusy, UsageError
 
 BACKLOG = 128
-LARGEST_HEAD = 32 << 10
 KEEP_ALIVE_SECONDS = 15
 STOP_SECONDS = 5
 LONGEST_SOCKET_PATH = 100

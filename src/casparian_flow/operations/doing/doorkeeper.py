@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
 
 from casparian_flow.core.errors import KeyInUse, KeyReused
 from casparian_flow.core.hashing import digest_of
@@ -105,8 +106,11 @@ class Doorkeeper:
 
     def check_writable(self) -> bool:
         """Whether the database takes a change now; the change is taken back."""
-        with self._turn, self._database.undone():
-            return True
+        try:
+            with self._turn, self._database.undone():
+                return True
+        except DatabaseError:  # the disk is full or gone, or another process holds the file: that is the answer
+            return False
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
