@@ -24,7 +24,7 @@ FILES = {"path", "paths", "to", "files", "folder", "cases", "parser", "uri", "si
 """Fields whose words are taken as files: here always as one of a few small ones."""
 SLOW = {"sql", "tables.profile", "parser.test", "preview", "infer"}
 """Each starts a process."""
-EXAMPLES = 10
+EXAMPLES = 5
 NEVER_SENT = {"service.events"}
 """It has no end."""
 
@@ -89,7 +89,7 @@ def test_every_operation_is_as_documented(api: Api, mode: str) -> None:
             continue
 
         @settings(
-            max_examples=3 if operation.definition.raw["operationId"].removesuffix(".get") in SLOW else EXAMPLES,
+            max_examples=1 if operation.definition.raw["operationId"].removesuffix(".get") in SLOW else EXAMPLES,
             derandomize=True,
             deadline=None,
             database=None,
@@ -111,4 +111,4 @@ def test_every_operation_is_as_documented(api: Api, mode: str) -> None:
             troubles += [f"{operation.label}: {each}" for each in getattr(exc, "exceptions", [exc])]
             troubles += [f"{said.status_code} {said.text}" for said in answers[-1:]]
     assert not troubles, "\n\n".join(troubles)
-    assert sent > 500
+    assert sent > 250
