@@ -225,7 +225,7 @@ _FACTS = {
     "ping": str(zmq_sockets.PING_MS),
     "silence": str(zmq_sockets.SILENCE_MS),
     "handshake": str(zmq_sockets.HANDSHAKE_MS),
-    "maxmsgsize": f"{HEADER.size + LARGEST_PAYLOAD:,}",
+    "maxmsgsize": f"{zmq_sockets.LARGEST_FRAME:,}",
     "hwm": f"{zmq_sockets.WAITING_TO_SEND:,}, {zmq_sockets.WAITING_TO_BE_READ}",
     "rcvhwm": str(zmq_sockets.WAITING_TO_BE_READ),
 }

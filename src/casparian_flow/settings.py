@@ -37,6 +37,31 @@ class Home:
         return self.path / "lock"
 
     @property
+    def sentinel(self) -> Path:
+        """What the sentinel that holds the home says about itself; left behind when it is killed."""
+        return self.path / "sentinel.json"
+
+    @property
+    def sockets(self) -> Path:
+        """Where a sentinel listens, unless the path is too long for sockets."""
+        return self.path / "run"
+
+    @property
+    def keys(self) -> Path:
+        """The key pair by which workers of other machines know the sentinel."""
+        return self.path / "sentinel.keys.json"
+
+    @property
+    def sentinel_log(self) -> Path:
+        """What a sentinel without a terminal writes."""
+        return self.path / "sentinel.log"
+
+    @property
+    def workers(self) -> Path:
+        """What the workers that a sentinel starts keep while they work."""
+        return self.path / "workers"
+
+    @property
     def config(self) -> Path:
         """The settings of this home."""
         return self.path / "config.toml"

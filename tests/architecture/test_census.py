@@ -31,6 +31,7 @@ NETWORK = {
 MAY_USE_SOCKETS = {
     "clients/remote/control.py",  # asks a sentinel
     "clients/remote/endpoint.py",  # connects to it
+    "clients/service/notify.py",  # tells the service manager of this machine how far it is
     "clients/http/asking.py",  # waits in asyncio for a body and for an operation's thread
     "clients/http/connection.py",  # asks the kernel who is at the other end
     "clients/http/decode.py",  # splits a query string
@@ -108,7 +109,7 @@ CHANGING = """
 case use; completion; config import; config set; config unset; contract approve; demo; init; output revert; plan;
 rules add; rules apply; rules remove; run; scan; sink add; sink remove; source add; source ignore; source remove;
 source sync; source use; tags add; tags remove; token add; token revoke; topic add; topic remove;
-topic set
+topic set; worker invite
 """
 """Commands that keep something; a saved plan is something too."""
 

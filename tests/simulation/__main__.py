@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .mutants import MUTANTS
-from .world import Build
+from .mutants import MUTANTS, Mutant
 from .worlds import run_world
+
+RIGHT = Mutant("the product's own protocol")
 
 
 def main() -> None:
@@ -19,13 +20,16 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=1, help="so many worlds, from that seed on")
     parser.add_argument("--steps", type=int, default=400, help="events with faults in each world")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="a protocol that is known to be wrong")
+    parser.add_argument("--seconds", type=float, help="begin no world after that long")
     parser.add_argument("--trace", action="store_true", help="print what happens")
     asked = parser.parse_args()
-    mutant = MUTANTS.get(asked.mutant)
+    mutant = MUTANTS.get(asked.mutant, RIGHT)
     began, steps = time.perf_counter(), 0
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, mutant.at_work() as build:
         for seed in range(asked.seed, asked.seed + asked.worlds):
-            build = mutant.build if mutant else Build()
+            if asked.seconds and time.perf_counter() - began > asked.seconds:
+                asked.worlds = seed - asked.seed
+                break
             steps += run_world(seed, asked.steps, Path(folder), build, print if asked.trace else None)
     seconds = time.perf_counter() - began
     print(f"{asked.worlds} worlds, {steps} steps, {steps / seconds:.0f} steps/s: no law broken")

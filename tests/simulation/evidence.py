@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+from tests.builders import NOW_NS, HomeBuilder
 
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.hashing import digest_of
@@ -18,7 +19,6 @@ from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import contracts as contract_store
-from tests.builders import NOW_NS, HomeBuilder
 
 FILES = 12
 KNOWN, NEW = "known", "fresh"
@@ -30,7 +30,9 @@ def template() -> tuple[bytes, tuple[dict[str, Any], ...]]:
     """The database file of such a home, and the jobs that may be submitted."""
     with TemporaryDirectory() as folder, HomeBuilder(Path(folder, "home")) as past:
         source = past.source()
-        manifest = msgspec.json.encode(Manifest(name="csv", entry=EntryForm.PARSE, tables="file", outputs={}, options={})).decode()
+        manifest = msgspec.json.encode(
+            Manifest(name="csv", entry=EntryForm.PARSE, tables="file", outputs={}, options={})
+        ).decode()
         parsers = [past.parser("csv", manifest=manifest), past.parser("tsv", origin="plugin", manifest=manifest)]
         jobs = []
         for at in range(FILES):
@@ -59,9 +61,7 @@ def template() -> tuple[bytes, tuple[dict[str, Any], ...]]:
         return Path(folder, "home", "state.sqlite3").read_bytes(), tuple(jobs)
 
 
-def a_run(
-    chance: random.Random, jobs: list[dict[str, Any]], plan: int
-) -> tuple[Policy, list[dict[str, Any]], int]:
+def a_run(chance: random.Random, jobs: list[dict[str, Any]], plan: int) -> tuple[Policy, list[dict[str, Any]], int]:
     """A run of some jobs that appends or replaces, its rows for the store, and into how many sinks it goes."""
     sinks = SINKS[: chance.choice((1, 1, 2))]
     mode = SinkMode.REPLACE if chance.random() < 0.15 else SinkMode.APPEND

@@ -1,17 +1,221 @@
-"""Protocols that are known to be wrong; the simulator must find out about each of them."""
+"""Protocols that are known to be wrong, made out of the product's own; the simulator must find each of them out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
 
-from .world import Build
+from sqlalchemy import Connection, literal_column, update
+
+from casparian_flow.core.jobs import JobPhase, JobState
+from casparian_flow.protocol.bodies import Err
+from casparian_flow.protocol.codec import Message
+from casparian_flow.sentinel import heartbeats, presence
+from casparian_flow.sentinel.actions import Action
+from casparian_flow.sentinel.attempts import Attempts
+from casparian_flow.sentinel.core import SentinelCore
+from casparian_flow.sentinel.leases import Lease, Leases
+from casparian_flow.sentinel.presence import Presence
+from casparian_flow.sentinel.run_ends import RunEnds
+from casparian_flow.sentinel.runs import CancelOutcome
+from casparian_flow.sentinel.sessions import Session, Sessions
+from casparian_flow.store import jobs as job_store
+from casparian_flow.store.database import Database
+from casparian_flow.store.engine import AnyRow
+from casparian_flow.store.tables import jobs
+from casparian_flow.worker.core import WorkerCore
+
+from .worker_node import Work, WorkerNode
+from .world import PRODUCT, Build
+
+Patch = tuple[object, str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One wrong protocol."""
+    """One wrong protocol: what it is made of, and in how many worlds, from which seed on, it has to be found out."""
 
-    build: Build
+    why: str
+    build: Build = PRODUCT
+    patches: Sequence[Patch] = ()
+    first: int = 1
+    worlds: int = 60
+    steps: int = 400
+
+    @contextmanager
+    def at_work(self) -> Iterator[Build]:
+        """The wrong protocol instead of the right one."""
+        with ExitStack() as stack:
+            for owner, name, wrong in self.patches:
+                stack.enter_context(patch.object(owner, name, wrong))
+            yield self.build
 
 
-MUTANTS: dict[str, Mutant] = {}
+class PromotesFirst(WorkerNode):
+    """Makes its rows visible, then tells."""
+
+    def _sealed(self, work: Work, receipt: Any, now: float) -> None:
+        self._sinks.promote_without_permit(receipt.outputs, work.current[0])
+        super()._sealed(work, receipt, now)
+
+
+class DropsWhatIsSealed(WorkerCore):
+    """Gives everything up when the sentinel is not heard, although a permit may be on its way."""
+
+    def _fence(self, now: float) -> None:
+        super()._fence(now)
+        for attempt in self._held.values():
+            if attempt.phase is JobPhase.SEALED:
+                self._turn_down(attempt, "the sentinel is gone")
+
+
+class AsksOnce(WorkerCore):
+    """Believes that what it sent has arrived."""
+
+    def _resend(self, now: float) -> None:
+        self._resend_at = float("inf")
+
+
+class BelievesOldMessages(WorkerCore):
+    """Takes every message of its sentinel in, however old."""
+
+    def _is_news(self, message: Message, now: float) -> bool:
+        self._seen = 0
+        return super()._is_news(message, now)
+
+
+def _lease_of_job(self: Leases, nonce: str, job: int, attempt: int) -> Lease | None:
+    return self.of_job(job)
+
+
+def _permit_any_attempt(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
+    changed = update(jobs).where(jobs.c.id == job, jobs.c.state == "running", jobs.c.cancel_requested.is_(False))
+    return connection.execute(changed.values(state="committing", receipt=receipt)).rowcount == 1
+
+
+def _set(connection: Connection, job: int, state: JobState) -> None:
+    connection.execute(update(jobs).where(jobs.c.id == job).values(state=state, lease_until_ns=None))
+
+
+_gone = Presence.gone
+
+
+def _requeue_permitted(self: Presence, session: Session, state: Any, why: str, now_ns: int, **options: bool) -> None:
+    for job, nonce in self._attempts.promoting.items():
+        if nonce == session.nonce:
+            with self._database.transaction() as connection:
+                _set(connection, job, JobState.QUEUED)
+    _gone(self, session, state, why, now_ns, **options)
+
+
+_cancel = SentinelCore.cancel
+
+
+def _cancel_permitted(self: SentinelCore, job: int, now_ns: int) -> CancelOutcome:
+    outcome = _cancel(self, job, now_ns)
+    if outcome.state is not JobState.COMMITTING:
+        return outcome
+    with self._database.transaction() as connection:
+        _set(connection, job, JobState.ABORTED)
+    return CancelOutcome(state=JobState.ABORTED, is_cancelled=True)
+
+
+_failed = Attempts.failed
+
+
+def _fail_permitted(self: Attempts, nonce: str, job: int, attempt: int, error: Err, now_ns: int) -> None:
+    if self.promoting.get(job) == nonce:
+        with self._database.transaction() as connection:
+            _set(connection, job, JobState.FAILED)
+    _failed(self, nonce, job, attempt, error, now_ns)
+
+
+def _permit_cancelled(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
+    changed = update(jobs).where(jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.state == "running")
+    return connection.execute(changed.values(state="committing", receipt=receipt)).rowcount == 1
+
+
+_sealed = Attempts.sealed
+
+
+def _sealed_though_cancelled(self: Attempts, nonce: str, job: int, attempt: int, receipt: Any, now_ns: int) -> Any:
+    if (lease := self._leases.of_job(job)) is not None:
+        lease.is_cancelled = False
+    return _sealed(self, nonce, job, attempt, receipt, now_ns)
+
+
+def _only_committing(connection: Connection) -> Sequence[AnyRow]:
+    return connection.execute(job_store.COMMITTING).all()
+
+
+def _nothing_rolls(self: RunEnds, now_ns: int, *, also: Callable[[int], bool] = bool) -> list[Action]:
+    return []
+
+
+def _claim_again(connection: Connection, *args: Any, **options: Any) -> Any:
+    """A claim that gives the attempt its old number."""
+    row = _claim(connection, *args, **options)
+    if row is not None and row.attempt > 1:
+        connection.execute(update(jobs).where(jobs.c.id == row.id).values(attempt=literal_column("attempt - 1")))
+        return connection.execute(jobs.select().where(jobs.c.id == row.id)).one()
+    return row
+
+
+_claim = job_store.claim
+
+MUTANTS: dict[str, Mutant] = {
+    "worker-promotes-first": Mutant(
+        "rows are visible before anybody decided that they may be", Build(node=PromotesFirst)
+    ),
+    "permit-any-attempt": Mutant(
+        "the permit goes to whoever asks, not to the attempt that counts",
+        patches=[(Leases, "held", _lease_of_job), (job_store, "permit", _permit_any_attempt)],
+    ),
+    "requeue-permitted": Mutant(
+        "a permitted job is given to another worker when its own goes away",
+        patches=[(Presence, "gone", _requeue_permitted)],
+    ),
+    "cancel-permitted": Mutant(
+        "a job is aborted while it commits", patches=[(SentinelCore, "cancel", _cancel_permitted)]
+    ),
+    "permit-cancelled": Mutant(
+        "a job commits after somebody was told that it is cancelled",
+        patches=[(Attempts, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_cancelled)],
+    ),
+    "fail-permitted": Mutant(
+        "a job that could not be made visible yet ends as failed", patches=[(Attempts, "failed", _fail_permitted)]
+    ),
+    "answer-before-durable": Mutant(
+        "what the sentinel says leaves before it is durable", Build(is_durable_first=False)
+    ),
+    "incarnation-unchecked": Mutant(
+        "a sentinel that was taken over goes on", patches=[(Database, "_check_incarnation", lambda _self: None)]
+    ),
+    "old-messages-at-sentinel": Mutant(
+        "the sentinel takes in what a worker said long ago", patches=[(Sessions, "is_new", lambda *_: True)]
+    ),
+    "old-messages-at-worker": Mutant(
+        "a worker takes in what its sentinel said long ago", Build(worker=BelievesOldMessages)
+    ),
+    "fence-drops-sealed": Mutant(
+        "a worker that cannot hear removes what may be permitted", Build(worker=DropsWhatIsSealed)
+    ),
+    "asks-once": Mutant("a question that is lost is never asked again", Build(worker=AsksOnce)),
+    "stops-what-asks": Mutant(
+        "an attempt that waits for its answer is stopped because it is in no list any more",
+        patches=[(module, "ASKING", frozenset({JobPhase.PROMOTING})) for module in (heartbeats, presence)],
+    ),
+    "sweep-what-is-out": Mutant(
+        "a start removes the files of attempts that are not decided",
+        patches=[(job_store, "undecided", _only_committing)],
+    ),
+    "nothing-rolls-forward": Mutant(
+        "what a worker did not finish promoting stays as it is", patches=[(RunEnds, "roll_forward", _nothing_rolls)]
+    ),
+    "same-attempt-again": Mutant(
+        "a new try has the number of the one before", patches=[(job_store, "claim", _claim_again)]
+    ),
+}

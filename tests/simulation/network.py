@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import dataclass
 
+REMEMBERED = 60
+"""So many messages that arrived may arrive again."""
 MOST_IN_FLIGHT = 400
 """More than that and the oldest are lost, as when a queue is full."""
 
@@ -26,6 +29,7 @@ class Network:
         self.loss = 0.0
         self.repeats = 0.0
         self._flying: list[Flight] = []
+        self._past: deque[Flight] = deque(maxlen=REMEMBERED)
         self._cut: dict[bytes, bool] = {}
         self._stuck: list[Flight] = []
 
@@ -46,14 +50,17 @@ class Network:
             del self._flying[0]
 
     def take(self) -> Flight | None:
-        """Any message arrives; it may arrive again."""
+        """Any message arrives, perhaps one that arrived before."""
+        if self._past and self._chance.random() < self.repeats:
+            return self._past[int(self._chance.random() * len(self._past))]
         if not self._flying:
             return None
         at = int(self._chance.random() * len(self._flying))
-        if self._chance.random() < self.repeats:
-            return self._flying[at]
         self._flying[at], self._flying[-1] = self._flying[-1], self._flying[at]
-        return self._flying.pop()
+        flight = self._flying.pop()
+        if self.repeats:
+            self._past.append(flight)
+        return flight
 
     def take_oldest(self) -> Flight | None:
         """The message that waits longest, when nothing is wrong any more."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
 import msgspec
+from sqlalchemy import Engine
 
 from casparian_flow.sentinel.actions import Action
 from casparian_flow.sentinel.core import SentinelCore
@@ -16,12 +19,23 @@ from casparian_flow.sentinel.promoter import carry_out
 from casparian_flow.sentinel.recovery import take_up
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.base import Sink
+from casparian_flow.store import database
 from casparian_flow.store import runs as run_store
 from casparian_flow.store.database import Database
+from casparian_flow.store.engine import make_engine
 
 from .sinks import Sinks
 
 DEFAULT_SINK = "parquet:///sim/0"
+
+
+_ENGINES: defaultdict[Path, list[Engine]] = defaultdict(list)
+"""Engines that no boot uses: what they have compiled is good for the next one, and would take most of its time."""
+
+
+def _lasting_engine(path: Path, *, read_only: bool) -> Engine:
+    idle = _ENGINES[path]
+    return idle.pop() if idle else make_engine(path, read_only=read_only)
 
 
 class Crash(Exception):
@@ -47,13 +61,17 @@ class SentinelNode:
         self.crashes = 0.0
         self.is_durable_first = True
         self.actions: list[Action] = []
-        self.database = Database(path)
+        with patch.object(database, "make_engine", _lasting_engine):
+            self.database = Database(path)
         self.database.driver.execute("PRAGMA synchronous = OFF")
         found = take_up(self.database, self._open, DEFAULT_SINK, path.with_name("none"), now_ns)
         self.incarnation = found.incarnation
         self.database.incarnation = found.incarnation
         self.core = core(
-            self.database, incarnation=found.incarnation, session=f"sentinel-{boot}", notify=lambda _event, _values: None
+            self.database,
+            incarnation=found.incarnation,
+            session=f"sentinel-{boot}",
+            notify=lambda _event, _values: None,
         )
         with self.together():
             self.core.take_up(now_ns)
@@ -135,6 +153,7 @@ class SentinelNode:
     def close(self) -> None:
         """The process is gone; what was not durable is undone."""
         self.database.close()
+        _ENGINES[self.database.path].append(self.database.connection.engine)
 
     def _open(self, uri: str) -> Sink:
         return cast("Sink", self._sinks.open(uri))

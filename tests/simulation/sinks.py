@@ -38,6 +38,7 @@ class Sinks:
         self._entries: dict[tuple[str, str, Role, int], bytes] = {}
         self._committed: set[tuple[str, str, Role, int]] = set()
         self.shown: dict[int, set[Shown]] = defaultdict(set)
+        self.changes = 0
 
     def places_of(self, job: int) -> int:
         """In how many tables of how many sinks rows of a job became visible, even if other rows replaced them since."""
@@ -61,6 +62,7 @@ class Sinks:
             if self._entries[name] != permitted.body:
                 raise Violation(f"entry {permitted.seq} of {permitted.table} was permitted with two contents")
             return
+        self.changes += 1
         entry = parse_entry(permitted.body, permitted.sink)
         self._entries[name] = permitted.body
         for job in entry.removed_jobs:
@@ -73,6 +75,7 @@ class Sinks:
 
     def promote_without_permit(self, outputs: Iterable[SealedOutput], job: int) -> None:
         """What a worker could do that does not ask."""
+        self.changes += 1
         for output in outputs:
             for file in output.files:
                 owner = owner_of(output.table, file.name.partition("/")[2])

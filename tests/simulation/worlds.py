@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .sinks import Violation
-from .world import Build, World
+from .world import PRODUCT, Build, World
 
 
 def run_world(
-    seed: int, steps: int, folder: Path, build: Build = Build(), tell: Callable[[str], None] | None = None
+    seed: int, steps: int, folder: Path, build: Build = PRODUCT, tell: Callable[[str], None] | None = None
 ) -> int:
     """The steps that a world took; raises Violation, naming the seed, if one broke a law."""
     world = World(seed, folder, build, tell)

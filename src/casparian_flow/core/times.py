@@ -18,6 +18,13 @@ def rfc3339(at_ns: int) -> str:
     return f"{whole}.{nanoseconds:09d}".rstrip("0").rstrip(".") + "Z" if nanoseconds else f"{whole}Z"
 
 
+def parse_span(text: str) -> int:
+    """The seconds that `90s`, `15m`, `1h` or `7d` are; raises UsageError."""
+    if (span := re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip())) is None:
+        raise UsageError(f"{text!r} is not a span of time", fix="write 90s, 15m, 1h or 7d")
+    return int(span[1]) * _UNITS[span[2]]
+
+
 def parse_since(text: str, now_ns: int) -> int:
     """The moment that `90m`, `24h`, `7d`, a date or a time names; without a zone a time is UTC."""
     if ago := re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip()):

@@ -38,14 +38,15 @@ def limit(limits: Any) -> None:
 
 
 def die_with_host(life: int) -> None:
-    """End this process when the other end of the pipe `life` closes, which only the host holds.
+    """End this process and its group when the other end of the pipe `life` closes, which only the host holds.
 
     On Linux the kernel itself sends SIGKILL then, so that neither a busy loop in C nor a signal handler is in the
-    way. A parent-death signal would do the same but for the *thread* that started us, which may end earlier.
+    way; children of the parser die too, unless they made a session of their own. A parent-death signal would do the
+    same but for the *thread* that started us, which may end earlier.
     """
     if hasattr(fcntl, "F_SETSIG"):
         fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(life, fcntl.F_SETOWN, -os.getpgrp())
         fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
         if _has_hung_up(life):  # it happened before we asked for the signal
             os._exit(HOST_GONE)

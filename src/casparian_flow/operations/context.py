@@ -59,8 +59,8 @@ class Execution(Protocol):
     def cancel(self, job: int, wait_seconds: float) -> CancelOutcome:
         """Stop a job before it commits, waiting so long until nothing of it runs; raises NotFound."""
 
-    def retry(self, job: int) -> bool:
-        """Give a job that failed, was aborted or rejected a new attempt; false if it is in none of these states."""
+    def hurry(self, job: int) -> bool:
+        """Let a queued job that pauses after a failure have its turn at once; false if it does not pause."""
 
     def set_priority(self, job: int, priority: int) -> bool:
         """Change when a queued job has its turn; false if it is not queued any more."""
@@ -71,8 +71,11 @@ class Execution(Protocol):
     def remove(self, worker: str) -> bool:
         """Forget a worker, its attempts fenced and queued again; false if there is none of that name."""
 
-    def stop(self, *, drain: bool) -> None:
-        """End the sentinel: with `drain` after the attempts that are out, else at once. Embedded: changes nothing."""
+    def stop(self, *, drain: bool, seconds: float | None = None) -> None:
+        """End the sentinel soon: with `drain` after the attempts that are out, but within so many seconds.
+
+        Embedded: changes nothing.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

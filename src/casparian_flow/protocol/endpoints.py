@@ -14,7 +14,8 @@ LONGEST_PATH = 100
 
 def is_tcp(endpoint: str) -> bool:
     """Whether it leads to other machines; raises UsageError if it is neither kind."""
-    if (tcp := _TCP.fullmatch(endpoint)) and int(tcp[2]) < 1 << 16:
+    if _TCP.fullmatch(endpoint):
+        host_and_port(endpoint)
         return True
     socket_path(endpoint)
     return False
@@ -34,6 +35,6 @@ def socket_path(endpoint: str) -> Path:
 
 def host_and_port(endpoint: str) -> tuple[str, int]:
     """The parts of a `tcp://` endpoint; raises UsageError if it is none."""
-    if (tcp := _TCP.fullmatch(endpoint)) is None:
+    if (tcp := _TCP.fullmatch(endpoint)) is None or int(tcp[2]) >= 1 << 16:
         raise UsageError(f"{endpoint!r} is no address that other machines reach", fix="write tcp://HOST:PORT")
     return tcp[1], int(tcp[2])

@@ -12,6 +12,8 @@ PING_MS = 1000
 SILENCE_MS = 3000
 """A connection that says nothing for so long is given up: else what was sent into it would arrive when it heals."""
 HANDSHAKE_MS = 5000
+LARGEST_FRAME = HEADER.size + LARGEST_PAYLOAD + 1024
+"""In bytes; encryption adds a few to a message."""
 WAITING_TO_SEND = 1000
 WAITING_TO_BE_READ = 16
 """Messages of one peer that ZeroMQ holds; further ones wait at the peer. Bounds the memory that one peer can fill."""
@@ -30,6 +32,6 @@ def tune(socket: zmq.Socket[bytes]) -> None:
     socket.set(zmq.HEARTBEAT_TIMEOUT, SILENCE_MS)
     socket.set(zmq.HEARTBEAT_TTL, SILENCE_MS)
     socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
-    socket.set(zmq.MAXMSGSIZE, HEADER.size + LARGEST_PAYLOAD)
+    socket.set(zmq.MAXMSGSIZE, LARGEST_FRAME)
     socket.set(zmq.SNDHWM, WAITING_TO_SEND)
     socket.set(zmq.RCVHWM, WAITING_TO_BE_READ)

@@ -55,6 +55,8 @@ class TagReport:
     new_versions: int = 0
     unchanged: int = 0
     vanished: int = 0
+    taken: list[int] = field(default_factory=list)
+    """The locations that were read, where the look was not at the whole source."""
     changing: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
@@ -223,6 +225,8 @@ def _record_failures(database: Database, reads: list[_Read], result: TagReport, 
     stored.set_problems(database.driver, unreadable)
     stored.set_vanished(database.driver, vanished)
     settling.release(database.driver, [location for location, _ in unreadable])
+    if settle is not None and settle.is_partial:
+        result.taken += [read.dirty[0] for read in reads]
     if settle is not None:
         changing = [read.dirty[0] for read in reads if read.is_changing]
         settling.hold_again(database.driver, changing, settle.began_ns + settle.settle_ns)

@@ -42,6 +42,7 @@ from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
 from casparian_flow.sentinel.runs import CancelOutcome, Run, Runs, is_held
 from casparian_flow.sentinel.sessions import Sent, Session, Sessions
+from casparian_flow.store import job_changes
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import runs as run_store
 from casparian_flow.store.database import Database
@@ -246,6 +247,13 @@ class SentinelCore:
         self._notify("job.retried", {"job": job, "plan": standing.plan_id, "attempt": standing.attempt, "message": ""})
         return True
 
+    def hurry(self, job: int, now_ns: int) -> bool:
+        """Let a queued job that pauses after a failure have its turn at once; false if it does not pause."""
+        with self._database.transaction() as connection:
+            hurried = job_changes.hurry(connection, job, now_ns)
+        self._attempts.queue_version += hurried
+        return hurried
+
     def set_priority(self, job: int, priority: int) -> bool:
         """Change when a queued job has its turn; false if it is not queued any more."""
         with self._database.transaction() as connection:
@@ -266,6 +274,10 @@ class SentinelCore:
     def begin_drain(self) -> None:
         """Give out nothing more; `is_idle` tells when nothing is out."""
         self._is_draining = True
+
+    def count_workers(self) -> int:
+        """How many workers are there, whether or not they are given anything."""
+        return sum(session.is_connected for session in self._sessions)
 
     @property
     def is_idle(self) -> bool:

@@ -13,6 +13,7 @@ from casparian_flow.core.contracts import Contract
 from casparian_flow.core.routes import routes_of
 from casparian_flow.protocol.bodies import Identify, Parse
 from casparian_flow.protocol.messages import JobOrder, Limits
+from casparian_flow.sentinel.fairness import takes_oldest
 from casparian_flow.sentinel.leases import LEASE_NS
 from casparian_flow.sentinel.registered import Registered, load_registered, parser_order
 from casparian_flow.sentinel.sessions import Session
@@ -23,8 +24,6 @@ from casparian_flow.store.tables import locations, sources, versions
 GROUP_FILES = 50
 GROUP_BYTES = 128 << 20
 """A group costs one start of a process, about 0.3 s of CPU: as much as reading 20 to 50 MB."""
-OLDEST_EVERY = 8
-"""Each eighth claim takes the oldest job whatever its priority, so that nothing starves."""
 ROOT = "root"
 """The label of a worker that sees only the sources at or below this folder."""
 
@@ -47,7 +46,6 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self._parsers: dict[int, Registered] = {}
-        self._claims = 0
 
     def registered(self, connection: Connection, parser: int) -> Registered:
         """A parser by its id in the store: the same content and environment for ever."""
@@ -66,14 +64,14 @@ class Dispatcher:
         visible = _visible(connection, session.profile)
         if allowed == [] or visible == []:
             return []
-        self._claims += 1
+        session.claims += 1
         first = job_store.claim(
             connection,
             session.name,
             session.nonce,
             now_ns,
             LEASE_NS,
-            oldest_first=self._claims % OLDEST_EVERY == 0,
+            oldest_first=takes_oldest(session.claims),
             parsers=allowed,
             sources=visible,
         )

@@ -120,7 +120,10 @@ class Heartbeats:
     def _find_lost(self, session: Session, named: dict[int, JobPhase], now_ns: int) -> None:
         """Orders that must have arrived by now, and of which the worker knows nothing."""
         for seq in [seq for seq in session.sent if seq <= session.seen]:
-            order = session.sent.pop(seq).order
+            order = session.sent[seq].order
+            if isinstance(order, Cast) and self._may_wait(session, order, named):
+                continue
+            del session.sent[seq]
             for lease in self._unknown(session, order, named):
                 session.misses += 1
                 if isinstance(order, Cast):
@@ -129,6 +132,10 @@ class Heartbeats:
                     self._attempts.lost(lease, "its orders never arrive at the worker", now_ns)
                 else:
                     self._attempts.give_back(lease, now_ns)
+
+    def _may_wait(self, session: Session, order: Cast, named: dict[int, JobPhase]) -> bool:
+        """Whether nothing tells what became of a cast: not every heartbeat names what waits at a worker."""
+        return order.job.job not in named and bool(self._leases.held(session.nonce, order.job.job, order.job.attempt))
 
     def _unknown(self, session: Session, order: Parse | Cast, named: dict[int, JobPhase]) -> Iterator[Lease]:
         if isinstance(order, Cast):

@@ -41,6 +41,8 @@ class Session:
     misses: int = 0
     """Orders in a row that never arrived."""
     written_ns: int = 0
+    claims: int = 0
+    """How often it was looked whether there is a job for it."""
     asked_at: tuple[int, int] = (-1, 0)
     """The state of the queue in which there was nothing for it, and until when that holds."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -13,20 +13,28 @@ from casparian_flow.core.routes import Routes
 from casparian_flow.core.times import rfc3339
 from casparian_flow.scout.entries import name_problem_of
 from casparian_flow.sentinel.landed import Done
-from casparian_flow.sentinel.planner import Ended, PlannedFile, Undone, World
+from casparian_flow.sentinel.planner import Ended, Open, PlannedFile, Undone, World
 from casparian_flow.sentinel.routing import Candidate, Routing
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import files as file_store
+from casparian_flow.store import parsers as parser_store
 from casparian_flow.store import plans as plan_store
 from casparian_flow.store import reversals as reversal_store
 from casparian_flow.store import tags as tag_store
 
+A_DATABASE = "a database beside it"
+"""What a companion is part of, where the plan is not about that file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which files a plan is about: those of these sources, with this tag, modified since then."""
+    """Which files a plan is about: those of these sources, with this tag, modified since then.
+
+    With `locations` only these are planned; nothing is decided anew about the others.
+    """
 
     sources: Sequence[int]
+    locations: Collection[int] | None = None
     tag: str | None = None
     since_ns: int | None = None
 
@@ -36,7 +44,7 @@ def gather_files(connection: Connection, selection: Selection) -> list[PlannedFi
     tags: dict[int, tuple[str, ...]] = defaultdict(tuple)
     for location, tag, _rule in tag_store.tags_of_sources(connection, selection.sources):
         tags[location] += (tag,)
-    rows = list(file_store.current_files(connection, selection.sources))
+    rows = list(file_store.current_files(connection, selection.sources, selection.locations))
     display_of = {row.location_id: row.display for row in rows}
     return [
         PlannedFile(
@@ -47,7 +55,7 @@ def gather_files(connection: Connection, selection: Selection) -> list[PlannedFi
             size=row.size,
             mtime_ns=row.mtime_ns,
             is_missing=row.is_missing,
-            part_of=display_of.get(row.part_of) if row.part_of is not None else None,
+            part_of=display_of.get(row.part_of, A_DATABASE) if row.part_of is not None else None,
             version=row.version_id,
             source_hash=row.source_hash,
             content=row.content,
@@ -123,7 +131,25 @@ def gather_world(
         table=table,
         force=force,
         undone=_undone(connection),
+        open=_open(connection),
+        paused=parser_store.paused(connection),
     )
+
+
+def _open(connection: Connection) -> dict[str, list[Open]]:
+    found: dict[str, list[Open]] = defaultdict(list)
+    for row in plan_store.open_jobs(connection):
+        found[row.source_hash].append(
+            Open(
+                job=row.id,
+                parser=row.parser_name,
+                artifact_hash=row.artifact_hash,
+                env_hash=row.env_hash,
+                config_hash=row.config_hash,
+                routes=row.routes,
+            )
+        )
+    return found
 
 
 def _undone(connection: Connection) -> dict[str, list[Undone]]:

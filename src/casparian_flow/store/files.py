@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Select, bindparam, or_, select
 from casparian_flow.core.ids import LocationId, SourceId, VersionId
 from casparian_flow.store.tables import locations, sources, versions
 
+AT_ONCE = 500
+"""Locations asked for in one statement."""
 L = locations.c
 V = versions.c
 
@@ -101,10 +103,23 @@ VERSIONS_OF = (
 )
 
 
-def current_files(connection: Connection, sources: Iterable[int]) -> Iterator[FileRow]:
-    """Every location of these sources by source and path, but those that went missing before they were read."""
-    for row in connection.execute(CURRENT_FILES, {"sources": list(sources)}):
-        yield FileRow._make(row)
+def current_files(
+    connection: Connection, sources: Iterable[int], locations: Iterable[int] | None = None
+) -> Iterator[FileRow]:
+    """Every location of these sources by source and path, but those that went missing before they were read.
+
+    With `locations` only these, in no order over all of them.
+    """
+    wanted = list(sources)
+    if locations is None:
+        for row in connection.execute(CURRENT_FILES, {"sources": wanted}):
+            yield FileRow._make(row)
+        return
+    single = sorted(locations)
+    for at in range(0, len(single), AT_ONCE):
+        chunk = single[at : at + AT_ONCE]
+        for row in connection.execute(CURRENT_FILES.where(L.id.in_(chunk)), {"sources": wanted}):
+            yield FileRow._make(row)
 
 
 def versions_of(connection: Connection, location: int) -> list[VersionRow]:

@@ -20,7 +20,7 @@ from casparian_flow.core.errors import InvariantBroken, ParserCrashed
 from casparian_flow.guest.wire import GO, Kind, frame
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.environment import site_paths
-from casparian_flow.worker.process_tree import kill_group, kill_tree
+from casparian_flow.worker.process_tree import kill_group, kill_tree, wait_until_dead
 from casparian_flow.worker.shield import shield_host
 
 ISOLATION = "process"
@@ -42,6 +42,7 @@ class Guest:
         self._held = held
         self._lock = threading.Lock()
         self._ended = False
+        self._dying: list[int] = []
         self.line = line
         self.pipes = pipes
         for fd in (line.fileno(), *self.pipes.values()):
@@ -73,12 +74,12 @@ class Guest:
             if self._ended:
                 return
             if self._process.poll() is None:
-                kill_tree(self._process.pid)
+                self._dying += kill_tree(self._process.pid)
             else:
                 kill_group(self._process.pid)
 
     def end(self) -> None:
-        """Kill what still runs, wait for it, close every descriptor and remove the scratch folder."""
+        """Kill what still runs, wait until all of it is dead, close every descriptor, remove the scratch folder."""
         self.kill()
         with self._lock:
             self._ended = True  # from here on its number may belong to another process
@@ -86,6 +87,9 @@ class Guest:
                 self._process.wait(_REAP_SECONDS)
             except subprocess.TimeoutExpired as exc:
                 raise InvariantBroken(f"the guest {self._process.pid} cannot be killed") from exc
+            dying, self._dying = self._dying, []
+            if not wait_until_dead(dying, _REAP_SECONDS):
+                raise InvariantBroken(f"what the guest {self._process.pid} started cannot be killed")
         self._held.close()
 
 

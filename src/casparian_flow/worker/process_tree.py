@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 _ROUNDS = 50
 """How often to look again: each round kills whatever was forked since the last."""
 
 
-def kill_tree(leader: int) -> None:
+def kill_tree(leader: int) -> list[int]:
     """SIGKILL to the group that `leader` leads and to all its descendants; a process that is gone is no error.
 
-    A guest adopts the orphans among its descendants (`guest.shield`), so while it lives they are all to be found.
+    A guest adopts the orphans among its descendants (`guest.shield`), so while it lives they are all to be found. The
+    answer are process descriptors of the descendants, for `wait_until_dead`: the signal is on its way, no more.
     """
+    handles: list[int] = []
     with contextlib.suppress(ProcessLookupError):
         os.kill(leader, signal.SIGSTOP)  # what it forks now it cannot hide
     killed: set[int] = set()
@@ -25,9 +30,34 @@ def kill_tree(leader: int) -> None:
             break
         for process in found:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+                try:
+                    handles.append(os.pidfd_open(process))
+                except ProcessLookupError:
+                    continue
+                except OSError:  # more of them than we may open: they are killed, if not waited for
+                    os.kill(process, signal.SIGKILL)
+                else:
+                    signal.pidfd_send_signal(handles[-1], signal.SIGKILL)
         killed |= found
     kill_group(leader)
+    return handles
+
+
+def wait_until_dead(handles: Iterable[int], seconds: float) -> bool:
+    """Close process descriptors as soon as their processes have died; whether all did within so many seconds."""
+    poll = select.poll()
+    waiting = set(handles)
+    for handle in waiting:
+        poll.register(handle, select.POLLIN)
+    deadline = time.monotonic() + seconds
+    while waiting and (left := deadline - time.monotonic()) > 0:
+        for handle, _ in poll.poll(left * 1000):
+            poll.unregister(handle)
+            os.close(handle)
+            waiting.discard(handle)
+    for handle in waiting:
+        os.close(handle)
+    return not waiting
 
 
 def kill_group(leader: int) -> None:

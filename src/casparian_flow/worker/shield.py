@@ -1,11 +1,14 @@
-"""Keeps the host's own memory and environment out of reach of guests, which run as the same user."""
+"""What a worker's process asks of the kernel: to keep guests out of its memory, and to tell it of its parent's end."""
 
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
 import sys
 from functools import cache
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 
 
@@ -18,3 +21,12 @@ def shield_host() -> bool:
     if sys.platform != "linux":
         return False
     return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
+
+
+def end_with_parent() -> None:
+    """Have this process interrupted, as by Ctrl-C, when the thread that started it ends (Linux)."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
+    if os.getppid() == 1:  # it ended before we asked
+        os.kill(os.getpid(), signal.SIGINT)

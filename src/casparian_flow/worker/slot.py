@@ -70,6 +70,7 @@ class Slot:
 
     def started(self, job: JobOrder) -> None:
         """The parser has this file now."""
+        self._next_progress = 0.0
         self._core.tell(lambda core, now: core.started(job.job, job.attempt, now))
 
     def progressed(self, job: JobOrder, rows: int, position: int) -> None:

@@ -53,6 +53,7 @@ class Station:
         self._is_leaving = False
         self._is_stopping = False
         self._is_closed = False
+        self._is_running = False
         self._ends_at = float("inf")
         self._thread = threading.Thread(target=self.run, name="station", daemon=True)
 
@@ -63,6 +64,11 @@ class Station:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
         self.close()
         self._thread.join()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether `run` has begun and not ended."""
+        return self._is_running
 
     def leave(self) -> None:
         """Finish what is being read, give the rest back, then end."""
@@ -81,6 +87,7 @@ class Station:
 
     def run(self) -> None:
         """Work. Raises WorkerRefused if the sentinel does not want this worker."""
+        self._is_running = True
         self._open()
         try:
             while not self._is_closed and not self._worker.is_over and time.monotonic() < self._ends_at:
@@ -156,4 +163,5 @@ class Station:
             slot.join()
         self._drops.shutdown(cancel_futures=True)
         self._dealer.close()
+        self._is_running = False
         shutil.rmtree(self._tools.scratch, ignore_errors=True)

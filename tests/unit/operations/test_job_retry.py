@@ -13,6 +13,7 @@ from casparian_flow.core.errors import NotFound, UsageError, VersionChanged
 from casparian_flow.operations.doing import job_retry
 from casparian_flow.operations.job_retry import PrioritiseJob, RetryJobs
 from casparian_flow.publish.artifact import artifact_hash
+from casparian_flow.store import job_changes
 from casparian_flow.store import jobs as job_store
 
 
@@ -26,6 +27,10 @@ class Service:
 
     def submit(self, plan: int, workers: int) -> None:
         self.submitted.append(plan)
+
+    def hurry(self, job: int) -> bool:
+        with self.past.database.transaction() as connection:
+            return job_changes.hurry(connection, job, NOW_NS)
 
     def set_priority(self, job: int, priority: int) -> bool:
         with self.past.database.transaction() as connection:

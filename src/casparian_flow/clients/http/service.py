@@ -93,7 +93,7 @@ class Service:
         self.events.nudge()
 
     def told(self, event: str, values: Mapping[str, object]) -> None:
-        """Take in what the sentinel tells, from any thread: for those who follow it, the numbers and the log."""
+        """Take in what the sentinel tells, from any thread: for who follows it, for the numbers, and for the log."""
         self.events.append(event, values)
         self.metrics.happened(event)
         bound = log.bind(**values)

@@ -10,8 +10,13 @@ from casparian_flow.manual.entries import Entry, entries
 from casparian_flow.operations.explain import CodeEntry, CodeList, Explain, Explanation, ListCodes
 from casparian_flow.operations.local import Local
 
-WITHOUT_CLASS = {"interrupted": (130, True), "crash": (1, False)}
-"""Exit code and hope of the errors that are not raised by us."""
+WITHOUT_CLASS = {
+    "interrupted": (130, True),
+    "crash": (1, False),
+    "gave-up": (3, True),
+    "parser-paused": (3, True),
+}
+"""Exit code and hope of the errors that are not raised by us, or that only jobs end with."""
 
 
 def explain(_local: Local, request: Explain) -> Explanation:

@@ -51,7 +51,7 @@ def retry(acting: Acting, request: RetryJobs) -> RetryReply:
     """
     named = [int(row["id"]) for row in named_jobs(acting, request.jobs, request.if_version)]
     now_ns = acting.clock()
-    verdicts = _verdicts(acting, named, now_ns)
+    verdicts = _verdicts(acting, named)
     again = {number: each.job for number, each in verdicts.items() if each.job is not None}
     new = _queue(acting, again, now_ns)
     plans = sorted({plan for _job, plan in new.values()})
@@ -63,14 +63,14 @@ def retry(acting: Acting, request: RetryJobs) -> RetryReply:
     return RetryReply(retried=[_answer(acting, number, verdicts[number], new.get(number)) for number in named])
 
 
-def _verdicts(acting: Acting, named: Sequence[int], now_ns: int) -> dict[int, _Verdict]:
+def _verdicts(acting: Acting, named: Sequence[int]) -> dict[int, _Verdict]:
     found: dict[int, _Verdict] = {}
     taken: dict[tuple[str, ...], int] = {}
     hash_of = cache(_hash_on_disk)
     with acting.database.transaction() as connection:
         rows = [job_changes.with_world(connection, number) for number in named]
         since = {row.id: job_changes.same_since(connection, row) for row in rows}
-        hurried = {row.id for row in rows if job_changes.hurry(connection, row.id, now_ns)}
+    hurried = {row.id for row in rows if row.state == JobState.QUEUED and acting.execution.hurry(row.id)}
     for row in rows:
         same = (row.source_hash, str(row.parser_id), row.config_hash, row.routes)
         if row.id in hurried:

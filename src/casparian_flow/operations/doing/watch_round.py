@@ -10,6 +10,7 @@ import msgspec
 
 from casparian_flow.core.errors import UsageError
 from casparian_flow.core.files import HashMode
+from casparian_flow.core.outputs import SinkMode
 from casparian_flow.core.reasons import SkipReason
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Acting
@@ -86,6 +87,8 @@ class Rounds:
                 *(each.read or each.vanished for each in found.tagged),
             ]
         )
+        if None not in parts.values() and not (plans_anyway or self._replaces()):
+            found = _narrowed(found)
         scan = run = None
         planning = 0.0
         if self._watched.run is not None and (has_changed or plans_anyway):
@@ -104,6 +107,15 @@ class Rounds:
             took={source: each.seconds + planning for source, each in zip(parts, found.scans, strict=True)},
             is_unfinished=run is not None and _is_unfinished(run),
         )
+
+    def _replaces(self) -> bool:
+        """Whether tables are replaced: what is kept of them depends on every file that is there."""
+        wanted = self._watched.run.selection if self._watched.run else None
+        if wanted is None:
+            return False
+        routes, _ = choose_routes(self._acting, wanted.sinks, wanted.topics, wanted.mode, wanted.table)
+        targets = [*routes.default, *(target for chosen in routes.topics.values() for target in chosen)]
+        return any(target.mode is not SinkMode.APPEND for target in targets)
 
     def _discover(self, parts: Parts) -> Discovered:
         asked = self._watched.scan
@@ -168,6 +180,14 @@ def _begin(acting: Acting, watched: Watched) -> tuple[Sequence[int], list[str]]:
     checked_policy(acting, watched.run)
     choose_routes(acting, wanted.sinks, wanted.topics, wanted.mode, wanted.table)
     return chosen_sources(acting, wanted.paths)
+
+
+def _narrowed(found: Discovered) -> Discovered:
+    """The same, to be planned for what was read alone; as it is where known files are back, since these were not."""
+    if any(each.returned for each in found.scans):
+        return found
+    taken = frozenset(location for each in found.tagged for location in each.taken)
+    return replace(found, selection=replace(found.selection, locations=taken))
 
 
 def _waiting(held: Sequence[settling.Held], now_ns: int) -> dict[bytes, float]:

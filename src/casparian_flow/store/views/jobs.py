@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, String, and_, bindparam, cast, exists, func, select, tuple_
+from sqlalchemy import Connection, RowMapping, Select, String, and_, bindparam, cast, exists, func, or_, select, tuple_
 
+from casparian_flow.core.errors import SourceChanged
 from casparian_flow.core.jobs import FINAL_STATES, GAVE_UP, WORKER_STREAM, JobState
 from casparian_flow.store.tables import (
     job_logs,
@@ -80,7 +81,8 @@ PROGRESS = (
 )
 IS_DEAD_LETTER = and_(
     jobs.c.state == JobState.FAILED,
-    jobs.c.error_code == GAVE_UP,
+    # What passes was tried again until there were enough; only a file that changed is not, being another version.
+    or_(jobs.c.error_code == GAVE_UP, and_(jobs.c.is_transient, jobs.c.error_code != SourceChanged.code)),
     # The same bytes were not tried again since.
     ~exists().where(_newer.c.source_hash == jobs.c.source_hash, _newer.c.id > jobs.c.id),
 )
