@@ -57,19 +57,11 @@ class Home:
         return self.path / "sentinel.log"
 
     @property
-<<<<<<< HEAD
     def workers(self) -> Path:
         """What the workers that a sentinel starts keep while they work."""
         return self.path / "workers"
 
     @property
-    def sentinel_key(self) -> Path:
-        """The key pair by which workers on other machines know the sentinel."""
-        return self.path / "keys" / "sentinel.key"
-
-    @property
-=======
->>>>>>> wire
     def config(self) -> Path:
         """The settings of this home."""
         return self.path / "config.toml"

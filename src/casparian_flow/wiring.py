@@ -165,7 +165,7 @@ def open_served(
         database = Database(home.state, turn=turn)
         stack.callback(database.close)
         recovered = take_up(database, sinks, home.default_sink, home.staging, time.time_ns())
-        keys = sentinel_keys(home.sentinel_key) if any(map(is_tcp, endpoints)) else None
+        keys = sentinel_keys(home.keys) if any(map(is_tcp, endpoints)) else None
         register = Admission(database, time.time_ns) if keys else None
         router = ZmqRouter(endpoints, keys=keys, register=register)
         stack.callback(router.close)
