@@ -181,11 +181,16 @@ MUTANTS: dict[str, Mutant] = {
         first=7,
     ),
     "cancel-permitted": Mutant(
-        "a job is aborted while it commits", patches=[(SentinelCore, "cancel", _cancel_permitted)]
+        "a job is aborted while it commits",
+        Build(often="cancel"),
+        patches=[(SentinelCore, "cancel", _cancel_permitted)],
+        first=2,
     ),
     "permit-cancelled": Mutant(
         "a job commits after somebody was told that it is cancelled",
+        Build(often="cancel"),
         patches=[(Attempts, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_cancelled)],
+        first=23,
     ),
     "fail-permitted": Mutant(
         "a job that could not be made visible yet ends as failed",

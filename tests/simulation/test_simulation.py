@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from .mutants import MUTANTS
+from .real_sinks import RealSinks
 from .sinks import Violation
 from .worlds import run_world
 
@@ -37,6 +38,15 @@ def test_no_long_order_of_faults_breaks_a_law(first: int, tmp_path: Path) -> Non
 @pytest.mark.parametrize(("seed", "steps"), ONCE_BROKE)
 def test_what_once_broke_a_law_does_not_any_more(seed: int, steps: int, tmp_path: Path) -> None:
     run_world(seed, steps, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.invariant(2)
+@pytest.mark.parametrize("first", [1, 11])
+def test_real_tables_hold_every_row_of_a_completed_job_once(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + 4):
+        root = tmp_path / str(seed)
+        run_world(seed, 300, tmp_path, sinks=lambda chance, root=root: RealSinks(chance, root))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", sorted(MUTANTS))
