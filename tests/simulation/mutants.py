@@ -11,12 +11,13 @@ from unittest.mock import patch
 from sqlalchemy import Connection, literal_column, update
 
 from casparian_flow.core.jobs import JobPhase, JobState
-from casparian_flow.protocol.bodies import Err
+from casparian_flow.protocol.bodies import Err, Progress
 from casparian_flow.protocol.codec import Message
 from casparian_flow.sentinel import heartbeats, presence
 from casparian_flow.sentinel.actions import Action
 from casparian_flow.sentinel.attempts import Attempts
 from casparian_flow.sentinel.core import SentinelCore
+from casparian_flow.sentinel.heartbeats import Heartbeats
 from casparian_flow.sentinel.leases import Lease, Leases
 from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
@@ -165,6 +166,13 @@ def _claim_again(connection: Connection, *args: Any, **options: Any) -> Any:
 
 
 _claim = job_store.claim
+_progress = Heartbeats._progress
+
+
+def _hears_of_surveys(self: Heartbeats, session: Session, lease: Lease, said: Progress, *rest: Any) -> None:
+    _progress(self, session, lease, said, *rest)
+    lease.is_surveyed = lease.is_surveyed or said.phase is JobPhase.SURVEYED
+
 
 MUTANTS: dict[str, Mutant] = {
     "worker-promotes-first": Mutant(
@@ -229,6 +237,16 @@ MUTANTS: dict[str, Mutant] = {
         "what a worker did not finish promoting stays as it is",
         patches=[(RunEnds, "roll_forward", _nothing_rolls)],
         first=2,
+    ),
+    "survey-known-by-hearsay": Mutant(
+        "a survey that was lost is taken for a repetition when it comes, since a heartbeat told of it",
+        patches=[(Heartbeats, "_progress", _hears_of_surveys)],
+        first=145,
+    ),
+    "lost-cast-forgotten": Mutant(
+        "a cast that was lost is forgotten when a heartbeat does not name what waits",
+        patches=[(Heartbeats, "_may_wait", lambda *_: False)],
+        first=33,
     ),
     "same-attempt-again": Mutant(
         "a new try has the number of the one before", patches=[(job_store, "claim", _claim_again)]
