@@ -32,4 +32,5 @@ class SkipReason(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"
     CANCELLED = "cancelled"
     SOURCE_MISSING = "source_missing"
+    IN_PROGRESS = "in_progress"
     GROWING = "growing"

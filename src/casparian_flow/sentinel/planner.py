@@ -19,8 +19,8 @@ from casparian_flow.sentinel.routing import Candidate, Routing
 
 REPEATABLE = frozenset({"parser-raised", "parser-crashed", "parser-timed-out", "parser-broke-protocol"})
 """Failures that are tried a second time before the planner gives up."""
-LASTING = frozenset({"parser-refused", "parser-reserved-column", "parser-invalid"})
-"""Failures that the same bytes and parser can only repeat."""
+LASTING = frozenset({"parser-refused", "parser-reserved-column", "parser-invalid", "gave-up"})
+"""Failures that the same bytes and parser can only repeat, or that took a worker with them each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,18 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """One job that is not over; `routes` is the text of its routes."""
+
+    job: int
+    parser: str
+    artifact_hash: str
+    env_hash: str
+    config_hash: str
+    routes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Undone:
     """Rows of one file that a person took out of a table, and that were not asked for again since."""
 
@@ -102,6 +114,10 @@ class World:
     force: bool = False
     undone: Mapping[str, Sequence[Undone]] = field(default_factory=dict)
     """By source hash."""
+    open: Mapping[str, Sequence[Open]] = field(default_factory=dict)
+    """By source hash."""
+    paused: frozenset[int] = frozenset()
+    """Parsers, by their id in the store, that failed too often in a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +203,14 @@ def _decide(file: PlannedFile, world: World, config: str, taken: dict[tuple[str,
             reason=SkipReason.PARSER_INACTIVE,
             detail=f"{parser.artifact.name} is {parser.artifact.status}: {route.why}",
         )
+    if parser.id in world.paused:
+        return Decision(
+            file=file,
+            action="skip",
+            reason=SkipReason.PARSER_INACTIVE,
+            detail=f"{parser.artifact.name} is paused after too many failures in a row; casparian parser resume",
+            parser=parser,
+        )
     first = taken.get((file.source_hash, parser.artifact.name))
     if first is not None:
         return decided(action="skip", reason=SkipReason.SAME_BYTES, detail=f"same bytes as {first}")
@@ -226,9 +250,13 @@ def _unfit(file: PlannedFile) -> Decision | None:
 def _reason(
     file: PlannedFile, parser: Candidate, world: World, config: str, why: str
 ) -> tuple[RunReason | SkipReason, str]:
-    """Whether these bytes go through this parser, and why: first what is done, then what failed since."""
+    """Whether these bytes go through this parser, and why: what is being done, what is done, what failed since."""
     assert file.source_hash is not None
     artifact = parser.artifact
+    wanted = (artifact.name, artifact.artifact_hash, artifact.env_hash, config, world.routes.to_json())
+    for each in world.open.get(file.source_hash, ()):
+        if (each.parser, each.artifact_hash, each.env_hash, each.config_hash, each.routes) == wanted:
+            return SkipReason.IN_PROGRESS, f"job {each.job} does it"
     done = [d for d in world.done.get(file.source_hash, ()) if d.parser == artifact.name]
     ended = [e for e in world.ended.get(file.source_hash, ()) if e.parser == artifact.name and not e.is_interrupted]
     undone = [

@@ -13,10 +13,11 @@ from casparian_flow.core.routes import Routes
 from casparian_flow.core.times import rfc3339
 from casparian_flow.scout.entries import name_problem_of
 from casparian_flow.sentinel.landed import Done
-from casparian_flow.sentinel.planner import Ended, PlannedFile, Undone, World
+from casparian_flow.sentinel.planner import Ended, Open, PlannedFile, Undone, World
 from casparian_flow.sentinel.routing import Candidate, Routing
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import files as file_store
+from casparian_flow.store import parsers as parser_store
 from casparian_flow.store import plans as plan_store
 from casparian_flow.store import reversals as reversal_store
 from casparian_flow.store import tags as tag_store
@@ -130,7 +131,25 @@ def gather_world(
         table=table,
         force=force,
         undone=_undone(connection),
+        open=_open(connection),
+        paused=parser_store.paused(connection),
     )
+
+
+def _open(connection: Connection) -> dict[str, list[Open]]:
+    found: dict[str, list[Open]] = defaultdict(list)
+    for row in plan_store.open_jobs(connection):
+        found[row.source_hash].append(
+            Open(
+                job=row.id,
+                parser=row.parser_name,
+                artifact_hash=row.artifact_hash,
+                env_hash=row.env_hash,
+                config_hash=row.config_hash,
+                routes=row.routes,
+            )
+        )
+    return found
 
 
 def _undone(connection: Connection) -> dict[str, list[Undone]]:

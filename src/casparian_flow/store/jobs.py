@@ -20,6 +20,8 @@ LARGEST_GROUPED = 64 << 20
 ATTEMPT_END = 1 << 30
 """The line number under which the end of an attempt is kept, behind everything that its parser can write."""
 
+_IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
+
 PERMIT_COMMIT = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
@@ -48,7 +50,7 @@ COMPLETE = (
 END = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING)))
+    .where(_IS_OUT)
     .values(
         state=bindparam("to"),
         finished_at_ns=bindparam("now_ns"),
@@ -63,7 +65,7 @@ END = (
 REQUEUE = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING)))
+    .where(_IS_OUT)
     .values(
         state=JobState.QUEUED,
         not_before_ns=bindparam("due_ns"),
@@ -108,7 +110,7 @@ HOLD = (
 TELL = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(literal_column("state IN ('dispatched', 'running')"))
+    .where(_IS_OUT)
     .values(
         lease_until_ns=bindparam("until_ns"),
         phase=bindparam("now_doing"),

@@ -50,6 +50,20 @@ UNFINISHED = (
     .where(jobs.c.state.in_(("failed", "rejected", "aborted")))
     .order_by(jobs.c.id)
 )
+OPEN = (
+    select(
+        jobs.c.source_hash,
+        parsers.c.name.label("parser_name"),
+        parsers.c.artifact_hash,
+        parsers.c.env_hash,
+        jobs.c.config_hash,
+        jobs.c.routes,
+        jobs.c.id,
+    )
+    .join(parsers, parsers.c.id == jobs.c.parser_id)
+    .where(jobs.c.state.in_(("queued", "dispatched", "running", "committing")))
+    .order_by(jobs.c.id)
+)
 EARLIER_VERSIONS = (
     select(versions.c.location_id, versions.c.source_hash)
     .join(locations, locations.c.id == versions.c.location_id)
@@ -80,6 +94,11 @@ def done(connection: Connection) -> Sequence[AnyRow]:
 def unfinished(connection: Connection) -> Sequence[AnyRow]:
     """Jobs that ended without landing, oldest first."""
     return connection.execute(UNFINISHED).all()
+
+
+def open_jobs(connection: Connection) -> Sequence[AnyRow]:
+    """Jobs that are not over, oldest first."""
+    return connection.execute(OPEN).all()
 
 
 def earlier_hashes(connection: Connection) -> dict[int, frozenset[str]]:

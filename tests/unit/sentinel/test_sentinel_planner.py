@@ -13,7 +13,7 @@ from casparian_flow.core.ids import ArtifactHash, EnvHash
 from casparian_flow.core.outputs import SinkMode, SinkTarget
 from casparian_flow.core.routes import Routes
 from casparian_flow.sentinel.landed import Done
-from casparian_flow.sentinel.planner import Decision, Ended, PlannedFile, World, config_hash, make_plan
+from casparian_flow.sentinel.planner import Decision, Ended, Open, PlannedFile, World, config_hash, make_plan
 from casparian_flow.sentinel.routing import Candidate, Routing
 
 ARTIFACT = ParserArtifact(
@@ -99,6 +99,14 @@ def decide(world: World, *files: PlannedFile) -> Decision:
 
 INACTIVE = Candidate(id=1, artifact=replace(ARTIFACT, status=ParserStatus.PENDING), subscriptions=("t",))
 CRASH = an_end("parser-crashed")
+AN_OPEN_JOB = Open(
+    job=300,
+    parser="csv",
+    artifact_hash="a1",
+    env_hash="e1",
+    config_hash=CONFIG,
+    routes=Routes(default=(SinkTarget("s"),)).to_json(),
+)
 
 
 @pytest.mark.invariant(1)
@@ -125,6 +133,11 @@ CRASH = an_end("parser-crashed")
         ("forced", a_world(done=(a_done(),), force=True), a_file()),
         ("up_to_date", a_world(done=(a_done(),)), a_file()),
         ("same_bytes", a_world(done=(a_done(version=9),)), a_file()),
+        ("in_progress", a_world(open={"h1": (AN_OPEN_JOB,)}), a_file()),
+        ("in_progress", a_world(open={"h1": (AN_OPEN_JOB,)}, force=True), a_file()),
+        ("new", a_world(open={"h1": (replace(AN_OPEN_JOB, routes="others"),)}), a_file()),
+        ("parser_inactive", a_world(paused=frozenset({PARSER.id})), a_file()),
+        ("gave_up", a_world(ended=(an_end("gave-up"),)), a_file()),
         ("not_selected", a_world(), a_file(is_selected=False)),
         ("not_selected", a_world(), a_file(part_of="x.db")),
         ("not_selected", a_world(), a_file(kind="fifo", version=None)),

@@ -64,7 +64,7 @@ class Walk:
         return self.chance.choice(sorted(self.attempts)) if self.attempts else 0
 
     def claim(self, connection: Connection) -> None:
-        row = job_store.claim(connection, "w", 10**19 // 2, 1, oldest_first=self.chance.random() < 0.5)
+        row = job_store.claim(connection, "w", "boot", 10**19 // 2, 1, oldest_first=self.chance.random() < 0.5)
         if row is not None and row.id == self.job:
             if row.attempt in self.attempts:
                 raise Broken("an attempt was given out twice")

@@ -19,7 +19,7 @@ def queue(past: HomeBuilder, *jobs: dict[str, int]) -> list[int]:
 
 def claimed(database: Database, now_ns: int = 100, *, oldest_first: bool = False) -> int | None:
     with database.transaction() as connection:
-        row = job_store.claim(connection, "w", now_ns, 50, oldest_first=oldest_first)
+        row = job_store.claim(connection, "w", "boot", now_ns, 50, oldest_first=oldest_first)
     return None if row is None else int(row.id)
 
 
