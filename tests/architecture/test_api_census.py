@@ -43,6 +43,7 @@ HELD_FAST = {
     "files.show": {"file"},  # one that is known, by its path
     "files.versions": {"file"},
     "jobs.list": {"parser", "file"},  # the name of one, and a known file
+    "parser.show": {"parser"},  # the name of one
     "output.history": {"sink"},  # one that holds the table already
     "output.plan_revert": {"sink"},
     "output.show": {"sink"},
