@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Boolean, Connection
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.selectable import ReturnsRows
 
@@ -53,6 +54,7 @@ class Prepared:
     def _compiled(self) -> tuple[str, dict[str, Any]]:
         """Its text, and the parameters that have their value."""
         compiled = self.statement.compile(dialect=sqlite.dialect(paramstyle="named"))
+        assert isinstance(compiled, SQLCompiler)
         given = {name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required}
         return str(compiled), given
 
@@ -61,16 +63,16 @@ class Prepared:
         """What makes a row of what the driver gives, which knows no booleans."""
         assert isinstance(self.statement, ReturnsRows)
         columns = list(self.statement.exported_columns)
-        make = namedtuple("Row", [column.key for column in columns])._make  # type: ignore[misc]
+        row: Any = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]
         flags = [at for at, column in enumerate(columns) if isinstance(column.type, Boolean)]
 
         def make_with_flags(values: Iterable[Any]) -> Any:
             found = list(values)
             for at in flags:
                 found[at] = None if found[at] is None else bool(found[at])
-            return make(found)
+            return row._make(found)
 
-        return make_with_flags if flags else make
+        return make_with_flags if flags else row._make
 
 
 def execute(driver: sqlite3.Connection, text: str, values: dict[str, Any] | tuple[()] = ()) -> sqlite3.Cursor:
