@@ -20,10 +20,14 @@ from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import SHARED
 from casparian_flow.clients.cli.root import COMMANDS, root
 from casparian_flow.clients.http import openapi
+from casparian_flow.clients.http.asker import scope_of
+from casparian_flow.clients.http.decode import may_be_got
+from casparian_flow.clients.http.paths import path_of
 from casparian_flow.core import errors
 from casparian_flow.manual import topics
 from casparian_flow.manual.entries import Entry, entries
 from casparian_flow.operations import index
+from casparian_flow.operations.registry import Effect
 from casparian_flow.store.published import PUBLISHED
 from protocol_page import page as protocol
 from protocol_page import vectors
@@ -159,6 +163,24 @@ def schema_file() -> str:
     return json.dumps(cli_answers.schemas(), separators=(",", ":")).replace('"casparian.', '\n"casparian.') + "\n"
 
 
+def api() -> Iterator[str]:
+    """The rules of the control API, and every path."""
+    yield topics.topic("api")
+    yield "## Every path\n"
+    yield "[The document](openapi.json) says what each takes and answers.\n"
+    rows = (
+        (
+            f"`{path_of(each.name)}`",
+            "GET, POST" if may_be_got(each) else "POST",
+            f"`{scope_of(each)}`"
+            + (" or `operate`" if each.effect is Effect.READ and (each.reads or each.writes) else ""),
+            each.summary,
+        )
+        for each in openapi.remote_operations()
+    )
+    yield from _table(("path", "methods", "scope", "meaning"), rows)
+
+
 def openapi_file() -> str:
     """What `reference/openapi.json` holds: the document that a service gives out itself."""
     document = openapi.document(openapi.remote_operations())
@@ -237,6 +259,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "settings.md": all_settings,
     "tables.md": tables,
     "operations.md": operations,
+    "api.md": api,
     "protocol.md": protocol,
 }
 

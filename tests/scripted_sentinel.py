@@ -1,4 +1,4 @@
-"""A sentinel that does what a test tells it, over the in-process transport, and the worker that it talks to."""
+"""A sentinel that does what a test tells it, over any transport, and the worker that it talks to."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from casparian_flow.protocol.codec import Message, encode, from_worker
 from casparian_flow.protocol.in_process import InProcessRouter
 from casparian_flow.protocol.messages import JobOrder, Limits
 from casparian_flow.protocol.opcodes import Opcode
+from casparian_flow.protocol.transport import Router
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.worker.execute import Tools
 from casparian_flow.worker.station import Station
@@ -78,18 +79,19 @@ def a_parse(
 class ScriptedSentinel:
     """Accepts whoever identifies, echoes heartbeats, acknowledges failures and surveys; keeps all it heard."""
 
-    def __init__(self, **terms: int) -> None:
-        self.router = InProcessRouter()
-        self.dealer = self.router.connect(b"w")
+    def __init__(self, router: Router | None = None, **terms: int) -> None:
+        self.router = router or InProcessRouter()
+        self._peer = b"w"
         self.heard: list[Message] = []
         self.is_mute = False
+        self.refusal = ""
         self._terms = {"incarnation": 1, "lease_ms": 15000, "heartbeat_ms": 100, "fence_ms": 10000} | terms
         self._seq = 0
 
     def say(self, opcode: Opcode, body: Body, job: int = 0, attempt: int = 0) -> None:
         self._seq += 1
         message = Message(opcode=opcode, session="s1", seq=self._seq, job=job, attempt=attempt, body=body)
-        self.router.send(b"w", encode(message))
+        self.router.send(self._peer, encode(message))
 
     def dispatch(self, order: Parse | Cast) -> None:
         self.say(
@@ -106,11 +108,14 @@ class ScriptedSentinel:
         """Take in what comes next."""
         if (found := self.router.receive(seconds)) is None:
             return
+        self._peer = found[0]
         message = from_worker(found[1])
         self.heard.append(message)
         if self.is_mute:
             return
         match message.body:
+            case Identify() if self.refusal:
+                self.say(Opcode.ERR, Err(code="worker-removed", message=self.refusal, of=message.seq))
             case Identify():
                 self.say(Opcode.ACK, Ack(of=message.seq, terms=Terms(worker="w", **self._terms)))
             case Heartbeat():
@@ -155,6 +160,9 @@ def a_worker(
     """A worker in this process that has joined."""
     names = [] if told is None else told
     tools = Tools(open_sink=open_sink, scratch=scratch)
-    with Station(sentinel.dealer, a_profile(slots), tools, lambda event, _: names.append(event)) as station:
+    assert isinstance(sentinel.router, InProcessRouter)
+    with Station(
+        sentinel.router.connect(b"w"), a_profile(slots), tools, lambda event, _: names.append(event)
+    ) as station:
         sentinel.until(lambda: any(isinstance(each.body, Heartbeat) for each in sentinel.heard))
         yield station

@@ -32,13 +32,18 @@ class ScriptedServer:
     asked: list[Asked] = field(default_factory=list)
 
     def serve(self, listener: socket.socket) -> None:
-        for answer in self.script:
+        script = iter(self.script)
+        answer = next(script, None)
+        while answer is not None:
             try:
                 connection, _ = listener.accept()
             except OSError:
                 return
             with connection, connection.makefile("rb") as stream:
-                method, path, _ = stream.readline().decode().split(" ", 2)
+                first = stream.readline().decode()
+                if not first:
+                    continue  # somebody only looked who listens here
+                method, path, _ = first.split(" ", 2)
                 headers = {}
                 while line := stream.readline().strip():
                     name, _, value = line.decode().partition(":")
@@ -46,6 +51,7 @@ class ScriptedServer:
                 body = stream.read(int(headers.get("content-length", "0")))
                 self.asked.append(Asked(method, path, headers, body))
                 answer(connection)
+            answer = next(script, None)
         listener.close()
 
 

@@ -47,14 +47,19 @@ class Home:
         return self.path / "run"
 
     @property
+    def keys(self) -> Path:
+        """The key pair by which workers of other machines know the sentinel."""
+        return self.path / "sentinel.keys.json"
+
+    @property
     def sentinel_log(self) -> Path:
         """What a sentinel without a terminal writes."""
         return self.path / "sentinel.log"
 
     @property
-    def sentinel_key(self) -> Path:
-        """The key pair by which workers on other machines know the sentinel."""
-        return self.path / "keys" / "sentinel.key"
+    def workers(self) -> Path:
+        """What the workers that a sentinel starts keep while they work."""
+        return self.path / "workers"
 
     @property
     def config(self) -> Path:

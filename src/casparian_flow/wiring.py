@@ -7,28 +7,35 @@ import platform
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
 
 from casparian_flow import __version__
 from casparian_flow.operations.context import Acting, Report
+from casparian_flow.operations.doing.served_home import Addresses, End, ServedHome
 from casparian_flow.protocol.bodies import Identify
+from casparian_flow.protocol.endpoints import is_tcp
 from casparian_flow.protocol.in_process import InProcessRouter
+from casparian_flow.sentinel.admission import Admission
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.execution import Embedded
 from casparian_flow.sentinel.home_lock import hold
 from casparian_flow.sentinel.loop import Loop
-from casparian_flow.sentinel.recovery import recover
+from casparian_flow.sentinel.recovery import recover, take_up
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.database import Database
+from casparian_flow.store.turn import Turn
 from casparian_flow.worker.execute import Tools
 from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.shield import end_with_parent
 from casparian_flow.worker.station import Station
 from casparian_flow.worker.surroundings import allow_open_files, user_name
+
+PROMOTERS = 2
+"""Threads of a sentinel that make tables visible."""
 
 
 @contextmanager
@@ -134,3 +141,45 @@ def open_worker(
 
 def unheard(_event: str, _values: dict[str, object]) -> None:
     """What a worker of this process tells: its sentinel tells it too."""
+
+
+def holding(home: Home, wait_seconds: float) -> AbstractContextManager[None]:
+    """Hold a home for the length of a block; raises HomeBusy, naming the holder, while another process has it."""
+    return hold(home.lock, seconds=wait_seconds)
+
+
+@contextmanager
+def open_served(
+    home: Home, load_settings: Callable[[], Settings], endpoints: Sequence[str], *, end: End
+) -> Iterator[ServedHome]:
+    """A sentinel over a home that the caller holds; workers join at `endpoints`.
+
+    What a crash left is put right, and open runs are taken up. At the end of the block its loop is stopped.
+    """
+    from casparian_flow.protocol.keys import sentinel_keys  # noqa: PLC0415 - other commands have no use for ZeroMQ
+    from casparian_flow.protocol.zmq_router import ZmqRouter  # noqa: PLC0415
+
+    sinks = cache(open_sink)
+    turn = Turn()
+    with ExitStack() as stack:
+        database = Database(home.state, turn=turn)
+        stack.callback(database.close)
+        recovered = take_up(database, sinks, home.default_sink, home.staging, time.time_ns())
+        keys = sentinel_keys(home.keys) if any(map(is_tcp, endpoints)) else None
+        register = Admission(database, time.time_ns) if keys else None
+        router = ZmqRouter(endpoints, keys=keys, register=register)
+        stack.callback(router.close)
+        make_core = partial(SentinelCore, database, incarnation=recovered.incarnation)
+        loop = Loop(
+            database,
+            router,
+            lambda notify: make_core(session=secrets.token_hex(16), notify=notify),
+            sinks,
+            time.time_ns,
+            promoters=PROMOTERS,
+        )
+        where = Addresses(tuple(router.endpoints), keys.public if keys else None)
+        served = ServedHome(home, load_settings, loop, turn, recovered, sinks, end, where)
+        served.start()
+        stack.callback(served.stop)
+        yield served

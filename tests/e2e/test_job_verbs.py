@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from product import Product, ProductHere
+from product import ProductHere
 
 FAILING = "def parse(path):\n    print('reading', path.name)\n    raise ValueError('boom')\n    yield\n"
 
@@ -35,7 +35,10 @@ def test_a_job_is_followed_watched_and_its_receipt_read(product_here: ProductHer
     assert product_here("jobs", "watch", expect=[0]).out == "no job is open\n"
 
 
-def test_a_job_that_failed_is_retried_by_a_new_one_once_its_cause_is_gone(product: Product, files: Path) -> None:
+def test_a_job_that_failed_is_retried_by_a_new_one_once_its_cause_is_gone(
+    product_here: ProductHere, files: Path
+) -> None:
+    product = product_here
     cause = files.parent / "cause"
     cause.write_text("")
     parser = files.parent / "moody.py"
@@ -48,6 +51,8 @@ def test_a_job_that_failed_is_retried_by_a_new_one_once_its_cause_is_gone(produc
     assert (old["state"], old["error"]) == ("failed", "parser-raised")
     again = product("jobs", "retry", "--where", "error=parser-raised", "--json", expect=[3]).json["retried"][0]
     assert (again["job"], again["outcome"], again["state"]) == (old["job"], "queued", "failed")
+    (ended,) = product("jobs", "logs", old["job"], "--stream", "worker", "--json", expect=[0]).json["lines"]
+    assert "failed, parser-raised: moody: ValueError: boom" in ended["text"]
     cause.unlink()
     landed = product("jobs", "retry", again["now"], "--json", expect=[0]).json["retried"][0]
     assert landed["state"] == "completed" and landed["now"] not in (old["job"], again["now"])

@@ -270,8 +270,8 @@ def test_looks_that_change_nothing_leave_no_trace() -> None:
     with scouted_folder() as (root, scouted):
         write(root / "a.csv", "a")
         scouted.scan_and_tag()
-        for _ in range(3):
-            assert scouted.scan(parts=[b"a.csv"]).is_idle
+        for parts in ([b"a.csv"], None, [b"none"]):
+            assert scouted.scan(parts=parts, keeps_idle=False).is_idle
         count = scouted.database.driver.execute("SELECT count(*) FROM scout_scans").fetchone()
         scouted.database.connection.rollback()
         assert count == (1,)

@@ -36,13 +36,14 @@ Patch = tuple[object, str, object]
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One wrong protocol: what it is made of, and in how many worlds of which length it has to be found out."""
+    """One wrong protocol: what it is made of, and in how many worlds, from which seed on, it has to be found out."""
 
     why: str
     build: Build = PRODUCT
     patches: Sequence[Patch] = ()
-    steps: int = 400
+    first: int = 1
     worlds: int = 60
+    steps: int = 400
 
     @contextmanager
     def at_work(self) -> Iterator[Build]:

@@ -22,7 +22,7 @@ from .sentinel_node import Crash, SentinelNode
 from .sinks import Sinks, Violation
 from .worker_node import Habits, WorkerNode
 
-CALM_SECONDS = 900
+CALM_SECONDS = 400
 """Simulated seconds after the last fault within which every job has to come to its end."""
 REPLAYED = (JobState.FAILED, JobState.ABORTED, JobState.REJECTED)
 
@@ -52,6 +52,8 @@ class World:
         self._build = build
         self._path = folder / "state.sqlite3"
         database, jobs = template()
+        for rest in ("", "-wal", "-shm"):  # of a world that ended in a violation
+            self._path.with_name(self._path.name + rest).unlink(missing_ok=True)
         self._path.write_bytes(database)
         self.steps = 0
         self.now_ns = NOW_NS
@@ -62,7 +64,7 @@ class World:
         self._sinks = Sinks(chance)
         self._habits = Habits(chance.choice((0.0, 0.1)), chance.choice((0.0, 0.2)))
         self._oracle = Oracle(self._path, self._sinks)
-        self._crashes = chance.choice((0.0, 0.01))
+        self._crashes = chance.choice((0.0, 0.01, 0.04))
         self._superseded: SentinelNode | None = None
         self._sentinel: SentinelNode | None = self._new_sentinel()
         self._waiting_jobs = list(jobs)
@@ -112,7 +114,7 @@ class World:
             (self._pause_worker, rate(0, 0.3)),
             (self._crash_sentinel, rate(0, 0.2, 0.6)),
             (self._start_sentinel, 2),
-            (self._supersede, rate(0, 0, 0.1)),
+            (self._supersede, rate(0, 0, 0.4)),
             (self._cut, rate(0, 0.3)),
             (self._heal, 0.6),
             (self._break_sinks, rate(0, 0.2)),

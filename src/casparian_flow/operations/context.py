@@ -71,8 +71,11 @@ class Execution(Protocol):
     def remove(self, worker: str) -> bool:
         """Forget a worker, its attempts fenced and queued again; false if there is none of that name."""
 
-    def stop(self, *, drain: bool) -> None:
-        """End the sentinel: with `drain` after the attempts that are out, else at once. Embedded: changes nothing."""
+    def stop(self, *, drain: bool, seconds: float | None = None) -> None:
+        """End the sentinel soon: with `drain` after the attempts that are out, but within so many seconds.
+
+        Embedded: changes nothing.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

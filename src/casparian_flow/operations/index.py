@@ -78,6 +78,7 @@ AREAS: dict[str, str] = {
     "rules.test": "rule_effects",
     "run": "run",
     "scan": "scan",
+    "sentinel.stop": "sentinel",
     "sink.add": "sinks",
     "sink.check": "sinks",
     "sink.list": "sinks",

@@ -42,11 +42,16 @@ class Gate:
         self.socket.bind("inproc://zeromq.zap.01")
 
     def answer(self) -> None:
-        """Answers every handshake that waits."""
+        """Answers every handshake that waits. Raises what the register raises; that peer tries again."""
         while self.socket.poll(0):
             version, request, _domain, _address, _identity, mechanism, *credentials = self.socket.recv_multipart()
             key = z85.encode(credentials[0]).decode() if mechanism == b"CURVE" and version == _VERSION else ""
-            if key and (self._register.worker_of(key) or self._register.is_invited(key)):
+            try:
+                is_admitted = bool(key) and (self._register.worker_of(key) or self._register.is_invited(key))
+            except BaseException:
+                self.socket.send_multipart([_VERSION, request, b"300", b"try again", b"", b""])
+                raise
+            if is_admitted:
                 self.socket.send_multipart([_VERSION, request, b"200", b"OK", key.encode(), b""])
             else:
                 self.socket.send_multipart([_VERSION, request, b"400", b"not admitted", b"", b""])

@@ -13,8 +13,8 @@ import msgspec
 
 from casparian_flow import __version__
 from casparian_flow.core.errors import SentinelUnreachable, UsageError, WorkerRefused
-from casparian_flow.protocol.bodies import Ack, Identify
-from casparian_flow.protocol.codec import Message, encode, from_sentinel
+from casparian_flow.protocol.bodies import Ack, Err, Identify
+from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel
 from casparian_flow.protocol.invitation import Invitation
 from casparian_flow.protocol.keys import Z85, KeyPair, keys_of_secret, new_keys, read_private, replace_private
 from casparian_flow.protocol.opcodes import Opcode
@@ -119,9 +119,19 @@ def _use(invitation: Invitation, public_key: str, host: str, timeout: float) -> 
             seq += 1
             dealer.send(encode(Message(opcode=Opcode.IDENTIFY, session=session, seq=seq, body=about)))
             answer = dealer.receive(min(_RESEND, max(until - time.monotonic(), 0.0)))
-            if answer is not None and isinstance(from_sentinel(answer).body, Ack):
+            if answer is not None and _is_taken(answer, invitation.endpoint):
                 return
             _check_time(until, invitation.endpoint)
+
+
+def _is_taken(answer: bytes, endpoint: str) -> bool:
+    try:
+        body = from_sentinel(answer).body
+    except BadMessage as exc:
+        raise WorkerRefused("the sentinel does not speak as this worker does", where=endpoint, why=str(exc)) from exc
+    if isinstance(body, Err):
+        raise WorkerRefused(f"the sentinel refused this worker: {body.message}", where=endpoint, why=body.code)
+    return isinstance(body, Ack)
 
 
 def _check_time(until: float, endpoint: str) -> None:

@@ -16,6 +16,8 @@ from casparian_flow.protocol.endpoints import is_tcp
 from casparian_flow.protocol.zmq_sockets import SILENCE_MS, Curve, tune
 
 _LINGER_MS = 500
+_LONGEST_NAME = 200
+"""In bytes; an identity has at most 255."""
 _RECONNECT_MS = 100
 _RECONNECT_MOST_MS = 5000
 _UNEXPLAINED = 5
@@ -108,7 +110,7 @@ class ZmqDealer:
         self._socket.set(zmq.CONNECT_TIMEOUT, SILENCE_MS)
         # Its second half is a secret between this end and the sentinel: a message to a peer goes to whoever has its
         # identity, so another worker must not be able to guess it.
-        self._socket.routing_id = f"{name[:100]}/{secrets.token_hex(16)}".encode()
+        self._socket.routing_id = name.encode()[:_LONGEST_NAME] + f"/{secrets.token_hex(16)}".encode()
         if self._curve is not None:
             self._socket.curve_publickey = self._curve.own.public.encode()
             self._socket.curve_secretkey = self._curve.own.secret.encode()

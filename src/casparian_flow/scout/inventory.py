@@ -57,12 +57,14 @@ def scan(
     chosen: Chosen = EVERYTHING,
     threads: int = THREADS,
     parts: Iterable[bytes] | None = None,
+    keeps_idle: bool = True,
 ) -> ScanReport:
     """Bring the locations of a source up to date with its folder; what did not change is not written.
 
     A file is recorded as missing only where its folder was listed, or is gone from a folder that was. What `chosen`
     does not cover stays as it is known, whatever became of it. Changes become durable in steps, so an interrupted scan
     leaves a correct part of its work behind. With `parts` only these paths and what lies below them are looked at.
+    A scan that changes nothing is not remembered unless `keeps_idle`.
     """
     began = time.perf_counter()
     source = source_by_id(database.connection, source_id)
@@ -94,7 +96,7 @@ def scan(
     with database.transaction() as connection:
         if result.missing and result.new:
             result.renamed = known_files.find_renames(connection, source_id, result.scan_id)
-        if reached is not None and result.is_idle:
+        if result.is_idle and not keeps_idle:
             forget_scan(connection, result.scan_id)
         else:
             finish_scan(connection, result.scan_id, now_ns, entries=result.entries, problems=result.problems)

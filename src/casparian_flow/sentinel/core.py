@@ -275,6 +275,10 @@ class SentinelCore:
         """Give out nothing more; `is_idle` tells when nothing is out."""
         self._is_draining = True
 
+    def count_workers(self) -> int:
+        """How many workers are there, whether or not they are given anything."""
+        return sum(session.is_connected for session in self._sessions)
+
     @property
     def is_idle(self) -> bool:
         """Whether no worker has anything in hand."""

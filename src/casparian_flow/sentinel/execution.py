@@ -78,7 +78,7 @@ class Embedded(_Verbs):
         """Stop a job before it commits. No worker is at work between two runs: there is nothing to wait for."""
         return self._loop.call(lambda core, now: core.cancel(job, now))
 
-    def stop(self, *, drain: bool) -> None:
+    def stop(self, *, drain: bool, seconds: float | None = None) -> None:
         """Nothing to end: an embedded sentinel works only while somebody waits."""
 
 
@@ -118,8 +118,8 @@ class Served(_Verbs):
         finally:
             unsubscribe()
 
-    def stop(self, *, drain: bool) -> None:
-        """End the sentinel: with `drain` after the attempts that are out, else at once."""
+    def stop(self, *, drain: bool, seconds: float | None = None) -> None:
+        """End the sentinel: with `drain` after the attempts that are out, however long that takes; else at once."""
         self._loop.stop(drain=drain)
 
     def _listen(self) -> tuple[queue.SimpleQueue[Event], Callable[[], None]]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, update
+from sqlalchemy import Connection, Integer, Text, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from casparian_flow.core.jobs import REPLAYABLE, JobPhase, JobState, LogLine
+from casparian_flow.core.jobs import REPLAYABLE, WORKER_STREAM, JobPhase, JobState, LogLine
 from casparian_flow.core.routes import routes_of
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
@@ -17,6 +17,8 @@ from casparian_flow.store.tables import job_logs, jobs
 
 LARGEST_GROUPED = 64 << 20
 """Files above this size are never grouped with others in one process."""
+ATTEMPT_END = 1 << 30
+"""The line number under which the end of an attempt is kept, behind everything that its parser can write."""
 
 _IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
 
@@ -188,6 +190,20 @@ NEXT_DUE = select(func.min(jobs.c.not_before_ns)).where(
 UNDECIDED = select(jobs.c.id, jobs.c.attempt).where(
     jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITTING))
 )
+NOTE_END = (
+    insert(job_logs)
+    .from_select(
+        ["job_id", "attempt", "line", "stream", "text"],
+        select(
+            jobs.c.id,
+            bindparam("of_attempt", type_=Integer),
+            bindparam("end", type_=Integer),
+            literal_column(f"'{WORKER_STREAM}'"),
+            func.coalesce(jobs.c.worker, "nobody") + ": " + bindparam("how", type_=Text),
+        ).where(jobs.c.id == bindparam("job")),
+    )
+    .on_conflict_do_nothing()
+)
 COMMITTING = select(jobs.c.id, jobs.c.attempt).where(jobs.c.state == literal_column("'committing'"))
 NOT_LANDED = select(
     jobs.c.id, jobs.c.state, jobs.c.error_code, jobs.c.location_id, jobs.c.error_message, jobs.c.error_why
@@ -311,6 +327,8 @@ def end(
             "transient": transient,
         },
     )
+    if changed.rowcount:
+        _note_end(connection, job, attempt, f"{to}, {code}: {message}")
     return changed.rowcount == 1
 
 
@@ -322,7 +340,14 @@ def requeue(
         REQUEUE,
         {"job": job, "of_attempt": attempt, "due_ns": due_ns, "counted": int(counts), "code": code, "message": message},
     )
+    if changed.rowcount and counts:
+        _note_end(connection, job, attempt, f"to be tried again, {code}: {message}")
     return changed.rowcount == 1
+
+
+def _note_end(connection: Connection, job: int, attempt: int, text: str) -> None:
+    """Keep how an attempt ended that did not land, behind the lines of its parser: the job itself forgets it."""
+    connection.execute(NOTE_END, {"job": job, "of_attempt": attempt, "end": ATTEMPT_END, "how": text})
 
 
 def abandon_unpermitted(connection: Connection, now_ns: int, message: str) -> int:

@@ -7,8 +7,6 @@ never. Safety does not rest on that: the sentinel decides alone, and what it has
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 
@@ -23,13 +21,11 @@ from casparian_flow.protocol.bodies import (
     Echo,
     EnvReady,
     Err,
-    Heartbeat,
     Holding,
     Identify,
     Parse,
     Permit,
     PrepareEnv,
-    Printed,
     Reload,
     Seal,
     Sealed,
@@ -40,29 +36,17 @@ from casparian_flow.protocol.bodies import (
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel
 from casparian_flow.protocol.opcodes import Opcode
 from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Fenced, Held, Joined, Lost, Refused, Stop
-from casparian_flow.worker.held import HeldAttempt, Key, Lines, Question
+from casparian_flow.worker.held import HeldAttempt, Key, Question
+from casparian_flow.worker.pulse import Pulse, newest
 
 RESEND_SECONDS = 1.0
 """After this long without an answer a message is sent again."""
-SOON_SECONDS = 0.1
-"""Least time between two heartbeats that only tell news; a free slot is told at once."""
 MOST_WORDS = 8192
-MOST_PRINTED = 1 << 20
-"""After this many characters of printed lines the rest waits for the next heartbeat."""
-_REMEMBERED = 64
+MOST_HELD = 15_000
+"""Attempts that fit into an IDENTIFY; surveyed ones beyond are given back when the sentinel has to be told anew."""
 _FORMER_SENTINELS = 16
 
 _STOPPABLE = frozenset({JobPhase.STARTING, JobPhase.PARSING, JobPhase.CASTING})
-_V = TypeVar("_V")
-
-
-@dataclass(frozen=True, slots=True)
-class _Beat:
-    """A heartbeat that may still be echoed."""
-
-    sent: float
-    printed: list[Printed]
-    said_goodbye: bool
 
 
 class WorkerCore:
@@ -89,17 +73,13 @@ class WorkerCore:
         self._identified: dict[int, float] = {}
         self._identify_at = 0.0
 
-        self._beats: dict[int, _Beat] = {}
-        self._beat_at = 0.0
-        self._last_beat = 0.0
-        self._whole_beat_at = 0.0
+        self._pulse = Pulse()
         self._echoed = 0.0
         self._resend_at = float("inf")
 
         self._free = list(range(profile.slots))
         self._held: dict[Key, HeldAttempt] = {}
         self._asked: dict[int, HeldAttempt] = {}
-        self._lines: dict[Key, Lines] = {}
         self._is_leaving = False
         self._said_goodbye = False
 
@@ -128,7 +108,7 @@ class WorkerCore:
         """When `tick` has something to do at the latest."""
         if not self._is_joined or self._terms is None:
             return min(self._identify_at, self._fence_at)
-        return min(self._beat_at, self._resend_at, self._fence_at)
+        return min(self._pulse.due, self._resend_at, self._fence_at)
 
     def take_outgoing(self) -> list[bytes]:
         """The messages to send, in order."""
@@ -197,18 +177,9 @@ class WorkerCore:
         return False
 
     def _echo(self, of: int) -> None:
-        beat = self._beats.get(of)
-        if beat is None:
-            return
-        self._echoed = max(self._echoed, beat.sent)
-        for printed in beat.printed:
-            key = (printed.job, printed.attempt)
-            if (lines := self._lines.get(key)) is not None:
-                lines.confirm(printed)
-                if lines.is_empty and key not in self._held:
-                    del self._lines[key]
-        self._said_goodbye |= beat.said_goodbye and self.is_idle
-        self._beats = {seq: later for seq, later in self._beats.items() if seq > of}
+        if (beat := self._pulse.echoed(of, self._held)) is not None:
+            self._echoed = max(self._echoed, beat.sent)
+            self._said_goodbye |= beat.is_goodbye and self.is_idle
 
     def _acknowledged(self, ack: Ack, now: float) -> None:
         if ack.terms is not None:
@@ -234,7 +205,8 @@ class WorkerCore:
             for attempt in self._held.values():
                 if attempt.question is not None:
                     attempt.question.due = now
-            self._resend_at = self._beat_at = self._whole_beat_at = now
+            self._resend_at = now
+            self._pulse.start(now)
             self.tick(now)
 
     def _parse(self, order: Parse, now: float) -> None:
@@ -293,7 +265,7 @@ class WorkerCore:
         """A message of ours was not accepted, and never will be."""
         if of in self._identified:
             self._actions.append(Refused(err.code, err.message))
-        elif of in self._beats:  # it does not know us any more
+        elif self._pulse.is_awaited(of):  # it does not know us any more
             self._identify_again(now)
         elif (attempt := self._asked.get(of)) is not None:
             self._answered(attempt)
@@ -314,7 +286,7 @@ class WorkerCore:
             if attempt.phase is JobPhase.STARTING:
                 attempt.phase = JobPhase.PARSING
             attempt.heard = now
-            self._beat_soon(now)
+            self._pulse.soon(now)
 
     def progressed(self, job: int, number: int, rows: int, position: int, now: float) -> None:
         """The parser gave a sign of life: so many rows so far, so many bytes into the file."""
@@ -324,8 +296,8 @@ class WorkerCore:
     def printed(self, job: int, number: int, lines: list[LogLine], now: float) -> None:
         """The parser wrote these lines."""
         if (job, number) in self._held:
-            self._lines.setdefault((job, number), Lines(job, number)).add(lines)
-            self._beat_soon(now)
+            self._pulse.print((job, number), lines)
+            self._pulse.soon(now)
 
     def sealed(self, job: int, number: int, outcome: Sealed, now: float) -> None:
         """Staged and sealed; an `Answer` will come."""
@@ -379,7 +351,7 @@ class WorkerCore:
         """A slot is done with its order."""
         self._free.append(slot)
         self._free.sort()
-        self._beat_at = min(self._beat_at, now)
+        self._pulse.hurry(now)
         self.tick(now)
 
     # What the process around it wants
@@ -390,7 +362,7 @@ class WorkerCore:
         for attempt in list(self._held.values()):
             if attempt.phase in (JobPhase.STARTING, JobPhase.SURVEYED):
                 self._give_up(attempt)
-        self._beat_at = min(self._beat_at, now)
+        self._pulse.hurry(now)
         self.tick(now)
 
     def give_up(self, now: float) -> None:
@@ -408,7 +380,7 @@ class WorkerCore:
             return
         if now >= self._resend_at:
             self._resend(now)
-        if now >= self._beat_at:
+        if now >= self._pulse.due:
             self._beat(now)
 
     # How it is said
@@ -459,58 +431,30 @@ class WorkerCore:
             self.tick(now)
 
     def _identify(self, now: float) -> None:
-        holding = [Holding(job=each.job, attempt=each.attempt, phase=each.phase) for each in self._held.values()]
+        held = sorted(self._held.values(), key=lambda each: each.phase is JobPhase.SURVEYED)
+        for beyond in held[MOST_HELD:]:
+            self._give_up(beyond)
+        holding = [Holding(job=each.job, attempt=each.attempt, phase=each.phase) for each in held[:MOST_HELD]]
         seq = self._send(Opcode.IDENTIFY, msgspec.structs.replace(self._profile, holding=holding))
-        self._identified = _last({**self._identified, seq: now})
+        self._identified = newest({**self._identified, seq: now})
         self._identify_at = now + RESEND_SECONDS
 
-    def _beat_soon(self, now: float) -> None:
-        self._beat_at = min(self._beat_at, max(now, self._last_beat + SOON_SECONDS))
-
     def _beat(self, now: float) -> None:
-        """Tell what is in hand.
-
-        Surveyed attempts that the sentinel knows of may be thousands: they are told in the regular heartbeats only.
-        """
         assert self._terms is not None
-        interval = self._terms.heartbeat_ms / 1000
-        is_whole = now >= self._whole_beat_at
-        if is_whole:
-            self._whole_beat_at = now + interval
-        progress = [
-            each.progress(now)
-            for each in self._held.values()
-            if is_whole or each.phase is not JobPhase.SURVEYED or each.question is not None
-        ]
-        printed, has_more = self._printed_lines(now)
-        heartbeat = Heartbeat(
+        heartbeat = self._pulse.heartbeat(
+            self._held.values(),
+            now,
+            self._terms.heartbeat_ms / 1000,
             free=0 if self._is_leaving else len(self._free),
             seen=self._seen,
-            progress=progress,
-            printed=printed,
             leaving=self._is_leaving,
         )
         seq = self._send(Opcode.HEARTBEAT, heartbeat)
-        self._beats = _last({**self._beats, seq: _Beat(now, printed, self._is_leaving and self.is_idle)})
-        self._last_beat, self._beat_at = now, self._whole_beat_at
-        if has_more:
-            self._beat_soon(now)
-
-    def _printed_lines(self, now: float) -> tuple[list[Printed], bool]:
-        """As many of the lines to tell as fit into one heartbeat, and whether there are more."""
-        printed: list[Printed] = []
-        size = 0
-        for lines in self._lines.values():
-            if size >= MOST_PRINTED:
-                return printed, True
-            if (told := lines.take(now, RESEND_SECONDS)) is not None:
-                printed.append(told)
-                size += sum(len(line.text) for line in told.lines)
-        return printed, any(lines.has_news for lines in self._lines.values())
+        self._pulse.sent(seq, heartbeat, now, is_goodbye=self._is_leaving and self.is_idle)
 
     def _ask(self, attempt: HeldAttempt, opcode: Opcode, body: Body, now: float) -> None:
         """Say something until it is answered; what was printed before goes first."""
-        if self._is_joined and (lines := self._lines.get(attempt.key)) is not None and lines.has_news:
+        if self._is_joined and self._pulse.has_unsaid(attempt.key):
             self._beat(now)
         self._answered(attempt)
         attempt.question = Question(opcode, body, now)
@@ -549,10 +493,9 @@ class WorkerCore:
 
     def _forget(self, attempt: HeldAttempt) -> None:
         del self._held[attempt.key]
-        if (lines := self._lines.get(attempt.key)) is not None and lines.is_empty:
-            del self._lines[attempt.key]
+        self._pulse.forget(attempt.key)
         if self._is_leaving and self.is_idle:
-            self._beat_at = 0.0
+            self._pulse.start(0.0)
 
     def _send(self, opcode: Opcode, body: Body, job: int = 0, attempt: int = 0) -> int:
         self._seq += 1
@@ -564,8 +507,3 @@ class WorkerCore:
 def _words(text: str) -> str:
     """The end of a text, as it may be in a message."""
     return text.encode("utf-8", "backslashreplace").decode()[-MOST_WORDS:]
-
-
-def _last(seqs: dict[int, _V]) -> dict[int, _V]:
-    """The newest numbers of what may still be answered."""
-    return dict(list(seqs.items())[-_REMEMBERED:])

@@ -112,7 +112,7 @@ def test_a_connection_that_breaks_twice_is_lost(tmp_path):
     with scripted_server(tmp_path / "s", hangs_up, hangs_up) as server, pytest.raises(ConnectionLost) as caught:
         control_of(server).ask("tags.add", CHANGE)
     assert "whether it was done is not known" in caught.value.why
-    assert (caught.value.exit_code, len(server.asked)) == (10, 2)
+    assert (caught.value.exit_code, len(server.asked)) == (6, 2)
 
 
 def test_a_sentinel_that_died_over_a_question_is_lost_and_not_missing(tmp_path):
@@ -165,7 +165,7 @@ def test_an_error_of_whoever_watches_is_not_taken_for_a_lost_connection(tmp_path
 
 
 def test_a_socket_says_which_process_listens_there(tmp_path):
-    with scripted_server(tmp_path / "s") as server:
+    with scripted_server(tmp_path / "s", hangs_up) as server:
         assert SocketEndpoint(server.path).peer() == os.getpid()
     assert SocketEndpoint(tmp_path / "none").peer() is None
 

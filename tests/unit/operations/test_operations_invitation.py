@@ -45,7 +45,7 @@ class Listening(Thread):
 
     def run(self) -> None:
         database = Database(self.home.state)
-        keys = sentinel_keys(self.home.sentinel_key)
+        keys = sentinel_keys(self.home.keys)
         router = ZmqRouter([ANYWHERE], keys=keys, register=Admission(database, time.time_ns))
         self.address = router.endpoints[0].removeprefix("tcp://")
         while not self.is_over:
@@ -89,7 +89,7 @@ def test_the_secret_of_an_invitation_is_kept_nowhere(home: Home, tmp_path: Path)
     kept = [path for path in home.path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert kept == []
     assert reply["worker"].startswith("worker-")
-    assert reply["server_key"] == sentinel_keys(home.sentinel_key).public
+    assert reply["server_key"] == sentinel_keys(home.keys).public
 
 
 def test_without_an_address_the_sentinel_that_runs_says_where_it_listens(home: Home, tmp_path: Path) -> None:

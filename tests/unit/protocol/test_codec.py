@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from casparian_flow.core.jobs import JobPhase
 from casparian_flow.core.outputs import Role, SealedOutput
 from casparian_flow.core.receipts import OutputCounts, Receipt
-from casparian_flow.protocol.bodies import Ack, Conclude, Heartbeat, Progress, Seal, Sealed
+from casparian_flow.protocol.bodies import Ack, Conclude, Seal, Sealed
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel, from_worker
 from casparian_flow.protocol.opcodes import HEADER, LARGEST_PAYLOAD, LARGEST_SMALL, VERSION, Opcode
 
@@ -158,11 +157,13 @@ def test_of_two_fields_with_one_name_the_last_counts() -> None:
 
 
 def test_more_of_one_thing_than_a_message_may_have_is_refused() -> None:
-    progress = [Progress(job=1, attempt=1, phase=JobPhase.PARSING)] * 100_001
-    data = encode(
-        Message(opcode=Opcode.HEARTBEAT, session="w", seq=1, body=Heartbeat(free=0, seen=0, progress=progress))
-    )
-    assert refusal(data)[0] == "bad-payload"
+    about = {"worker": "w", "host": "h", "pid": 1, "product": "p", "slots": 1, "isolation": "none"}
+    for count, is_too_many in ((100_000, False), (100_001, True)):
+        data = packed(Opcode.IDENTIFY, payload(about | {"parsers": [""] * count}))
+        if is_too_many:
+            assert refusal(data)[0] == "bad-payload"
+        else:
+            assert len(from_worker(data).body.parsers) == count  # type: ignore[attr-defined]
 
 
 def test_a_message_that_is_too_large_is_not_sent() -> None:

@@ -68,6 +68,12 @@ def test_a_worker_of_this_machine_speaks_through_a_socket_that_only_its_owner_ma
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_of_any_length_is_a_workers_name(tmp_path: Path) -> None:
+    endpoint = f"ipc://{tmp_path}/s"
+    with closing(ZmqRouter([endpoint])) as router, closing(ZmqDealer(endpoint, "ö" * 500)) as dealer:
+        exchange(router, dealer)
+
+
 def test_a_worker_on_tcp_is_known_by_its_key_whatever_it_calls_itself() -> None:
     own = new_keys()
     with closing(ZmqRouter([ANYWHERE], keys=SENTINEL, register=Workers(truly=own))) as router:
@@ -335,3 +341,23 @@ def test_a_line_that_went_dead_is_noticed_at_both_ends_and_nothing_arrives_late(
             assert dealer.receive(0.05) is None
         cable.is_cut = False
         assert exchange(router, dealer) == peer
+
+
+@pytest.mark.slow
+def test_a_register_that_fails_for_a_moment_shuts_nobody_out_for_good() -> None:
+    own = new_keys()
+    workers = Workers(w1=own)
+    failing = [OSError("disk I/O error")]
+
+    def worker_of(public_key: str) -> str | None:
+        if failing:
+            raise failing.pop()
+        return workers.names.get(public_key)
+
+    workers.worker_of = worker_of  # type: ignore[method-assign]
+    with closing(ZmqRouter([ANYWHERE], keys=SENTINEL, register=workers)) as router:
+        curve = Curve(own=own, server=SENTINEL.public)
+        with closing(ZmqDealer(router.endpoints[0], "w1", curve=curve)) as dealer:
+            with pytest.raises(OSError, match="disk"):
+                router.receive(20)
+            exchange(router, dealer)

@@ -14,7 +14,7 @@ from casparian_flow.sentinel.dispatch import Dispatcher
 from casparian_flow.sentinel.fairness import OLDEST_EVERY
 from casparian_flow.sentinel.sessions import Session
 
-MANIFEST = '{"name": "x", "entry": "function"}'
+MANIFEST = '{"name": "x", "entry": "parse(path)"}'
 
 
 def a_session(name: str, *parsers: str) -> Session:
@@ -22,8 +22,8 @@ def a_session(name: str, *parsers: str) -> Session:
     return Session(peer=name.encode(), nonce=name, name=name, profile=profile, heard_ns=NOW_NS)
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("workers", [1, 4])
 def test_no_job_waits_longer_than_the_law_says_under_a_steady_stream_of_newer_more_urgent_ones(
     tmp_path: Path, workers: int, seed: int
 ) -> None:
@@ -32,7 +32,8 @@ def test_no_job_waits_longer_than_the_law_says_under_a_steady_stream_of_newer_mo
         location = past.location(past.source())
         version = past.version(location)
         parsers = {
-            name: past.parser(name, origin="plugin", manifest=MANIFEST.replace("x", name)) for name in ("own", "other")
+            name: past.parser(name, origin="plugin", manifest=MANIFEST.replace('"x"', f'"{name}"'))
+            for name in ("own", "other")
         }
         # Workers that may not do the job take their turns too, in every rhythm.
         sessions = [a_session("able"), *(a_session(f"w{n}", ("own", "other")[n % 2]) for n in range(workers - 1))]

@@ -559,7 +559,7 @@ def test_an_outcome_that_no_message_can_hold_is_a_failure(monkeypatch: pytest.Mo
     wire = Wire()
     wire.parse(1)
     wire.slot("started", 1, 1)
-    monkeypatch.setattr("casparian_flow.protocol.codec.LARGEST_PAYLOAD", 200)
+    monkeypatch.setattr("casparian_flow.protocol.codec.largest_payload", lambda opcode: 200)
     wire.slot("sealed", 1, 1, SEALED)
     [_, answer] = wire.done()
     assert isinstance(answer, actions.Answer)

@@ -17,6 +17,7 @@ from casparian_flow.clients.cli.completion import Installed
 from casparian_flow.clients.cli.errors import Failure
 from casparian_flow.clients.cli.watching import ENDED, ROUND
 from casparian_flow.operations.index import find
+from casparian_flow.operations.sentinel import SentinelStarted
 from casparian_flow.operations.watch import WatchEnded, WatchRound
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -75,6 +76,7 @@ RECORDS = {
     "casparian.source.used/1": "source.use",
     "casparian.source/1": "source.ignore",
     "casparian.status/1": "status",
+    "casparian.stop/1": "sentinel.stop",
     "casparian.tag/1": "tags.show",
     "casparian.tags.changed/1": "tags.add",
     "casparian.token.added/1": "token.add",
@@ -128,6 +130,7 @@ LISTS = {
     "casparian.watches/1": Listed("watch.list", "watches"),
 }
 OWN: dict[str, tuple[type, str]] = {
+    "casparian.start/1": (SentinelStarted, "A sentinel that takes requests."),
     "casparian.completion/1": (Installed, "Where completion was put."),
     "casparian.demo/1": (Demonstration, "The demonstration, step by step."),
     "casparian.error/1": (Failure, "An error, on standard error."),

@@ -25,11 +25,13 @@ from casparian_flow.clients.cli.options import (
     shared_options_but_format,
 )
 from casparian_flow.clients.cli.render import Column, Paper, is_utf8, write_list, write_record
-from casparian_flow.core.errors import ConfigError, UsageError
+from casparian_flow.core.errors import ConfigError, LeftRunning, UsageError
 from casparian_flow.core.text import safe_text
 
 if TYPE_CHECKING:
     from casparian_flow.clients.control import Control
+    from casparian_flow.clients.remote.control import RemoteControl
+    from casparian_flow.clients.remote.endpoint import Endpoint
     from casparian_flow.operations.context import Report
     from casparian_flow.operations.local import Local
     from casparian_flow.operations.registry import Operation, Request
@@ -78,16 +80,35 @@ class Face:
     @cached_property
     def settings(self) -> Settings:
         """The settings in force."""
+        return self.load_settings()
+
+    def load_settings(self) -> Settings:
+        """The settings as they stand now; raises ConfigError."""
         from casparian_flow.settings import load
 
         return load(self.home, os.environ, self.options.set, case=self.local.case)[0]
 
     @cached_property
-    def control(self) -> Control:
+    def control(self) -> Control | RemoteControl:
         """The door to the home's operations."""
         if self._open_control is not None:
             given: Control = self._open_control(self.home, self.settings, self.cwd)
             return given
+        if self.sentinel is not None:
+            from casparian_flow.clients.remote.control import RemoteControl
+
+            return RemoteControl(self.sentinel, self.cwd, seconds=self.options.timeout)
+        return self._control_here
+
+    @cached_property
+    def sentinel(self) -> Endpoint | None:
+        """The sentinel that this command asks; None where it does its work itself."""
+        from casparian_flow.clients.cli.door import sentinel_for
+
+        return sentinel_for(self.options, self.home, os.environ)
+
+    @cached_property
+    def _control_here(self) -> Control:
         from functools import partial
 
         from casparian_flow.clients.control import Control
@@ -105,10 +126,11 @@ class Face:
             report(event, values)
 
         forgo_pandas()
-        return open_acting(self.home, self.settings, self.cwd, told, wait_seconds=self._wait_seconds)
+        return open_acting(self.home, self.settings, self.cwd, told, wait_seconds=self.wait_seconds)
 
     @property
-    def _wait_seconds(self) -> float:
+    def wait_seconds(self) -> float:
+        """How long to wait while another process holds the home."""
         if not self.options.wait:
             return 0.0
         return float("inf") if self.options.timeout is None else self.options.timeout
@@ -117,13 +139,37 @@ class Face:
         """The operation's reply; its errors pass through."""
         from casparian_flow.clients.control import unheard
         from casparian_flow.operations.index import find
+        from casparian_flow.operations.registry import Effect
 
         operation = find(name)
         if operation.is_local:
             return operation.function(self.local, request)
-        if self._is_tried(operation):
-            return self.control.attempt(name, request)
-        return self.control.ask(name, request, self._logged(report or unheard))
+        try:
+            if self._is_tried(operation):
+                return self.control.attempt(name, request)
+            return self._control_for(operation, request).ask(name, request, self._logged(report or unheard))
+        except KeyboardInterrupt as exc:
+            if self.sentinel is None or operation.effect is Effect.READ:
+                raise
+            raise LeftRunning(
+                "you stopped watching; the sentinel goes on with what you asked for",
+                where=self.sentinel.name,
+                why="to stop it too: casparian jobs cancel JOB",
+                fix="casparian jobs --state running",
+            ) from exc
+
+    def _control_for(self, operation: Operation[Any, Any], request: Request) -> Control | RemoteControl:
+        """The door; a file that is asked for is written by this process, as whoever asks and where they stand."""
+        if self.sentinel is None or not any(getattr(request, field) for field in operation.writes):
+            return self.control
+        if self.sentinel.is_here:
+            return self._control_here
+        raise UsageError(
+            "a file would be written on the machine of the sentinel",
+            where=self.sentinel.name,
+            why="this command asks a sentinel on another machine",
+            fix="run the command there, or ask for rows: casparian sql … --format csv",
+        )
 
     def _is_tried(self, operation: Operation[Any, Any]) -> bool:
         return self.options.dry_run and operation.may_be_tried

@@ -45,6 +45,9 @@ class Options:
     timeout: float | None = None
     yes: bool = False
     dry_run: bool = False
+    embedded: bool = False
+    server: bool = False
+    server_url: str | None = None
 
 
 def initial(env: Mapping[str, str]) -> Options:
@@ -112,6 +115,11 @@ SHARED = (
         "--home", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Where everything is kept."
     ),
     _option("--case", metavar="NAME", help="The case of that name, wherever it lies."),
+    _option("--embedded", is_flag=True, flag_value=True, help="Work in this process, whoever else holds the home."),
+    _option("--server", is_flag=True, flag_value=True, help="Ask the sentinel of the home, or end if there is none."),
+    _option(
+        "--server-url", metavar="URL", help="Ask the sentinel at https://HOST:PORT; its token is in CASPARIAN_TOKEN."
+    ),
     _option("--set", multiple=True, metavar="KEY=VALUE", help="A setting for this command: section.key=value."),
     FORMAT,
     _option("--json", is_flag=True, flag_value=True, help="Short for --format json."),

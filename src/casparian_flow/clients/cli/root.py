@@ -57,6 +57,9 @@ COMMANDS = (
     Entry("export", "Query and prove", "Write a table to one file."),
     Entry("trace", "Query and prove", "From a record, a file or a job to its bytes, parser and contract."),
     Entry("token", "Settings", "Who may ask over the network, and for what.", also=("tokens",)),
+    Entry("start", "Serve", "Hold the home as a service, with workers on this machine."),
+    Entry("serve", "Serve", "The same, reached by other machines too."),
+    Entry("stop", "Serve", "End the service."),
     Entry("config", "Settings", "Settings, and where each value comes from."),
 )
 

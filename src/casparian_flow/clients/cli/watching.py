@@ -31,27 +31,26 @@ TOLD = {
 }
 
 
+def seconds_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how long a file holds still, and how often everything is looked at."""
+    function = click.option(
+        "--reconcile",
+        type=click.FloatRange(0, 86_400, min_open=True),
+        metavar="S",
+        help="When watching: look at everything every S seconds, too.",
+    )(function)
+    return click.option(
+        "--settle",
+        type=click.FloatRange(0, 3600),
+        metavar="S",
+        help="When watching: take a file when it has held still for S seconds.",
+    )(function)
+
+
 def watch_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options by which `scan` and `run` go on when they are done."""
-    for option in reversed(
-        (
-            click.option("--watch", is_flag=True, help="Go on: again whenever files change, until stopped."),
-            click.option(
-                "--settle",
-                type=click.FloatRange(0, 3600),
-                metavar="S",
-                help="With --watch: take a file when it has held still for S seconds.",
-            ),
-            click.option(
-                "--reconcile",
-                type=click.FloatRange(0, 86_400, min_open=True),
-                metavar="S",
-                help="With --watch: look at everything every S seconds, too.",
-            ),
-        )
-    ):
-        function = option(function)
-    return function
+    function = seconds_options(function)
+    return click.option("--watch", is_flag=True, help="Go on: again whenever files change, until stopped.")(function)
 
 
 def watched_seconds(given: dict[str, Any]) -> dict[str, float | None] | None:
@@ -63,12 +62,21 @@ def watched_seconds(given: dict[str, Any]) -> dict[str, float | None] | None:
 
 
 def show_watch(face: Face, lines_of: Callable[[Any], Iterable[str]], request: dict[str, Any]) -> int:
-    """Watch until stopped or until --timeout, and show each round; `lines_of` shows the reply of its scan or run."""
+    """Watch until stopped or until --timeout, and show each round; `lines_of` shows the reply of its scan or run.
+
+    Where a sentinel holds the home, it keeps the watch, and nothing is waited for.
+    """
     import msgspec
 
     from casparian_flow.clients.cli.progress import Events
     from casparian_flow.operations.watch import FollowFiles, WatchEnded, WatchRound
+    from casparian_flow.operations.watches import AddWatch
 
+    if face.sentinel is not None:
+        kept = face.ask("watch.add", AddWatch(**request))
+        ends = f"casparian watch remove {kept.watch}"
+        face.show("casparian.watch/1", kept, [f"watch {kept.watch} is kept by the sentinel; to end it: {ends}"])
+        return 0
     began = time.monotonic()
     so_far = WatchEnded()
     events = Events(sys.stderr, time.monotonic) if face.options.progress == "jsonl" else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from casparian_flow import logs
 from casparian_flow.clients.control import unheard
 from casparian_flow.clients.http.asker import Asker
 from casparian_flow.clients.http.event_log import EventLog
@@ -19,6 +20,8 @@ from casparian_flow.clients.http.sse import EventStream
 from casparian_flow.core.errors import ServiceBusy
 from casparian_flow.operations.context import Report
 from casparian_flow.operations.registry import Reply, Request
+
+log = logs.get_log(__name__)
 
 Result = TypeVar("Result")
 READERS = 4
@@ -82,6 +85,13 @@ class Service:
     checkers: Threads = field(default_factory=lambda: Threads("check", CHECKERS))
     most_streams: int = MOST_STREAMS
     streams: int = 0
+
+    def told(self, event: str, values: Mapping[str, object]) -> None:
+        """Take in what the sentinel tells, from any thread: for who follows it, for the numbers, and for the log."""
+        self.events.append(event, values)
+        self.metrics.happened(event)
+        bound = log.bind(**values)
+        (bound.debug if event.endswith(".progressed") else bound.info)(event)
 
     def stream(self, frames: AsyncIterator[bytes]) -> EventStream:
         """The answer that sends these frames, counted while it lasts."""

@@ -123,7 +123,7 @@ class RemoteControl:
             if is_followed:
                 return self._followed(question.operation, answer, report)
             if answer.status != http.client.OK:
-                raise error_of(given, answer.status, self._endpoint.name)
+                raise error_of(given, self._endpoint.name)
             return self._reply(question.operation, given)
         finally:
             connection.close()
@@ -139,7 +139,7 @@ class RemoteControl:
                 case Event(name="reply"):
                     return self._reply(operation, event.data)
                 case Event(name="problem"):
-                    raise error_of(event.data, answer.status, self._endpoint.name)
+                    raise error_of(event.data, self._endpoint.name)
                 case Event():
                     report(event.name, msgspec.json.decode(event.data))
 

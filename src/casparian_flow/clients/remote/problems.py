@@ -20,14 +20,12 @@ class UnknownProblem(CasparianError):
     """An error that this version has no name for; its code is that of the sentinel."""
 
 
-def error_of(body: bytes, status: int, name: str) -> CasparianError:
-    """The error that a body of the type application/problem+json tells of."""
+def error_of(body: bytes, name: str) -> CasparianError:
+    """The error that a body of the type application/problem+json from that place tells of."""
     try:
         problem = msgspec.json.decode(body, type=_Problem)
     except (msgspec.DecodeError, UnicodeError) as exc:
-        raise ConnectionLost(
-            "what answered is no sentinel of this product", where=name, why=f"status {status} with a body of its own"
-        ) from exc
+        raise ConnectionLost("what answered is no sentinel of this product", where=name, why=repr(body[:100])) from exc
     kind = next((each for each in every_error() if each.code == problem.code), UnknownProblem)
     error = kind(problem.detail, where=problem.where, why=problem.why, fix=problem.fix)
     if kind is UnknownProblem:

@@ -93,6 +93,7 @@ def discover(
             chosen=looking.chosen,
             threads=looking.threads or walk.THREADS,
             parts=paths_in_it,
+            keeps_idle=looking.settle_seconds is None,
         )
         scans.append(seen)
         if settle is not None and not seen.is_idle:

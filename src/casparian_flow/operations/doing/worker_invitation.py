@@ -32,7 +32,7 @@ def invite(acting: Acting, request: InviteWorker) -> WorkerInvited:
     if not 0 < seconds <= LONGEST_SECONDS:
         raise UsageError(f"an invitation cannot be valid for {request.valid}", why="30 days are the most")
     endpoint = _endpoint(acting.home, request.address)
-    server, card, now_ns = sentinel_keys(acting.home.sentinel_key), new_keys(), acting.clock()
+    server, card, now_ns = sentinel_keys(acting.home.keys), new_keys(), acting.clock()
     expires_ns = now_ns + seconds * 1_000_000_000
     with acting.database.transaction() as connection:
         admission.invite(

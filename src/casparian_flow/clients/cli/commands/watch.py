@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from casparian_flow.clients.cli.commands.run import selection_of, selection_options
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import shared_options
 from casparian_flow.clients.cli.render import Column
+from casparian_flow.clients.cli.watching import seconds_options
 
 COLUMNS = (
     Column("watch"),
@@ -23,7 +27,7 @@ COLUMNS = (
 @click.group("watch", cls=Noun)
 @shared_options
 def command() -> None:
-    """What a sentinel watches. `scan --watch` and `run --watch` begin a watch."""
+    """What a sentinel watches. Without one, `scan --watch` and `run --watch` watch by themselves."""
 
 
 @command.command("list")
@@ -34,6 +38,28 @@ def list_(face: Face) -> None:
 
     reply = face.ask("watch.list", ListWatches())
     face.show_list("casparian.watches/1", "watches", reply.watches, COLUMNS, WatchEntry)
+
+
+@command.command("add")
+@selection_options
+@click.option("--only-scan", is_flag=True, help="Find and hash files; run nothing.")
+@seconds_options
+@pass_face
+def add(face: Face, /, only_scan: bool, settle: float | None, reconcile: float | None, **given: Any) -> None:
+    """Have the sentinel of this home run whenever files change, also after it was started again."""
+    from casparian_flow.operations.run import RunFiles
+    from casparian_flow.operations.scan import ScanFiles
+    from casparian_flow.operations.watches import AddWatch
+
+    selection = selection_of(given)
+    asked = AddWatch(
+        scan=ScanFiles(paths=selection.paths) if only_scan else None,
+        run=None if only_scan else RunFiles(selection=selection),
+        settle_seconds=settle,
+        reconcile_seconds=reconcile,
+    )
+    reply = face.ask("watch.add", asked)
+    face.show("casparian.watch/1", reply, [f"watch {reply.watch} is kept", "next      casparian watch list"])
 
 
 @command.command("remove")

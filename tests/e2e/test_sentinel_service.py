@@ -1,0 +1,180 @@
+"""A sentinel in a process of its own: commands ask it, and what it leaves is what an embedded run leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from product import Product
+
+SECONDS = 60.0
+
+
+def wait_for(holds: Callable[[], object], why: str) -> None:
+    until = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < until, why
+        time.sleep(0.02)
+
+
+def jobs(product: Product, state: str) -> int:
+    """How many jobs are in that state, as the home says, whoever holds it."""
+    return int(product("status", "--embedded", "--json", expect=[0]).json["jobs"].get(state, 0))
+
+
+def holder(product: Product) -> int | None:
+    """The process that says it is the sentinel of the home."""
+    try:
+        return int(json.loads((product.home / "sentinel.json").read_text())["pid"])
+    except FileNotFoundError:
+        return None
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+@contextmanager
+def sentinel(product: Product, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A sentinel without workers that takes requests, gone at the end."""
+    process = product.start("start", "--workers", "0", *words)
+    try:
+        wait_for(lambda: holder(product) == process.pid or process.poll() is not None, "no sentinel")
+        assert process.poll() is None, process.communicate()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def worker(product: Product, name: str = "w1") -> Iterator[subprocess.Popen[str]]:
+    """A worker of that sentinel, gone at the end."""
+    keys = product.home.parent / "keys"
+    process = product.start("worker", "run", "--join", str(product.home), "--name", name, "--keys", str(keys))
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(4):
+        rows = "".join(f"{row},{row}.{number}\n" for row in range(number * 10, number * 10 + 8))
+        (folder / f"sales-{number}.csv").write_text(f"id,amount\n{rows}{'x,y' if number == 3 else '9,9.5'}\n")
+    (folder / "notes.txt").write_text("one line\nanother\n")
+    return folder
+
+
+@pytest.mark.slow
+def test_a_run_through_a_sentinel_leaves_what_an_embedded_one_leaves(product: Product, data: Path, tmp_path: Path):
+    embedded = Product(tmp_path / "other" / "home")
+    embedded.home.parent.mkdir()
+    expected = embedded.run(str(data))
+    with sentinel(product) as process, worker(product):
+        reply = product.run(str(data))
+        kept = ("completed", "failed", "accepted", "quarantined", "outcome", "files", "run")
+        assert {name: reply[name] for name in kept} == {name: expected[name] for name in kept}
+        assert len(product("jobs", "--json", expect=[0]).json["jobs"]) == reply["completed"]
+        assert product.run(str(data))["run"] == 0
+
+        busy = product("start", expect=[6])
+        assert "home-busy" in busy.err and str(process.pid) in busy.err
+        busy = product("scan", str(data), "--embedded", expect=[6])
+        assert str(process.pid) in busy.err
+
+        ended = product("stop", "--drain", "--json", expect=[0]).json
+        assert (ended["pid"], process.wait(SECONDS)) == (process.pid, 0)
+    assert product.content() == embedded.content()
+    assert not (product.home / "sentinel.json").exists()
+    assert product("jobs", "--server", expect=[6]).err.startswith("error[sentinel-missing]")
+    assert product.run(str(data))["run"] == 0
+
+
+@pytest.mark.slow
+def test_what_a_killed_sentinel_left_open_is_taken_up_by_the_next(product: Product, data: Path):
+    with sentinel(product) as process:
+        asking = product.start("run", str(data))
+        wait_for(lambda: jobs(product, "queued"), "nothing was queued")
+        queued = jobs(product, "queued")
+        process.kill()
+        out, err = asking.communicate(timeout=SECONDS)
+        assert (asking.returncode, out) == (6, "")
+        assert "connection-lost" in err
+    assert (product.home / "sentinel.json").exists()
+    assert product("status", "--json", expect=[0]).json["holder"] is None
+    with sentinel(product) as process, worker(product):
+        wait_for(lambda: jobs(product, "completed") == queued, "jobs stay open")
+        product("stop", expect=[0])
+        assert process.wait(SECONDS) == 0
+    embedded = Product(product.home.parent / "other" / "home")
+    embedded.home.parent.mkdir()
+    embedded.run(str(data))
+    assert product.content() == embedded.content()
+
+
+@pytest.mark.slow
+def test_who_stops_watching_a_run_leaves_it_running(product: Product, data: Path):
+    with sentinel(product):
+        asking = product.start("run", str(data), "--progress", "jsonl")
+        wait_for(lambda: jobs(product, "queued"), "nothing was queued")
+        queued = jobs(product, "queued")
+        asking.send_signal(signal.SIGINT)
+        _, err = asking.communicate(timeout=SECONDS)
+        assert asking.returncode == 130
+        assert "goes on" in err
+        with worker(product):
+            wait_for(lambda: jobs(product, "completed") == queued, "the run ended with it")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_sentinel_in_order_and_a_hangup_does_not(product: Product, number: signal.Signals):
+    with sentinel(product, "-v") as process:
+        process.send_signal(signal.SIGHUP)
+        assert product("jobs", "--server").code == 0
+        process.send_signal(number)
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+    assert "sentinel.ended" in err and not (product.home / "sentinel.json").exists()
+    assert all(line.startswith("{") for line in err.splitlines()[:1])
+
+
+@pytest.mark.slow
+def test_a_detached_sentinel_says_how_to_stop_it_and_outlives_its_shell(product: Product):
+    started = product("start", "--workers", "0", "--detach", "--json", expect=[0]).json
+    try:
+        assert is_alive(started["pid"])
+        assert os.getsid(started["pid"]) != os.getsid(0)
+        again = product("start", "--workers", "0", "--detach", expect=[6])
+        assert "home-busy" in again.err and str(started["pid"]) in again.err
+    finally:
+        product("stop", expect=[0])
+    assert not is_alive(started["pid"])
+    assert "sentinel.ended" in Path(started["log"]).read_text()
+
+
+@pytest.mark.slow
+def test_a_file_that_is_asked_for_is_written_by_whoever_asks(product: Product, data: Path, tmp_path: Path):
+    product.run(str(data))
+    with sentinel(product):
+        product("export", "sales", "--to", "out.csv", cwd=tmp_path, expect=[0])
+        assert (tmp_path / "out.csv").read_text().count("\n") > 30
+        shown = product("export", "sales", "--to", "-", "--format", "csv", expect=[0])
+        assert shown.out.count("\n") > 30
