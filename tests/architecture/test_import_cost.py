@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from casparian_flow.core.presence import Presence
+from scripted_server import says, scripted_server
 
 SOURCE = Path(__file__).parents[2] / "src"
 HEAVY = ("alembic", "duckdb", "msgspec", "numpy", "orjson", "pyarrow", "rich", "sqlalchemy")
@@ -97,6 +102,25 @@ def test_settings_are_shown_without_a_database_library(tmp_path, words):
 def test_reading_imports_no_engine_no_parser_and_no_migrations(tmp_path, words):
     unwanted = tuple(name for name in HEAVY if name not in ("msgspec", "sqlalchemy"))
     assert imported(tmp_path, unwanted, *words) == []
+
+
+ASKED = {
+    ("jobs",): {"jobs": [], "next_cursor": None},
+    ("tags",): {"tags": []},
+    ("tags", "add", "x", "a.csv"): {"tag": "x", "changed": 1, "unchanged": 0},
+}
+
+
+@pytest.mark.parametrize("words", ASKED, ids=" ".join)
+def test_asking_a_sentinel_imports_no_library_of_data_and_none_of_servers(tmp_path, words):
+    home = tmp_path / "home"
+    home.mkdir()
+    presence = Presence(pid=os.getpid(), started="", product="", control=str(home / "s"))
+    (home / "sentinel.json").write_bytes(msgspec.json.encode(presence))
+    unwanted = (*(name for name in HEAVY if name != "msgspec"), "asyncio", "starlette", "uvicorn", "zmq")
+    with scripted_server(home / "s", says(200, ASKED[words])) as server:
+        assert imported(tmp_path, unwanted, "--home", str(home), *words) == []
+        assert len(server.asked) == 1
 
 
 WORDS = sorted(path.stem for path in (SOURCE / "casparian_flow/operations").glob("*.py") if path.stem != "__init__")

@@ -6,14 +6,21 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from product import Product
+from product import SOURCE, Product
 
 SECONDS = 60.0
 
@@ -47,9 +54,9 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def sentinel(product: Product, *words: str) -> Iterator[subprocess.Popen[str]]:
+def sentinel(product: Product, *words: str, verb: str = "start") -> Iterator[subprocess.Popen[str]]:
     """A sentinel without workers that takes requests, gone at the end."""
-    process = product.start("start", "--workers", "0", *words)
+    process = product.start(verb, "--workers", "0", *words)
     try:
         wait_for(lambda: holder(product) == process.pid or process.poll() is not None, "no sentinel")
         assert process.poll() is None, process.communicate()
@@ -178,3 +185,65 @@ def test_a_file_that_is_asked_for_is_written_by_whoever_asks(product: Product, d
         assert (tmp_path / "out.csv").read_text().count("\n") > 30
         shown = product("export", "sales", "--to", "-", "--format", "csv", expect=[0])
         assert shown.out.count("\n") > 30
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for this machine that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "cert.pem", folder / "key.pem"
+    paths[0].write_bytes(made.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return paths
+
+
+@pytest.mark.slow
+def test_another_machine_asks_over_tls_with_a_token_and_only_what_it_may(product: Product, tmp_path: Path):
+    cert, key = certificate(tmp_path)
+    words = ("--listen", "127.0.0.1:0", "--name", "localhost", "--tls-cert", str(cert), "--tls-key", str(key))
+    elsewhere = Product(tmp_path / "elsewhere" / "home")
+    elsewhere.home.parent.mkdir()
+
+    def ask(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "casparian_flow", "--home", str(elsewhere.home), *words],
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(SOURCE), **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+
+    with sentinel(product, *words, verb="serve"):
+        url = json.loads((product.home / "sentinel.json").read_text())["api"]
+        secret = product("token", "add", "ann", "--scope", "read", "--json", expect=[0]).json["secret"]
+        known = {"CASPARIAN_SERVER": url, "CASPARIAN_TOKEN": secret, "CASPARIAN_TLS_CA": str(cert)}
+        shown = ask("status", "--json", **known)
+        assert (shown.returncode, json.loads(shown.stdout)["home"]) == (0, str(product.home)), shown.stderr
+        refused = ask("tags", "add", "x", "a.csv", **known)
+        assert "error[scope-missing]" in refused.stderr
+        unknown = ask("status", **{**known, "CASPARIAN_TOKEN": "no"})
+        assert "error[unauthenticated]" in unknown.stderr
+        distrusted = ask("status", "--server-url", url, CASPARIAN_TOKEN=secret)
+        assert "error[connection-lost]" in distrusted.stderr and "CASPARIAN_TLS_CA" in distrusted.stderr
+        assert not elsewhere.home.exists()
+
+
+@pytest.mark.slow
+def test_an_api_that_others_reach_needs_tls(product: Product):
+    refused = product("serve", "--listen", "0.0.0.0:0", expect=[2])
+    assert "--tls-cert" in refused.err
+    assert not (product.home / "sentinel.json").exists()

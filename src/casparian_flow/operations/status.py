@@ -37,6 +37,16 @@ class OpenQuarantine(Reply, frozen=True, kw_only=True):
     files: int
 
 
+class SentinelStatus(Reply, frozen=True, kw_only=True):
+    """The sentinel that holds the home; `api` is where other machines ask, `listens` where workers join."""
+
+    pid: int
+    started: str
+    product: str
+    api: str | None
+    listens: list[str]
+
+
 class Status(Reply, frozen=True, kw_only=True):
     """One home. `next` are commands that make sense now, the first one most.
 
@@ -47,6 +57,7 @@ class Status(Reply, frozen=True, kw_only=True):
 
     home: str
     holder: str | None
+    sentinel: SentinelStatus | None
     interrupted: int
     sources: list[SourceStatus]
     files: dict[str, int]

@@ -8,10 +8,10 @@ import socket
 
 import msgspec
 import pytest
-from tests.scripted_server import hangs_up, problem, says, scripted_server, streams
 
 from casparian_flow.clients.cli.root import run
 from casparian_flow.core.presence import Presence
+from scripted_server import hangs_up, problem, says, scripted_server, streams
 
 NO_JOBS = says(200, {"jobs": [], "next_cursor": None})
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.scripted_server import hangs_up, problem, says, scripted_server, streams
 
 from casparian_flow.clients.remote.control import RemoteControl
 from casparian_flow.clients.remote.endpoint import SocketEndpoint, endpoint_at
@@ -22,6 +21,7 @@ from casparian_flow.core.errors import (
 )
 from casparian_flow.operations.jobs import JobList, ListJobs
 from casparian_flow.operations.tags import ChangeTags
+from scripted_server import hangs_up, problem, says, scripted_server, streams
 
 CHANGE = ChangeTags(files=("x",), tag="a")
 CHANGED = {"tag": "a", "changed": 1, "unchanged": 0}

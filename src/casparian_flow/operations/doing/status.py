@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from casparian_flow.core.errors import VerificationFailed
 from casparian_flow.core.files import FileState
 from casparian_flow.core.jobs import FINAL_STATES
+from casparian_flow.core.presence import decode
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations import machine
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.disk import disk_use
 from casparian_flow.operations.doing.workers import UNHEARD_NS
-from casparian_flow.operations.status import AskStatus, OpenQuarantine, SourceStatus, Status, TableStatus
+from casparian_flow.operations.status import (
+    AskStatus,
+    OpenQuarantine,
+    SentinelStatus,
+    SourceStatus,
+    Status,
+    TableStatus,
+)
+from casparian_flow.settings import Home
 from casparian_flow.store.views import sources as source_view
 from casparian_flow.store.views import totals
 from casparian_flow.store.views import workers as worker_view
@@ -33,6 +43,7 @@ def status(reading: Reading, _request: AskStatus) -> Status:
     return Status(
         home=str(reading.home.path),
         holder=holder,
+        sentinel=None if holder is None else _sentinel(reading.home, holder),
         interrupted=interrupted,
         sources=[
             SourceStatus(
@@ -64,6 +75,23 @@ def status(reading: Reading, _request: AskStatus) -> Status:
             dead=dead,
             paused=paused,
         ),
+    )
+
+
+def _sentinel(home: Home, holder: str) -> SentinelStatus | None:
+    """The sentinel, if it is one that holds the home; what a killed one left says nothing about this holder."""
+    try:
+        presence = decode(home.sentinel.read_bytes(), str(home.sentinel))
+    except (OSError, VerificationFailed):
+        return None
+    if not holder.startswith(f"process {presence.pid}:"):
+        return None
+    return SentinelStatus(
+        pid=presence.pid,
+        started=presence.started,
+        product=presence.product,
+        api=presence.api,
+        listens=list(presence.workers),
     )
 
 

@@ -40,7 +40,11 @@ def _lines(face: Face, status: Status) -> Iterator[str]:
     from msgspec import to_builtins
 
     yield f"home        {safe_text(status.home)}"
-    if status.holder:
+    if sentinel := status.sentinel:
+        yield f"sentinel    process {sentinel.pid} since {readable(sentinel.started, Kind.TIME)}"
+        if sentinel.api:
+            yield f"api         {safe_text(sentinel.api)}"
+    elif status.holder:
         yield f"at work     {safe_text(status.holder)}"
     if status.interrupted:
         yield f"interrupted {status.interrupted:,} jobs; the next run puts them right"
