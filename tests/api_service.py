@@ -23,7 +23,7 @@ from casparian_flow.clients.http.metrics import Metrics
 from casparian_flow.clients.http.server import Listener, Running, serve, tcp_listener, unix_listener
 from casparian_flow.clients.http.service import Door, Service
 from casparian_flow.operations.doing.doorkeeper import Doorkeeper
-from casparian_flow.operations.doing.reading import open_reading
+from casparian_flow.operations.doing.reading import KeptReadings, open_reading
 from casparian_flow.settings import Home, Settings
 from casparian_flow.store.database import Database
 from casparian_flow.wiring import open_acting
@@ -115,11 +115,11 @@ class Api:
         return sock
 
 
-def a_control(home: Home, asker: Asker) -> Door:
-    """Today's door of an embedded command."""
+def a_control(home: Home, asker: Asker, readings: KeptReadings | None = None) -> Door:
+    """The door of an embedded command; with readings, one that keeps its connections."""
     settings = Settings()
     return Control(
-        partial(open_reading, home, settings, asker.cwd),
+        partial(readings.open, settings, asker.cwd) if readings else partial(open_reading, home, settings, asker.cwd),
         lambda report: open_acting(home, settings, asker.cwd, report, wait_seconds=20),
     )
 
@@ -142,7 +142,8 @@ def running_api(folder: Path, door_for: Any = None, **more: Any) -> Iterator[Api
     """The API over a new home in the folder, on a Unix socket and on loopback."""
     home = Home(folder / "home")
     home.path.mkdir(mode=0o700, exist_ok=True)
-    service = a_service(home, door_for, **more)
+    readings = KeptReadings(home)
+    service = a_service(home, door_for or partial(a_control, home, readings=readings), **more)
     path = home.path / "api.sock"
     tcp: Listener = tcp_listener("127.0.0.1", 0, None)
     running = serve(make_app(service), [unix_listener(path), tcp])
@@ -151,4 +152,5 @@ def running_api(folder: Path, door_for: Any = None, **more: Any) -> Iterator[Api
     finally:
         running.stop()
         service.close()
+        readings.close()
         service.gate.doorkeeper.close()

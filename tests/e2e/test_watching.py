@@ -109,6 +109,7 @@ def states(product: Product, state: str) -> list[str]:
     return [each["path"] for each in product("files", "--state", state, "--json").json["files"]]
 
 
+@pytest.mark.slow
 def test_what_no_hint_names_is_found_all_the_same(product: Product, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     arguments = ("run", str(tmp_path / "in"), "--watch", *FAST, "--set", "watch.hints=none")

@@ -30,19 +30,19 @@ def read(decode: Decode, data: bytes) -> Message | None:
     return message
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(OF_WORKER)
 def test_what_a_worker_says_arrives_as_it_was_said(message: Message) -> None:
     assert from_worker(encode(message)) == message
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(OF_SENTINEL)
 def test_what_a_sentinel_says_arrives_as_it_was_said(message: Message) -> None:
     assert from_sentinel(encode(message)) == message
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(OF_WORKER | OF_SENTINEL, st.data())
 def test_damaged_messages_are_messages_or_refused(message: Message, data: st.DataObject) -> None:
     whole = bytearray(encode(message))
@@ -61,14 +61,14 @@ def test_damaged_messages_are_messages_or_refused(message: Message, data: st.Dat
         read(decode, bytes(whole))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=80))
 def test_random_bytes_are_refused(data: bytes) -> None:
     for decode in BOTH:
         assert read(decode, data) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 20), ANY_JSON, st.booleans(), st.data())
 def test_random_json_is_a_message_or_refused(opcode: int, value: object, is_wrapped: bool, data: st.DataObject) -> None:
     payload: object = value
@@ -79,7 +79,7 @@ def test_random_json_is_a_message_or_refused(opcode: int, value: object, is_wrap
         read(decode, HEADER.pack(VERSION, opcode, 0, 1, len(raw)) + raw)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(OF_WORKER | OF_SENTINEL, ANY_JSON, st.data())
 def test_a_value_of_another_kind_anywhere_is_a_message_or_refused(
     message: Message, value: object, data: st.DataObject

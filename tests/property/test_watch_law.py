@@ -76,6 +76,7 @@ class World:
     def look(self) -> None:
         for source, paths in self.watcher.take(self.now).items():
             self.looks += 1
+            assert paths is None or len(paths) <= 2 * MOST
             for path in {*self.files, *self.known, *self.seen}:
                 if paths is None or any(path == part or path.startswith(part + b"/") for part in paths):
                     self.examine(path)

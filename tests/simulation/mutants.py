@@ -11,12 +11,13 @@ from unittest.mock import patch
 from sqlalchemy import Connection, literal_column, update
 
 from casparian_flow.core.jobs import JobPhase, JobState
-from casparian_flow.protocol.bodies import Err
+from casparian_flow.protocol.bodies import Err, Progress
 from casparian_flow.protocol.codec import Message
 from casparian_flow.sentinel import heartbeats, presence
 from casparian_flow.sentinel.actions import Action
 from casparian_flow.sentinel.attempts import Attempts
 from casparian_flow.sentinel.core import SentinelCore
+from casparian_flow.sentinel.heartbeats import Heartbeats
 from casparian_flow.sentinel.leases import Lease, Leases
 from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
@@ -165,55 +166,87 @@ def _claim_again(connection: Connection, *args: Any, **options: Any) -> Any:
 
 
 _claim = job_store.claim
+_progress = Heartbeats._progress
+
+
+def _hears_of_surveys(self: Heartbeats, session: Session, lease: Lease, said: Progress, *rest: Any) -> None:
+    _progress(self, session, lease, said, *rest)
+    lease.is_surveyed = lease.is_surveyed or said.phase is JobPhase.SURVEYED
+
 
 MUTANTS: dict[str, Mutant] = {
     "worker-promotes-first": Mutant(
-        "rows are visible before anybody decided that they may be", Build(node=PromotesFirst)
+        "rows are visible before anybody decided that they may be", Build(node=PromotesFirst), first=2
     ),
     "permit-any-attempt": Mutant(
         "the permit goes to whoever asks, not to the attempt that counts",
         patches=[(Leases, "held", _lease_of_job), (job_store, "permit", _permit_any_attempt)],
+        first=3,
     ),
     "requeue-permitted": Mutant(
         "a permitted job is given to another worker when its own goes away",
         patches=[(Presence, "gone", _requeue_permitted)],
+        first=7,
     ),
     "cancel-permitted": Mutant(
-        "a job is aborted while it commits", patches=[(SentinelCore, "cancel", _cancel_permitted)]
+        "a job is aborted while it commits",
+        Build(often="cancel"),
+        patches=[(SentinelCore, "cancel", _cancel_permitted)],
+        first=2,
     ),
     "permit-cancelled": Mutant(
         "a job commits after somebody was told that it is cancelled",
+        Build(often="cancel"),
         patches=[(Attempts, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_cancelled)],
+        first=23,
     ),
     "fail-permitted": Mutant(
-        "a job that could not be made visible yet ends as failed", patches=[(Attempts, "failed", _fail_permitted)]
+        "a job that could not be made visible yet ends as failed",
+        patches=[(Attempts, "failed", _fail_permitted)],
+        first=15,
     ),
     "answer-before-durable": Mutant(
-        "what the sentinel says leaves before it is durable", Build(is_durable_first=False)
+        "what the sentinel says leaves before it is durable", Build(is_durable_first=False), first=11
     ),
     "incarnation-unchecked": Mutant(
-        "a sentinel that was taken over goes on", patches=[(Database, "_check_incarnation", lambda _self: None)]
+        "a sentinel that was taken over goes on",
+        patches=[(Database, "_check_incarnation", lambda _self: None)],
+        first=5,
     ),
     "old-messages-at-sentinel": Mutant(
-        "the sentinel takes in what a worker said long ago", patches=[(Sessions, "is_new", lambda *_: True)]
+        "the sentinel takes in what a worker said long ago", patches=[(Sessions, "is_new", lambda *_: True)], first=4
     ),
     "old-messages-at-worker": Mutant(
-        "a worker takes in what its sentinel said long ago", Build(worker=BelievesOldMessages)
+        "a worker takes in what its sentinel said long ago", Build(worker=BelievesOldMessages), first=14
     ),
     "fence-drops-sealed": Mutant(
-        "a worker that cannot hear removes what may be permitted", Build(worker=DropsWhatIsSealed)
+        "a worker that cannot hear removes what may be permitted", Build(worker=DropsWhatIsSealed), first=12
     ),
-    "asks-once": Mutant("a question that is lost is never asked again", Build(worker=AsksOnce)),
+    "asks-once": Mutant("a question that is lost is never asked again", Build(worker=AsksOnce), first=4),
     "stops-what-asks": Mutant(
         "an attempt that waits for its answer is stopped because it is in no list any more",
         patches=[(module, "ASKING", frozenset({JobPhase.PROMOTING})) for module in (heartbeats, presence)],
+        first=4,
     ),
     "sweep-what-is-out": Mutant(
         "a start removes the files of attempts that are not decided",
         patches=[(job_store, "undecided", _only_committing)],
+        first=9,
     ),
     "nothing-rolls-forward": Mutant(
-        "what a worker did not finish promoting stays as it is", patches=[(RunEnds, "roll_forward", _nothing_rolls)]
+        "what a worker did not finish promoting stays as it is",
+        patches=[(RunEnds, "roll_forward", _nothing_rolls)],
+        first=2,
+    ),
+    "survey-known-by-hearsay": Mutant(
+        "a survey that was lost is taken for a repetition when it comes, since a heartbeat told of it",
+        patches=[(Heartbeats, "_progress", _hears_of_surveys)],
+        first=145,
+    ),
+    "lost-cast-forgotten": Mutant(
+        "a cast that was lost is forgotten when a heartbeat does not name what waits",
+        patches=[(Heartbeats, "_may_wait", lambda *_: False)],
+        first=33,
     ),
     "same-attempt-again": Mutant(
         "a new try has the number of the one before", patches=[(job_store, "claim", _claim_again)]

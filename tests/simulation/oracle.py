@@ -79,6 +79,8 @@ class Oracle:
             if row.state is JobState.COMPLETED and self._sinks.places_of(job) != uris[job]:
                 raise Violation(f"job {job} is completed, and was visible in {self._sinks.places_of(job)} sinks")
 
+        self._sinks.check_end()
+
     def _check_move(self, job: int, before: Row | None, row: Row) -> None:
         if before is None or before.state is row.state:
             return

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from casparian_flow.core.errors import SinkUnavailable
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
+from casparian_flow.core.receipts import Receipt
 from casparian_flow.sinks.base import Attempt
 from casparian_flow.sinks.layout import owner_of
 from casparian_flow.sinks.log import parse_entry
@@ -48,11 +49,15 @@ class Sinks:
         """The sink of that URI."""
         return MemorySink(self, uri)
 
-    def stage(self, outputs: Iterable[SealedOutput]) -> None:
-        """An attempt sealed these."""
-        for output in outputs:
+    def seal(self, receipt: Receipt, attempt: Attempt) -> Receipt:
+        """The receipt of an attempt whose files are staged now."""
+        for output in receipt.outputs:
             for file in output.files:
                 self._staged[output.sink, output.table, file.name] = output.row_digest
+        return receipt
+
+    def check_end(self) -> None:
+        """What else holds when everything is over."""
 
     def promote(self, permitted: PermittedEntry) -> None:
         """Write one entry; writing it again changes nothing."""

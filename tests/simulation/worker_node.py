@@ -202,8 +202,7 @@ class WorkerNode:
             self.core.failed(*key, "parser-transient", "not now", "", True, now)
         elif work.is_cast or work.table in work.contracts:
             work.stage = Stage.WAITING
-            receipt = a_receipt(key, work.table, work.routes)
-            self._sinks.stage(receipt.outputs)
+            receipt = self._sinks.seal(a_receipt(key, work.table, work.routes), Attempt(job=key[0], attempt=key[1]))
             self._sealed(work, receipt, now)
         else:
             work.current = (0, 0)

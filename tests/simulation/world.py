@@ -35,6 +35,8 @@ class Build:
     worker: type[WorkerCore] = WorkerCore
     node: type[WorkerNode] = WorkerNode
     is_durable_first: bool = True
+    often: str = ""
+    """An event that happens more often than in other worlds."""
 
 
 PRODUCT = Build()
@@ -44,7 +46,12 @@ class World:
     """Everything that happens is decided by the seed. `steps` counts events until now."""
 
     def __init__(
-        self, seed: int, folder: Path, build: Build = PRODUCT, tell: Callable[[str], None] | None = None
+        self,
+        seed: int,
+        folder: Path,
+        build: Build = PRODUCT,
+        tell: Callable[[str], None] | None = None,
+        sinks: Callable[[random.Random], Sinks] = Sinks,
     ) -> None:
         """`tell` hears of everything that happens, for whoever looks for a cause."""
         self._tell = tell
@@ -61,7 +68,7 @@ class World:
         self._network = Network(chance)
         self._network.loss = chance.choice((0.0, 0.02, 0.2))
         self._network.repeats = chance.choice((0.0, 0.05, 0.3))
-        self._sinks = Sinks(chance)
+        self._sinks = sinks(chance)
         self._habits = Habits(chance.choice((0.0, 0.1)), chance.choice((0.0, 0.2)))
         self._oracle = Oracle(self._path, self._sinks)
         self._crashes = chance.choice((0.0, 0.01, 0.04))
@@ -120,7 +127,8 @@ class World:
             (self._break_sinks, rate(0, 0.2)),
             (self._disconnect, rate(0, 0.3)),
         ]
-        return [event for event, _ in table], [weight for _, weight in table]
+        often = f"_{self._build.often}"
+        return [event for event, _ in table], [6 if event.__name__ == often else weight for event, weight in table]
 
     def _happen(self, event: Callable[[], None]) -> None:
         self.steps += 1

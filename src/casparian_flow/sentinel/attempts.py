@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from casparian_flow.core.errors import CasparianError, InvariantBroken, OverTolerance
-from casparian_flow.core.jobs import JobPhase, JobState
+from casparian_flow.core.jobs import GAVE_UP, PAUSED, JobPhase, JobState
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.protocol.bodies import Abort, Ack, Body, Err, Permit, Surveyed
 from casparian_flow.sentinel import commits
@@ -27,7 +27,6 @@ from casparian_flow.store.database import Database
 CANCELLED = "cancelled"
 CANCELLED_BEFORE = "cancelled before it committed"
 FENCED = "fenced"
-GAVE_UP = "gave-up"
 WORKER_LOST = "worker-lost"
 AWAITING_APPROVAL = "awaiting-approval"
 
@@ -335,7 +334,7 @@ class Attempts:
             self._tell(f"job.{to}", lease.job, lease.plan, lease.attempt, code=code, message=message, why=why)
         self._leave(lease.job, lease.plan, now_ns)
         for row in refused:
-            self._tell("job.rejected", row.id, row.plan_id, 0, code="parser-paused", message=message, why="")
+            self._tell("job.rejected", row.id, row.plan_id, 0, code=PAUSED, message=message, why="")
             self._leave(row.id, row.plan_id, now_ns)
 
     def _leave(self, job: int, plan: int, now_ns: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from casparian_flow.core.jobs import PAUSED
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import parsers as parser_store
 from casparian_flow.store.engine import AnyRow
@@ -12,7 +13,6 @@ FAILURES = 5
 """So many jobs in a row."""
 OWN_FAILURES = frozenset({"parser-raised", "parser-crashed", "parser-timed-out", "parser-broke-protocol"})
 """Not that it refused a file, that a file or a target could not be read or written, or that its worker was lost."""
-PAUSED = "parser-paused"
 
 
 class Breaker:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, literal_column, select, update
+from sqlalchemy import Connection, and_, bindparam, literal_column, or_, select, update
 
 from casparian_flow.core.jobs import REPLAYABLE, JobState
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.tables import jobs, locations, parsers, runs
+from casparian_flow.store.tables import jobs, locations, parsers, runs, versions
 
 HURRY = (
     update(jobs)
@@ -20,7 +20,11 @@ WITH_WORLD = (
         locations.c.display.label("path"),
         locations.c.current_version_id,
         locations.c.is_missing,
-        locations.c.is_dirty,
+        # A file that was written a moment ago is dirty too, with the signs that it had when it was hashed.
+        and_(
+            locations.c.is_dirty,
+            or_(locations.c.size != versions.c.size, locations.c.mtime_ns != versions.c.mtime_ns),
+        ).label("is_changed"),
         parsers.c.name.label("parser_name"),
         parsers.c.artifact_hash,
         parsers.c.path.label("parser_path"),
@@ -29,6 +33,7 @@ WITH_WORLD = (
     )
     .select_from(
         jobs.join(locations, locations.c.id == jobs.c.location_id)
+        .join(versions, versions.c.id == jobs.c.version_id)
         .join(parsers, parsers.c.id == jobs.c.parser_id)
         .outerjoin(runs, runs.c.plan_id == jobs.c.plan_id)
     )

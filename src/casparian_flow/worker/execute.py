@@ -25,8 +25,6 @@ from casparian_flow.worker.settle import cast_spilled, drop_spilled
 from casparian_flow.worker.targets import Targets
 from casparian_flow.worker.turns import Turns
 
-LOG_LINES_AT_ONCE = 500
-
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -129,8 +127,7 @@ class _Group:
                     self._tell_progress(self._run)
                 case Printed():
                     self._lines.append(LogLine(event.stream, event.text))
-                    if len(self._lines) >= LOG_LINES_AT_ONCE:
-                        self._send_log()
+                    self._send_log()  # whoever follows the log waits for it; heartbeats carry many lines at once
                     if self._run:
                         self._tell_progress(self._run)
                 case Ended():

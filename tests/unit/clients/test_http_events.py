@@ -204,3 +204,12 @@ def test_no_more_clients_are_sent_events_than_may_be(tmp_path: Path) -> None:
 def test_replies_are_what_the_registry_promises(api: Api) -> None:
     reply = api.change("/v1/scan", {}, "promised")
     assert set(reply.json) == set(ScanReply.__struct_fields__)
+
+
+def test_who_follows_is_told_that_the_service_stops(tmp_path: Path) -> None:
+    with running_api(tmp_path) as api, stream(api, "/v1/events") as found:
+        api.service.told("job.completed", {"job": 1, "event": "odd"})
+        assert next(found)[:2] == ("job.completed", {"job": 1, "event": "odd"})
+        api.service.end_streams()
+        assert [name for name, _, _ in found] == ["end"]
+        assert b'casparian_events_total{event="job.completed"} 1' in api.get("/metrics").body

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from api_service import Api, running_api
+from api_service import Api, a_service, running_api
+from casparian_flow.clients.http.app import make_app
 from casparian_flow.clients.http.gate import host_name
-from casparian_flow.clients.http.server import tcp_listener, unix_listener
+from casparian_flow.clients.http.server import serve, tcp_listener, tls_context, unix_listener
 from casparian_flow.core.errors import HomeBusy, UsageError
 from casparian_flow.core.scopes import Scope, allows
+from casparian_flow.settings import Home
 from product import ProductHere, ask_here
 
 
@@ -181,6 +190,43 @@ def test_the_socket_is_its_owners_alone(api: Api) -> None:
 def test_tokens_cross_a_network_only_under_tls() -> None:
     with pytest.raises(UsageError, match="needs TLS"):
         tcp_listener("0.0.0.0", 0, None)
+
+
+def test_over_tls_a_client_that_trusts_the_certificate_is_served(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, made, made + timedelta(days=36_500))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(pem))
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    home = Home(tmp_path / "home")
+    home.path.mkdir(mode=0o700)
+    service = a_service(home)
+    listener = tcp_listener("127.0.0.1", 0, tls_context(tmp_path / "cert.pem", tmp_path / "key.pem"))
+    running = serve(make_app(service), [listener])
+    try:
+        port = listener.socket.getsockname()[1]
+        context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        client = http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+        client.request("GET", "/v1/status", headers={"Origin": f"https://localhost:{port}"})
+        assert client.getresponse().status == 401
+        client.close()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            http.client.HTTPSConnection("localhost", port, timeout=20).connect()
+    finally:
+        running.stop()
+        service.close()
+        service.gate.doorkeeper.close()
+    assert not running.is_alive
+    with pytest.raises(UsageError, match="cannot be used"):
+        tls_context(tmp_path / "key.pem", tmp_path / "cert.pem")
 
 
 def test_a_token_is_made_listed_and_revoked_by_commands(product_here: ProductHere) -> None:

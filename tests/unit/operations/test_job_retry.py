@@ -105,7 +105,7 @@ def test_a_job_in_a_pause_has_its_turn_at_once(past, acting, parser):
         ("UPDATE cf_jobs SET state = 'completed'", "completed"),
         ("UPDATE cf_jobs SET state = 'running'", "running"),
         ("UPDATE scout_locations SET is_missing = 1", "gone"),
-        ("UPDATE scout_locations SET is_dirty = 1", "other bytes"),
+        ("UPDATE scout_locations SET is_dirty = 1, mtime_ns = 1", "other bytes"),
         ("UPDATE scout_locations SET current_version_id = 99", "other bytes"),
         ("UPDATE cf_parsers SET artifact_hash = 'blake3:0'", "not what it was"),
         ("UPDATE cf_parsers SET path = '/nowhere'", "not what it was"),

@@ -66,6 +66,9 @@ def show_watch(face: Face, lines_of: Callable[[Any], Iterable[str]], request: di
 
     Where a sentinel holds the home, it keeps the watch, and nothing is waited for.
     """
+    if face.sentinel is not None:
+        show_kept(face, request)
+        return 0
     import msgspec
 
     from casparian_flow.clients.cli.progress import Events
@@ -103,6 +106,18 @@ def show_watch(face: Face, lines_of: Callable[[Any], Iterable[str]], request: di
     so_far = msgspec.structs.replace(so_far, seconds=round(time.monotonic() - began, 3))
     face.show(ENDED, so_far, _end_lines(so_far))
     return 0
+
+
+def show_kept(face: Face, request: dict[str, Any]) -> None:
+    """Have the sentinel keep a watch, and show it."""
+    from casparian_flow.operations.watches import AddWatch
+
+    reply = face.ask("watch.add", AddWatch(**request))
+    lines = [
+        f"watch {reply.watch} is kept, until casparian watch remove {reply.watch}",
+        "next      casparian watch list",
+    ]
+    face.show("casparian.watch/1", reply, lines)
 
 
 @contextmanager

@@ -154,7 +154,7 @@ async def _events(service: Service, http: HttpRequest) -> Any:
     choice = sse.Choice(
         after=after, is_gap=is_gap, job=http.query_params.get("job"), plan=http.query_params.get("plan")
     )
-    return service.stream(sse.follow(service.events, choice, lambda: None))
+    return service.stream(sse.follow(service.events, choice, lambda: sse.END if service.is_stopping else None))
 
 
 async def _metrics(service: Service, http: HttpRequest) -> Response:

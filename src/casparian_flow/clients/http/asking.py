@@ -26,7 +26,7 @@ from casparian_flow.core.errors import CasparianError, KeyInUse, ServiceBusy, Us
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.operations.context import Report
 from casparian_flow.operations.doing.doorkeeper import Answered
-from casparian_flow.operations.doing.row_files import STANDARD_OUTPUT
+from casparian_flow.operations.file_format import STANDARD_OUTPUT
 from casparian_flow.operations.registry import Effect, Request
 
 JSON = "application/json"

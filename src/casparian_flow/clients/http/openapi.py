@@ -155,7 +155,7 @@ def _headers(operation: AnyOperation) -> list[Body]:
             {
                 "name": "Idempotency-Key",
                 "in": "header",
-                "required": not operation.may_be_tried,
+                "required": True,
                 "description": "A new random text for every change; repeating it does not repeat the change.",
                 "schema": {"type": "string", "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
             }

@@ -85,6 +85,12 @@ class Service:
     checkers: Threads = field(default_factory=lambda: Threads("check", CHECKERS))
     most_streams: int = MOST_STREAMS
     streams: int = 0
+    is_stopping: bool = False
+
+    def end_streams(self) -> None:
+        """Let those who follow go, before the server is stopped; else stopping waits for them."""
+        self.is_stopping = True
+        self.events.nudge()
 
     def told(self, event: str, values: Mapping[str, object]) -> None:
         """Take in what the sentinel tells, from any thread: for who follows it, for the numbers, and for the log."""

@@ -20,6 +20,8 @@ STALL_SECONDS = 30.0
 """A client that takes nothing for so long is dropped."""
 AT_ONCE = 500
 HEARTBEAT = b": still here\n\n"
+END = b"event: end\ndata: {}\n\n"
+"""The service stops; whoever follows may come back with the last id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from casparian_flow.core.outputs import Role
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.doing.moments import entries_at
 from casparian_flow.operations.doing.placement import sink_of
-from casparian_flow.operations.doing.row_files import STANDARD_OUTPUT, RowFile, write_file, write_stream
+from casparian_flow.operations.doing.row_files import RowFile, write_file, write_stream
 from casparian_flow.operations.export import ExportedTable, ExportTable
-from casparian_flow.operations.file_format import FileFormat
+from casparian_flow.operations.file_format import STANDARD_OUTPUT, FileFormat
 from casparian_flow.schema.rejections import REJECTION_SCHEMA
 from casparian_flow.schema.validate import Validator
 from casparian_flow.sinks.lineage import LINEAGE_FIELDS

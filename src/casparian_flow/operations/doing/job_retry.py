@@ -95,7 +95,7 @@ def _why_not(job: AnyRow, since: AnyRow | None, hash_of: Callable[[str], str | N
         return f"job {since.id}, which is {since.state}, did the same since"
     if job.is_missing:
         return "the file is gone"
-    if job.current_version_id != job.version_id or job.is_dirty:
+    if job.current_version_id != job.version_id or job.is_changed:
         return "the file has other bytes by now; casparian run reads those"
     if hash_of(job.parser_path) != job.artifact_hash:
         return f"parser {name} is not what it was; casparian run takes it as it is now"

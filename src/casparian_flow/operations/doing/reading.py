@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError
 
 from casparian_flow.core.errors import CasparianError, VerificationFailed
 from casparian_flow.operations.context import Reading
 from casparian_flow.settings import Home, Settings
-from casparian_flow.store.engine import REVISION, is_blank, live_revision, open_empty, open_read_only
+from casparian_flow.store.engine import REVISION, is_blank, live_revision, make_engine, open_empty, open_read_only
 
 
 @contextmanager
@@ -27,6 +27,39 @@ def open_reading(home: Home, settings: Settings, cwd: Path) -> Iterator[Reading]
             yield Reading(home=home, settings=settings, connection=connection, cwd=cwd, now_ns=time.time_ns())
     except DatabaseError as exc:
         raise _unreadable(home, str(exc.orig)) from exc
+
+
+class KeptReadings:
+    """Opens views of one home again and again, for whoever is asked often; its database must be there and stay.
+
+    Any thread may open one. As many connections are kept as there were views at once, and what each has learned about
+    its statements with it.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._idle: list[Engine] = []
+
+    @contextmanager
+    def open(self, settings: Settings, cwd: Path) -> Iterator[Reading]:
+        """One consistent snapshot as of now; raises what `open_reading` raises."""
+        try:
+            engine = self._idle.pop()
+        except IndexError:
+            engine = make_engine(self._home.state, read_only=True)
+        try:
+            with engine.connect() as connection:
+                _check_revision(live_revision(connection), self._home)
+                yield Reading(home=self._home, settings=settings, connection=connection, cwd=cwd, now_ns=time.time_ns())
+        except DatabaseError as exc:
+            raise _unreadable(self._home, str(exc.orig)) from exc
+        finally:
+            self._idle.append(engine)
+
+    def close(self) -> None:
+        """Give the database back; no view may be open."""
+        while self._idle:
+            self._idle.pop().dispose()
 
 
 @contextmanager

@@ -16,9 +16,7 @@ from casparian_flow.core.errors import CasparianError, ExportFailed, UsageError
 from casparian_flow.operations.doing.writers.csv_file import write_csv
 from casparian_flow.operations.doing.writers.jsonl_file import write_jsonl
 from casparian_flow.operations.doing.writers.parquet_file import write_parquet
-from casparian_flow.operations.file_format import FileFormat
-
-STANDARD_OUTPUT = "-"
+from casparian_flow.operations.file_format import STANDARD_OUTPUT, FileFormat
 
 STREAMED = (FileFormat.CSV, FileFormat.JSONL)
 """What can go to standard output: text, written from its beginning to its end."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from casparian_flow.core.jobs import JobState
+from casparian_flow.core.jobs import PAUSED, JobState
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.plan import Prepared
 from casparian_flow.operations.run_reply import FailedFile, RunReply, TableResult, Waiting
 from casparian_flow.sentinel.attempts import AWAITING_APPROVAL
-from casparian_flow.sentinel.breaker import PAUSED
 from casparian_flow.sentinel.planner import Decision
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store

@@ -11,7 +11,7 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import shared_options
 from casparian_flow.clients.cli.render import Column
-from casparian_flow.clients.cli.watching import seconds_options
+from casparian_flow.clients.cli.watching import seconds_options, show_kept
 
 COLUMNS = (
     Column("watch"),
@@ -49,17 +49,10 @@ def add(face: Face, /, only_scan: bool, settle: float | None, reconcile: float |
     """Have the sentinel of this home run whenever files change, also after it was started again."""
     from casparian_flow.operations.run import RunFiles
     from casparian_flow.operations.scan import ScanFiles
-    from casparian_flow.operations.watches import AddWatch
 
     selection = selection_of(given)
-    asked = AddWatch(
-        scan=ScanFiles(paths=selection.paths) if only_scan else None,
-        run=None if only_scan else RunFiles(selection=selection),
-        settle_seconds=settle,
-        reconcile_seconds=reconcile,
-    )
-    reply = face.ask("watch.add", asked)
-    face.show("casparian.watch/1", reply, [f"watch {reply.watch} is kept", "next      casparian watch list"])
+    request = {"scan": ScanFiles(paths=selection.paths)} if only_scan else {"run": RunFiles(selection=selection)}
+    show_kept(face, {**request, "settle_seconds": settle, "reconcile_seconds": reconcile})
 
 
 @command.command("remove")
