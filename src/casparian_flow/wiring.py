@@ -100,7 +100,8 @@ def local_workers(count: int, router: InProcessRouter, sinks: Callable[[str], Si
         slots=count,
         isolation=ISOLATION,
     )
-    return Station(router.connect(b"local"), profile, Tools(open_sink=sinks, scratch=scratch), unheard)
+    tools = Tools(open_sink=sinks, scratch=scratch)
+    return Station(router.connect(b"local"), profile, tools, unheard, may_be_cut_off=False)
 
 
 @contextmanager

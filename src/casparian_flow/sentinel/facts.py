@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from casparian_flow.core.routes import Routes, routes_of
 from casparian_flow.store.tables import jobs, parsers
@@ -24,6 +24,7 @@ FACTS = select(
     parsers.c.artifact_hash,
     parsers.c.env_hash,
 ).join(parsers, parsers.c.id == jobs.c.parser_id)
+FACTS_OF_JOB = FACTS.where(jobs.c.id == bindparam("job"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +51,5 @@ class Facts:
 
 def facts_of(connection: Connection, job: int) -> Facts:
     """The facts of one job."""
-    row = connection.execute(FACTS.where(jobs.c.id == job)).one()._asdict()
+    row = connection.execute(FACTS_OF_JOB, {"job": job}).one()._asdict()
     return Facts(**row | {"routes": routes_of(row["routes"])})

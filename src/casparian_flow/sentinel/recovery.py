@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,14 +99,12 @@ def take_up(
         sinks = job_store.sinks_of_unpermitted(connection)
     if staging.exists():
         shutil.rmtree(staging)
+    keep = [Attempt(job=row.id, attempt=row.attempt) for row in undecided]
     swept = 0
-    troubles: dict[str, CasparianError] = {}
     for uri in dict.fromkeys([default_sink, *sinks]) if sinks else []:
-        try:
-            swept += open_sink(uri).sweep([Attempt(job=row.id, attempt=row.attempt) for row in undecided])
-        except CasparianError as exc:
-            troubles[uri] = exc
-    return Recovered(incarnation, swept_files=swept, troubles=troubles)
+        with suppress(CasparianError):  # a sink that is away is swept at the next start
+            swept += open_sink(uri).sweep(keep)
+    return Recovered(incarnation, swept_files=swept)
 
 
 def roll_forward(
