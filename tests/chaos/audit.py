@@ -46,10 +46,12 @@ def everything_ends_by_itself(crew: Crew, storm: Storm) -> None:
             *product.asked("SELECT plan_id FROM cf_runs WHERE finished_at_ns IS NULL"),
         ]
 
-    try:
-        wait_for(lambda: not open_jobs() and not crew.asking, "", LEASES)
-    except AssertionError:
-        raise AssertionError(f"not over: {open_jobs()}, asking: {[each.args for each in crew.asking]}") from None
+    wait_for(
+        lambda: not open_jobs() and not crew.asking,
+        "",
+        LEASES,
+        more=lambda: f"not over: {open_jobs()}, asking: {[each.args for each in crew.asking]}",
+    )
 
 
 def people_put_right(crew: Crew, corpus: Corpus, sinks: list[str]) -> None:
@@ -63,7 +65,7 @@ def people_put_right(crew: Crew, corpus: Corpus, sinks: list[str]) -> None:
             str(job)
             for (job,) in product.asked(
                 "SELECT max(j.id) FROM cf_jobs j JOIN scout_locations l ON l.id = j.location_id"
-                " AND l.version_id = j.version_id WHERE NOT EXISTS (SELECT 1 FROM cf_jobs o WHERE"
+                " AND l.current_version_id = j.version_id WHERE NOT EXISTS (SELECT 1 FROM cf_jobs o WHERE"
                 " o.source_hash = j.source_hash AND o.parser_id = j.parser_id AND o.state = 'completed')"
                 " GROUP BY j.location_id"
             )
@@ -148,7 +150,7 @@ def counts_agree(product: Served, sinks: list[str]) -> None:
 
 def nothing_is_left(crew: Crew) -> None:
     """Nobody runs that should not, and no file is there that nobody names; the sentinel has ended."""
-    wait_for(lambda: not list(at_home_in(crew.product.passing)), f"processes are left: {list(_left(crew))}", 20)
+    wait_for(lambda: not _left(crew), "", 20, more=lambda: f"processes are left: {_left(crew)}")
     passing = [path.name for path in crew.product.passing.iterdir()]
     assert not passing, f"passing files are left: {passing[:5]}"
     scratch = [str(path) for path in crew.product.home.rglob("scratch/*/scratch/*")]
@@ -181,9 +183,10 @@ def _names(value: object) -> Iterator[str]:
             yield from _names(each)
 
 
-def _left(crew: Crew) -> Iterator[str]:
-    for process in at_home_in(crew.product.passing):
-        yield f"{process}: {' '.join(command_of(process))}"
+def _left(crew: Crew) -> list[str]:
+    """Parsers, and while nobody was killed who looks after them, what parsers started in sessions of their own."""
+    found = [(process, command_of(process)) for process in at_home_in(crew.product.home.parent)]
+    return [f"{process}: {' '.join(command)}" for process, command in found if command[:1] != ["sleep"]]
 
 
 def sink_names(sinks: list[str]) -> list[str]:

@@ -22,11 +22,13 @@ from .processes import at_home_in, descendants, is_alive, is_guest, is_worker, s
 PATIENCE = 90.0
 
 
-def wait_for(holds: Callable[[], object], why: str, seconds: float = PATIENCE) -> None:
-    """Return when it holds; fails with `why` when that takes too long."""
+def wait_for(
+    holds: Callable[[], object], why: str, seconds: float = PATIENCE, *, more: Callable[[], str] = str
+) -> None:
+    """Return when it holds; when that takes too long fails with `why`, and what `more` gives then."""
     until = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < until, why
+        assert time.monotonic() < until, why + more()
         time.sleep(0.05)
 
 
@@ -66,9 +68,7 @@ class Served(Product):
         if not state.exists():
             return []
         with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True, timeout=30)) as database:
-            with suppress(sqlite3.OperationalError):
-                return database.execute(statement, values).fetchall()
-        return []
+            return database.execute(statement, values).fetchall()
 
 
 @dataclass
@@ -142,7 +142,7 @@ class Crew:
 
     def guest_pids(self) -> list[int]:
         """Every parser's process, with its worker alive or not."""
-        return [pid for pid in at_home_in(self.product.passing) if is_guest(pid)]
+        return [pid for pid in at_home_in(self.product.home.parent) if is_guest(pid)]
 
     def ask(self, *arguments: str) -> None:
         """Start a command and let it go on; `reap` collects it."""
@@ -160,7 +160,7 @@ class Crew:
         for process in mine:
             for pid in [*descendants(process.pid), process.pid] if process.poll() is None else []:
                 send(pid, signal.SIGKILL)
-        for pid in at_home_in(self.product.passing):
+        for pid in at_home_in(self.product.home.parent):
             send(pid, signal.SIGKILL)
         for process in mine:
             process.communicate()
