@@ -37,8 +37,8 @@ from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sentinel.actions import Action, Discard, Done, Promote
+from casparian_flow.sentinel.catalog import manifest_text
 from casparian_flow.sentinel.core import SentinelCore
-from casparian_flow.sentinel.registered import manifest_text
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import meta, tables
 from casparian_flow.store import runs as run_store
