@@ -29,18 +29,18 @@ def parse(path):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if how == "forks":
         subprocess.Popen(["sleep", "3600"], start_new_session=True)
-    until = time.monotonic() + float(seconds)
-    while time.monotonic() < until:
-        if how == "spins":
-            sum(range(100_000))
-        else:
-            time.sleep(0.02)
-        if how == "prints":
-            print("still here", flush=True)
-    if how == "fails":
-        raise ValueError("as its file says")
     for n in range(int(rows)):
         yield "odd", [{"n": n, "how": how}]
+        until = time.monotonic() + float(seconds) / int(rows)
+        while time.monotonic() < until:
+            if how == "spins":
+                sum(range(100_000))
+            else:
+                time.sleep(0.02)
+            if how == "prints":
+                print("still here", flush=True)
+        if how == "fails":
+            raise ValueError("as its file says")
 '''
 
 
