@@ -184,5 +184,6 @@ def open_served(
         where = Addresses(tuple(router.endpoints), keys.public if keys else None)
         served = ServedHome(home, load_settings, loop, turn, recovered, sinks, end, where)
         served.start()
+        stack.callback(served.close)
         stack.callback(served.stop)
         yield served

@@ -13,6 +13,8 @@ import msgspec
 MOST_EVENTS = 10_000
 MOST_BYTES = 16 << 20
 LARGEST_EVENT = 64 << 10
+"""Of one that holds more, only what it is about is kept."""
+ABOUT = ("job", "plan", "watch")
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -60,7 +62,7 @@ class EventLog:
         """Keep one event and wake everybody who watches. It never waits for any of them."""
         encoded = _encoder.encode(values)
         if len(encoded) > LARGEST_EVENT:
-            encoded = _encoder.encode({key: values[key] for key in ("job", "plan") if key in values})
+            encoded = _encoder.encode({"is_cut": True, **{key: values[key] for key in ABOUT if key in values}})
         job, plan = (str(values[key]) if key in values else None for key in ("job", "plan"))
         with self._lock:
             self._last += 1

@@ -13,7 +13,7 @@ from pathlib import Path
 from casparian_flow.core.errors import SentinelStopped
 from casparian_flow.operations.context import Acting, Reading, Report
 from casparian_flow.operations.doing.doorkeeper import Doorkeeper
-from casparian_flow.operations.doing.reading import open_reading
+from casparian_flow.operations.doing.reading import KeptReadings
 from casparian_flow.sentinel.execution import Served
 from casparian_flow.sentinel.loop import Loop
 from casparian_flow.sentinel.recovery import Recovered
@@ -58,6 +58,7 @@ class ServedHome:
         self._recovered = recovered
         self._open_sink = open_sink
         self._end = end
+        self._readings = KeptReadings(home)
         self._alone = threading.Lock()
         self._failure: BaseException | None = None
         self._heard = time.monotonic()
@@ -93,7 +94,7 @@ class ServedHome:
 
     def open_reading(self, cwd: Path) -> AbstractContextManager[Reading]:
         """A read-only view of the home."""
-        return open_reading(self.home, self.settings, cwd)
+        return self._readings.open(self.settings, cwd)
 
     def open_doorkeeper(self) -> Doorkeeper:
         """What the API asks about tokens, and about changes that were asked for before; the caller closes it."""
@@ -158,6 +159,10 @@ class ServedHome:
         self._loop.stop()
         if self._thread.is_alive():
             self._thread.join()
+
+    def close(self) -> None:
+        """Let go of the database, after the loop ended; no view and no right to act may be open."""
+        self._readings.close()
 
     def _serve(self) -> None:
         try:
