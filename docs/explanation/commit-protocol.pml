@@ -46,7 +46,7 @@ byte failure_sent = 0;
 #ifdef MUTANT_STALE_PERMIT
 #define IS_CURRENT true
 #else
-#define IS_CURRENT (of == attempt)
+#define IS_CURRENT (said == attempt)
 #endif
 
 /* The laws. */
@@ -56,18 +56,18 @@ byte failure_sent = 0;
 #define LAWS assert(AT_MOST_ONE && NOTHING_OF_THE_STOPPED && COMPLETED_IS_THERE)
 
 /* A message arrives: the attempt of one that was sent. */
-inline arrive(of, sent)
+inline arrive(named, sent)
 {
     if
-    :: HAS(sent, 1) -> of = 1
-    :: HAS(sent, 2) -> of = 2
-    :: HAS(sent, 3) -> of = 3
+    :: HAS(sent, 1) -> named = 1
+    :: HAS(sent, 2) -> named = 2
+    :: HAS(sent, 3) -> named = 3
     fi
 }
 
 proctype sentinel()
 {
-    byte of = 0;
+    byte said = 0;
 end:
     do
     /* Claim and dispatch: a new attempt, for either worker. */
@@ -80,36 +80,36 @@ end:
 
     /* A seal arrives: the permit is one guarded update; what is not permitted is refused. */
     :: atomic { seal_sent ->
-           arrive(of, seal_sent);
+           arrive(said, seal_sent);
            if
-           :: state == RUNNING && !cancelled && IS_CURRENT -> state = COMMITTING; permit_sent = permit_sent | BIT(of)
-           :: state == COMMITTING && IS_CURRENT -> permit_sent = permit_sent | BIT(of)
-           :: else -> refusal_sent = refusal_sent | BIT(of)
-           fi; of = 0; LAWS }
+           :: state == RUNNING && !cancelled && IS_CURRENT -> state = COMMITTING; permit_sent = permit_sent | BIT(said)
+           :: state == COMMITTING && IS_CURRENT -> permit_sent = permit_sent | BIT(said)
+           :: else -> refusal_sent = refusal_sent | BIT(said)
+           fi; said = 0; LAWS }
 
     /* A worker says that it promoted. */
     :: atomic { conclude_sent ->
-           arrive(of, conclude_sent);
+           arrive(said, conclude_sent);
            if
-           :: state == COMMITTING && of == attempt -> state = COMPLETED
+           :: state == COMMITTING && said == attempt -> state = COMPLETED
            :: else -> skip
-           fi; of = 0; LAWS }
+           fi; said = 0; LAWS }
 
     /* A worker says that its attempt failed; once it has a permit, only that it could not promote yet. */
     :: atomic { failure_sent ->
-           arrive(of, failure_sent);
+           arrive(said, failure_sent);
            if
 #ifdef MUTANT_FAIL_PERMITTED
-           :: (state == RUNNING || state == COMMITTING) && of == attempt ->
+           :: (state == RUNNING || state == COMMITTING) && said == attempt ->
 #else
-           :: state == RUNNING && of == attempt ->
+           :: state == RUNNING && said == attempt ->
 #endif
                if
                :: attempt < ATTEMPTS -> state = QUEUED
                :: state = FAILED
                fi
            :: else -> skip
-           fi; of = 0; LAWS }
+           fi; said = 0; LAWS }
 
     /* The lease runs out, or the worker is said to be gone. */
 #ifdef MUTANT_REQUEUE_PERMITTED

@@ -80,6 +80,7 @@ def test_every_operation_is_asked_for_by_a_command() -> None:
 
 
 SHOWN_BY = {
+    "sentinel.stop": "stop",
     "complete": "completion",
     "doctor.fix": "doctor",
     "doctor.recover": "doctor",

@@ -41,6 +41,7 @@ def test_no_state_of_the_protocol_breaks_a_law(tmp_path: Path) -> None:
     assert "max search depth too small" not in said
 
 
+@pytest.mark.slow
 @needs_spin
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_known_wrong_protocol_breaks_a_law(mutant: str, tmp_path: Path) -> None:

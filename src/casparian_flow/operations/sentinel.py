@@ -47,5 +47,6 @@ OPERATIONS = (
         Effect.EXECUTE,
         "sentinel.stop",
         "End the sentinel, at once or after what its workers hold.",
+        is_administrative=True,
     ),
 )

@@ -88,6 +88,14 @@ OPERATIONS = (
     ),
     Operation("worker.list", ListWorkers, WorkerList, Effect.READ, "workers.list_", "Workers that are there."),
     Operation(
+        "worker.remove",
+        RemoveWorker,
+        WorkerChanged,
+        Effect.EXECUTE,
+        "workers.remove",
+        "Send a worker away for good: what it holds is given to others, and its keys open nothing any more.",
+    ),
+    Operation(
         "worker.show", ShowWorker, WorkerDetail, Effect.READ, "workers.show", "One worker, and the jobs that it holds."
     ),
 )

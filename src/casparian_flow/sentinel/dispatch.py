@@ -13,9 +13,10 @@ from casparian_flow.core.contracts import Contract
 from casparian_flow.core.routes import routes_of
 from casparian_flow.protocol.bodies import Identify, Parse
 from casparian_flow.protocol.messages import JobOrder, Limits
+from casparian_flow.sentinel.catalog import load_registered
 from casparian_flow.sentinel.fairness import takes_oldest
 from casparian_flow.sentinel.leases import LEASE_NS
-from casparian_flow.sentinel.registered import Registered, load_registered, parser_order
+from casparian_flow.sentinel.registered import Registered, parser_order
 from casparian_flow.sentinel.sessions import Session
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.engine import AnyRow

@@ -90,6 +90,7 @@ ABANDON_UNPERMITTED = (
 ROUTES_OF_UNPERMITTED = (
     select(jobs.c.routes).where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING))).distinct()
 )
+ROUTES_OF = select(jobs.c.routes).where(jobs.c.id == bindparam("job"))
 REQUEST_CANCEL = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"))
@@ -388,6 +389,11 @@ def sinks_of_unpermitted(connection: Connection) -> list[str]:
     """The sinks in which jobs without a permit may have left files."""
     found = connection.execute(ROUTES_OF_UNPERMITTED).scalars()
     return sorted({sink for routes in found for sink in routes_of(routes).sinks})
+
+
+def sinks_of(connection: Connection, job: int) -> tuple[str, ...]:
+    """The sinks in which a job may stage files."""
+    return routes_of(connection.execute(ROUTES_OF, {"job": job}).scalar_one()).sinks
 
 
 def request_cancel(connection: Connection, job: int) -> bool:

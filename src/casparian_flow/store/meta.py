@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
@@ -12,6 +14,7 @@ from casparian_flow.store.tables import meta
 
 INCARNATION = "incarnation"
 HOME_ID = "home_id"
+LITTERED = "littered_sinks"
 META_VALUE = Prepared(select(meta.c.value).where(meta.c.key == bindparam("name")))
 _meta = insert(meta)
 SET_META_VALUE = _meta.on_conflict_do_update(index_elements=["key"], set_={"value": _meta.excluded.value})
@@ -42,3 +45,14 @@ def home_id(connection: Connection) -> str:
     chosen = secrets.token_hex(16)
     set_meta_value(connection, HOME_ID, chosen)
     return chosen
+
+
+def littered_sinks(connection: Connection) -> list[str]:
+    """The sinks in which attempts that were lost may have left files."""
+    found: list[str] = json.loads(meta_value(connection, LITTERED) or "[]")
+    return found
+
+
+def set_littered_sinks(connection: Connection, sinks: Sequence[str]) -> None:
+    """Remember these in place of those before."""
+    set_meta_value(connection, LITTERED, json.dumps(list(sinks)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, literal_column, select, update
 
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.core.quarantine import EntryState
@@ -47,6 +47,9 @@ UNRECORDED = (
     )
     .where(commits.c.is_recorded.is_(False))
     .order_by(commits.c.id)
+)
+TROUBLED = UNRECORDED.join(jobs, jobs.c.id == commits.c.job_id).where(
+    jobs.c.state == literal_column("'committing'"), jobs.c.error_code.is_not(None)
 )
 UNRECORDED_OF_JOB = Prepared(UNRECORDED.where(commits.c.job_id == bindparam("job")))
 LAST_RECORDED = (
@@ -217,6 +220,11 @@ def add_materializations(connection: Connection, rows: Sequence[dict[str, Any]])
 def unrecorded(connection: Connection) -> Sequence[AnyRow]:
     """Entries that were permitted and may or may not have been written, oldest first."""
     return connection.execute(UNRECORDED).all()
+
+
+def troubled(connection: Connection) -> Sequence[AnyRow]:
+    """Those of them that a sink refused, or of whose commit another sink refused its part."""
+    return connection.execute(TROUBLED).all()
 
 
 def last_recorded(connection: Connection, sink: str) -> Sequence[AnyRow]:

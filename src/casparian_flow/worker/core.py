@@ -56,9 +56,14 @@ class WorkerCore:
     the time that `wakes_at` tells, and whenever else one likes.
     """
 
-    def __init__(self, profile: Identify, session: str) -> None:
-        """`profile` says who this is and what it can do; `session` was never used before."""
+    def __init__(self, profile: Identify, session: str, *, may_be_cut_off: bool = True) -> None:
+        """`profile` says who this is and what it can do; `session` was never used before.
+
+        Where it cannot be cut off from its sentinel, which is a thread of the same process, silence only means that
+        the sentinel is busy: nothing is given up for that.
+        """
         self._profile = profile
+        self._may_be_cut_off = may_be_cut_off
         self._session = session
         self._outgoing: list[bytes] = []
         self._actions: list[Action] = []
@@ -388,7 +393,7 @@ class WorkerCore:
     @property
     def _fence_at(self) -> float:
         """When what runs here has to end unless the sentinel echoes a heartbeat before."""
-        if self._terms is None or self._is_fenced:
+        if self._terms is None or self._is_fenced or not self._may_be_cut_off:
             return float("inf")
         return self._echoed + self._terms.fence_ms / 1000
 

@@ -38,12 +38,14 @@ class Station:
     As a context manager it works in a thread of its own until the end of the block.
     """
 
-    def __init__(self, dealer: Dealer, profile: Identify, tools: Tools, notify: Notify) -> None:
-        """`dealer` and the scratch folder are its own from now on."""
+    def __init__(
+        self, dealer: Dealer, profile: Identify, tools: Tools, notify: Notify, *, may_be_cut_off: bool = True
+    ) -> None:
+        """`dealer` and the scratch folder are its own from now on; `may_be_cut_off` as in `WorkerCore`."""
         self._dealer = dealer
         self._tools = tools
         self._notify = notify
-        self._worker = WorkerCore(profile, secrets.token_hex(16))
+        self._worker = WorkerCore(profile, secrets.token_hex(16), may_be_cut_off=may_be_cut_off)
         self._core = SharedCore(self._worker, time.monotonic, dealer.wake)
         self._number_of_slots = profile.slots
         self._slots: list[Slot] = []

@@ -46,8 +46,8 @@ SURVEYED = Surveyed(outputs=[], sealed=[])
 class Wire:
     """A worker's core with a clock that stands still, and its sentinel's side of the line."""
 
-    def __init__(self, *, slots: int = 1, joined: bool = True, **profile: Any) -> None:
-        self.core = WorkerCore(a_profile(slots, **profile), "w1")
+    def __init__(self, *, slots: int = 1, joined: bool = True, may_be_cut_off: bool = True, **profile: Any) -> None:
+        self.core = WorkerCore(a_profile(slots, **profile), "w1", may_be_cut_off=may_be_cut_off)
         self.now = 100.0
         self.session = "s1"
         self.seq = 0
@@ -349,6 +349,33 @@ def test_without_echoes_everything_but_what_is_sealed_is_given_up() -> None:
     wire.accept()
     assert (Seal, 2, 1) in wire.said(Seal, Stopped)
     assert actions.Lost() not in wire.done()
+
+
+def test_a_busy_sentinel_of_the_same_process_makes_nobody_give_up() -> None:
+    wire = Wire(may_be_cut_off=False)
+    wire.parse(1)
+    wire.done()
+    for _ in range(60):
+        wire.tick(1.0)
+    assert wire.done() == []
+
+
+def test_an_identify_names_as_many_attempts_as_fit_and_the_surveys_beyond_are_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("casparian_flow.worker.core.MOST_HELD", 3)
+    wire = Wire()
+    for job in range(1, 6):
+        wire.parse(job)
+        wire.slot("surveyed", job, 1, SURVEYED)
+        wire.slot("free", 0)
+    wire.mail.clear()
+    wire.done()
+    wire.say(Opcode.RELOAD, Reload())
+    identify = wire.last(Identify).body
+    assert isinstance(identify, Identify)
+    assert len(identify.holding) == 3
+    assert wire.done() == [actions.Discard(4, 1), actions.Discard(5, 1)]
 
 
 def test_an_echo_counts_from_when_its_heartbeat_was_sent() -> None:

@@ -45,7 +45,7 @@ def revert(acting: Acting, request: RevertOutput) -> Reverted:
             )
         _refuse_damaged(connection, acting.open_sink(sink), reversal)
         made = permit_reversal(connection, reversal, acting.actor, reason, now)
-    rolled = roll_forward(acting.database, acting.open_sink, now)
+    rolled = roll_forward(acting.database, acting.open_sink, now, jobs=False)
     if trouble := rolled.troubles.get(sink):
         raise trouble
     return Reverted(plan=_plan(reversal), made=made, by=acting.actor, reason=reason)

@@ -16,6 +16,8 @@ from casparian_flow.store.meta import home_id
 def make_ready(acting: Acting, prepared: Prepared) -> None:
     """Check every sink that the run may write to, then make each this home's own; raises the first SinkError."""
     sinks = [acting.open_sink(uri) for uri in prepared.plan.routes.sinks]
+    for sink in sinks:  # it may take its time to answer, and the database is not kept waiting
+        sink.check()
     with acting.database.transaction() as connection:
         home = home_id(connection)
         for sink in sinks:
@@ -29,11 +31,10 @@ def make_ready(acting: Acting, prepared: Prepared) -> None:
 
 
 def check_sink(connection: Connection, sink: Sink, home: str | None) -> None:
-    """Refuse a target that cannot be written to, is another home's, or whose logs are not as this home left them.
+    """Refuse a target that is another home's, or whose logs are not as this home left them.
 
     Where entries are missing nothing that follows would become visible; where there are more, another home wrote them.
     """
-    sink.check()
     if (owner := sink.owner()) not in (None, home):
         raise TargetOwned(f"{sink.uri} belongs to another home", why=f"home {owner} writes there, this one is {home}")
     last = {(row.table_name, Role(row.role)): row.seq for row in output_store.last_recorded(connection, sink.uri)}
@@ -62,9 +63,10 @@ def check_sink(connection: Connection, sink: Sink, home: str | None) -> None:
 def _refuse_waiting(connection: Connection, uri: str) -> None:
     """Refuse a sink that shows rows which are not recorded, since another sink of their commit did not take its part.
 
+    What another run is making visible right now does not stand in the way.
     Nothing that follows would supersede them: they would stay beside those of the next job that reads the same file.
     """
-    waiting = output_store.unrecorded(connection)
+    waiting = output_store.troubled(connection)
     here = {row.job_id for row in waiting if row.sink_uri == uri}
     if here:
         elsewhere = sorted({row.sink_uri for row in waiting if row.job_id in here} - {uri})

@@ -61,6 +61,7 @@ def check(reading: Reading, request: CheckSink) -> SinkChecked:
     connection = reading.connection
     sink = open_sink(sink_named(connection, request.sink, reading.cwd).target)
     home = meta_value(connection, HOME_ID)
+    sink.check()
     check_sink(connection, sink, home)
     return SinkChecked(
         sink=sink.uri,
