@@ -37,7 +37,7 @@ def parse(path):
         time.sleep(600)
     yield "rows", [{"id": 1}]
 """
-READ = "/v1/status"
+READ = "/v1/jobs/list"
 
 
 def _measure(bench: Bench) -> Iterator[Row]:
