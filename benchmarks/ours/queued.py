@@ -30,9 +30,9 @@ from casparian_flow.protocol.opcodes import Opcode
 from casparian_flow.protocol.transport import Router
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
+from casparian_flow.sentinel.catalog import manifest_text
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.loop import Loop
-from casparian_flow.sentinel.registered import manifest_text
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store import contracts, meta, runs, tables
