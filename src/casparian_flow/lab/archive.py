@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import stat
+import struct
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ _MOST_AT_ONCE = 16 << 20
 _HEAD = 1 << 9
 _BOMB_RATIO = 1000
 _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-_DAMAGE = (OSError, EOFError, tarfile.TarError, lzma.LZMAError, zlib.error, ValueError)
+_DAMAGE = (OSError, EOFError, tarfile.TarError, lzma.LZMAError, zlib.error, struct.error, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

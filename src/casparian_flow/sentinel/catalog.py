@@ -6,8 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+from sqlalchemy import Connection
+
+from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
+from casparian_flow.core.ids import ArtifactHash, EnvHash
 from casparian_flow.publish.discover import named_parser, plugin_parsers, shipped_parsers
-from casparian_flow.sentinel.registered import Registered, declared_contracts, manifest_text
+from casparian_flow.publish.manifest import Manifest
+from casparian_flow.sentinel.registered import Registered, declared_contracts
 from casparian_flow.sentinel.routing import Candidate, candidate_of
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import parsers as parser_store
@@ -63,3 +69,23 @@ def apply_declared(database: Database, catalog: Catalog, asked: Iterable[tuple[C
                     contract_store.apply_first(
                         connection, contract, {"artifact": registered.artifact.artifact_hash}, DECLARED_BY, now_ns
                     )
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """A manifest as the store keeps it."""
+    return msgspec.json.encode(manifest, enc_hook=dict, order="sorted").decode()
+
+
+def load_registered(connection: Connection, parser: int) -> Registered:
+    """A parser as it was registered: whoever is the sentinel later runs the jobs that name it."""
+    row = parser_store.describe(connection, parser)
+    artifact = ParserArtifact(
+        name=row.name,
+        version=row.version,
+        artifact_hash=ArtifactHash(row.artifact_hash),
+        env_hash=EnvHash(row.env_hash),
+        path=row.path,
+        origin=ParserOrigin(row.origin),
+        status=ParserStatus(row.status),
+    )
+    return Registered(artifact, msgspec.json.decode(row.manifest, type=Manifest))

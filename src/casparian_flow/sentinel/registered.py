@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection
-
-from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
+from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin
 from casparian_flow.core.contracts import Contract, Origin
-from casparian_flow.core.ids import ArtifactHash, EnvHash
 from casparian_flow.core.tables import table_from_output, table_of_file
 from casparian_flow.protocol.messages import ParserOrder
 from casparian_flow.publish.discover import FoundParser
 from casparian_flow.publish.manifest import Manifest
-from casparian_flow.store import parsers as parser_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +27,6 @@ def registered_of(found: FoundParser) -> Registered:
         raise found.error
     assert found.artifact is not None and found.manifest is not None
     return Registered(found.artifact, found.manifest)
-
-
-def manifest_text(manifest: Manifest) -> str:
-    """A manifest as the store keeps it."""
-    return msgspec.json.encode(manifest, enc_hook=dict, order="sorted").decode()
-
-
-def load_registered(connection: Connection, parser: int) -> Registered:
-    """A parser as it was registered: whoever is the sentinel later runs the jobs that name it."""
-    row = parser_store.describe(connection, parser)
-    artifact = ParserArtifact(
-        name=row.name,
-        version=row.version,
-        artifact_hash=ArtifactHash(row.artifact_hash),
-        env_hash=EnvHash(row.env_hash),
-        path=row.path,
-        origin=ParserOrigin(row.origin),
-        status=ParserStatus(row.status),
-    )
-    return Registered(artifact, msgspec.json.decode(row.manifest, type=Manifest))
 
 
 def parser_order(parser: Registered, options: dict[str, Any]) -> ParserOrder:

@@ -23,6 +23,7 @@ CHANGES = {
     "source.use": "source use 1",
     "tags.add": "tags add done.csv seen",
     "tags.remove": "tags remove partly.csv odd",
+    "token.revoke": "token revoke old",
     "topic.add": "topic add sales --sink duckdb://tables.duckdb",
     "topic.remove": "topic remove staff",
     "topic.set": "topic set sales --sink duckdb://tables.duckdb",
@@ -37,6 +38,7 @@ def test_every_operation_that_may_be_tried_is_tried_here():
 def test_a_dry_run_answers_as_the_change_would_and_changes_nothing(ask, home: Path, name: str):
     ask("sink", "add", "csv://archive", "--name", "archive")
     ask("topic", "set", "staff", "--sink", "csv://staff")
+    ask("token", "add", "old", "--scope", "read")
     before = content(home)
     tried = ask(*shlex.split(CHANGES[name]), "--dry-run", "--json")
     assert tried.code == 0, tried.err

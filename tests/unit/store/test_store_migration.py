@@ -107,7 +107,7 @@ def test_a_home_of_the_first_release_is_carried_over_with_its_rows(tmp_path: Pat
         assert found[7]["receipt"] is None
         [done] = plans.done(connection)
         assert (done.sink_uri, done.sink_mode, done.table_name, done.is_current) == (SINK, "append", "sales", True)
-        assert len(job_view.logs_of(connection, 5, 10)) == len(job_view.verdicts_of(connection, 5)) == 1
+        assert len(job_view.last_lines(connection, 5, None, 10)) == len(job_view.verdicts_of(connection, 5)) == 1
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     database.close()
 

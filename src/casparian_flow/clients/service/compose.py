@@ -42,6 +42,7 @@ from casparian_flow.operations.sentinel import SentinelStarted
 from casparian_flow.operations.watch_service import WatchService
 from casparian_flow.settings import Home, Settings
 from casparian_flow.wiring import holding, open_served
+from casparian_flow.worker.family import FAMILY
 
 CONTROL = "control.sock"
 WORKERS = "workers.sock"
@@ -64,6 +65,7 @@ def run_sentinel(
     Raises HomeBusy, naming the holder, while another process has it. What is not finished at the end is queued again.
     """
     forgo_pandas()
+    FAMILY.adopt()
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     inbox = Inbox()
     manager = Manager(env)
@@ -107,7 +109,7 @@ def run_sentinel(
 def worker_command(home: Home, folder: Path, number: int) -> list[str]:
     """How a worker of this machine is started."""
     joins = ("--join", f"ipc://{folder / WORKERS}", "--name", f"local-{number}", "--keys", str(home.workers))
-    return [sys.executable, "-m", "casparian_flow", "worker", "run", *joins, "--with-parent"]
+    return [sys.executable, "-m", "casparian_flow", "worker", "run", *joins, "--with-parent", str(os.getpid())]
 
 
 @contextmanager
