@@ -326,21 +326,25 @@ def test_a_job_is_cancelled_while_it_runs_and_the_run_says_so(product: Product, 
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_drained_finishes_and_one_that_is_removed_gives_its_job_to_the_next(
+def test_a_worker_that_is_drained_finishes_and_is_given_nothing_more_and_may_then_be_removed(
     product: Product, slow: Path
 ) -> None:
-    with sentinel(product), worker(product, "first"), running_slowly(product, slow, "a", "b") as run:
-        product("worker", "drain", "first", expect=[0])
-        (slow / "a.done").touch()
-        (slow / "b.done").touch()
-        wait_for(lambda: jobs(product, "completed") == 1, "what a drained worker held was not finished")
-        assert jobs(product, "queued") == 1, "a drained worker was given more"
-        product("worker", "remove", "first", expect=[0])
-        listed = product("worker", "list", "--json", expect=[0]).json["workers"]
-        assert [each["state"] for each in listed] in ([], ["gone"])
-        with worker(product, "second"):
+    with sentinel(product), worker(product, "first"), running_slowly(product, slow, "a") as run:
+        drained = product("worker", "drain", "first", "--json", expect=[0]).json["worker"]
+        assert (drained["state"], drained["jobs"]) == ("draining", 1)
+        with running_slowly(product, slow, "b") as other:
+            wait_for(lambda: jobs(product, "queued") == 1, "the second file was not queued")
+            (slow / "a.done").touch()
+            (slow / "b.done").touch()
             out, err = run.communicate(timeout=SECONDS)
-        assert (run.returncode, json.loads(out)["completed"]) == (0, 2), err
+            assert (run.returncode, json.loads(out)["completed"]) == (0, 1), err
+            assert (jobs(product, "queued"), list(slow.glob("b.begun"))) == (1, [])
+            product("worker", "remove", "first", expect=[0])
+            listed = product("worker", "list", "--json", expect=[0]).json["workers"]
+            assert [each["state"] for each in listed] in ([], ["gone"])
+            with worker(product, "second"):
+                out, err = other.communicate(timeout=SECONDS)
+            assert (other.returncode, json.loads(out)["completed"]) == (0, 1), err
     assert sorted(product.table("slow")["name"].to_pylist()) == ["a.slow", "b.slow"]
 
 

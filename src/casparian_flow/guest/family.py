@@ -47,6 +47,13 @@ class Family:
         with self._lock:
             self._known.discard(process.pid)
 
+    def end(self) -> None:
+        """Kill what was started here and not forgotten; whoever waits for one of these sees its end."""
+        with self._lock:
+            for process in self._known:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+
     def end_strays(self) -> None:
         """Kill what nobody here started, and what that leaves in turn; does nothing in a process that adopts nobody."""
         if not self._adopts:

@@ -164,6 +164,8 @@ def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str
         watches.stop(GRACE_SECONDS)
         service.close()
         running.stop()
+        FAMILY.end()  # queries that nobody waits for any more
+        service.join(GRACE_SECONDS)
         doorkeeper.close()
 
 
