@@ -339,7 +339,7 @@ def test_a_worker_that_is_drained_finishes_and_is_given_nothing_more_and_may_the
             out, err = run.communicate(timeout=SECONDS)
             assert (run.returncode, json.loads(out)["completed"]) == (0, 1), err
             assert (jobs(product, "queued"), list(slow.glob("b.begun"))) == (1, [])
-            product("worker", "remove", "first", expect=[0])
+            product("worker", "remove", "first", "--yes", expect=[0])
             listed = product("worker", "list", "--json", expect=[0]).json["workers"]
             assert [each["state"] for each in listed] in ([], ["gone"])
             with worker(product, "second"):
