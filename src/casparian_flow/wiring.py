@@ -12,6 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from casparian_flow import __version__
+from casparian_flow.guest.family import FAMILY
 from casparian_flow.operations.context import Acting, Report
 from casparian_flow.operations.doing.served_home import Addresses, End, ServedHome
 from casparian_flow.protocol.bodies import Identify
@@ -29,7 +30,6 @@ from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.database import Database
 from casparian_flow.store.turn import Turn
 from casparian_flow.worker.execute import Tools
-from casparian_flow.worker.family import FAMILY
 from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.shield import end_with_parent
 from casparian_flow.worker.station import Station

@@ -46,6 +46,7 @@ HELD_FAST = {
     "output.history": {"sink"},  # one that holds the table already
     "output.plan_revert": {"sink"},
     "output.show": {"sink"},
+    "parser.show": {"parser"},  # the name of one that is listed
     "rules.propose": {"files"},  # known ones
     "rules.test": {"path"},  # a name to compare with, or a known file
 }

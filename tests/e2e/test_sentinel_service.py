@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from casparian_flow.guest.family import children_of
 from product import SOURCE, Product, ProductHere
 
 SECONDS = 60.0
@@ -63,9 +64,7 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def sentinel(
-    product: Product, *words: str, verb: str = "start", workers: int = 0
-) -> Iterator[subprocess.Popen[str]]:
+def sentinel(product: Product, *words: str, verb: str = "start", workers: int = 0) -> Iterator[subprocess.Popen[str]]:
     """A sentinel that takes requests, gone at the end."""
     process = product.start(verb, "--workers", str(workers), *words)
     try:
@@ -269,3 +268,121 @@ def test_an_api_that_others_reach_needs_tls(product: Product):
     refused = product("serve", "--listen", "0.0.0.0:0", expect=[2])
     assert "--tls-cert" in refused.err
     assert not (product.home / "sentinel.json").exists()
+
+
+SLOW = """
+import time
+from casparian_flow.sdk import PluginMetadata
+
+MANIFEST = PluginMetadata(pattern="*.slow", outputs={})
+
+def parse(path):
+    mark = path.with_suffix(".begun")
+    mark.touch()
+    while not path.with_suffix(".done").exists():
+        time.sleep(0.02)
+    yield "slow", [{"name": path.name}]
+"""
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A folder beside a parser that begins with each file, and ends when it is told to."""
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    (tmp_path / "waits.py").write_text(SLOW)
+    return folder
+
+
+@contextmanager
+def running_slowly(product: Product, slow: Path, *names: str) -> Iterator[subprocess.Popen[str]]:
+    """A run of such files, each of which has begun or waits for a slot."""
+    for name in names:
+        (slow / f"{name}.slow").write_text(name)
+    process = product.start("run", str(slow), "--parser", str(slow.parent / "waits.py"), "--json")
+    try:
+        wait_for(lambda: list(slow.glob("*.begun")) or process.poll() is not None, "no file was begun")
+        assert process.poll() is None, process.communicate()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+def test_a_job_is_cancelled_while_it_runs_and_the_run_says_so(product: Product, slow: Path) -> None:
+    with sentinel(product), worker(product), running_slowly(product, slow, "a") as run:
+        job = product("jobs", "--json", expect=[0]).json["jobs"][0]["job"]
+        version = product("jobs", "show", job, "--json", expect=[0]).json["job"]["version"]
+        stale = product("jobs", "cancel", job, "--if-version", "0-queued", expect=[1])
+        assert stale.err.startswith("error[version-changed]")
+        tried = product("jobs", "cancel", job, "--dry-run", "--json", expect=[0]).json["cancelled"][0]
+        assert (tried["outcome"], jobs(product, "running")) == ("stopping", 1)
+        ended = product("jobs", "cancel", job, "--wait", "--if-version", version, "--json", expect=[0])
+        assert ended.json["cancelled"][0]["outcome"] == "aborted"
+        out, err = run.communicate(timeout=SECONDS)
+        assert (run.returncode, json.loads(out)["aborted"]) == (8, 1), err
+    assert product.tables() == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_drained_finishes_and_is_given_nothing_more_and_may_then_be_removed(
+    product: Product, slow: Path
+) -> None:
+    with sentinel(product), worker(product, "first"), running_slowly(product, slow, "a") as run:
+        drained = product("worker", "drain", "first", "--json", expect=[0]).json["worker"]
+        assert (drained["state"], drained["jobs"]) == ("draining", 1)
+        with running_slowly(product, slow, "b") as other:
+            wait_for(lambda: jobs(product, "queued") == 1, "the second file was not queued")
+            (slow / "a.done").touch()
+            (slow / "b.done").touch()
+            out, err = run.communicate(timeout=SECONDS)
+            assert (run.returncode, json.loads(out)["completed"]) == (0, 1), err
+            assert (jobs(product, "queued"), list(slow.glob("b.begun"))) == (1, [])
+            product("worker", "remove", "first", "--yes", expect=[0])
+            listed = product("worker", "list", "--json", expect=[0]).json["workers"]
+            assert [each["state"] for each in listed] in ([], ["gone"])
+            with worker(product, "second"):
+                out, err = other.communicate(timeout=SECONDS)
+            assert (other.returncode, json.loads(out)["completed"]) == (0, 1), err
+    assert sorted(product.table("slow")["name"].to_pylist()) == ["a.slow", "b.slow"]
+
+
+@pytest.mark.slow
+def test_a_watch_is_followed_where_a_sentinel_keeps_it_and_goes_on_when_nobody_looks(product: Product, data: Path):
+    with sentinel(product), worker(product):
+        following = product.start("run", str(data), "--watch", "--settle", "0.1", "--format", "jsonl")
+        assert following.stdout is not None
+        first = json.loads(following.stdout.readline())
+        assert (first["schema"], first["number"], first["run"]["completed"]) == ("casparian.watch.round/1", 1, 5)
+        (data / "later.csv").write_text("id,amount\n100,1.5\n")
+        second = json.loads(following.stdout.readline())
+        assert (second["number"], second["run"]["completed"]) == (2, 1)
+        following.send_signal(signal.SIGINT)
+        out, err = following.communicate(timeout=SECONDS)
+        assert (following.returncode, json.loads(out)["rounds"]) == (0, 2), err
+        assert "goes on with watch 1" in err
+        assert [each["watch"] for each in product("watch", "list", "--json", expect=[0]).json["watches"]] == [1]
+
+
+@pytest.mark.slow
+def test_a_query_outlives_a_worker_and_does_not_keep_a_sentinel_from_ending(product: Product) -> None:
+    with sentinel(product, workers=1) as process:
+        wait_for(lambda: worker_pids(product), "no worker joined")
+        before = children_of(process.pid)
+        endless = "SELECT count(*) FROM range(2000000000000) t(i) WHERE hash(i) % 7 = 1"
+        asking = product.start("sql", endless)
+        wait_for(lambda: children_of(process.pid) - before, "the query was not begun")
+        killed = worker_pids(product)
+        os.kill(killed[0], signal.SIGKILL)
+        wait_for(lambda: set(worker_pids(product)) - set(killed), "the worker was not started again")
+        assert asking.poll() is None, asking.communicate()
+        product("stop", expect=[0])
+        assert process.wait(SECONDS) == 0
+        _, err = asking.communicate(timeout=SECONDS)
+    assert (asking.returncode, err.splitlines()[0].partition(":")[0]) == (6, "error[sentinel-stopped]")
+
+
+def worker_pids(product: Product) -> list[int]:
+    listed = product("worker", "list", "--json", expect=[0]).json["workers"]
+    return [each["pid"] for each in listed if each["state"] == "present"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from casparian_flow.core.files import FileState
+from casparian_flow.operations.limits import PageSize
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 
@@ -15,7 +16,7 @@ class ListFiles(Request, frozen=True, kw_only=True):
     states: tuple[FileState, ...] = ()
     extension: str | None = None
     since: str | None = None
-    limit: int = 100
+    limit: PageSize = 100
     after: str | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from casparian_flow.operations.limits import PageSize
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 
@@ -42,7 +43,7 @@ class PreviewFile(Request, frozen=True, kw_only=True):
     path: str
     parser: str | None = None
     options: dict[str, str] = msgspec.field(default_factory=dict)
-    rows: int = 20
+    rows: PageSize = 20
     columns: tuple[str, ...] = ()
     contract: str | None = None
 

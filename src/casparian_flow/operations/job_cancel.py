@@ -15,12 +15,14 @@ MOST = 10_000
 class CancelJobs(Request, frozen=True, kw_only=True):
     """The jobs to cancel, named as in `ShowJob`, and how long to wait altogether until their processes are dead.
 
-    `if_version`, for one job, is the `version` under which the asker saw it: if it moved since, nothing is done.
+    `if_version`, for one job, is the `version` under which the asker saw it: if it moved since, nothing is done. With
+    `dry_run` the answer is what it would be, as the jobs stand now, and nothing is done either.
     """
 
     jobs: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=MOST)]
     wait_seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
     if_version: str | None = None
+    dry_run: bool = False
 
 
 class JobCancelled(Reply, frozen=True, kw_only=True):

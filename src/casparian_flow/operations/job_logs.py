@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from casparian_flow.core.jobs import WORKER_STREAM
+from casparian_flow.operations.limits import LineCount
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 STREAMS = ("guest", WORKER_STREAM)
@@ -15,7 +16,7 @@ class ReadJobLogs(Request, frozen=True, kw_only=True):
     """
 
     job: str
-    lines: int = 1000
+    lines: LineCount = 1000
     stream: str | None = None
     after: str | None = None
 

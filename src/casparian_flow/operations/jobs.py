@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from casparian_flow.core.jobs import JobPhase, JobState
+from casparian_flow.operations.limits import PageSize
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 
@@ -18,7 +19,7 @@ class ListJobs(Request, frozen=True, kw_only=True):
     tag: str | None = None
     dead: bool = False
     """Only dead letters: given up after their last retry, their bytes not tried again since."""
-    limit: int = 100
+    limit: PageSize = 100
     after: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from casparian_flow.operations.limits import Seconds
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 
@@ -9,7 +10,7 @@ class ProfileTables(Request, frozen=True, kw_only=True):
     """One table, `quarantine.TABLE` for its quarantine, or every output table. `seconds` limits each query."""
 
     table: str | None = None
-    seconds: float = 60.0
+    seconds: Seconds = 60.0
 
 
 class ColumnProfile(Reply, frozen=True, kw_only=True):

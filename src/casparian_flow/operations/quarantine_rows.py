@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from casparian_flow.operations.limits import PageSize
 from casparian_flow.operations.quarantine import GroupEntry
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
@@ -10,7 +11,7 @@ class ShowGroup(Request, frozen=True, kw_only=True):
     """One group by its reference or a unique beginning of it, and how many of its rows."""
 
     group: str
-    rows: int = 20
+    rows: PageSize = 20
 
 
 class RejectedRow(Reply, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from casparian_flow.operations.limits import Seconds, Share, SlotCount
 from casparian_flow.operations.plan import MakePlan
 from casparian_flow.operations.registry import Effect, Operation, Request
 from casparian_flow.operations.run_reply import RunReply
@@ -12,9 +13,9 @@ class RunFiles(Request, frozen=True, kw_only=True):
 
     selection: MakePlan = MakePlan()
     plan: str | None = None
-    workers: int | None = None
-    job_seconds: float | None = None
-    tolerance: float | None = None
+    workers: SlotCount | None = None
+    job_seconds: Seconds | None = None
+    tolerance: Share | None = None
     first_contract: str | None = None
 
 

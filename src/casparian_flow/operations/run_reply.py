@@ -36,7 +36,10 @@ class Waiting(Reply, frozen=True, kw_only=True):
 
 
 class RunReply(Reply, frozen=True, kw_only=True):
-    """What the run did. `outcome` is completed, quarantined, failed_files, or approval; `sinks` could be written to."""
+    """What the run did. `outcome` is completed, quarantined, aborted, failed_files, or approval.
+
+    It is `aborted` where jobs were cancelled and nothing worse happened. `sinks` could be written to.
+    """
 
     plan: str
     outcome: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from casparian_flow.operations.limits import Seconds
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 
@@ -12,7 +13,7 @@ class StopSentinel(Request, frozen=True, kw_only=True):
     """
 
     drain: bool = False
-    seconds: float | None = None
+    seconds: Seconds | None = None
 
 
 class SentinelStopping(Reply, frozen=True, kw_only=True):

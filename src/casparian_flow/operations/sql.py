@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from casparian_flow.operations.limits import RowCount, Seconds
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 
@@ -12,8 +13,8 @@ class AskSql(Request, frozen=True, kw_only=True):
 
     query: str
     as_of: str | None = None
-    seconds: float = 60.0
-    max_rows: int = 1_000_000
+    seconds: Seconds = 60.0
+    max_rows: RowCount = 1_000_000
     to: str | None = None
 
 

@@ -93,10 +93,10 @@ class Served(_Verbs):
 
     def wait(self, plan: int, report: Notify) -> None:
         """Return when the run is over; raises SentinelStopped when the sentinel ends before."""
-        events, unsubscribe = self._listen()
+        events, unsubscribe = self._listen("plan", plan)
         try:
             while not self._loop.call(lambda core, _now: core.is_over(plan)):
-                if self._report_until_over(plan, events, report):
+                if self._report_until_over(events, report):
                     return
         finally:
             unsubscribe()
@@ -104,16 +104,15 @@ class Served(_Verbs):
     def cancel(self, job: int, wait_seconds: float) -> CancelOutcome:
         """Stop a job before it commits, waiting so long until nothing of it runs; raises NotFound."""
         until = time.monotonic() + wait_seconds
-        events, unsubscribe = self._listen()
+        events, unsubscribe = self._listen("job", job)
         try:
             outcome = self._loop.call(lambda core, now: core.cancel(job, now))
             while outcome.is_cancelled and outcome.state not in FINAL_STATES and time.monotonic() < until:
                 try:
-                    event, values = events.get(timeout=min(LOOK_SECONDS, max(until - time.monotonic(), 0)))
+                    events.get(timeout=min(LOOK_SECONDS, max(until - time.monotonic(), 0)))
                 except queue.Empty:
                     continue
-                if event == STOPPED or values.get("job") == job:
-                    outcome = self._loop.call(lambda core, now: core.cancel(job, now))
+                outcome = self._loop.call(lambda core, now: core.cancel(job, now))
             return outcome
         finally:
             unsubscribe()
@@ -122,12 +121,18 @@ class Served(_Verbs):
         """End the sentinel: with `drain` after the attempts that are out, however long that takes; else at once."""
         self._loop.stop(drain=drain)
 
-    def _listen(self) -> tuple[queue.SimpleQueue[Event], Callable[[], None]]:
+    def _listen(self, name: str, number: int) -> tuple[queue.SimpleQueue[Event], Callable[[], None]]:
+        """The events about one run or one job, and of the sentinel's end; what is returned beside ends it."""
         events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        return events, self._loop.subscribe(lambda event, values: events.put((event, values)))
 
-    def _report_until_over(self, plan: int, events: queue.SimpleQueue[Event], report: Notify) -> bool:
-        """Pass the plan's events on; whether it is over, or else nothing was heard for a while."""
+        def hear(event: str, values: dict[str, object]) -> None:
+            if event == STOPPED or values.get(name) == number:
+                events.put((event, values))
+
+        return events, self._loop.subscribe(hear)
+
+    def _report_until_over(self, events: queue.SimpleQueue[Event], report: Notify) -> bool:
+        """Pass the run's events on; whether it is over, or else nothing was heard for a while."""
         while True:
             try:
                 event, values = events.get(timeout=LOOK_SECONDS)
@@ -135,7 +140,6 @@ class Served(_Verbs):
                 return False
             if event == STOPPED:
                 raise SentinelStopped("the sentinel ended before the run did")
-            if values.get("plan") == plan:
-                report(event, values)
-                if event == "run.over":
-                    return True
+            report(event, values)
+            if event == "run.over":
+                return True

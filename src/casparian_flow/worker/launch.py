@@ -17,10 +17,10 @@ from typing import Any
 
 from casparian_flow import guest
 from casparian_flow.core.errors import InvariantBroken, ParserCrashed
+from casparian_flow.guest.family import FAMILY
 from casparian_flow.guest.wire import GO, Kind, frame
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.environment import site_paths
-from casparian_flow.worker.family import FAMILY
 from casparian_flow.worker.process_tree import kill_group, kill_tree, wait_until_dead
 from casparian_flow.worker.shield import shield_host
 

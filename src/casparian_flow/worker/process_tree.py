@@ -8,7 +8,8 @@ import select
 import signal
 import time
 from collections.abc import Iterable
-from pathlib import Path
+
+from casparian_flow.guest.family import children_of
 
 _ROUNDS = 50
 """How often to look again: each round kills whatever was forked since the last."""
@@ -68,15 +69,6 @@ def kill_group(leader: int) -> None:
     """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
-
-
-def children_of(process: int) -> set[int]:
-    """The children of a process, dead ones that nobody waited for included; none where the kernel does not tell."""
-    found: set[int] = set()
-    for children in Path(f"/proc/{process}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # that thread is gone
-            found |= {int(child) for child in children.read_text().split()}
-    return found
 
 
 def _descendants(process: int) -> set[int]:

@@ -81,3 +81,13 @@ def test_nothing_is_cancelled_when_one_is_unknown_or_moved_since_it_was_seen(pas
         cancel(past, service, jobs["running"], if_version="1-queued")
     assert service.asked == []
     assert cancel(past, service, jobs["running"], if_version="1-running")[0][1] == "stopping"
+
+
+def test_trying_it_says_what_would_come_of_it_and_stops_nothing(past, jobs):
+    service = Service({})
+    states = ("queued", "running", "committing", "completed")
+    found = cancel(past, service, *(jobs[state] for state in states), dry_run=True)
+    assert [(outcome, state.value) for _, outcome, state in found] == list(
+        zip(("aborted", "stopping", "too-late", "already-over"), states, strict=True)
+    )
+    assert service.asked == []

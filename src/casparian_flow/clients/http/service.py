@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -55,7 +56,7 @@ class Threads:
         self._count = count
         self._most = count + most_waiting
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
-        self._started = 0
+        self._threads: list[threading.Thread] = []
         self._open = 0
         self._is_closed = False
         self._lock = threading.Lock()
@@ -72,9 +73,10 @@ class Threads:
             if self._open >= self._most:
                 raise ServiceBusy("too many requests wait already")
             self._open += 1
-            if self._started < min(self._open, self._count):
-                self._started += 1
-                threading.Thread(target=self._work, name=f"api-{self._name}-{self._started}", daemon=True).start()
+            if len(self._threads) < min(self._open, self._count):
+                name = f"api-{self._name}-{len(self._threads)}"
+                self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+                self._threads[-1].start()
             self._calls.put((function, future))
         return await asyncio.wrap_future(future)
 
@@ -97,8 +99,13 @@ class Threads:
             with suppress(queue.Empty):
                 while call := self._calls.get_nowait():
                     call[1].cancel()
-            for _ in range(self._started):
+            for _ in self._threads:
                 self._calls.put(None)
+
+    def join(self, until: float) -> None:
+        """Wait for what runs, until `time.monotonic` says so much at the latest."""
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0.0))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,3 +148,9 @@ class Service:
         """Take no more requests."""
         for threads in (self.readers, self.actors, self.checkers):
             threads.close()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the requests that are still being answered, so long at most."""
+        until = time.monotonic() + seconds
+        for threads in (self.readers, self.actors, self.checkers):
+            threads.join(until)

@@ -34,6 +34,7 @@ from casparian_flow.clients.service.process import (
 from casparian_flow.clients.service.wanted import Wanted
 from casparian_flow.core.presence import Presence
 from casparian_flow.core.times import rfc3339
+from casparian_flow.guest.family import FAMILY
 from casparian_flow.guest.pandas_import import forgo_pandas
 from casparian_flow.operations.context import Report
 from casparian_flow.operations.doing.served_home import ServedHome
@@ -42,7 +43,6 @@ from casparian_flow.operations.sentinel import SentinelStarted
 from casparian_flow.operations.watch_service import WatchService
 from casparian_flow.settings import Home, Settings
 from casparian_flow.wiring import holding, open_served
-from casparian_flow.worker.family import FAMILY
 
 CONTROL = "control.sock"
 WORKERS = "workers.sock"
@@ -164,6 +164,8 @@ def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str
         watches.stop(GRACE_SECONDS)
         service.close()
         running.stop()
+        FAMILY.end()  # queries that nobody waits for any more
+        service.join(GRACE_SECONDS)
         doorkeeper.close()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from casparian_flow import logs
 from casparian_flow.core.errors import EnvironmentMissing
-from casparian_flow.worker.family import FAMILY
+from casparian_flow.guest.family import FAMILY
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0

@@ -23,6 +23,8 @@ SAYS = {
 def cancel(acting: Acting, request: CancelJobs) -> CancelReply:
     """Cancel jobs; raises NotFound before anything is done if one is unknown, and VersionChanged."""
     rows = named_jobs(acting, request.jobs, request.if_version)
+    if request.dry_run:
+        return CancelReply(cancelled=[_foreseen(row) for row in rows])
     deadline = time.monotonic() + request.wait_seconds
     # All are stopped before the first is waited for.
     found = {int(row["id"]): _cancel(acting, int(row["id"]), JobState(row["state"]), 0.0) for row in rows}
@@ -35,6 +37,18 @@ def cancel(acting: Acting, request: CancelJobs) -> CancelReply:
             for number, (outcome, state) in found.items()
         ]
     )
+
+
+def _foreseen(row: RowMapping) -> JobCancelled:
+    """What cancelling the job would come to, as it stands now."""
+    state = JobState(row["state"])
+    if state in FINAL_STATES:
+        outcome = Cancelled.OVER
+    elif state is JobState.COMMITTING:
+        outcome = Cancelled.TOO_LATE
+    else:
+        outcome = Cancelled.ABORTED if state is JobState.QUEUED else Cancelled.STOPPING
+    return JobCancelled(job=str(row["id"]), outcome=outcome, state=state, says=f"if cancelled now: {SAYS[outcome]}")
 
 
 def _cancel(acting: Acting, job: int, seen: JobState, wait_seconds: float) -> tuple[Cancelled, JobState]:

@@ -87,6 +87,8 @@ def _outcome(
 ) -> str:
     if waiting:
         return "approval"
-    if failures or unreadable:
+    if unreadable or any(each.state != JobState.ABORTED for each in failures):
         return "failed_files"
+    if failures:
+        return "aborted"
     return "quarantined" if quarantined else "completed"

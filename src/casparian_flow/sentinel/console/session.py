@@ -16,6 +16,7 @@ import pyarrow as pa
 
 import casparian_flow
 from casparian_flow.core.errors import QueryFailed, QueryTimedOut
+from casparian_flow.guest.family import FAMILY
 from casparian_flow.sentinel.console.limits import QueryLimits, QueryOrder, TableSource
 
 _START = (
@@ -68,19 +69,22 @@ def _stop(child: subprocess.Popen[bytes], late: threading.Event) -> None:
 
 @contextmanager
 def _process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={"TZ": "UTC"},
-        start_new_session=True,
+    child = FAMILY.start(
+        lambda: subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"TZ": "UTC"},
+            start_new_session=True,
+        )
     )
     try:
         yield child
     finally:
         child.kill()
         child.wait()
+        FAMILY.forget(child)
         for stream in (child.stdin, child.stdout, child.stderr):
             if stream is not None:
                 stream.close()

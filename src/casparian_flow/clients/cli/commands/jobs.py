@@ -9,7 +9,7 @@ import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
-from casparian_flow.clients.cli.options import shared_options
+from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, readable, size_text, table_lines
 from casparian_flow.core.jobs import FINAL_STATES, REPLAYABLE, Cancelled, JobState
 
@@ -158,6 +158,7 @@ def watch(face: Face, job: str | None) -> int:
 @command.command("cancel")
 @chosen_jobs
 @if_version
+@dry_run_option
 @pass_face
 def cancel(face: Face, jobs: tuple[str, ...], if_version: str | None) -> int:
     """Stop jobs before they commit; the answer says of each which side won.
@@ -168,11 +169,12 @@ def cancel(face: Face, jobs: tuple[str, ...], if_version: str | None) -> int:
     from casparian_flow.operations.job_cancel import CancelJobs, JobCancelled
 
     named = choose_jobs(face, jobs, [state for state in JobState if state not in FINAL_STATES])
-    seconds = (face.options.timeout or PATIENCE) if face.options.wait else 0.0
-    request = CancelJobs(jobs=named, wait_seconds=seconds, if_version=if_version)
+    is_waited_for = face.options.wait and not face.options.dry_run
+    seconds = (face.options.timeout or PATIENCE) if is_waited_for else 0.0
+    request = CancelJobs(jobs=named, wait_seconds=seconds, if_version=if_version, dry_run=face.options.dry_run)
     cancelled = face.ask("jobs.cancel", request).cancelled if named else []
     face.show_list("casparian.jobs.cancelled/1", "cancelled", cancelled, CANCELLED, JobCancelled)
-    return NOT_DONE if any(_escaped(each, is_waited_for=face.options.wait) for each in cancelled) else 0
+    return NOT_DONE if any(_escaped(each, is_waited_for=is_waited_for) for each in cancelled) else 0
 
 
 @command.command("retry")

@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from casparian_flow.guest.shield import adopt_orphans
-from casparian_flow.worker.process_tree import children_of
 
 _REAP_SECONDS = 10.0
 _POLL_SECONDS = 0.002
@@ -47,6 +47,13 @@ class Family:
         with self._lock:
             self._known.discard(process.pid)
 
+    def end(self) -> None:
+        """Kill what was started here and not forgotten; whoever waits for one of these sees its end."""
+        with self._lock:
+            for process in self._known:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+
     def end_strays(self) -> None:
         """Kill what nobody here started, and what that leaves in turn; does nothing in a process that adopts nobody."""
         if not self._adopts:
@@ -60,6 +67,15 @@ class Family:
                     with suppress(ChildProcessError):
                         os.waitpid(stray, os.WNOHANG)
                 time.sleep(_POLL_SECONDS)
+
+
+def children_of(process: int) -> set[int]:
+    """The children of a process, dead ones that nobody waited for included; none where the kernel does not tell."""
+    found: set[int] = set()
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # that thread is gone
+            found |= {int(child) for child in children.read_text().split()}
+    return found
 
 
 FAMILY = Family()
