@@ -41,7 +41,7 @@ from casparian_flow.sentinel.leases import LEASE_NS, Lease, Leases
 from casparian_flow.sentinel.litter import Litter
 from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
-from casparian_flow.sentinel.runs import CancelOutcome, Run, Runs, is_held
+from casparian_flow.sentinel.runs import CancelOutcome, Runs, is_held
 from casparian_flow.sentinel.sessions import Sent, Session, Sessions
 from casparian_flow.store import job_changes
 from casparian_flow.store import jobs as job_store
@@ -244,23 +244,6 @@ class SentinelCore:
             lease.is_cancelled = True
         return CancelOutcome(state=state, is_cancelled=True)
 
-    def retry(self, job: int, now_ns: int) -> bool:
-        """Give a job that failed, was aborted or rejected another attempt; false if it is in none of these states."""
-        with self._database.transaction() as connection:
-            if not job_store.replay(connection, job):
-                return False
-            standing = job_store.standing(connection, job)
-            assert standing is not None
-            run_store.reopen(connection, standing.plan_id)
-            run = self._runs.of_plan(standing.plan_id)
-            if run is not None:
-                self._expect(run, job, standing.parser_id, standing.base_table)
-        if run is None:
-            self.submit(standing.plan_id, now_ns)
-        self._attempts.queue_version += 1
-        self._notify("job.retried", {"job": job, "plan": standing.plan_id, "attempt": standing.attempt, "message": ""})
-        return True
-
     def hurry(self, job: int, now_ns: int) -> bool:
         """Let a queued job that pauses after a failure have its turn at once; false if it does not pause."""
         with self._database.transaction() as connection:
@@ -325,7 +308,7 @@ class SentinelCore:
         answer: Body | None = Ack(of=message.seq)
         match message.body:
             case Heartbeat() as beat:
-                strange = self._heartbeats.take(session, beat, now_ns)
+                strange = self._heartbeats.take(session, beat, self._seq, now_ns)
                 answer = Echo(of=message.seq)
                 for other, number in strange:
                     self._send(session.peer, Abort(code=FENCED, message="it is not yours"), job=other, attempt=number)
@@ -363,14 +346,6 @@ class SentinelCore:
         if (session := self._sessions.of_nonce(lease.holder)) is not None:
             abort = Abort(code=CANCELLED, message=CANCELLED_BEFORE)
             self._send(session.peer, abort, job=lease.job, attempt=lease.attempt)
-
-    def _expect(self, run: Run, job: int, parser: int, base_table: str) -> None:
-        with self._database.transaction() as connection:
-            registered = self._dispatcher.registered(connection, parser)
-        run.parsers.add(parser)
-        run.open.add(job)
-        run.is_finishing = False
-        self._founding.expect(job, run.plan, registered, base_table)
 
     # --- orders -------------------------------------------------------------------------------------------------
 

@@ -288,20 +288,6 @@ def test_over_tolerance_ends_the_job_and_tells_the_worker_to_discard(home: Senti
     the(Ack, worker.about(Opcode.STOPPED, Stopped(), job))
 
 
-def test_a_failed_job_can_be_given_another_attempt(home: SentinelHome) -> None:
-    job, worker = a_running_job(home)
-    worker.about(Opcode.ERR, CRASHED, job)
-    assert home.core.is_over(home.plan)
-    assert home.core.retry(job, home.now_ns)
-    worker.beat()
-    assert worker.orders[job].attempt == 2
-    worker.seal(job)
-    worker.about(Opcode.CONCLUDE, Conclude(), job)
-    assert home.state(job) == "completed"
-    assert home.core.is_over(home.plan)
-    assert not home.core.retry(job, home.now_ns)
-
-
 # --- cancel -----------------------------------------------------------------------------------------------------
 
 
