@@ -166,9 +166,12 @@ class Attempts:
                 transient=error.transient,
             )
 
-    def stopped(self, nonce: str, job: int, attempt: int, now_ns: int) -> None:
-        """Nothing of the attempt runs: it was cancelled, or its worker gave it back."""
-        if (lease := self._leases.held(nonce, job, attempt)) is not None:
+    def stopped(self, nonce: str, job: int, attempt: int, now_ns: int, *, counts: bool) -> None:
+        """Nothing of the attempt runs: it was cancelled, or its worker gave it back; `counts` says once too often."""
+        lease = self._leases.held(nonce, job, attempt)
+        if lease is not None and counts:
+            self.lost(lease, "its worker gives everything back", now_ns)
+        elif lease is not None:
             self.give_back(lease, now_ns)
 
     # --- what the sentinel finds --------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ from casparian_flow.store.database import Database
 HEARTBEAT_MS = 1_000
 FENCE_MS = 10_000
 ABORT_AGAIN_NS = 1_000_000_000
+RETURNS = 2_000
+"""Attempts in a row that a worker may give back without having done any; each one more counts as a failure."""
 IDLE_NS = 1_000_000_000
 """Nothing that only time changes is looked at less often than this."""
 _OPCODE_OF: dict[type[Body], Opcode] = {
@@ -140,11 +142,17 @@ class SentinelCore:
         else:
             self._ends.done(done, now_ns)
 
+    def leapt(self, by_ns: int) -> None:
+        """The clock was set, or the machine slept: nobody could be heard meanwhile, and nobody is blamed for that."""
+        self._leases.shift(by_ns)
+        self._sessions.shift(by_ns)
+        self._ends.shift(by_ns)
+
     def tick(self, now_ns: int) -> None:
         """Do what is due by now: leases that ran out, runs that are over, orders for whoever is free."""
         self._presence.tick(now_ns)
-        for lease in self._leases:
-            if lease.is_cancelled and lease.holder is not None and now_ns >= lease.abort_due_ns:
+        for lease in self._leases.cancelled():
+            if lease.holder is not None and now_ns >= lease.abort_due_ns:
                 self._abort(lease, now_ns)
         if self._presence.take_left_behind():
             self._ends.roll_forward(now_ns)
@@ -241,7 +249,7 @@ class SentinelCore:
         with self._database.transaction() as connection:
             job_store.request_cancel(connection, job)
         if (lease := self._leases.of_job(job)) is not None:
-            lease.is_cancelled = True
+            self._leases.cancel(lease)
         return CancelOutcome(state=state, is_cancelled=True)
 
     def hurry(self, job: int, now_ns: int) -> bool:
@@ -317,18 +325,22 @@ class SentinelCore:
                     self._presence.gone(session, WorkerState.GONE, "its worker ended", now_ns, counts=False)
                     return
             case Seal(outcome=Sealed() as sealed):
+                session.returned = 0
                 answer = self._attempts.sealed(nonce, job, attempt, sealed.receipt, now_ns)
             case Seal(outcome=Surveyed() as surveyed):
                 answer = self._attempts.surveyed(nonce, job, attempt, surveyed, now_ns)
             case Conclude():
+                session.returned = 0
                 answer = self._attempts.concluded(nonce, job, attempt, now_ns)
             case Err() as error if job:
+                session.returned = 0
                 self._attempts.failed(nonce, job, attempt, error, now_ns)
             case Err() as error:
                 self._notify("worker.complained", {"worker": session.name, "code": error.code})
                 answer = None
             case Stopped():
-                self._attempts.stopped(nonce, job, attempt, now_ns)
+                session.returned += not session.is_draining
+                self._attempts.stopped(nonce, job, attempt, now_ns, counts=session.returned > RETURNS)
             case Deploy():
                 answer = Err(code="not-supported", message="this sentinel takes no deployments", of=message.seq)
             case _:
