@@ -51,6 +51,6 @@ def _check_numbers(receipt: Receipt) -> None:
         numbers += [output.contract_version, output.rows]
         for file in output.files:
             numbers += [file.rows, file.size]
-    numbers += [note.rows for note in (*receipt.groups, *receipt.drift)]
+    numbers += [group.rows for group in receipt.groups] + [note.rows for note in receipt.drift]
     if any(not 0 <= number <= MOST for number in numbers):
         raise InvariantBroken("a receipt has numbers that cannot be")
