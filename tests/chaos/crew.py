@@ -107,9 +107,7 @@ class Crew:
         keys = str(self.product.home.parent / "keys")
         with self.log.open("a") as log:
             home = str(self.product.home)
-            self.outposts[name] = self.product.start(
-                "worker", "--join", home, "--name", name, "--keys", keys, into=log
-            )
+            self.outposts[name] = self.product.start("worker", "--join", home, "--name", name, "--keys", keys, into=log)
 
     @property
     def pid(self) -> int:

@@ -31,7 +31,10 @@ STEPS = [
 
 
 @pytest.mark.invariant(2)
-@pytest.mark.parametrize(("module", "owner", "name", "when", "passes"), STEPS)
+@pytest.mark.parametrize(
+    ("module", "owner", "name", "when", "passes"),
+    [pytest.param(*step, marks=[pytest.mark.slow] if at % 3 else []) for at, step in enumerate(STEPS)],
+)
 @pytest.mark.parametrize("mode", ["append", pytest.param("replace", marks=pytest.mark.slow)])
 def test_a_death_between_two_sinks_is_put_right_in_both(
     tmp_path: Path, data: Path, mode: str, module: str, owner: str, name: str, when: str, passes: int

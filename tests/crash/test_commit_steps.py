@@ -103,7 +103,10 @@ def states(home: Path) -> set[str]:
 
 
 @pytest.mark.invariant(2)
-@pytest.mark.parametrize(("module", "owner", "name", "when", "passes"), STEPS)
+@pytest.mark.parametrize(
+    ("module", "owner", "name", "when", "passes"),
+    [pytest.param(*step, marks=[pytest.mark.slow] if at % 3 else []) for at, step in enumerate(STEPS)],
+)
 @pytest.mark.parametrize("mode", ["append", pytest.param("replace", marks=pytest.mark.slow)])
 def test_a_death_at_this_step_is_put_right_by_the_next_run(
     tmp_path: Path, data: Path, mode: str, module: str, owner: str, name: str, when: str, passes: int

@@ -17,7 +17,7 @@ from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.csv_text import text_of
 from casparian_flow.sinks.uri import open_sink
 from landing_files import some_files
-from product import Answer, Product
+from product import Answer, Product, ProductHere
 
 VARYING = {"_cf_job_id", "_cf_processed_at", "_cf_file_version_id"}
 REAL = [
@@ -51,7 +51,7 @@ class Ran:
 
 
 def run_in(folder: Path) -> Ran:
-    ran = Ran(Product(folder / "home"), some_files(folder / "data"), folder / "out")
+    ran = Ran(ProductHere(folder / "home"), some_files(folder / "data"), folder / "out")
     ran.product.run(str(ran.data), "--sink", ran.sink.uri)
     return ran
 
@@ -74,7 +74,7 @@ def content(sink: Sink) -> dict[str, tuple[pa.Schema, list[str]]]:
 
 
 def test_csv_and_parquet_hold_the_same_tables(ran: Ran, tmp_path: Path) -> None:
-    other = Product(tmp_path / "home")
+    other = ProductHere(tmp_path / "home")
     other.run(str(ran.data))
 
     assert content(ran.sink) == content(open_sink(f"parquet://{other.home}"))
@@ -86,7 +86,7 @@ def test_real_files_are_the_same_tables_in_csv_and_parquet(shared_data: Path, tm
         copy, kind = tmp_path / "data" / name, shared_data / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(kind, copy, copy_function=shutil.copyfile) if kind.is_dir() else shutil.copyfile(kind, copy)
-    one, other = Product(tmp_path / "one"), Product(tmp_path / "other")
+    one, other = ProductHere(tmp_path / "one"), ProductHere(tmp_path / "other")
 
     said = one.run(str(tmp_path / "data"))
     said_too = other.run(str(tmp_path / "data"), "--sink", f"csv://{tmp_path}/out")
@@ -97,7 +97,7 @@ def test_real_files_are_the_same_tables_in_csv_and_parquet(shared_data: Path, tm
 
 
 def test_a_csv_file_of_ours_is_read_back_with_the_same_cells(ran: Ran, tmp_path: Path) -> None:
-    sink, again = ran.sink, Product(tmp_path / "again")
+    sink, again = ran.sink, ProductHere(tmp_path / "again")
     (tmp_path / "copies").mkdir()
     for name in sink.tables(Role.ACCEPTED):
         [path] = sink.snapshot(name, Role.ACCEPTED).files

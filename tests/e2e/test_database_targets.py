@@ -19,7 +19,7 @@ from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.csv_text import text_of
 from casparian_flow.sinks.uri import open_sink
 from landing_files import some_files
-from product import Answer, Product
+from product import Answer, Product, ProductHere
 
 VARYING = {"_cf_job_id", "_cf_processed_at", "_cf_file_version_id"}
 TARGETS = {"duckdb": "duckdb://{}/out.duckdb", "sqlite": "sqlite://{}/out.db"}
@@ -53,7 +53,7 @@ class Ran:
 
 
 def run_in(folder: Path, scheme: str) -> Ran:
-    ran = Ran(Product(folder / "home"), some_files(folder / "data"), TARGETS[scheme].format(folder))
+    ran = Ran(ProductHere(folder / "home"), some_files(folder / "data"), TARGETS[scheme].format(folder))
     ran.product.run(str(ran.data), "--sink", ran.uri)
     return ran
 
@@ -68,7 +68,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def parquet(tmp_path_factory: pytest.TempPathFactory) -> Sink:
     """The same files in Parquet."""
     folder = tmp_path_factory.mktemp("parquet")
-    product = Product(folder / "home")
+    product = ProductHere(folder / "home")
     product.run(str(some_files(folder / "data")))
     return open_sink(f"parquet://{product.home}")
 
@@ -111,7 +111,7 @@ def cells(column: pa.Array, is_lite: bool) -> list[Any]:
 
 
 def test_a_table_in_the_uri_names_the_view(tmp_path: Path) -> None:
-    product, data = Product(tmp_path / "home"), some_files(tmp_path / "data")
+    product, data = ProductHere(tmp_path / "home"), some_files(tmp_path / "data")
     product.run(str(data / "sales.csv"), "--sink", f"sqlite://{tmp_path}/out.db/takings")
 
     with closing(sqlite3.connect(tmp_path / "out.db")) as database:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from casparian_flow.clients.cli.root import run
-from product import Product
+from product import ProductHere
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Landed:
     folder = tmp_path_factory.mktemp("landed")
     data = folder / "data"
     data.mkdir()
-    product = Product(folder / "home")
+    product = ProductHere(folder / "home")
     (data / "sales_1.csv").write_text("id,amount,who\n1,1.5,=SUM(A1)\n2,2.5,ann\n")
     (data / "sales_2.csv").write_text("id,amount,who\n3,3.5,bob\n4,4.5,bob,5\n")
     (data / "copy_of_1.csv").write_bytes((data / "sales_1.csv").read_bytes())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from product import SOURCE, Product
+from product import SOURCE, Product, ProductHere
 
 SECONDS = 60.0
 
@@ -32,9 +33,17 @@ def wait_for(holds: Callable[[], object], why: str) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture
+def product(product_here: ProductHere) -> ProductHere:
+    """Who asks is this process, which takes a fraction of the time; sentinels and workers are processes."""
+    return product_here
+
+
 def jobs(product: Product, state: str) -> int:
     """How many jobs are in that state, as the home says, whoever holds it."""
-    return int(product("status", "--embedded", "--json", expect=[0]).json["jobs"].get(state, 0))
+    with closing(sqlite3.connect(product.home / "state.sqlite3", timeout=SECONDS)) as database:
+        [(found,)] = database.execute("SELECT count(*) FROM cf_jobs WHERE state = ?", [state])
+    return int(found)
 
 
 def holder(product: Product) -> int | None:
@@ -54,9 +63,11 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def sentinel(product: Product, *words: str, verb: str = "start") -> Iterator[subprocess.Popen[str]]:
-    """A sentinel without workers that takes requests, gone at the end."""
-    process = product.start(verb, "--workers", "0", *words)
+def sentinel(
+    product: Product, *words: str, verb: str = "start", workers: int = 0
+) -> Iterator[subprocess.Popen[str]]:
+    """A sentinel that takes requests, gone at the end."""
+    process = product.start(verb, "--workers", str(workers), *words)
     try:
         wait_for(lambda: holder(product) == process.pid or process.poll() is not None, "no sentinel")
         assert process.poll() is None, process.communicate()
@@ -89,9 +100,20 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_sentinel_does_with_its_own_worker_what_it_is_asked_until_it_is_stopped(product: Product, tmp_path: Path):
+    (tmp_path / "sales.csv").write_text("id,amount\n1,2.5\n2,3.5,too,many\n")
+    with sentinel(product, workers=1) as process:
+        reply = product.run(str(tmp_path / "sales.csv"), "--server")
+        assert (reply["completed"], reply["accepted"], reply["quarantined"]) == (1, 1, 1)
+        assert product("stop", "--json", expect=[0]).json["pid"] == process.pid
+        assert process.wait(SECONDS) == 0
+    assert product.table("sales")["amount"].to_pylist() == [2.5]
+    assert not (product.home / "sentinel.json").exists()
+
+
 @pytest.mark.slow
 def test_a_run_through_a_sentinel_leaves_what_an_embedded_one_leaves(product: Product, data: Path, tmp_path: Path):
-    embedded = Product(tmp_path / "other" / "home")
+    embedded = ProductHere(tmp_path / "other" / "home")
     embedded.home.parent.mkdir()
     expected = embedded.run(str(data))
     with sentinel(product) as process, worker(product):
@@ -130,7 +152,7 @@ def test_what_a_killed_sentinel_left_open_is_taken_up_by_the_next(product: Produ
         wait_for(lambda: jobs(product, "completed") == queued, "jobs stay open")
         product("stop", expect=[0])
         assert process.wait(SECONDS) == 0
-    embedded = Product(product.home.parent / "other" / "home")
+    embedded = ProductHere(product.home.parent / "other" / "home")
     embedded.home.parent.mkdir()
     embedded.run(str(data))
     assert product.content() == embedded.content()
@@ -165,7 +187,7 @@ def test_a_signal_ends_a_sentinel_in_order_and_a_hangup_does_not(product: Produc
 
 @pytest.mark.slow
 def test_a_detached_sentinel_says_how_to_stop_it_and_outlives_its_shell(product: Product):
-    started = product("start", "--workers", "0", "--detach", "--json", expect=[0]).json
+    started = Product(product.home)("start", "--workers", "0", "--detach", "--json", expect=[0]).json
     try:
         assert is_alive(started["pid"])
         assert os.getsid(started["pid"]) != os.getsid(0)

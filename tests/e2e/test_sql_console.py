@@ -17,7 +17,7 @@ from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.operations.doing.sql import ask
 from casparian_flow.operations.sql import AskSql
 from casparian_flow.settings import Home, Settings
-from product import Product
+from product import Product, ProductHere
 
 TIMELINE = """
 -- View version history for all files
@@ -59,7 +59,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Product:
     data.mkdir()
     (data / "sales_1.csv").write_text("id,amount\n1,2.5\n2,3.5\n")
     (data / "sales_2.csv").write_text("id,amount\n3,4.5\n")
-    product = Product(folder / "home")
+    product = ProductHere(folder / "home")
     product.run(str(data))
     (data / "sales_2.csv").write_text("id,amount\n3,4.5\n4,oops\n")
     product.run(str(data))
@@ -221,7 +221,7 @@ def test_no_attack_reads_or_writes_a_file_while_another_process_writes(while_wri
     ids=["parentheses", "sum", "recursion", "product", "text", "list", "length"],
 )
 def test_a_query_that_wants_too_much_is_stopped(filled: Product, query: str, code: set[int]) -> None:
-    answer = filled("sql", query, "--timeout", "3", "--json")
+    answer = filled("sql", query, "--timeout", "1", "--json")
     assert answer.code in code, answer.err
     assert "Traceback" not in answer.err + answer.out
     assert '"crash"' not in answer.err + answer.out

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.core.outputs import Role
-from product import Product
+from product import Product, ProductHere
 from typed_rows import differences
 from unseen_delimited import KINDS, Unseen, make_all
 
-SEEDS = (20240607, 77)
+SEEDS = [pytest.param(20240607, id="seed 20240607"), pytest.param(77, id="seed 77", marks=pytest.mark.slow)]
 
 
 class Loaded:
@@ -41,11 +41,11 @@ class Loaded:
         return found + ([f"{rejected} rejected, not {one.rejected}"] if rejected != one.rejected else [])
 
 
-@pytest.fixture(scope="module", params=SEEDS, ids=lambda seed: f"seed {seed}")
+@pytest.fixture(scope="module", params=SEEDS)
 def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     """One folder with a file of every kind, run once, and the tables that came of it."""
     folder = tmp_path_factory.mktemp("corpus")
-    product = Product(folder / "home")
+    product = ProductHere(folder / "home")
     (folder / "files").mkdir()
     made = dict(zip(KINDS, make_all(request.param), strict=True))
     for one in made.values():

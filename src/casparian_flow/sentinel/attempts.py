@@ -14,7 +14,7 @@ from casparian_flow.protocol.bodies import Abort, Ack, Body, Err, Permit, Survey
 from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.actions import Action, Discard
 from casparian_flow.sentinel.breaker import Breaker
-from casparian_flow.sentinel.facts import Facts, facts_of
+from casparian_flow.sentinel.facts import Facts, facts_of, find_facts
 from casparian_flow.sentinel.founding import Founding, Notify
 from casparian_flow.sentinel.leases import Lease, Leases
 from casparian_flow.sentinel.litter import Litter
@@ -133,14 +133,13 @@ class Attempts:
     def concluded(self, nonce: str, job: int, attempt: int, now_ns: int) -> Body:
         """Record what its worker made visible; saying it again changes nothing."""
         with self._database.transaction() as connection:
-            standing = job_store.standing(connection, job)
-            if standing is None or (standing.attempt, standing.session) != (attempt, nonce):
+            facts = find_facts(connection, job)
+            if facts is None or (facts.attempt, facts.session) != (attempt, nonce):
                 return Err(code=FENCED, message=f"attempt {attempt} of job {job} is not this worker's")
-            if standing.state == JobState.COMPLETED:
-                self.settle(job, standing.plan_id, now_ns)
+            if facts.state == JobState.COMPLETED:
+                self.settle(job, facts.plan_id, now_ns)
                 return Ack(of=0)
-            facts = facts_of(connection, job)
-            if standing.state != JobState.COMMITTING or self._is_held(facts):
+            if facts.state != JobState.COMMITTING or self._is_held(facts):
                 return Err(code=FENCED, message=f"job {job} has no permit")
             self.record(connection, facts, now_ns)
         return Ack(of=0)

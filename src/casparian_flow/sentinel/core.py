@@ -367,6 +367,8 @@ class SentinelCore:
         if not able:
             return
         slots = sum(session.profile.slots for session in self._sessions if session.is_present)
+        with self._database.transaction() as connection:
+            self._founding.refresh(connection)
         for session in sorted(able, key=lambda session: -session.room):
             while session.room > 0 and session.casts and self._order_cast(session):
                 pass
@@ -396,7 +398,6 @@ class SentinelCore:
         if version == self._attempts.queue_version and now_ns < until_ns:
             return False
         with self._database.transaction() as connection:
-            self._founding.refresh(connection)
             parsers = {parser for run in self._runs for parser in run.parsers}
             group = self._dispatcher.claim(connection, session, parsers, slots, now_ns)
             if not group:

@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
+from casparian_flow.store.prepared import Prepared
 from casparian_flow.store.tables import meta
 
 INCARNATION = "incarnation"
 HOME_ID = "home_id"
 LITTERED = "littered_sinks"
-META_VALUE = select(meta.c.value).where(meta.c.key == bindparam("name"))
+META_VALUE = Prepared(select(meta.c.value).where(meta.c.key == bindparam("name")))
 _meta = insert(meta)
 SET_META_VALUE = _meta.on_conflict_do_update(index_elements=["key"], set_={"value": _meta.excluded.value})
 
 
 def meta_value(connection: Connection, key: str) -> str | None:
     """A fact, None where it was never told."""
-    value = connection.execute(META_VALUE, {"name": key}).scalar_one_or_none()
-    return str(value) if value is not None else None
+    found = META_VALUE.row(connection, name=key)
+    return str(found.value) if found is not None else None
 
 
 def set_meta_value(connection: Connection, key: str, value: str) -> None:

@@ -131,19 +131,25 @@ class ServedHome:
         """What ended the loop, if something did."""
         return self._failure
 
-    @property
-    def silent_seconds(self) -> float:
-        """How long ago the loop last answered; whoever wants to know asks again and again."""
+    def look(self) -> None:
+        """Ask the loop for a sign of life, which comes when it comes; to be called every now and then."""
         if self._asked is None or self._asked.done():
-            if self._asked is not None and self._asked.exception() is None:
-                self._workers, self._heard = self._asked.result(), time.monotonic()
             with suppress(SentinelStopped):
                 self._asked = self._loop.tell(lambda core, _now: core.count_workers())
+                self._asked.add_done_callback(self._hear)
+
+    def _hear(self, answered: Future[int]) -> None:
+        if answered.exception() is None:
+            self._workers, self._heard = answered.result(), time.monotonic()
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the loop last gave a sign of life."""
         return time.monotonic() - self._heard
 
     @property
     def workers(self) -> int:
-        """How many workers were there when the loop last answered."""
+        """How many workers were there then."""
         return self._workers
 
     def status(self) -> str:
