@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from casparian_flow.core.jobs import JobPhase
 from casparian_flow.core.workers import WorkerState
 from casparian_flow.protocol.bodies import Identify
@@ -86,6 +88,7 @@ class Presence:
             held = self._leases.held(session.nonce, holding.job, holding.attempt)
             if held is None and holding.phase not in ASKING:
                 strange.append((holding.job, holding.attempt))
+        session.profile = msgspec.structs.replace(session.profile, holding=[])  # read once, and may be long
         return strange
 
     def disconnected(self, session: Session, now_ns: int) -> None:
