@@ -36,7 +36,7 @@ from casparian_flow.protocol.opcodes import Opcode
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
 from casparian_flow.schema.survey import Survey
-from casparian_flow.sentinel.actions import Action, Discard, Done, Promote
+from casparian_flow.sentinel.actions import Action, Discard, Done, Promote, Sweep
 from casparian_flow.sentinel.catalog import manifest_text
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.runs import Policy
@@ -59,6 +59,7 @@ class SentinelHome:
     events: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     promoted: list[Promote] = field(default_factory=list)
     discarded: list[Discard] = field(default_factory=list)
+    swept: list[Sweep] = field(default_factory=list)
     refuses: CasparianError | None = None
     """What the sinks say to whoever promotes."""
     holds_actions: bool = False
@@ -159,8 +160,10 @@ class SentinelHome:
     def _carry_out(self, action: Action) -> None:
         if isinstance(action, Promote):
             self.promoted.append(action)
-        else:
+        elif isinstance(action, Discard):
             self.discarded.append(action)
+        else:
+            self.swept.append(action)
         troubles = {SINK: self.refuses} if self.refuses is not None else {}
         with self.past.database.together():
             self.core.done(Done(action=action, troubles=troubles), self.now_ns)

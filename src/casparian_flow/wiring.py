@@ -29,6 +29,7 @@ from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.database import Database
 from casparian_flow.store.turn import Turn
 from casparian_flow.worker.execute import Tools
+from casparian_flow.worker.family import FAMILY
 from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.shield import end_with_parent
 from casparian_flow.worker.station import Station
@@ -114,16 +115,17 @@ def open_worker(
     parsers: Sequence[str],
     folder: Path,
     notify: Callable[[str, dict[str, object]], None],
-    with_parent: bool,
+    with_parent: int | None,
 ) -> Iterator[Station]:
     """A worker of its own, not yet at work; `folder` keeps its keys and, while it works, its scratch files.
 
-    `with_parent`: it stops when the process that started it has ended.
+    `with_parent`: it stops when that process, which started it, has ended.
     """
     from casparian_flow.worker.outpost import find_post, scratch_folder  # noqa: PLC0415 - brings ZeroMQ in
 
-    if with_parent:
-        end_with_parent()
+    FAMILY.adopt()
+    if with_parent is not None:
+        end_with_parent(with_parent)
     post = find_post(address, name, folder)
     allow_open_files()
     profile = Identify(
@@ -182,5 +184,6 @@ def open_served(
         where = Addresses(tuple(router.endpoints), keys.public if keys else None)
         served = ServedHome(home, load_settings, loop, turn, recovered, sinks, end, where)
         served.start()
+        stack.callback(served.close)
         stack.callback(served.stop)
         yield served

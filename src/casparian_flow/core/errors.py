@@ -5,7 +5,6 @@ CasparianError
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
 ├── ServiceBusy           exit 6   the service does as much as it may already
-├── SentinelUnreachable   exit 6   no sentinel answers at that address
 ├── SentinelSuperseded    exit 6   another sentinel took the home over
 ├── SentinelStopped       exit 6   the sentinel ended before the run did
 ├── SentinelMissing       exit 6   no sentinel answers where one was asked for
@@ -106,15 +105,6 @@ class ServiceBusy(CasparianError):
     exit_code = 6
     transient = True
     hint = "ask again in a moment"
-
-
-class SentinelUnreachable(CasparianError):
-    """No sentinel answers at that address."""
-
-    code = "sentinel-unreachable"
-    exit_code = 6
-    transient = True
-    hint = "casparian status (where the sentinel runs)"
 
 
 class SentinelSuperseded(CasparianError):

@@ -30,7 +30,7 @@ class ScanFiles(Request, frozen=True, kw_only=True):
     with_sha256: bool = False
 
 
-class Problem(Reply, frozen=True, kw_only=True):
+class ScanProblem(Reply, frozen=True, kw_only=True):
     """One entry that is no ordinary, readable file; `keeps_from_reading`: nothing of it was read because of this."""
 
     path: str
@@ -54,7 +54,7 @@ class ScanReply(Reply, frozen=True, kw_only=True):
     still_changing: list[str]
     unreadable: int
     content: dict[str, int]
-    problems: list[Problem]
+    problems: list[ScanProblem]
     warnings: list[str]
 
 

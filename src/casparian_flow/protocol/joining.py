@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 
 from casparian_flow import __version__
-from casparian_flow.core.errors import SentinelUnreachable, UsageError, WorkerRefused
+from casparian_flow.core.errors import SentinelMissing, UsageError, WorkerRefused
 from casparian_flow.protocol.bodies import Ack, Err, Identify
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel
 from casparian_flow.protocol.invitation import Invitation
@@ -53,7 +53,7 @@ def membership(path: Path) -> Membership:
 def join(path: Path, invitation: Invitation, *, host: str, timeout: float = 30.0) -> Membership:
     """Makes this worker known under a key of its own, kept at `path`; again it changes nothing.
 
-    Raises WorkerRefused if the invitation cannot be used (any more), SentinelUnreachable if nobody answers in time, and
+    Raises WorkerRefused if the invitation cannot be used (any more), SentinelMissing if nobody answers in time, and
     UsageError if the file belongs to another worker or another sentinel. The key is kept before it is sent: whoever is
     interrupted repeats the command.
     """
@@ -136,4 +136,4 @@ def _is_taken(answer: bytes, endpoint: str) -> bool:
 
 def _check_time(until: float, endpoint: str) -> None:
     if time.monotonic() > until:
-        raise SentinelUnreachable("no sentinel answers", where=endpoint)
+        raise SentinelMissing("no sentinel answers", where=endpoint)

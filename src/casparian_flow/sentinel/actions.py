@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.outputs import PermittedEntry, SealedOutput
+from casparian_flow.sinks.base import Attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,15 @@ class Discard:
     outputs: tuple[SealedOutput, ...]
 
 
-Action = Promote | Discard
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Remove from these sinks what was staged by attempts that are not kept."""
+
+    sinks: tuple[str, ...]
+    keep: tuple[Attempt, ...]
+
+
+Action = Promote | Discard | Sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,9 +14,10 @@ from casparian_flow.protocol.bodies import Abort, Ack, Body, Err, Permit, Survey
 from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.actions import Action, Discard
 from casparian_flow.sentinel.breaker import Breaker
-from casparian_flow.sentinel.facts import Facts, facts_of
+from casparian_flow.sentinel.facts import Facts, facts_of, find_facts
 from casparian_flow.sentinel.founding import Founding, Notify
 from casparian_flow.sentinel.leases import Lease, Leases
+from casparian_flow.sentinel.litter import Litter
 from casparian_flow.sentinel.open_commits import entries_of_job
 from casparian_flow.sentinel.runs import Run, Runs
 from casparian_flow.sentinel.sessions import Sessions
@@ -46,6 +47,7 @@ class Attempts:
         founding: Founding,
         notify: Notify,
         act: Callable[[Action], None],
+        litter: Litter,
     ) -> None:
         self._database = database
         self._runs = runs
@@ -55,6 +57,7 @@ class Attempts:
         self._breaker = Breaker()
         self._notify = notify
         self._act = act
+        self._litter = litter
         self.promoting: dict[int, str] = {}
         """The worker, by its nonce, that makes a permitted job visible."""
         self.orphans: set[int] = set()
@@ -132,14 +135,13 @@ class Attempts:
     def concluded(self, nonce: str, job: int, attempt: int, now_ns: int) -> Body:
         """Record what its worker made visible; saying it again changes nothing."""
         with self._database.transaction() as connection:
-            standing = job_store.standing(connection, job)
-            if standing is None or (standing.attempt, standing.session) != (attempt, nonce):
+            facts = find_facts(connection, job)
+            if facts is None or (facts.attempt, facts.session) != (attempt, nonce):
                 return Err(code=FENCED, message=f"attempt {attempt} of job {job} is not this worker's")
-            if standing.state == JobState.COMPLETED:
-                self.settle(job, standing.plan_id, now_ns)
+            if facts.state == JobState.COMPLETED:
+                self.settle(job, facts.plan_id, now_ns)
                 return Ack(of=0)
-            facts = facts_of(connection, job)
-            if standing.state != JobState.COMMITTING or self._is_held(facts):
+            if facts.state != JobState.COMMITTING or self._is_held(facts):
                 return Err(code=FENCED, message=f"job {job} has no permit")
             self.record(connection, facts, now_ns)
         return Ack(of=0)
@@ -184,6 +186,8 @@ class Attempts:
 
     def lost(self, lease: Lease, message: str, now_ns: int) -> None:
         """Nothing is heard of an attempt any more: it is fenced by its number, and tried again or given up."""
+        with self._database.transaction() as connection:
+            self._litter.left_by(connection, lease.job)
         if lease.is_cancelled:
             self._end(lease, JobState.ABORTED, now_ns, code=CANCELLED, message=CANCELLED_BEFORE)
         elif not self._queue_again(lease, Err(code=WORKER_LOST, message=message, transient=True), now_ns):

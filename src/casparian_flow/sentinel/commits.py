@@ -22,7 +22,7 @@ from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.tables import drift, materializations, quarantine, verdicts
+from casparian_flow.store.tables import drift, quarantine, verdicts
 
 
 def check(connection: Connection, facts: Facts, receipt: Receipt) -> None:
@@ -154,8 +154,8 @@ def record(connection: Connection, facts: Facts, contracts: Mapping[str, Contrac
         output_store.supersede(
             connection, row.sink_uri, row.table_name, parse_entry(row.body, row.sink_uri).removed_jobs
         )
-    connection.execute(output_store.RECORD_COMMIT, {"job": facts.id})
-    connection.execute(insert(materializations), materializations_of(facts, receipt, contracts, now_ns))
+    output_store.record_commits(connection, facts.id)
+    output_store.add_materializations(connection, materializations_of(facts, receipt, contracts, now_ns))
     if receipt.groups:
         connection.execute(
             insert(quarantine),

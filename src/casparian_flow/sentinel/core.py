@@ -32,12 +32,13 @@ from casparian_flow.protocol.bodies import (
 )
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_worker
 from casparian_flow.protocol.opcodes import Opcode
-from casparian_flow.sentinel.actions import Action, Done
+from casparian_flow.sentinel.actions import Action, Done, Sweep
 from casparian_flow.sentinel.attempts import CANCELLED, CANCELLED_BEFORE, FENCED, Attempts
 from casparian_flow.sentinel.dispatch import Dispatcher
 from casparian_flow.sentinel.founding import Founding, Notify, contracts_of
 from casparian_flow.sentinel.heartbeats import Heartbeats
 from casparian_flow.sentinel.leases import LEASE_NS, Lease, Leases
+from casparian_flow.sentinel.litter import Litter
 from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
 from casparian_flow.sentinel.runs import CancelOutcome, Run, Runs, is_held
@@ -85,8 +86,16 @@ class SentinelCore:
         self._sessions = Sessions()
         self._dispatcher = Dispatcher()
         self._founding = Founding(database, notify)
+        self._litter = Litter(database, self._actions.append)
         self._attempts = Attempts(
-            database, self._runs, self._leases, self._sessions, self._founding, notify, self._actions.append
+            database,
+            self._runs,
+            self._leases,
+            self._sessions,
+            self._founding,
+            notify,
+            self._actions.append,
+            self._litter,
         )
         self._ends = RunEnds(database, self._runs, self._attempts, self._founding, notify, self._actions.append)
         self._presence = Presence(database, self._sessions, self._leases, self._attempts, notify)
@@ -126,7 +135,10 @@ class SentinelCore:
 
     def done(self, done: Done, now_ns: int) -> None:
         """An action was carried out."""
-        self._ends.done(done, now_ns)
+        if isinstance(done.action, Sweep):
+            self._litter.done(done)
+        else:
+            self._ends.done(done, now_ns)
 
     def tick(self, now_ns: int) -> None:
         """Do what is due by now: leases that ran out, runs that are over, orders for whoever is free."""
@@ -138,7 +150,9 @@ class SentinelCore:
             self._ends.roll_forward(now_ns)
         self._ends.try_again(now_ns)
         self._ends.finish_what_is_done(now_ns)
-        if not self._is_draining:
+        if self.is_idle:
+            self._litter.sweep()
+        if not (self._is_draining or self._litter.is_sweeping):
             self._dispatch(now_ns)
 
     def take_outgoing(self) -> list[tuple[bytes, bytes]]:
@@ -366,6 +380,8 @@ class SentinelCore:
         if not able:
             return
         slots = sum(session.profile.slots for session in self._sessions if session.is_present)
+        with self._database.transaction() as connection:
+            self._founding.refresh(connection)
         for session in sorted(able, key=lambda session: -session.room):
             while session.room > 0 and session.casts and self._order_cast(session):
                 pass
@@ -395,7 +411,6 @@ class SentinelCore:
         if version == self._attempts.queue_version and now_ns < until_ns:
             return False
         with self._database.transaction() as connection:
-            self._founding.refresh(connection)
             parsers = {parser for run in self._runs for parser in run.parsers}
             group = self._dispatcher.claim(connection, session, parsers, slots, now_ns)
             if not group:

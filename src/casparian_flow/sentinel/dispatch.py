@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from casparian_flow.core.artifacts import ParserOrigin
 from casparian_flow.core.contracts import Contract
@@ -20,6 +20,7 @@ from casparian_flow.sentinel.registered import Registered, parser_order
 from casparian_flow.sentinel.sessions import Session
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.engine import AnyRow
+from casparian_flow.store.prepared import Prepared
 from casparian_flow.store.tables import locations, sources, versions
 
 GROUP_FILES = 50
@@ -28,7 +29,7 @@ GROUP_BYTES = 128 << 20
 ROOT = "root"
 """The label of a worker that sees only the sources at or below this folder."""
 
-PLACES = (
+PLACES = Prepared(
     select(
         versions.c.id,
         locations.c.size,
@@ -38,6 +39,7 @@ PLACES = (
     )
     .join(locations, locations.c.id == versions.c.location_id)
     .join(sources, sources.c.id == locations.c.source_id)
+    .where(versions.c.id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value)))
 )
 ROOTS = select(sources.c.id, sources.c.root)
 
@@ -153,7 +155,7 @@ def relevant_contracts(
 
 def places_of(connection: Connection, version_ids: Sequence[int]) -> dict[int, AnyRow]:
     """Where these file versions lie."""
-    return {row.id: row for row in connection.execute(PLACES.where(versions.c.id.in_(version_ids)))}
+    return {row.id: row for row in PLACES.rows(connection, ids=json.dumps(list(version_ids)))}
 
 
 def _fit(connection: Connection, more: Sequence[AnyRow], room: int) -> list[AnyRow]:

@@ -7,24 +7,28 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, select
 
 from casparian_flow.core.routes import Routes, routes_of
+from casparian_flow.store.prepared import Prepared
 from casparian_flow.store.tables import jobs, parsers
 
-FACTS = select(
-    jobs.c.id,
-    jobs.c.attempt,
-    jobs.c.plan_id,
-    jobs.c.source_hash,
-    jobs.c.config_hash,
-    jobs.c.routes,
-    jobs.c.receipt,
-    jobs.c.state,
-    jobs.c.session,
-    jobs.c.parser_id,
-    parsers.c.name.label("parser_name"),
-    parsers.c.artifact_hash,
-    parsers.c.env_hash,
-).join(parsers, parsers.c.id == jobs.c.parser_id)
-FACTS_OF_JOB = FACTS.where(jobs.c.id == bindparam("job"))
+FACTS = Prepared(
+    select(
+        jobs.c.id,
+        jobs.c.attempt,
+        jobs.c.plan_id,
+        jobs.c.source_hash,
+        jobs.c.config_hash,
+        jobs.c.routes,
+        jobs.c.receipt,
+        jobs.c.state,
+        jobs.c.session,
+        jobs.c.parser_id,
+        parsers.c.name.label("parser_name"),
+        parsers.c.artifact_hash,
+        parsers.c.env_hash,
+    )
+    .join(parsers, parsers.c.id == jobs.c.parser_id)
+    .where(jobs.c.id == bindparam("job"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,14 @@ class Facts:
     env_hash: str
 
 
+def find_facts(connection: Connection, job: int) -> Facts | None:
+    """The facts of a job; None if there is none of that id."""
+    found = FACTS.row(connection, job=job)
+    return None if found is None else Facts(**found._asdict() | {"routes": routes_of(found.routes)})
+
+
 def facts_of(connection: Connection, job: int) -> Facts:
-    """The facts of one job."""
-    row = connection.execute(FACTS_OF_JOB, {"job": job}).one()._asdict()
-    return Facts(**row | {"routes": routes_of(row["routes"])})
+    """The facts of a job that is known to be there."""
+    facts = find_facts(connection, job)
+    assert facts is not None
+    return facts

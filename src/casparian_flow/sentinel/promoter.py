@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.outputs import PermittedEntry, SealedOutput
-from casparian_flow.sentinel.actions import Action, Done, Promote
+from casparian_flow.sentinel.actions import Action, Discard, Done, Promote
 from casparian_flow.sinks.base import Attempt, Sink
 
 Belonging = TypeVar("Belonging", PermittedEntry, SealedOutput)
@@ -23,11 +23,17 @@ def carry_out(action: Action, open_sink: Callable[[str], Sink]) -> Done:
                 open_sink(uri).promote(entries)
             except CasparianError as exc:
                 troubles[uri] = exc
-    else:
+    elif isinstance(action, Discard):
         for uri, outputs in _by_sink(action.outputs).items():
             try:
                 open_sink(uri).discard(Attempt(job=action.job, attempt=action.attempt), outputs)
             except CasparianError as exc:  # files that nobody will name: the next sweep finds them
+                troubles[uri] = exc
+    else:
+        for uri in action.sinks:
+            try:
+                open_sink(uri).sweep(action.keep)
+            except CasparianError as exc:
                 troubles[uri] = exc
     return Done(action=action, troubles=troubles)
 

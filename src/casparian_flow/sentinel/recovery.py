@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from casparian_flow.store import outputs as output_store
 from casparian_flow.store import runs as run_store
 from casparian_flow.store import workers as worker_store
 from casparian_flow.store.database import Database
-from casparian_flow.store.meta import next_incarnation
+from casparian_flow.store.meta import littered_sinks, next_incarnation, set_littered_sinks
 
 INTERRUPTED = "its process ended before it committed"
 
@@ -62,6 +61,7 @@ def recover(
         incarnation = database.incarnation = next_incarnation(connection)
         sinks = job_store.sinks_of_unpermitted(connection)
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
+        sinks += littered_sinks(connection)
     if staging.exists():
         shutil.rmtree(staging)
     rolled = roll_forward(database, open_sink, now_ns)
@@ -80,6 +80,7 @@ def recover(
     # Last: until their files are gone, these jobs are what tells the next start where to look for them.
     with database.transaction() as connection:
         abandoned = job_store.abandon_unpermitted(connection, now_ns, INTERRUPTED)
+        set_littered_sinks(connection, sorted(set(sinks) & rolled.troubles.keys()))
         run_store.finish_all(connection, now_ns)
     return Recovered(incarnation, len(rolled.landed), abandoned, swept, rolled.troubles)
 
@@ -96,14 +97,20 @@ def take_up(
         incarnation = database.incarnation = next_incarnation(connection)
         worker_store.lose_all(connection)
         undecided = job_store.undecided(connection)
-        sinks = job_store.sinks_of_unpermitted(connection)
+        sinks = [*job_store.sinks_of_unpermitted(connection), *littered_sinks(connection)]
     if staging.exists():
         shutil.rmtree(staging)
     keep = [Attempt(job=row.id, attempt=row.attempt) for row in undecided]
     swept = 0
+    away = []
     for uri in dict.fromkeys([default_sink, *sinks]) if sinks else []:
-        with suppress(CasparianError):  # a sink that is away is swept at the next start
+        try:
             swept += open_sink(uri).sweep(keep)
+        except CasparianError:  # it is swept at the next start
+            away.append(uri)
+    if sinks:
+        with database.transaction() as connection:
+            set_littered_sinks(connection, away)
     return Recovered(incarnation, swept_files=swept)
 
 

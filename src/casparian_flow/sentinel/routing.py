@@ -129,6 +129,8 @@ class Routing:
 
         `tags` says of each in words where the file has it from.
         """
+        if not tags:
+            return []
         claims = [
             _Claim(parser, f"{given}, to which {name} subscribes", tag)
             for tag, given in tags.items()

@@ -92,7 +92,7 @@ class RunEnds:
         action = done.action
         for uri, error in done.troubles.items():
             self._notify("sink.failed", {"sink": uri, "message": error.message})
-        if isinstance(action, Discard):
+        if not isinstance(action, Promote):
             return
         self._under_way.discard(action.commits)
         if done.troubles:

@@ -12,9 +12,12 @@ from casparian_flow.core.contracts import Contract, ContractColumn, ContractStat
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.store.engine import AnyRow
+from casparian_flow.store.prepared import Prepared
 from casparian_flow.store.tables import contracts
 
-IDS_IN_FORCE = select(contracts.c.id).where(contracts.c.state == literal_column("'applied'")).order_by(contracts.c.id)
+IDS_IN_FORCE = Prepared(
+    select(contracts.c.id).where(contracts.c.state == literal_column("'applied'")).order_by(contracts.c.id)
+)
 OF_VERSION = (
     select(contracts.c.body)
     .where(contracts.c.table_name == bindparam("table"), contracts.c.version == bindparam("number"))
@@ -63,7 +66,7 @@ def in_force(connection: Connection) -> dict[str, Contract]:
 
 def ids_in_force(connection: Connection) -> list[int]:
     """By what a change of the contracts in force is noticed."""
-    return list(connection.execute(IDS_IN_FORCE).scalars())
+    return [row.id for row in IDS_IN_FORCE.rows(connection)]
 
 
 def of_version(connection: Connection, table: str, version: int) -> Contract | None:

@@ -20,6 +20,7 @@ from casparian_flow.store.engine import (
     open_read_only,
 )
 from casparian_flow.store.meta import INCARNATION, meta_value
+from casparian_flow.store.prepared import driver_of, execute
 from casparian_flow.store.turn import Turn
 
 __all__ = ["FILE_NAME", "Database", "open_read_only"]
@@ -62,26 +63,12 @@ class Database:
         Raises SentinelSuperseded, with nothing changed, if this process may not write any more.
         """
         if self.connection.in_transaction():
-            with self._nested():
+            with self._savepoint():
                 yield self.connection
         else:
             with self._turn, self.connection.begin():
                 self._check_incarnation()
                 yield self.connection
-
-    @contextmanager
-    def _nested(self) -> Iterator[None]:
-        """A part of the transaction around it; by the driver alone, since hot paths make several for each message."""
-        driver = self.driver
-        driver.execute("SAVEPOINT part")
-        try:
-            yield
-        except BaseException:
-            if driver.in_transaction:  # a full disk may have ended it
-                driver.execute("ROLLBACK TO part")
-                driver.execute("RELEASE part")
-            raise
-        driver.execute("RELEASE part")
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -114,9 +101,21 @@ class Database:
     @property
     def driver(self) -> sqlite3.Connection:
         """The driver's own connection, for bulk statements inside a transaction."""
-        raw = self.connection.connection.driver_connection
-        assert isinstance(raw, sqlite3.Connection)
-        return raw
+        return driver_of(self.connection)
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        """Part of a transaction that can be taken back alone."""
+        driver = self.driver
+        execute(driver, "SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if driver.in_transaction:  # after some failures of the disk SQLite has taken back the whole
+                execute(driver, "ROLLBACK TO part")
+                execute(driver, "RELEASE part")
+            raise
+        execute(driver, "RELEASE part")
 
     def _is_current(self) -> bool:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from casparian_flow.core.jobs import REPLAYABLE, WORKER_STREAM, JobPhase, JobSta
 from casparian_flow.core.routes import routes_of
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
+from casparian_flow.store.prepared import Prepared
 from casparian_flow.store.tables import job_logs, jobs
 
 LARGEST_GROUPED = 64 << 20
@@ -22,19 +23,19 @@ ATTEMPT_END = 1 << 30
 
 _IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
 
-PERMIT_COMMIT = (
+PERMIT_COMMIT = Prepared(
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
     .values(state=JobState.COMMITTING, receipt=bindparam("sealed_receipt"))
 )
-START = (
+START = Prepared(
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
     .where(jobs.c.state == literal_column("'dispatched'"), jobs.c.cancel_requested.is_(False))
     .values(state=JobState.RUNNING, started_at_ns=bindparam("now_ns"))
 )
-COMPLETE = (
+COMPLETE = Prepared(
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.state == literal_column("'committing'"))
     .values(
@@ -89,6 +90,7 @@ ABANDON_UNPERMITTED = (
 ROUTES_OF_UNPERMITTED = (
     select(jobs.c.routes).where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING))).distinct()
 )
+ROUTES_OF = select(jobs.c.routes).where(jobs.c.id == bindparam("job"))
 REQUEST_CANCEL = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"))
@@ -101,13 +103,13 @@ NOTE_TROUBLE = (
     .where(jobs.c.state == literal_column("'committing'"))
     .values(error_code=bindparam("code"), error_message=bindparam("message"), error_why=bindparam("why"))
 )
-HOLD = (
+HOLD = Prepared(
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
     .values(receipt=bindparam("sealed_receipt"), phase=JobPhase.SEALED, lease_until_ns=None)
 )
-TELL = (
+TELL = Prepared(
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
     .where(_IS_OUT)
@@ -181,9 +183,11 @@ OPEN_OF_PLAN = select(
     jobs.c.plan_id == bindparam("plan"),
     jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITTING)),
 )
-STANDING = select(
-    jobs.c.state, jobs.c.attempt, jobs.c.plan_id, jobs.c.session, jobs.c.parser_id, jobs.c.base_table
-).where(jobs.c.id == bindparam("job"))
+STANDING = Prepared(
+    select(jobs.c.state, jobs.c.attempt, jobs.c.plan_id, jobs.c.session, jobs.c.parser_id, jobs.c.base_table).where(
+        jobs.c.id == bindparam("job")
+    )
+)
 NEXT_DUE = select(func.min(jobs.c.not_before_ns)).where(
     jobs.c.state == literal_column("'queued'"), jobs.c.not_before_ns > bindparam("now_ns")
 )
@@ -216,8 +220,16 @@ def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(insert(jobs), rows)
 
 
+CLAIM = {oldest_first: Prepared(claims.claim_on_sqlite(oldest_first=oldest_first)) for oldest_first in (False, True)}
+"""What almost every worker can do: any job."""
 _claim = cache(claims.claim_on_sqlite)
 _claim_alike = cache(claims.claim_alike_on_sqlite)
+CLAIM_ALIKE = cache(lambda limit: Prepared(claims.claim_alike_on_sqlite(limit)))
+COUNT_QUEUED = Prepared(
+    select(func.count().label("count")).select_from(
+        select(jobs.c.id).where(jobs.c.state == literal_column("'queued'")).limit(bindparam("most")).subquery()
+    )
+)
 
 
 def claim(
@@ -232,8 +244,10 @@ def claim(
     sources: Sequence[int] | None = None,
 ) -> AnyRow | None:
     """Take one job for a worker, of these parsers and sources where they are given; None when none is due."""
-    statement = _claim(1, oldest_first=oldest_first, of_parsers=parsers is not None, of_sources=sources is not None)
     values = {"worker": worker, "holder": session, "now_ns": now_ns, "lease_until_ns": now_ns + lease_ns}
+    if parsers is None and sources is None:
+        return CLAIM[oldest_first].row(connection, **values)
+    statement = _claim(1, oldest_first=oldest_first, of_parsers=parsers is not None, of_sources=sources is not None)
     return connection.execute(statement, values | _given(parsers=parsers, sources=sources)).first()
 
 
@@ -249,20 +263,19 @@ def claim_alike(
     sources: Sequence[int] | None = None,
 ) -> Sequence[AnyRow]:
     """Take up to `limit` more jobs of small files for the process that reads the first."""
-    return connection.execute(
-        _claim_alike(limit, of_sources=sources is not None),
-        {
-            "worker": worker,
-            "holder": session,
-            "now_ns": now_ns,
-            "lease_until_ns": now_ns + lease_ns,
-            "same_parser": first.parser_id,
-            "same_config": first.config_hash,
-            "same_plan": first.plan_id,
-            "largest": LARGEST_GROUPED,
-        }
-        | _given(sources=sources),
-    ).all()
+    values = {
+        "worker": worker,
+        "holder": session,
+        "now_ns": now_ns,
+        "lease_until_ns": now_ns + lease_ns,
+        "same_parser": first.parser_id,
+        "same_config": first.config_hash,
+        "same_plan": first.plan_id,
+        "largest": LARGEST_GROUPED,
+    }
+    if sources is None:
+        return CLAIM_ALIKE(limit).rows(connection, **values)
+    return connection.execute(_claim_alike(limit, of_sources=True), values | _given(sources=sources)).all()
 
 
 def _given(**values: Sequence[int] | None) -> dict[str, Any]:
@@ -271,8 +284,9 @@ def _given(**values: Sequence[int] | None) -> dict[str, Any]:
 
 def count_queued(connection: Connection, most: int) -> int:
     """How many jobs are queued, counted up to `most`."""
-    some = select(jobs.c.id).where(jobs.c.state == literal_column("'queued'")).limit(most).subquery()
-    return connection.execute(select(func.count()).select_from(some)).scalar_one()
+    found = COUNT_QUEUED.row(connection, most=most)
+    assert found is not None
+    return int(found.count)
 
 
 def put_back(connection: Connection, ids: Iterable[int]) -> None:
@@ -286,19 +300,17 @@ def put_back(connection: Connection, ids: Iterable[int]) -> None:
 
 def start(connection: Connection, job: int, attempt: int, now_ns: int) -> bool:
     """Whether this attempt may run: false when it is stale or cancelled."""
-    return connection.execute(START, {"job": job, "of_attempt": attempt, "now_ns": now_ns}).rowcount == 1
+    return START.run(connection, job=job, of_attempt=attempt, now_ns=now_ns) == 1
 
 
 def permit(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
     """The commit point: whether this attempt may make its rows visible; from here on it only rolls forward."""
-    return (
-        connection.execute(PERMIT_COMMIT, {"job": job, "of_attempt": attempt, "sealed_receipt": receipt}).rowcount == 1
-    )
+    return PERMIT_COMMIT.run(connection, job=job, of_attempt=attempt, sealed_receipt=receipt) == 1
 
 
 def complete(connection: Connection, job: int, now_ns: int) -> bool:
     """Record that a permitted job's rows are visible."""
-    return connection.execute(COMPLETE, {"job": job, "now_ns": now_ns}).rowcount == 1
+    return COMPLETE.run(connection, job=job, now_ns=now_ns) == 1
 
 
 def end(
@@ -379,6 +391,11 @@ def sinks_of_unpermitted(connection: Connection) -> list[str]:
     return sorted({sink for routes in found for sink in routes_of(routes).sinks})
 
 
+def sinks_of(connection: Connection, job: int) -> tuple[str, ...]:
+    """The sinks in which a job may stage files."""
+    return routes_of(connection.execute(ROUTES_OF, {"job": job}).scalar_one()).sinks
+
+
 def request_cancel(connection: Connection, job: int) -> bool:
     """Ask for a job to stop before it commits; false when it is committing or over."""
     return connection.execute(REQUEST_CANCEL, {"job": job}).rowcount == 1
@@ -398,13 +415,12 @@ def add_log_lines(connection: Connection, job: int, attempt: int, first: int, li
 
 def hold(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
     """Keep a sealed attempt until its run ends; false if it is stale or cancelled."""
-    return connection.execute(HOLD, {"job": job, "of_attempt": attempt, "sealed_receipt": receipt}).rowcount == 1
+    return HOLD.run(connection, job=job, of_attempt=attempt, sealed_receipt=receipt) == 1
 
 
-def tell(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+def tell(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Keep what workers say of attempts without a permit: the lease, the phase, how far they are."""
-    if rows:
-        connection.execute(TELL, rows)
+    TELL.run_all(connection, rows)
 
 
 def abort_queued(connection: Connection, job: int, now_ns: int, *, code: str, message: str) -> bool:
@@ -438,7 +454,7 @@ def open_of_plan(connection: Connection, plan: int) -> Sequence[AnyRow]:
 
 def standing(connection: Connection, job: int) -> AnyRow | None:
     """State, attempt, plan, parser and holder of a job; None if there is none of that id."""
-    return connection.execute(STANDING, {"job": job}).first()
+    return STANDING.row(connection, job=job)
 
 
 def next_due(connection: Connection, now_ns: int) -> int | None:

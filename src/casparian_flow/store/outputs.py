@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, literal_column, select, update
 
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.core.quarantine import EntryState
 from casparian_flow.store.engine import AnyRow
+from casparian_flow.store.prepared import Prepared
 from casparian_flow.store.tables import commits, jobs, locations, materializations, quarantine, versions
 
-LAST_SEQ = select(func.max(commits.c.seq)).where(
-    commits.c.sink_uri == bindparam("sink"),
-    commits.c.table_name == bindparam("table"),
-    commits.c.role == bindparam("role"),
+LAST_SEQ = Prepared(
+    select(func.max(commits.c.seq).label("seq")).where(
+        commits.c.sink_uri == bindparam("sink"),
+        commits.c.table_name == bindparam("table"),
+        commits.c.role == bindparam("role"),
+    )
+)
+ADD_COMMIT = Prepared(
+    insert(commits).values(
+        sink_uri=bindparam("sink"),
+        table_name=bindparam("table"),
+        role=bindparam("its_role"),
+        seq=bindparam("number"),
+        job_id=bindparam("job"),
+        attempt=bindparam("of_attempt"),
+        body=bindparam("entry"),
+        permitted_at_ns=bindparam("now_ns"),
+        is_recorded=False,
+    )
 )
 UNRECORDED = (
     select(
@@ -34,14 +51,23 @@ UNRECORDED = (
 TROUBLED = UNRECORDED.join(jobs, jobs.c.id == commits.c.job_id).where(
     jobs.c.state == literal_column("'committing'"), jobs.c.error_code.is_not(None)
 )
-UNRECORDED_OF_JOB = UNRECORDED.where(commits.c.job_id == bindparam("job"))
+UNRECORDED_OF_JOB = Prepared(UNRECORDED.where(commits.c.job_id == bindparam("job")))
 LAST_RECORDED = (
     select(commits.c.table_name, commits.c.role, func.max(commits.c.seq).label("seq"))
     .where(commits.c.sink_uri == bindparam("sink"), commits.c.is_recorded.is_(True))
     .group_by(commits.c.table_name, commits.c.role)
     .order_by(commits.c.table_name, commits.c.role)
 )
-RECORD_COMMIT = update(commits).where(commits.c.job_id == bindparam("job")).values(is_recorded=True)
+RECORD_COMMIT = Prepared(update(commits).where(commits.c.job_id == bindparam("job")).values(is_recorded=True))
+ADD_MATERIALIZATION = Prepared(
+    insert(materializations).values(
+        {
+            column.name: bindparam(column.name)
+            for column in materializations.c
+            if column.name != "id" and column.server_default is None and not column.nullable
+        }
+    )
+)
 RECORD_RETIREMENT = update(commits).where(commits.c.id == bindparam("commit")).values(is_recorded=True)
 
 _now_current = (
@@ -72,19 +98,24 @@ _VISIBLE = (
     materializations.c.accepted,
     materializations.c.quarantined,
 )
-SUPERSEDED_BY = select(*_VISIBLE).where(
-    materializations.c.is_current.is_(True),
-    materializations.c.sink_uri == bindparam("sink"),
-    materializations.c.job_id != bindparam("job"),
-    ((materializations.c.source_hash == bindparam("hash")) & (materializations.c.parser_name == bindparam("parser")))
-    | (
-        materializations.c.source_hash.in_(
-            select(_old.c.source_hash).where(
-                _old.c.location_id.in_(_now_current), _old.c.source_hash != bindparam("hash")
-            )
+SUPERSEDED_BY = Prepared(
+    select(*_VISIBLE).where(
+        materializations.c.is_current.is_(True),
+        materializations.c.sink_uri == bindparam("sink"),
+        materializations.c.job_id != bindparam("job"),
+        (
+            (materializations.c.source_hash == bindparam("hash"))
+            & (materializations.c.parser_name == bindparam("parser"))
         )
-        & ~is_carried
-    ),
+        | (
+            materializations.c.source_hash.in_(
+                select(_old.c.source_hash).where(
+                    _old.c.location_id.in_(_now_current), _old.c.source_hash != bindparam("hash")
+                )
+            )
+            & ~is_carried
+        ),
+    )
 )
 STALE = (
     select(*_VISIBLE)
@@ -155,28 +186,35 @@ OPEN_QUARANTINE = select(func.coalesce(func.sum(quarantine.c.rows), 0)).where(
 
 def next_seq(connection: Connection, sink: str, table: str, role: Role) -> int:
     """The sequence number of a log's next entry; only valid inside the permit's transaction."""
-    last = connection.execute(LAST_SEQ, {"sink": sink, "table": table, "role": role}).scalar()
-    return 1 if last is None else int(last) + 1
+    last = LAST_SEQ.row(connection, sink=sink, table=table, role=role)
+    return 1 if last is None or last.seq is None else int(last.seq) + 1
 
 
 def add_commit(
     connection: Connection, entry: PermittedEntry, now_ns: int, *, job: int | None, attempt: int | None
 ) -> None:
     """Fix the bytes of one log entry before anyone writes it."""
-    connection.execute(
-        insert(commits),
-        {
-            "sink_uri": entry.sink,
-            "table_name": entry.table,
-            "role": entry.role,
-            "seq": entry.seq,
-            "job_id": job,
-            "attempt": attempt,
-            "body": entry.body,
-            "permitted_at_ns": now_ns,
-            "is_recorded": False,
-        },
+    ADD_COMMIT.run(
+        connection,
+        sink=entry.sink,
+        table=entry.table,
+        its_role=entry.role,
+        number=entry.seq,
+        job=job,
+        of_attempt=attempt,
+        entry=entry.body,
+        now_ns=now_ns,
     )
+
+
+def record_commits(connection: Connection, job: int) -> None:
+    """Every entry of a job is written."""
+    RECORD_COMMIT.run(connection, job=job)
+
+
+def add_materializations(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep what a job brought; every column without a default must be given."""
+    ADD_MATERIALIZATION.run_all(connection, rows)
 
 
 def unrecorded(connection: Connection) -> Sequence[AnyRow]:
@@ -196,7 +234,7 @@ def last_recorded(connection: Connection, sink: str) -> Sequence[AnyRow]:
 
 def unrecorded_of(connection: Connection, job: int) -> Sequence[AnyRow]:
     """Those of one job."""
-    return connection.execute(UNRECORDED_OF_JOB, {"job": job}).all()
+    return UNRECORDED_OF_JOB.rows(connection, job=job)
 
 
 def superseded_by(connection: Connection, sink: str, job: int, source_hash: str, parser: str) -> Sequence[AnyRow]:
@@ -205,7 +243,7 @@ def superseded_by(connection: Connection, sink: str, job: int, source_hash: str,
     Those of the same bytes by the same parser, and those of older versions of its locations whose bytes no
     location carries any more.
     """
-    return connection.execute(SUPERSEDED_BY, {"sink": sink, "job": job, "hash": source_hash, "parser": parser}).all()
+    return SUPERSEDED_BY.rows(connection, sink=sink, job=job, hash=source_hash, parser=parser)
 
 
 def stale(connection: Connection) -> Sequence[AnyRow]:

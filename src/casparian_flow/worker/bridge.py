@@ -6,6 +6,7 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
 
 from casparian_flow.core.errors import (
     ParserBrokeProtocol,
@@ -43,6 +44,7 @@ def parse(
     limits: Limits,
     stop: CancelToken,
     may_begin: Callable[[int | None], bool] = _always,
+    scratch: Path | None = None,
 ) -> Generator[Event]:
     """Parse the files in order, in one guest, and yield what comes of them.
 
@@ -54,13 +56,16 @@ def parse(
     `may_begin` is asked when a job is over, whether the guest may begin with the one that follows (None after the
     last); if not, the iterator ends. As long as it has not been asked, the guest is at the job before.
 
+    In `scratch` the guest gets a folder, so that whoever takes that over finds what a killed host left; without, it is
+    in the machine's folder for temporary files.
+
     Silence is no failure: a parser may compute for an hour before it gives a row, in C and with the interpreter's lock
     held, where no thread of the guest could send a sign of life. So none is asked of it. The host itself sees whether
     the process lives; how long it gave nothing is reported, and only the time limit of a job ends it.
     """
     if not jobs or stop.is_cancelled:
         return
-    guest = start_guest(parser, jobs, limits)
+    guest = start_guest(parser, jobs, limits, scratch)
     try:
         with stop.calling(guest.kill):
             yield from _Conversation(parser, jobs, limits, guest, stop, may_begin).events()

@@ -71,7 +71,8 @@ class _Group:
     def run(self, stop: CancelToken) -> set[int]:
         """Parse until the guest is done, stopped or gone; the jobs that were answered for."""
         order = self._order
-        with closing(parse(order.parser, list(self._jobs.values()), order.limits, stop, self._next)) as events:
+        jobs = list(self._jobs.values())
+        with closing(parse(order.parser, jobs, order.limits, stop, self._next, self._tools.scratch)) as events:
             try:
                 for event in events:
                     self._handle(event)

@@ -20,6 +20,7 @@ from casparian_flow.core.errors import InvariantBroken, ParserCrashed
 from casparian_flow.guest.wire import GO, Kind, frame
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.environment import site_paths
+from casparian_flow.worker.family import FAMILY
 from casparian_flow.worker.process_tree import kill_group, kill_tree, wait_until_dead
 from casparian_flow.worker.shield import shield_host
 
@@ -87,28 +88,30 @@ class Guest:
                 self._process.wait(_REAP_SECONDS)
             except subprocess.TimeoutExpired as exc:
                 raise InvariantBroken(f"the guest {self._process.pid} cannot be killed") from exc
+            FAMILY.forget(self._process)
             dying, self._dying = self._dying, []
+            FAMILY.end_strays()  # of a guest that died before it could be asked what it had started
             if not wait_until_dead(dying, _REAP_SECONDS):
                 raise InvariantBroken(f"what the guest {self._process.pid} started cannot be killed")
         self._held.close()
 
 
-def start_guest(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -> Guest:
-    """A fresh interpreter that has its order and begins with the first job.
+def start_guest(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits, within: Path | None = None) -> Guest:
+    """A fresh interpreter that has its order and begins with the first job. `within` is where it gets its own folder.
 
     A forked copy of a warm interpreter (a zygote per artifact and environment) would be made here instead of a
     fresh one; everything after the order stays the same.
     """
     shield_host()
     try:
-        return _start(_order(parser, jobs, limits))
+        return _start(_order(parser, jobs, limits), within)
     except OSError as exc:
         raise ParserCrashed(f"{parser.name}: its process could not be started", why=str(exc)) from exc
 
 
-def _start(order: bytes) -> Guest:
+def _start(order: bytes, within: Path | None) -> Guest:
     with contextlib.ExitStack() as held, contextlib.ExitStack() as given:
-        scratch = tempfile.mkdtemp(prefix="casparian-guest-")
+        scratch = tempfile.mkdtemp(prefix="casparian-guest-", dir=within)
         held.callback(shutil.rmtree, scratch, ignore_errors=True)
         line, theirs = socket.socketpair()
         held.callback(line.close)
@@ -116,15 +119,17 @@ def _start(order: bytes) -> Guest:
         life, _ = _pipe(given, held)
         pipes = {stream: _pipe(held, given) for stream in STREAMS}
         passed = (theirs.fileno(), life, pipes["log"][1])
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
-            [sys.executable, "-I", "-S", "-X", "utf8", _SHIM, *map(str, passed)],
-            stdin=subprocess.DEVNULL,
-            stdout=pipes["stdout"][1],
-            stderr=pipes["stderr"][1],
-            env={},
-            cwd=scratch,
-            pass_fds=passed,
-            start_new_session=True,
+        process = FAMILY.start(
+            lambda: subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
+                [sys.executable, "-I", "-S", "-X", "utf8", _SHIM, *map(str, passed)],
+                stdin=subprocess.DEVNULL,
+                stdout=pipes["stdout"][1],
+                stderr=pipes["stderr"][1],
+                env={},
+                cwd=scratch,
+                pass_fds=passed,
+                start_new_session=True,
+            )
         )
         given.close()  # a guest that ends is seen only if nobody else holds its ends
         with contextlib.suppress(OSError):  # it died at once; whoever waits for its answer will see that

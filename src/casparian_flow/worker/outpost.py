@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from casparian_flow.core.errors import SentinelUnreachable, UsageError
+from casparian_flow.core.errors import SentinelMissing, UsageError
 from casparian_flow.core.presence import decode
 from casparian_flow.protocol.endpoints import is_tcp
 from casparian_flow.protocol.invitation import PREFIX, invitation_of
@@ -42,7 +42,7 @@ def find_post(address: str, worker: str | None, folder: Path) -> Post:
 
     An address is an invitation (`cf-join:…`), which is used up by this, `tcp://HOST:PORT` of a worker that has joined
     under that name, `ipc://` with the path of a socket, or the path of a home with a sentinel on this machine.
-    Raises UsageError, SentinelUnreachable, and WorkerRefused for an invitation that nobody takes.
+    Raises UsageError, SentinelMissing, and WorkerRefused for an invitation that nobody takes.
     """
     if address.strip().startswith(PREFIX):
         invitation = invitation_of(address)
@@ -73,12 +73,12 @@ def _endpoint_of(home: Path) -> str:
         presence = decode(file.read_bytes(), str(file))
     except (FileNotFoundError, NotADirectoryError) as exc:
         fix = f"casparian start --home {home}"
-        raise SentinelUnreachable("no sentinel holds that home", where=str(home), fix=fix) from exc
+        raise SentinelMissing("no sentinel holds that home", where=str(home), fix=fix) from exc
     except OSError as exc:
         raise UsageError("the home cannot be read", where=str(home), why=exc.strerror or str(exc)) from exc
     local = [endpoint for endpoint in presence.workers if not is_tcp(endpoint)]
     if not local:
-        raise SentinelUnreachable("the sentinel of that home takes no workers of this machine", where=str(home))
+        raise SentinelMissing("the sentinel of that home takes no workers of this machine", where=str(home))
     return local[0]
 
 

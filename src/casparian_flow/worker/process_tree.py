@@ -70,13 +70,20 @@ def kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
+def children_of(process: int) -> set[int]:
+    """The children of a process, dead ones that nobody waited for included; none where the kernel does not tell."""
+    found: set[int] = set()
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # that thread is gone
+            found |= {int(child) for child in children.read_text().split()}
+    return found
+
+
 def _descendants(process: int) -> set[int]:
     found: set[int] = set()
     pending = [process]
     while pending:
-        for children in Path(f"/proc/{pending.pop()}/task").glob("*/children"):
-            with contextlib.suppress(OSError):  # that thread is gone
-                new = {int(child) for child in children.read_text().split()} - found
-                found |= new
-                pending += new
+        new = children_of(pending.pop()) - found
+        found |= new
+        pending += new
     return found

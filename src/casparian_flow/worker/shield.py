@@ -23,10 +23,10 @@ def shield_host() -> bool:
     return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
 
 
-def end_with_parent() -> None:
-    """Have this process interrupted, as by Ctrl-C, when the thread that started it ends (Linux)."""
+def end_with_parent(parent: int) -> None:
+    """Have this process interrupted, as by Ctrl-C, when the thread of `parent` that started it ends (Linux)."""
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
-    if os.getppid() == 1:  # it ended before we asked
+    if os.getppid() != parent:  # it ended before we asked
         os.kill(os.getpid(), signal.SIGINT)

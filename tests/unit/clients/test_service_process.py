@@ -31,8 +31,12 @@ class FakeEngine:
         self.is_idle = False
         self.failure = None
         self.silent_seconds = 0.0
+        self.looks = 0
         self.done = []
         self.refuses = None
+
+    def look(self):
+        self.looks += 1
 
     def begin_drain(self):
         self.done.append("drain")

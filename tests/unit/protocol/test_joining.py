@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from casparian_flow.core.errors import SentinelUnreachable, UsageError, VerificationFailed, WorkerRefused
+from casparian_flow.core.errors import SentinelMissing, UsageError, VerificationFailed, WorkerRefused
 from casparian_flow.protocol.invitation import PREFIX, Invitation, invitation_of
 from casparian_flow.protocol.joining import Membership, join, membership
 from casparian_flow.protocol.keys import KeyPair, keys_of_secret, new_keys, read_private, sentinel_keys
@@ -96,7 +96,7 @@ def test_the_key_file_of_another_worker_is_left_alone(listening: Listening, tmp_
 
 def test_where_nobody_answers_the_worker_says_so(tmp_path: Path) -> None:
     nobody = Invitation(worker="w1", endpoint="tcp://127.0.0.1:1", server=SENTINEL.public, secret=new_keys().secret)
-    with pytest.raises(SentinelUnreachable):
+    with pytest.raises(SentinelMissing):
         join(tmp_path / "w1.key", nobody, host="there", timeout=0.1)
 
 

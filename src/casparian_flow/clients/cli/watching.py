@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -17,6 +17,7 @@ from casparian_flow.clients.cli.render import plain
 from casparian_flow.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from casparian_flow.clients.remote.control import RemoteControl
     from casparian_flow.operations.run_reply import RunReply
     from casparian_flow.operations.scan import ScanReply
     from casparian_flow.operations.watch import WatchEnded, WatchRound
@@ -64,48 +65,85 @@ def watched_seconds(given: dict[str, Any]) -> dict[str, float | None] | None:
 def show_watch(face: Face, lines_of: Callable[[Any], Iterable[str]], request: dict[str, Any]) -> int:
     """Watch until stopped or until --timeout, and show each round; `lines_of` shows the reply of its scan or run.
 
-    Where a sentinel holds the home, it keeps the watch, and nothing is waited for.
+    Where a sentinel holds the home, it keeps the watch, and goes on with it when nobody looks any more.
     """
-    if face.sentinel is not None:
-        show_kept(face, request)
-        return 0
-    import msgspec
+    from casparian_flow.clients.remote.control import RemoteControl
 
-    from casparian_flow.clients.cli.progress import Events
-    from casparian_flow.operations.watch import FollowFiles, WatchEnded, WatchRound
-    from casparian_flow.operations.watches import AddWatch
-
-    if face.sentinel is not None:
-        kept = face.ask("watch.add", AddWatch(**request))
-        ends = f"casparian watch remove {kept.watch}"
-        face.show("casparian.watch/1", kept, [f"watch {kept.watch} is kept by the sentinel; to end it: {ends}"])
-        return 0
     began = time.monotonic()
-    so_far = WatchEnded()
-    events = Events(sys.stderr, time.monotonic) if face.options.progress == "jsonl" else None
+    shown = _Rounds(face, lines_of)
+    if isinstance(face.control, RemoteControl):
+        _follow_kept(face, face.control, request, shown)
+    else:
+        _follow_here(face, request, shown)
+    shown.end(time.monotonic() - began)
+    return 0
 
-    def report(event: str, values: dict[str, object]) -> None:
-        nonlocal so_far
-        if event == "watch.round":
-            ended = msgspec.convert(values, WatchRound)
-            so_far = so_far.and_round(ended)
-            for warning in ended.warnings:
-                face.note(f"note: {plain(warning)}")
-            face.show(ROUND, ended, _round_lines(ended, lines_of))
-            sys.stdout.flush()
-        elif event in TOLD:
-            face.note("note: " + TOLD[event].format_map({name: plain(value) for name, value in values.items()}))
-        if events is not None:
-            events(event, values)
+
+def _follow_here(face: Face, request: dict[str, Any], shown: _Rounds) -> None:
+    from casparian_flow.operations.watch import FollowFiles
 
     try:
         with _stoppable():
-            face.ask("watch.follow", FollowFiles(**request, seconds=face.options.timeout), report)
+            face.ask("watch.follow", FollowFiles(**request, seconds=face.options.timeout), shown)
     except KeyboardInterrupt:
         face.note("note: stopped; what was finished is kept")
-    so_far = msgspec.structs.replace(so_far, seconds=round(time.monotonic() - began, 3))
-    face.show(ENDED, so_far, _end_lines(so_far))
-    return 0
+
+
+def _follow_kept(face: Face, control: RemoteControl, request: dict[str, Any], shown: _Rounds) -> None:
+    from casparian_flow.operations.watches import AddWatch
+
+    with control.following(face.options.timeout) as events:
+        watch = face.ask("watch.add", AddWatch(**request)).watch
+        face.note(f"note: the sentinel keeps this as watch {watch}, until casparian watch remove {watch}")
+        with suppress(KeyboardInterrupt), _stoppable():
+            for event, values in events:
+                if values.get("watch") == watch:
+                    shown(event, values)
+    face.note(f"note: not followed any more; the sentinel goes on with watch {watch}")
+
+
+class _Rounds:
+    """Shows the rounds of a watch as they are told, and adds them up."""
+
+    def __init__(self, face: Face, lines_of: Callable[[Any], Iterable[str]]) -> None:
+        from casparian_flow.clients.cli.progress import Events
+        from casparian_flow.operations.watch import WatchEnded
+
+        self._face = face
+        self._lines_of = lines_of
+        self._so_far = WatchEnded()
+        self._events = Events(sys.stderr, time.monotonic) if face.options.progress == "jsonl" else None
+
+    def __call__(self, event: str, values: dict[str, object]) -> None:
+        """Show one event."""
+        if values.get("is_cut"):
+            self._face.note("note: a round was too long to be told: casparian status")
+        elif event == "watch.round":
+            self._show(values)
+        elif event in TOLD:
+            told = {name: plain(value) for name, value in values.items()}
+            self._face.note("note: " + TOLD[event].format_map(told))
+        if self._events is not None:
+            self._events(event, values)
+
+    def _show(self, values: dict[str, object]) -> None:
+        import msgspec
+
+        from casparian_flow.operations.watch import WatchRound
+
+        ended = msgspec.convert(values, WatchRound)
+        self._so_far = self._so_far.and_round(ended)
+        for warning in ended.warnings:
+            self._face.note(f"note: {plain(warning)}")
+        self._face.show(ROUND, ended, _round_lines(ended, self._lines_of))
+        sys.stdout.flush()
+
+    def end(self, seconds: float) -> None:
+        """Show what all rounds brought."""
+        import msgspec
+
+        whole = msgspec.structs.replace(self._so_far, seconds=round(seconds, 3))
+        self._face.show(ENDED, whole, _end_lines(whole))
 
 
 def show_kept(face: Face, request: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from functools import cache, partial
 from typing import Any
@@ -20,10 +21,10 @@ from casparian_flow.clients.http.asker import Asker
 from casparian_flow.clients.http.asking import JSON, ask, failed
 from casparian_flow.clients.http.decode import AnyOperation, may_be_got
 from casparian_flow.clients.http.gate import require
-from casparian_flow.clients.http.paths import path_of
+from casparian_flow.clients.http.paths import EVENTS_PATH, path_of
 from casparian_flow.clients.http.problems import HttpRefused
-from casparian_flow.clients.http.service import Service
-from casparian_flow.core.errors import ServiceBusy
+from casparian_flow.clients.http.service import ENDED, Service
+from casparian_flow.core.errors import SentinelStopped, ServiceBusy
 from casparian_flow.core.scopes import Scope
 from casparian_flow.operations.metrics import AskMetrics, MetricsReply
 
@@ -45,7 +46,7 @@ def make_app(service: Service) -> Outermost:
     routes = [_operation_route(service, operation) for operation in openapi.remote_operations()]
     routes += [
         Route("/v1/openapi.json", partial(_openapi, service), methods=["GET"], name="openapi"),
-        Route("/v1/events", partial(_events, service), methods=["GET"], name="events"),
+        Route(EVENTS_PATH, partial(_events, service), methods=["GET"], name="events"),
         Route("/metrics", partial(_metrics, service), methods=["GET"], name="metrics"),
         Route("/health", partial(_ready, service), methods=["GET"], name="health"),
         Route("/health/ready", partial(_ready, service), methods=["GET"], name="health"),
@@ -83,8 +84,9 @@ class Outermost:
         scope.setdefault("state", {})
         try:
             await self._answer(scope, receive, send_guarded)
-        except Exception as exc:
-            ended = failed(exc)
+        except (Exception, asyncio.CancelledError) as exc:
+            # The server cancels what still runs when its time to stop is over, and waits no longer for it.
+            ended = failed(SentinelStopped(ENDED) if isinstance(exc, asyncio.CancelledError) else exc)
             if status:  # too late to say so in the answer, which is cut off
                 scope["state"]["abort"]()
             else:

@@ -13,6 +13,10 @@ import msgspec
 MOST_EVENTS = 10_000
 MOST_BYTES = 16 << 20
 LARGEST_EVENT = 64 << 10
+"""Of one that holds more, only what it is about is kept."""
+ABOUT = ("job", "plan", "watch")
+IDS = ("job", "plan")
+"""Told as text, as in every answer: readers of JSON round numbers of that size."""
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -58,13 +62,14 @@ class EventLog:
 
     def append(self, event: str, values: Mapping[str, object]) -> None:
         """Keep one event and wake everybody who watches. It never waits for any of them."""
+        ids = {name: None if values[name] is None else str(values[name]) for name in IDS if name in values}
+        values = {**values, **ids}
         encoded = _encoder.encode(values)
         if len(encoded) > LARGEST_EVENT:
-            encoded = _encoder.encode({key: values[key] for key in ("job", "plan") if key in values})
-        job, plan = (str(values[key]) if key in values else None for key in ("job", "plan"))
+            encoded = _encoder.encode({"is_cut": True, **{key: values[key] for key in ABOUT if key in values}})
         with self._lock:
             self._last += 1
-            self._ring.append(Happened(self._last, event, encoded, job, plan))
+            self._ring.append(Happened(self._last, event, encoded, ids.get("job"), ids.get("plan")))
             self._bytes += len(encoded)
             while len(self._ring) > self._most or self._bytes > self._most_bytes:
                 self._bytes -= len(self._ring.popleft().values)

@@ -13,7 +13,7 @@ from casparian_flow.clients.http import health, metrics, problems, sse
 from casparian_flow.clients.http.asker import scope_of
 from casparian_flow.clients.http.asking import IF_VERSION, JSON, LARGEST_BODY, LONGEST_KEY
 from casparian_flow.clients.http.decode import AnyOperation, may_be_got, query_fields
-from casparian_flow.clients.http.paths import path_of
+from casparian_flow.clients.http.paths import EVENTS_PATH, path_of
 from casparian_flow.clients.http.problems import Problem
 from casparian_flow.operations import index
 from casparian_flow.operations.registry import Effect
@@ -234,7 +234,7 @@ def _service_paths() -> dict[str, Body]:
     ]
     found = {
         "/v1/openapi.json": get("service.openapi", "This document.", {JSON: {"schema": {"type": "object"}}}),
-        "/v1/events": events,
+        EVENTS_PATH: events,
         "/metrics": get("service.metrics", "Numbers in Prometheus' text format.", text),
     }
     for path, says in (

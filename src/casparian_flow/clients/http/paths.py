@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PREFIX = "/v1/"
+EVENTS_PATH = PREFIX + "events"
 CWD_HEADER = "casparian-cwd"
 """Where a local asker stands, percent-encoded; relative paths in the request are relative to it."""
 

@@ -24,6 +24,8 @@ STATUSES: dict[type[CasparianError], int] = {
     errors.NotFound: 404,
     errors.HomeBusy: 409,
     errors.ServiceBusy: 503,
+    errors.SentinelStopped: 503,
+    errors.SentinelSuperseded: 503,
     errors.Refused: 409,
     errors.Unauthenticated: 401,
     errors.ScopeMissing: 403,

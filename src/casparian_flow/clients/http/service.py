@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from casparian_flow import logs
 from casparian_flow.clients.control import unheard
@@ -17,13 +19,15 @@ from casparian_flow.clients.http.gate import Gate
 from casparian_flow.clients.http.health import Vitals
 from casparian_flow.clients.http.metrics import Metrics
 from casparian_flow.clients.http.sse import EventStream
-from casparian_flow.core.errors import ServiceBusy
+from casparian_flow.core.errors import SentinelStopped, ServiceBusy
 from casparian_flow.operations.context import Report
 from casparian_flow.operations.registry import Reply, Request
 
 log = logs.get_log(__name__)
 
 Result = TypeVar("Result")
+_Call = tuple[Callable[[], Any], "Future[Any]"]
+ENDED = "the sentinel ended before the answer was there"
 READERS = 4
 ACTORS = 8
 CHECKERS = 2
@@ -44,31 +48,57 @@ class Door(Protocol):
 
 
 class Threads:
-    """So many threads, and so many calls that may wait for one."""
+    """So many threads, and so many calls that may wait for one. The end of the process waits for none of them."""
 
     def __init__(self, name: str, count: int, most_waiting: int = MOST_WAITING) -> None:
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix=f"api-{name}")
+        self._name = name
+        self._count = count
         self._most = count + most_waiting
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._started = 0
         self._open = 0
+        self._is_closed = False
         self._lock = threading.Lock()
 
     async def run(self, function: Callable[[], Result]) -> Result:
-        """The function's result. It runs to its end also when nobody waits for it any more."""
+        """The function's result. It runs to its end also when nobody waits for it any more.
+
+        Raises ServiceBusy when too many wait, and SentinelStopped after `close`.
+        """
+        future: Future[Result] = Future()
         with self._lock:
+            if self._is_closed:
+                raise SentinelStopped(ENDED)
             if self._open >= self._most:
                 raise ServiceBusy("too many requests wait already")
             self._open += 1
-        future = self._pool.submit(function)
-        future.add_done_callback(self._end)
+            if self._started < min(self._open, self._count):
+                self._started += 1
+                threading.Thread(target=self._work, name=f"api-{self._name}-{self._started}", daemon=True).start()
+            self._calls.put((function, future))
         return await asyncio.wrap_future(future)
 
-    def _end(self, _future: object) -> None:
-        with self._lock:
-            self._open -= 1
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            function, future = call
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except BaseException as exc:  # whoever waits is told
+                    future.set_exception(exc)
+            del call, function, future  # or what it held stays in memory until the next call
+            with self._lock:
+                self._open -= 1
 
     def close(self) -> None:
         """Take no more calls, and drop those that wait; what runs goes on to its end."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._is_closed = True
+            with suppress(queue.Empty):
+                while call := self._calls.get_nowait():
+                    call[1].cancel()
+            for _ in range(self._started):
+                self._calls.put(None)
 
 
 @dataclass(slots=True, kw_only=True)

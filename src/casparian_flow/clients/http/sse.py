@@ -78,7 +78,7 @@ async def follow(log: EventLog, choice: Choice, ended: Callable[[], bytes | None
             page = log.read(after, AT_ONCE)
             if page.is_gap or is_gap:
                 missed = {"from": after + 1, "to": page.events[0].seq - 1 if page.events else page.last}
-                yield frame("gap", msgspec.json.encode(missed), f"{log.incarnation}.{missed['to']}")
+                yield frame("gap", msgspec.json.encode(missed), _id(log, missed["to"]))
                 is_gap = False
             after = page.last
             if chosen := [_framed(log, event) for event in page.events if choice.takes(event)]:
@@ -98,7 +98,12 @@ async def follow(log: EventLog, choice: Choice, ended: Callable[[], bytes | None
 
 
 def _framed(log: EventLog, event: Happened) -> bytes:
-    return frame(event.event, event.values, f"{log.incarnation}.{event.seq}")
+    return frame(event.event, event.values, _id(log, event.seq))
+
+
+def _id(log: EventLog, seq: int) -> str | None:
+    """By what a client names an event when it comes back; none where nobody can come back."""
+    return f"{log.incarnation}.{seq}" if log.incarnation else None
 
 
 class EventStream:

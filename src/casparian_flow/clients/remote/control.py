@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import secrets
 import time
 from collections.abc import Iterator
@@ -15,14 +16,16 @@ from urllib.parse import quote_from_bytes
 import msgspec
 
 from casparian_flow.clients.control import unheard
-from casparian_flow.clients.http.paths import CWD_HEADER, path_of
+from casparian_flow.clients.http.paths import CWD_HEADER, EVENTS_PATH, path_of
 from casparian_flow.clients.remote.event_stream import Event, read_events
 from casparian_flow.clients.remote.problems import error_of
-from casparian_flow.core.errors import CasparianError, ConnectionLost, SentinelMissing
+from casparian_flow.core.errors import CasparianError, ConnectionLost, SentinelMissing, SentinelStopped
 from casparian_flow.operations.index import find
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 if TYPE_CHECKING:
+    import socket
+
     from casparian_flow.clients.remote.endpoint import Endpoint
     from casparian_flow.operations.context import Report
 
@@ -75,6 +78,47 @@ class RemoteControl:
         if not operation.may_be_tried:
             raise ValueError(f"{name} changes more than can be taken back")
         return self._asked(operation, request, unheard, is_tried=True)
+
+    @contextmanager
+    def following(self, seconds: float | None) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
+        """Every event of the sentinel with its values, from the beginning of the block for so many seconds.
+
+        Raises SentinelStopped when the sentinel ends, and ConnectionLost when it is not heard any more.
+        """
+        connection = self._endpoint.connect()
+        try:
+            sock = connection.sock
+            with self._broken_is_lost():
+                sock.settimeout(SILENCE_SECONDS)
+                connection.request("GET", EVENTS_PATH, headers={**self._headers, "Accept": EVENTS})
+                answer = connection.getresponse()
+                refusal = b"" if answer.status == http.client.OK else answer.read()
+            if refusal:
+                raise error_of(refusal, self._endpoint.name)
+            yield self._happening(sock, answer, math.inf if seconds is None else time.monotonic() + seconds)
+        finally:
+            connection.close()
+
+    def _happening(
+        self, sock: socket.socket, answer: http.client.HTTPResponse, until: float
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        events = read_events(answer)
+        while (left := until - time.monotonic()) > 0:
+            sock.settimeout(min(left, SILENCE_SECONDS))
+            with self._broken_is_lost():
+                try:
+                    event = next(events, None)
+                except TimeoutError:
+                    if left < SILENCE_SECONDS:
+                        return
+                    raise
+            match event:
+                case None:
+                    raise _Broken("the sentinel is not heard any more", where=self._endpoint.name)
+                case Event(name="end"):
+                    raise SentinelStopped("the sentinel ended", where=self._endpoint.name)
+                case Event(name=name) if name:
+                    yield name, msgspec.json.decode(event.data)
 
     def _asked(self, operation: AnyOperation, request: Request, report: Report, *, is_tried: bool) -> Reply:
         question = self._question(operation, request, is_tried=is_tried)
@@ -140,7 +184,7 @@ class RemoteControl:
                     return self._reply(operation, event.data)
                 case Event(name="problem"):
                     raise error_of(event.data, self._endpoint.name)
-                case Event():
+                case Event(name=name) if name:
                     report(event.name, msgspec.json.decode(event.data))
 
     def _reply(self, operation: AnyOperation, data: bytes) -> Reply:

@@ -14,7 +14,7 @@ LARGEST_LINE = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event; `data` is what its lines held, joined."""
+    """One event; `data` is what its lines held, joined. One without a name only says that the other end is there."""
 
     name: str
     data: bytes
@@ -22,13 +22,16 @@ class Event:
 
 
 def read_events(stream: BinaryIO) -> Iterator[Event]:
-    """Every whole event until the stream ends; comments are passed over. An unfinished event is dropped."""
+    """Every whole event until the stream ends; a comment is one without a name. An unfinished event is dropped."""
     name, id_ = "message", ""
     data: list[bytes] = []
     while line := stream.readline(LARGEST_LINE):
         if len(line) >= LARGEST_LINE:
             raise ConnectionLost("the sentinel sends more than an answer may hold")
         line = line.rstrip(b"\r\n")
+        if line.startswith(b":"):
+            yield Event("", line[1:], id_)
+            continue
         if not line:
             if data:
                 yield Event(name, b"\n".join(data), id_)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from casparian_flow import __version__, logs
@@ -34,11 +35,14 @@ from casparian_flow.clients.service.wanted import Wanted
 from casparian_flow.core.presence import Presence
 from casparian_flow.core.times import rfc3339
 from casparian_flow.guest.pandas_import import forgo_pandas
+from casparian_flow.operations.context import Report
 from casparian_flow.operations.doing.served_home import ServedHome
+from casparian_flow.operations.registry import Reply, Request
 from casparian_flow.operations.sentinel import SentinelStarted
 from casparian_flow.operations.watch_service import WatchService
 from casparian_flow.settings import Home, Settings
 from casparian_flow.wiring import holding, open_served
+from casparian_flow.worker.family import FAMILY
 
 CONTROL = "control.sock"
 WORKERS = "workers.sock"
@@ -61,6 +65,7 @@ def run_sentinel(
     Raises HomeBusy, naming the holder, while another process has it. What is not finished at the end is queued again.
     """
     forgo_pandas()
+    FAMILY.adopt()
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     inbox = Inbox()
     manager = Manager(env)
@@ -104,7 +109,7 @@ def run_sentinel(
 def worker_command(home: Home, folder: Path, number: int) -> list[str]:
     """How a worker of this machine is started."""
     joins = ("--join", f"ipc://{folder / WORKERS}", "--name", f"local-{number}", "--keys", str(home.workers))
-    return [sys.executable, "-m", "casparian_flow", "worker", "run", *joins, "--with-parent"]
+    return [sys.executable, "-m", "casparian_flow", "worker", "run", *joins, "--with-parent", str(os.getpid())]
 
 
 @contextmanager
@@ -135,11 +140,6 @@ def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str
         bound = listeners[-1].socket.getsockname()[1]
         name = wanted.names[0] if wanted.names else host
         api = f"{'https' if tls else 'http'}://{_bracketed(name)}:{bound}"
-    watches = WatchService(
-        ServedDoor(served, served.home.path, "watch").ask,
-        lambda event, values: happened(event, values),
-        deaf=[os.path.realpath(os.fsencode(served.home.path))],
-    )
     doorkeeper = served.open_doorkeeper()
     host_names = hosts_for(wanted.listen[0] if wanted.listen else None, wanted.names)
     service = Service(
@@ -149,22 +149,32 @@ def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str
         metrics=Metrics(),
         vitals=lambda: Vitals(served.silent_seconds, served.workers),
     )
-
-    def happened(event: str, values: dict[str, object]) -> None:
-        service.metrics.happened(event)
-        service.events.append(event, values)
-        (log.debug if event.endswith(".progressed") else log.info)(event, **values)
-
-    served.subscribe(happened)
+    watches = WatchService(
+        partial(_ask_for_watch, ServedDoor(served, served.home.path, "watch"), service.told),
+        service.told,
+        deaf=[os.path.realpath(os.fsencode(served.home.path))],
+    )
+    served.subscribe(service.told)
     running = serve(make_app(service), listeners)
-    watches.start()
     try:
+        watches.start()
         yield api
     finally:
+        service.end_streams()
         watches.stop(GRACE_SECONDS)
-        running.stop()
         service.close()
+        running.stop()
         doorkeeper.close()
+
+
+def _ask_for_watch(door: ServedDoor, told: Report, name: str, request: Request) -> Reply:
+    """Ask for a watch, and tell what it reports of itself; of its jobs the sentinel tells."""
+
+    def report(event: str, values: dict[str, object]) -> None:
+        if event.startswith("watch."):
+            told(event, values)
+
+    return door.ask(name, request, report)
 
 
 def _presence(served: ServedHome, folder: Path, api: str | None) -> Presence:

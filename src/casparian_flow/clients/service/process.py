@@ -17,6 +17,7 @@ from casparian_flow.clients.service.notify import Manager
 from casparian_flow.core.errors import CasparianError, InvariantBroken
 
 TURN_SECONDS = 0.25
+LOOK_SECONDS = 1.0
 DRAIN_SECONDS = 600.0
 """How long a sentinel that was told to end waits for what workers hold, unless it was told otherwise."""
 GRACE_SECONDS = 10.0
@@ -47,9 +48,12 @@ class Engine(Protocol):
     def failure(self) -> BaseException | None:
         """What ended a part that should still run; None while all of them do."""
 
+    def look(self) -> None:
+        """Ask the sentinel for a sign of life."""
+
     @property
     def silent_seconds(self) -> float:
-        """How long ago the sentinel last did anything."""
+        """How long ago it gave the last one."""
 
     def reload(self) -> None:
         """Take over settings that were changed."""
@@ -128,18 +132,25 @@ class Process:
         self._clock = clock
         self._alive_seconds = alive_seconds
         self._until: float | None = None
-        self._next_word = 0.0
+        self._next_look = self._next_word = 0.0
         self._status = ""
 
     def run(self) -> None:
         """Return when the process may end; raises what ended a part of it before."""
         while not self._is_over():
-            self._workers.look(self._clock())
+            self._look()
             wish = self._inbox.take(TURN_SECONDS)
             if wish is not None:
                 self._hear(wish)
             self._speak()
         self._manager.stopping("ending")
+
+    def _look(self) -> None:
+        now = self._clock()
+        self._workers.look(now)
+        if now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            self._engine.look()
 
     def _is_over(self) -> bool:
         if (failure := self._engine.failure) is not None:

@@ -12,7 +12,7 @@ from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.selection import Discovered, Looking, discover
 from casparian_flow.operations.doing.tags import checked_tag
 from casparian_flow.operations.entry_kinds import KINDS
-from casparian_flow.operations.scan import Problem, ScanFiles, ScanReply
+from casparian_flow.operations.scan import ScanFiles, ScanProblem, ScanReply
 from casparian_flow.scout.chosen import Chosen
 from casparian_flow.scout.entries import name_problem_of
 from casparian_flow.store.views import sources as view
@@ -64,9 +64,9 @@ def looking_of(request: ScanFiles) -> Looking:
     )
 
 
-def _problem(row: RowMapping) -> Problem:
+def _problem(row: RowMapping) -> ScanProblem:
     is_remark = row["kind"] == EntryKind.FILE and row["problem"] == name_problem_of(row["rel_path"])
-    return Problem(
+    return ScanProblem(
         path=f"{row['source']}/{row['path']}",
         kind=row["kind"],
         reason=row["problem"] or KINDS[row["kind"]],

@@ -13,7 +13,7 @@ from pathlib import Path
 from casparian_flow.core.errors import SentinelStopped
 from casparian_flow.operations.context import Acting, Reading, Report
 from casparian_flow.operations.doing.doorkeeper import Doorkeeper
-from casparian_flow.operations.doing.reading import open_reading
+from casparian_flow.operations.doing.reading import KeptReadings
 from casparian_flow.sentinel.execution import Served
 from casparian_flow.sentinel.loop import Loop
 from casparian_flow.sentinel.recovery import Recovered
@@ -58,6 +58,7 @@ class ServedHome:
         self._recovered = recovered
         self._open_sink = open_sink
         self._end = end
+        self._readings = KeptReadings(home)
         self._alone = threading.Lock()
         self._failure: BaseException | None = None
         self._heard = time.monotonic()
@@ -93,7 +94,7 @@ class ServedHome:
 
     def open_reading(self, cwd: Path) -> AbstractContextManager[Reading]:
         """A read-only view of the home."""
-        return open_reading(self.home, self.settings, cwd)
+        return self._readings.open(self.settings, cwd)
 
     def open_doorkeeper(self) -> Doorkeeper:
         """What the API asks about tokens, and about changes that were asked for before; the caller closes it."""
@@ -130,19 +131,25 @@ class ServedHome:
         """What ended the loop, if something did."""
         return self._failure
 
-    @property
-    def silent_seconds(self) -> float:
-        """How long ago the loop last answered; whoever wants to know asks again and again."""
+    def look(self) -> None:
+        """Ask the loop for a sign of life, which comes when it comes; to be called every now and then."""
         if self._asked is None or self._asked.done():
-            if self._asked is not None and self._asked.exception() is None:
-                self._workers, self._heard = self._asked.result(), time.monotonic()
             with suppress(SentinelStopped):
                 self._asked = self._loop.tell(lambda core, _now: core.count_workers())
+                self._asked.add_done_callback(self._hear)
+
+    def _hear(self, answered: Future[int]) -> None:
+        if answered.exception() is None:
+            self._workers, self._heard = answered.result(), time.monotonic()
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the loop last gave a sign of life."""
         return time.monotonic() - self._heard
 
     @property
     def workers(self) -> int:
-        """How many workers were there when the loop last answered."""
+        """How many workers were there then."""
         return self._workers
 
     def status(self) -> str:
@@ -158,6 +165,10 @@ class ServedHome:
         self._loop.stop()
         if self._thread.is_alive():
             self._thread.join()
+
+    def close(self) -> None:
+        """Let go of the database, after the loop ended; no view and no right to act may be open."""
+        self._readings.close()
 
     def _serve(self) -> None:
         try:

@@ -15,7 +15,7 @@ from casparian_flow.core.errors import UsageError
 from casparian_flow.core.files import HashMode
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.scan import Problem, ScanReply
+    from casparian_flow.operations.scan import ScanProblem, ScanReply
 
 PROBLEMS = (Column("path"), Column("kind"), Column("reason"))
 UNREADABLE = 3
@@ -62,13 +62,13 @@ def show_scan(face: Face, *, only_problems: bool = False, **wanted: Any) -> int:
     """Scan, show what was found, and give the exit code."""
     given = _given(wanted)
     with progress(face) as report:
-        from casparian_flow.operations.scan import Problem, ScanFiles
+        from casparian_flow.operations.scan import ScanFiles, ScanProblem
 
         reply = face.ask("scan", ScanFiles(**given), report)
     for warning in reply.warnings:
         face.note(f"note: {plain(warning)}")
     if only_problems:
-        face.show_list("casparian.scan.problems/1", "problems", reply.problems, PROBLEMS, Problem)
+        face.show_list("casparian.scan.problems/1", "problems", reply.problems, PROBLEMS, ScanProblem)
     else:
         face.show("casparian.scan/1", reply, _lines(face, reply))
     return UNREADABLE if reply.unreadable else 0
@@ -106,7 +106,7 @@ def _lines(face: Face, reply: ScanReply) -> Iterator[str]:
     yield "next      casparian run"
 
 
-def _unreadable(face: Face, problems: list[Problem]) -> Iterator[str]:
+def _unreadable(face: Face, problems: list[ScanProblem]) -> Iterator[str]:
     from msgspec import to_builtins
 
     limit = face.limit or len(problems)

@@ -61,7 +61,7 @@ def command() -> None:
 @click.option("--parsers", metavar="NAME,…", default="", help="The only parsers it runs; without, every one.")
 @click.option("--name", metavar="NAME", help="What it is called; without, as this machine.")
 @click.option("--keys", metavar="DIR", type=click.Path(path_type=Path), help=f"Instead of {FOLDER}.")
-@click.option("--with-parent", is_flag=True, hidden=True, help="End when the process that started this one does.")
+@click.option("--with-parent", type=int, hidden=True, help="End when that process, which started this one, does.")
 @pass_face
 def run(
     face: Face,
@@ -71,7 +71,7 @@ def run(
     parsers: str,
     name: str | None,
     keys: Path | None,
-    with_parent: bool,
+    with_parent: int | None,
 ) -> None:
     """Turn files into rows for a sentinel, until SIGTERM: then what is being read is finished, the rest given back.
 

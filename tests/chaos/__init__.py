@@ -1,0 +1,1 @@
+"""Real processes under a seeded killer: what they leave is what an undisturbed run leaves."""
