@@ -63,9 +63,7 @@ def is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def sentinel(
-    product: Product, *words: str, verb: str = "start", workers: int = 0
-) -> Iterator[subprocess.Popen[str]]:
+def sentinel(product: Product, *words: str, verb: str = "start", workers: int = 0) -> Iterator[subprocess.Popen[str]]:
     """A sentinel that takes requests, gone at the end."""
     process = product.start(verb, "--workers", str(workers), *words)
     try:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
 
@@ -9,7 +13,7 @@ class ProfileTables(Request, frozen=True, kw_only=True):
     """One table, `quarantine.TABLE` for its quarantine, or every output table. `seconds` limits each query."""
 
     table: str | None = None
-    seconds: float = 60.0
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
 
 
 class ColumnProfile(Reply, frozen=True, kw_only=True):

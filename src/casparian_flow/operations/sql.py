@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from casparian_flow.operations.registry import Effect, Operation, Reply, Request
 
@@ -12,7 +14,7 @@ class AskSql(Request, frozen=True, kw_only=True):
 
     query: str
     as_of: str | None = None
-    seconds: float = 60.0
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
     max_rows: int = 1_000_000
     to: str | None = None
 
