@@ -73,6 +73,7 @@ def api(product_here: ProductHere, tmp_path: Path) -> Iterator[Api]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", ["positive", "negative"])
 def test_every_operation_is_as_documented(api: Api, mode: str) -> None:
     import schemathesis  # half a second that no other test needs
