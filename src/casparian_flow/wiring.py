@@ -29,8 +29,8 @@ from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.database import Database
 from casparian_flow.store.turn import Turn
 from casparian_flow.worker.execute import Tools
-from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.family import FAMILY
+from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.shield import end_with_parent
 from casparian_flow.worker.station import Station
 from casparian_flow.worker.surroundings import allow_open_files, user_name

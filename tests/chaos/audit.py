@@ -115,7 +115,9 @@ def nothing_is_there_twice(product: Served, sinks: list[str]) -> None:
                 rows = Counter(zip(*(table[c].to_pylist() for c in ("_cf_source_hash", "_cf_source_row")), strict=True))
                 twice = [row for row, count in rows.items() if count > 1]
                 assert not twice, f"{sink}, {role} {name}: twice {twice[:3]}"
-                assert set(table["_cf_job_id"].to_pylist()) <= completed, f"{sink}, {role} {name}: jobs that did not land"
+                assert set(table["_cf_job_id"].to_pylist()) <= completed, (
+                    f"{sink}, {role} {name}: jobs that did not land"
+                )
                 of_jobs = Counter(table["_cf_job_id"].to_pylist())
                 column = "accepted" if role is Role.ACCEPTED else "quarantined"
                 proven = dict(

@@ -96,9 +96,7 @@ class Guest:
         self._held.close()
 
 
-def start_guest(
-    parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits, within: Path | None = None
-) -> Guest:
+def start_guest(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits, within: Path | None = None) -> Guest:
     """A fresh interpreter that has its order and begins with the first job. `within` is where it gets its own folder.
 
     A forked copy of a warm interpreter (a zygote per artifact and environment) would be made here instead of a
