@@ -1,4 +1,4 @@
-"""A sentinel with its own workers, workers that joined it, and the commands that ask it: started, hurt, started again."""
+"""A sentinel with its own workers, workers that joined it, and the commands that ask it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that is cut off from its sentinel is fenced: its job is done elsewhere, and what it says late changes nothing."""
+"""A worker that is cut off is fenced: its job is done elsewhere, and what it says late changes nothing."""
 
 from __future__ import annotations
 
