@@ -9,7 +9,9 @@ from benchmarks import (
     inventory,
     json_lines,
     large_file,
+    queue_cycles,
     schema_cells,
+    service,
     small_files,
     start,
     unchanged,
@@ -27,4 +29,6 @@ BENCHMARKS = (
     small_files.BENCHMARK,
     large_file.BENCHMARK,
     schema_cells.BENCHMARK,
+    queue_cycles.BENCHMARK,
+    service.BENCHMARK,
 )

@@ -42,7 +42,17 @@ def casparian(home: Path, *arguments: str) -> Measured:
 
 def peer(name: str, *arguments: str) -> Measured:
     """A program of `benchmarks/peers/`, to its end."""
-    return measure([sys.executable, "-m", f"benchmarks.peers.{name}", *arguments])
+    return measure(peer_command(name, *arguments))
+
+
+def peer_command(name: str, *arguments: str) -> list[str]:
+    """A program of `benchmarks/peers/`, as the words of a command."""
+    return [sys.executable, "-m", f"benchmarks.peers.{name}", *arguments]
+
+
+def ours(name: str, *arguments: str) -> Measured:
+    """A program of `benchmarks/ours/`, to its end."""
+    return measure([sys.executable, "-m", f"benchmarks.ours.{name}", *arguments])
 
 
 def our_command(home: Path, *arguments: str) -> list[str]:
@@ -60,7 +70,7 @@ def measure(command: Sequence[str], ok: Sequence[int] = (0,)) -> Measured:
         stderr=subprocess.PIPE,
         text=True,
         cwd=tempfile.gettempdir(),
-        env=_environment(),
+        env=environment(),
     )
     peak = _Peak(process.pid)
     out, err = process.communicate()
@@ -76,7 +86,7 @@ def first_sign(command: Sequence[str]) -> float:
     """The seconds until a command that runs on a terminal writes something; it is then left to end by itself."""
     ours, theirs = pty.openpty()
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=_environment())
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment())
     os.close(theirs)
     try:
         os.read(ours, 4096)
@@ -97,7 +107,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, with the sources in reach and with what peers would send switched off."""
     path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
     return os.environ | {"PYTHONPATH": path, "RUNTIME__DLTHUB_TELEMETRY": "false"}
@@ -119,10 +129,11 @@ class _Peak:
 
     def _watch(self) -> None:
         while not self._done.wait(_LOOK_SECONDS):
-            self.bytes = max(self.bytes, sum(map(_resident, _tree(self._pid))))
+            self.bytes = max(self.bytes, sum(map(_resident, process_tree(self._pid))))
 
 
-def _tree(pid: int) -> Iterator[int]:
+def process_tree(pid: int) -> Iterator[int]:
+    """A process and its descendants."""
     yield pid
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
@@ -130,7 +141,7 @@ def _tree(pid: int) -> Iterator[int]:
     except OSError:  # it ended meanwhile
         return
     for child in children:
-        yield from _tree(int(child))
+        yield from process_tree(int(child))
 
 
 def _resident(pid: int) -> int:

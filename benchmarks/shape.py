@@ -24,6 +24,9 @@ MEGABYTES = Unit("MB/s", more_is_better=True)
 ROWS = Unit("rows/s", more_is_better=True)
 MILLISECONDS = Unit("ms", more_is_better=False)
 MEMORY = Unit("MB", more_is_better=False)
+CYCLES = Unit("jobs/s", more_is_better=True)
+REQUESTS = Unit("requests/s", more_is_better=True)
+PERCENT = Unit("% of a core", more_is_better=False)
 PER_CELL = Unit("ns/cell", more_is_better=False)
 
 
@@ -62,6 +65,8 @@ class Row:
     def ratio(self) -> float:
         """How well we do for each 1 of the peer: 0.5 is half as fast, or twice the cost."""
         ours, peer = self.ours.median, self.peer.median
+        if not ours or not peer:  # less than the clock can tell
+            return 1.0
         return ours / peer if self.unit.more_is_better else peer / ours
 
     @property

@@ -22,7 +22,12 @@ from casparian_flow.sinks.uri import open_sink
 from sink_builders import a_batch, commit, permitted, sealed
 
 SLOW = pytest.mark.slow
-SCHEMES = ["csv", "duckdb", pytest.param("parquet", marks=SLOW), pytest.param("sqlite", marks=SLOW)]
+SCHEMES = [
+    pytest.param("csv", marks=SLOW),
+    "duckdb",
+    pytest.param("parquet", marks=SLOW),
+    pytest.param("sqlite", marks=SLOW),
+]
 PREPARE = """
 import sys
 from pathlib import Path
@@ -37,7 +42,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 """
 COMMITS = """
-for at in range(int(sys.argv[2]), 16, int(sys.argv[3])):
+for at in range(int(sys.argv[2]), 10, int(sys.argv[3])):
     lost = sealed(sink, 1000 + at, [a_batch([-1])], table="other")
     commit(sink, at, at, [at])
     sink.discard(Attempt(job=1000 + at, attempt=1), [lost])
@@ -51,7 +56,7 @@ except TargetOwned:
     print("theirs")
 """
 TIDIES = """
-for job in range(int(sys.argv[2]), 1000, 2)[:30]:
+for job in range(int(sys.argv[2]), 1000, 2)[:15]:
     staged = sealed(sink, job, [a_batch([job])])
     sink.discard(Attempt(job=job, attempt=1), [staged])
 last = 2000 + int(sys.argv[2])
@@ -137,7 +142,7 @@ def test_commits_of_several_processes_are_all_there_in_the_order_of_their_number
     writers.start()
     writers.finish()
 
-    assert numbers(open_sink(uri)) == list(range(1, 16))
+    assert numbers(open_sink(uri)) == list(range(1, 10))
     assert open_sink(uri).tables(Role.ACCEPTED) == ["events"]
     if scheme in ("duckdb", "sqlite"):
         assert [path.name for path in tmp_path.iterdir()] == ["out.db"]

@@ -68,7 +68,7 @@ def checkpoints_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "CHECKPOINT_EVERY", 2)
 
 
-@pytest.fixture(params=["parquet", "csv"])
+@pytest.fixture(params=["parquet", pytest.param("csv", marks=pytest.mark.slow)])
 def scheme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

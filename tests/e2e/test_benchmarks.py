@@ -50,3 +50,15 @@ def test_a_table_names_every_bar_beside_what_was_measured(tmp_path) -> None:
     assert set(judged) <= {"yes", "no", "small", "-"} and (done.returncode == 7) == ("no" in judged)
     (kept,) = tmp_path.glob("casparian-benchmark-*")
     assert (kept / "evtx" / "logs" / "log_0000.evtx").exists() and str(kept) in done.stderr
+
+
+@pytest.mark.slow
+def test_the_queue_is_measured_beside_a_bare_database_and_bare_sockets(tmp_path) -> None:
+    done = benchmarks(tmp_path, "--quick", "--only", "queue", "--json")
+    assert done.returncode == 0, done.stderr
+    (queue,) = json.loads(done.stdout)["benchmarks"]
+    assert queue["failure"] is None
+    rows = [(row["unit"], row["peer"]["name"]) for row in queue["rows"]]
+    assert rows == [("jobs/s", "sqlite3"), ("ms", "bare echo"), ("ms", "bare echo")]
+    assert all(row["ours"]["median"] > 0 for row in queue["rows"])
+    assert list(tmp_path.iterdir()) == []

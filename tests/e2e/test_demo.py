@@ -12,7 +12,9 @@ from casparian_flow.operations.demo_journeys import JOURNEY, JOURNEYS
 from product import Product
 
 
-def test_the_demo_goes_as_expected_and_keeps_what_it_made_where_asked(product: Product, tmp_path) -> None:
+def test_the_demo_goes_as_expected_keeps_what_it_made_where_asked_and_gives_every_file_a_reason(
+    product: Product, tmp_path
+) -> None:
     done = product("demo", "--keep", "case", "--json", cwd=tmp_path, expect=[0]).json
     assert done["is_as_expected"] and len(done["steps"]) == len(JOURNEY)
     assert all("\x1b" not in step["output"] for step in done["steps"])
@@ -22,16 +24,13 @@ def test_the_demo_goes_as_expected_and_keeps_what_it_made_where_asked(product: P
     assert set(case.tables()) >= {"orders", "events", "prices", "staff", "stock__items"}
     assert case.table("stock__items").num_rows == 22, "two of the rows stand only in the write-ahead log"
     assert case.run(str(tmp_path / "case" / "corpus"))["run"] == 0
-
-
-def test_every_file_of_the_demo_has_its_reason(product: Product, tmp_path) -> None:
-    product("demo", "--keep", str(tmp_path / "case"), "--json", expect=[0])
-    listed = Product(tmp_path / "case" / ".casparian")("files", "--json", expect=[0]).json["files"]
+    listed = case("files", "--json", expect=[0]).json["files"]
     assert len(listed) == sum(len(files) for _, _, files in os.walk(tmp_path / "case" / "corpus"))
     assert all(each["reason"] for each in listed)
     assert next(each for each in listed if each["path"] == HOSTILE_NAME)["state"] == "done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "dfir", "logs"])
 def test_the_demo_of_each_kind_goes_as_expected(product: Product, tmp_path, kind: str) -> None:
     done = product("demo", "--kind", kind, "--json", cwd=tmp_path, expect=[0]).json

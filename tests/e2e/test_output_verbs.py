@@ -214,7 +214,7 @@ def test_a_table_tells_how_to_read_it_elsewhere_and_the_lines_work(ask: Ask) -> 
     assert shown["size"] > 0 and shown["output"]["contract"] == 1
 
 
-def test_a_table_without_rows_is_exported_with_its_columns(product: Product, tmp_path: Path) -> None:
+def test_a_table_without_rows_is_exported_with_its_columns(product: ProductHere, tmp_path: Path) -> None:
     (tmp_path / "sales.csv").write_text("id,amount\n1,1.5\n")
     product.run(str(tmp_path / "sales.csv"))
     product("output", "revert", "sales", "0", "--yes", expect=[0])

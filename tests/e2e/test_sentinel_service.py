@@ -72,8 +72,12 @@ def sentinel(product: Product, *words: str, verb: str = "start", workers: int = 
         assert process.poll() is None, process.communicate()
         yield process
     finally:
-        process.kill()
-        process.communicate()
+        process.terminate()  # one that is killed leaves the folder of its sockets to the next
+        try:
+            process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 @contextmanager

@@ -246,6 +246,18 @@ def test_control_c_leaves_no_process(filled: Product) -> None:
     assert _children_of(process.pid) == []
 
 
+def test_a_query_ends_in_its_time_even_where_whoever_asked_was_killed(filled: Product) -> None:
+    process = filled.start("sql", "SELECT count(*) FROM range(1000000) a, range(1000000) b", "--timeout", "1")
+    while not (children := _children_of(process.pid)):
+        assert process.poll() is None
+    process.kill()
+    process.communicate(timeout=30)
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def _children_of(process: int) -> list[int]:
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]

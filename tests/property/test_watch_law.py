@@ -149,7 +149,7 @@ def signs(files: dict[bytes, FileRow]) -> dict[bytes, tuple[object, ...]]:
     return {path: (row.kind, row.size, row.is_missing, row.problem) for path, row in files.items()}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(TREES, TREES, st.booleans())
 def test_a_look_at_what_changed_sees_what_a_whole_scan_sees(
     before: dict[str, bytes], after: dict[str, bytes], is_coarse: bool

@@ -33,8 +33,6 @@ class Oracle:
         self._seen = (-1, -1)
         self._before: dict[int, Row] = {}
         self._begun: dict[tuple[int, int], str] = {}
-        self.retried: set[int] = set()
-        """Failed jobs that somebody asks to be tried again."""
         self.told_cancelled: set[int] = set()
         """Jobs of which somebody was told that they will never commit."""
 
@@ -85,11 +83,8 @@ class Oracle:
         if before is None or before.state is row.state:
             return
         if before.state in FINAL_STATES:
-            if row.state is JobState.COMPLETED or job not in self.retried or before.state is JobState.COMPLETED:
-                raise Violation(f"job {job} went from {before.state} to {row.state}")
-            self.retried.discard(job)
-            self.told_cancelled.discard(job)
-        elif not _reaches(before.state, row.state):
+            raise Violation(f"job {job} went from {before.state} to {row.state}")
+        if not _reaches(before.state, row.state):
             raise Violation(f"job {job} went from {before.state} to {row.state}")
         if job in self.told_cancelled and row.state in (JobState.COMMITTING, JobState.COMPLETED):
             raise Violation(f"job {job} is {row.state} after somebody was told that it is cancelled")

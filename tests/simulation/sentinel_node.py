@@ -19,7 +19,7 @@ from casparian_flow.sentinel.promoter import carry_out
 from casparian_flow.sentinel.recovery import take_up
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.base import Sink
-from casparian_flow.store import database
+from casparian_flow.store import database, job_changes
 from casparian_flow.store import runs as run_store
 from casparian_flow.store.database import Database
 from casparian_flow.store.engine import make_engine
@@ -115,11 +115,11 @@ class SentinelNode:
         if outcome.is_cancelled:
             told(job)
 
-    def retry(self, job: int, now_ns: int) -> None:
-        """Somebody wants a job that failed to be tried again."""
-        with self.together():
-            self.core.retry(job, now_ns)
-            self.core.tick(now_ns)
+    def retry(self, job: int, number: int, plan: int, now_ns: int) -> None:
+        """Somebody wants what a job that failed was to do: a new job, in a run of its own."""
+        with self.database.transaction() as connection:
+            row = job_changes.again(job_changes.with_world(connection, job), number, plan, "retry", now_ns)
+        self.submit(plan, Policy(), [row], now_ns)
 
     def drain(self, worker: str) -> None:
         """Somebody wants a worker to end."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.builders import NOW_NS
 
 from casparian_flow.core.errors import SentinelSuperseded
-from casparian_flow.core.jobs import JobState
+from casparian_flow.core.jobs import REPLAYABLE
 from casparian_flow.protocol.opcodes import HEADER, Opcode
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.worker.core import WorkerCore
@@ -24,7 +24,8 @@ from .worker_node import Habits, WorkerNode
 
 CALM_SECONDS = 400
 """Simulated seconds after the last fault within which every job has to come to its end."""
-REPLAYED = (JobState.FAILED, JobState.ABORTED, JobState.REJECTED)
+AGAIN = 1_000
+"""What the number of a job that does again what another was to do has more than that one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +220,13 @@ class World:
 
     def _retry(self) -> None:
         node = self._sentinel
-        failed = [job for job, row in self._oracle.rows().items() if row.state in REPLAYED]
+        rows = self._oracle.rows()
+        failed = [job for job, row in rows.items() if row.state in REPLAYABLE and job + AGAIN not in rows]
         if node is not None and failed:
             job = self._chance.choice(sorted(failed))
-            self._oracle.retried.add(job)
-            self._at_sentinel(node, lambda: node.retry(job, self.now_ns))
+            self._plan += 1
+            self._targets[job + AGAIN] = self._targets[job]
+            self._at_sentinel(node, lambda: node.retry(job, job + AGAIN, self._plan, self.now_ns))
 
     def _drain(self) -> None:
         if (node := self._sentinel) is not None:

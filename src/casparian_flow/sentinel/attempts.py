@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 from sqlalchemy import Connection
 
-from casparian_flow.core.errors import CasparianError, InvariantBroken, OverTolerance
+from casparian_flow.core.errors import CasparianError, OverTolerance
 from casparian_flow.core.jobs import GAVE_UP, PAUSED, JobPhase, JobState
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.protocol.bodies import Abort, Ack, Body, Err, Permit, Surveyed
@@ -21,7 +21,6 @@ from casparian_flow.sentinel.litter import Litter
 from casparian_flow.sentinel.open_commits import entries_of_job
 from casparian_flow.sentinel.runs import Run, Runs
 from casparian_flow.sentinel.sessions import Sessions
-from casparian_flow.sinks.layout import owner_of
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
@@ -91,7 +90,6 @@ class Attempts:
         try:
             with self._database.transaction() as connection:
                 facts = facts_of(connection, job)
-                _check_names(receipt, job, attempt)
                 commits.check(connection, facts, receipt)
                 if commits.waits_for_the_end(facts, receipt):
                     if not job_store.hold(connection, job, attempt, msgspec.json.encode(receipt).decode()):
@@ -167,9 +165,12 @@ class Attempts:
                 transient=error.transient,
             )
 
-    def stopped(self, nonce: str, job: int, attempt: int, now_ns: int) -> None:
-        """Nothing of the attempt runs: it was cancelled, or its worker gave it back."""
-        if (lease := self._leases.held(nonce, job, attempt)) is not None:
+    def stopped(self, nonce: str, job: int, attempt: int, now_ns: int, *, counts: bool) -> None:
+        """Nothing of the attempt runs: it was cancelled, or its worker gave it back; `counts` says once too often."""
+        lease = self._leases.held(nonce, job, attempt)
+        if lease is not None and counts:
+            self.lost(lease, "its worker gives everything back", now_ns)
+        elif lease is not None:
             self.give_back(lease, now_ns)
 
     # --- what the sentinel finds --------------------------------------------------------------------------------
@@ -234,6 +235,12 @@ class Attempts:
         self.orphans.discard(job)
         self._leave(job, plan, now_ns)
 
+    def let_go(self, job: int) -> None:
+        """The worker that made a permitted job visible is gone, perhaps in the middle of a file."""
+        del self.promoting[job]
+        with self._database.transaction() as connection:
+            self._litter.left_by(connection, job)
+
     def note_trouble(self, job: int, attempt: int, code: str, message: str, why: str, now_ns: int) -> None:
         """A permitted job could not be made visible: it stays `committing` until it is rolled forward."""
         with self._database.transaction() as connection:
@@ -256,7 +263,10 @@ class Attempts:
                     session.casts.append((each.job, each.tables))
         for refusal in refused:
             lease = self._leases.of_job(refusal.job)
-            if lease is not None:
+            if lease is not None and refusal.error is not None:
+                error = refusal.error
+                self._end(lease, JobState.FAILED, now_ns, code=error.code, message=error.message, why=error.why)
+            elif lease is not None:
                 self._end(
                     lease,
                     JobState.REJECTED,
@@ -357,12 +367,3 @@ def _over_tolerance(receipt: Receipt, tolerance: float) -> str | None:
     if emitted and receipt.quarantined / emitted > tolerance:
         return f"{receipt.quarantined} of {emitted} rows were rejected, more than {tolerance:.2%}"
     return None
-
-
-def _check_names(receipt: Receipt, job: int, attempt: int) -> None:
-    """Raises InvariantBroken where a receipt claims files that another attempt wrote."""
-    for output in receipt.outputs:
-        for file in output.files:
-            owner = owner_of(output.table, file.name.partition("/")[2])
-            if owner is None or (owner.job, owner.attempt) != (job, attempt):
-                raise InvariantBroken(f"{file.name!r} is not a file of this attempt", where=output.sink)

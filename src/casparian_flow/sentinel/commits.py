@@ -17,6 +17,7 @@ from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel.entries import entries_for
 from casparian_flow.sentinel.facts import Facts
 from casparian_flow.sentinel.proofs import materializations_of
+from casparian_flow.sentinel.receipts import check_receipt
 from casparian_flow.sinks.log import EntryAction, JobRecord, parse_entry
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
@@ -28,10 +29,10 @@ from casparian_flow.store.tables import drift, quarantine, verdicts
 def check(connection: Connection, facts: Facts, receipt: Receipt) -> None:
     """What must hold before an attempt is permitted or held.
 
-    Raises InvariantBroken if the receipt's rows do not add up in every sink, and OutputExists where a table is written
-    in mode `error` and has rows that this plan did not bring.
+    Raises InvariantBroken if the receipt is not one of this attempt, and OutputExists where a table is written in mode
+    `error` and has rows that this plan did not bring.
     """
-    receipt.check_conservation(facts.routes)
+    check_receipt(receipt, facts.id, facts.attempt, facts.routes)
     for output in receipt.outputs:
         if facts.routes.mode_of(output.sink, output.table) is SinkMode.ERROR and output_store.has_foreign_rows(
             connection, output.sink, output.table, facts.plan_id

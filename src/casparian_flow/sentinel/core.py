@@ -41,7 +41,7 @@ from casparian_flow.sentinel.leases import LEASE_NS, Lease, Leases
 from casparian_flow.sentinel.litter import Litter
 from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
-from casparian_flow.sentinel.runs import CancelOutcome, Run, Runs, is_held
+from casparian_flow.sentinel.runs import CancelOutcome, Runs, is_held
 from casparian_flow.sentinel.sessions import Sent, Session, Sessions
 from casparian_flow.store import job_changes
 from casparian_flow.store import jobs as job_store
@@ -51,6 +51,8 @@ from casparian_flow.store.database import Database
 HEARTBEAT_MS = 1_000
 FENCE_MS = 10_000
 ABORT_AGAIN_NS = 1_000_000_000
+RETURNS = 2_000
+"""Attempts in a row that a worker may give back without having done any; each one more counts as a failure."""
 IDLE_NS = 1_000_000_000
 """Nothing that only time changes is looked at less often than this."""
 _OPCODE_OF: dict[type[Body], Opcode] = {
@@ -140,11 +142,17 @@ class SentinelCore:
         else:
             self._ends.done(done, now_ns)
 
+    def leapt(self, by_ns: int) -> None:
+        """The clock was set, or the machine slept: nobody could be heard meanwhile, and nobody is blamed for that."""
+        self._leases.shift(by_ns)
+        self._sessions.shift(by_ns)
+        self._ends.shift(by_ns)
+
     def tick(self, now_ns: int) -> None:
         """Do what is due by now: leases that ran out, runs that are over, orders for whoever is free."""
         self._presence.tick(now_ns)
-        for lease in self._leases:
-            if lease.is_cancelled and lease.holder is not None and now_ns >= lease.abort_due_ns:
+        for lease in self._leases.cancelled():
+            if lease.holder is not None and now_ns >= lease.abort_due_ns:
                 self._abort(lease, now_ns)
         if self._presence.take_left_behind():
             self._ends.roll_forward(now_ns)
@@ -241,25 +249,8 @@ class SentinelCore:
         with self._database.transaction() as connection:
             job_store.request_cancel(connection, job)
         if (lease := self._leases.of_job(job)) is not None:
-            lease.is_cancelled = True
+            self._leases.cancel(lease)
         return CancelOutcome(state=state, is_cancelled=True)
-
-    def retry(self, job: int, now_ns: int) -> bool:
-        """Give a job that failed, was aborted or rejected another attempt; false if it is in none of these states."""
-        with self._database.transaction() as connection:
-            if not job_store.replay(connection, job):
-                return False
-            standing = job_store.standing(connection, job)
-            assert standing is not None
-            run_store.reopen(connection, standing.plan_id)
-            run = self._runs.of_plan(standing.plan_id)
-            if run is not None:
-                self._expect(run, job, standing.parser_id, standing.base_table)
-        if run is None:
-            self.submit(standing.plan_id, now_ns)
-        self._attempts.queue_version += 1
-        self._notify("job.retried", {"job": job, "plan": standing.plan_id, "attempt": standing.attempt, "message": ""})
-        return True
 
     def hurry(self, job: int, now_ns: int) -> bool:
         """Let a queued job that pauses after a failure have its turn at once; false if it does not pause."""
@@ -325,7 +316,7 @@ class SentinelCore:
         answer: Body | None = Ack(of=message.seq)
         match message.body:
             case Heartbeat() as beat:
-                strange = self._heartbeats.take(session, beat, now_ns)
+                strange = self._heartbeats.take(session, beat, self._seq, now_ns)
                 answer = Echo(of=message.seq)
                 for other, number in strange:
                     self._send(session.peer, Abort(code=FENCED, message="it is not yours"), job=other, attempt=number)
@@ -334,18 +325,22 @@ class SentinelCore:
                     self._presence.gone(session, WorkerState.GONE, "its worker ended", now_ns, counts=False)
                     return
             case Seal(outcome=Sealed() as sealed):
+                session.returned = 0
                 answer = self._attempts.sealed(nonce, job, attempt, sealed.receipt, now_ns)
             case Seal(outcome=Surveyed() as surveyed):
                 answer = self._attempts.surveyed(nonce, job, attempt, surveyed, now_ns)
             case Conclude():
+                session.returned = 0
                 answer = self._attempts.concluded(nonce, job, attempt, now_ns)
             case Err() as error if job:
+                session.returned = 0
                 self._attempts.failed(nonce, job, attempt, error, now_ns)
             case Err() as error:
                 self._notify("worker.complained", {"worker": session.name, "code": error.code})
                 answer = None
             case Stopped():
-                self._attempts.stopped(nonce, job, attempt, now_ns)
+                session.returned += not session.is_draining
+                self._attempts.stopped(nonce, job, attempt, now_ns, counts=session.returned > RETURNS)
             case Deploy():
                 answer = Err(code="not-supported", message="this sentinel takes no deployments", of=message.seq)
             case _:
@@ -363,14 +358,6 @@ class SentinelCore:
         if (session := self._sessions.of_nonce(lease.holder)) is not None:
             abort = Abort(code=CANCELLED, message=CANCELLED_BEFORE)
             self._send(session.peer, abort, job=lease.job, attempt=lease.attempt)
-
-    def _expect(self, run: Run, job: int, parser: int, base_table: str) -> None:
-        with self._database.transaction() as connection:
-            registered = self._dispatcher.registered(connection, parser)
-        run.parsers.add(parser)
-        run.open.add(job)
-        run.is_finishing = False
-        self._founding.expect(job, run.plan, registered, base_table)
 
     # --- orders -------------------------------------------------------------------------------------------------
 

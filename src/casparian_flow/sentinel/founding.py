@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from casparian_flow.core.contracts import Contract
+from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.protocol.messages import OutputSurvey
 from casparian_flow.sentinel.first_contact import FirstContact, Founded, Surveys, found_tables
 from casparian_flow.sentinel.registered import Registered
+from casparian_flow.sinks.layout import checked_table
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store.database import Database
 
+LONGEST_REASON = 500
 AUTOMATIC = "casparian"
 """Who adopted a contract that no person reviewed."""
 
@@ -22,10 +25,14 @@ Notify = Callable[[str, dict[str, object]], None]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A job whose rows need a contract that a person must decide first; nothing of it may stay."""
+    """A job whose rows need a contract that a person must decide first; nothing of it may stay.
+
+    With an `error` it is what the job's survey says that makes no sense.
+    """
 
     job: int
-    tables: str
+    tables: str = ""
+    error: InvariantBroken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +86,29 @@ class Founding:
         """Give the jobs of every complete scope their contracts; those that have to wait for a person instead."""
         settled: list[Settled] = []
         refused: list[Refusal] = []
-        for (plan, _named), surveys in self._first_contact.take_complete():
+        for (plan, _named), surveyed in self._first_contact.take_complete():
             with self._database.transaction() as connection:
                 self.refresh(connection)
-                founded = found_tables(surveys, self.contracts)
+                founded, surveys, senseless = self._founded(surveyed)
+                refused += senseless
                 if plan in self._holding and founded.contracts:
                     refused += self._propose(connection, plan, surveys, founded, now_ns)
                 else:
                     settled += self._adopt(connection, plan, surveys, founded, now_ns)
         return settled, refused
+
+    def _founded(self, surveys: Surveys) -> tuple[Founded, Surveys, list[Refusal]]:
+        """The tables of all surveys but those that make no sense: who sent these must not stand in the others' way."""
+        founded = _founded_or_why(surveys, self.contracts)
+        if isinstance(founded, Founded):
+            return founded, surveys, []
+        errors = {job: _founded_or_why({job: outputs}, self.contracts) for job, outputs in surveys.items()}
+        refused = [Refusal(job, error=why) for job, why in errors.items() if isinstance(why, InvariantBroken)]
+        kept = {job: outputs for job, outputs in surveys.items() if isinstance(errors[job], Founded)}
+        rest = _founded_or_why(kept, self.contracts)
+        if isinstance(rest, Founded):
+            return rest, kept, refused
+        return Founded((), {}), {}, [*refused, *(Refusal(job, error=rest) for job in kept)]
 
     def _adopt(
         self, connection: Connection, plan: int, surveys: Surveys, founded: Founded, now_ns: int
@@ -118,3 +139,14 @@ class Founding:
 def contracts_of(tables: Mapping[str, str], contracts: Mapping[str, Contract]) -> dict[str, Contract]:
     """The contracts of the tables that a job's outputs were given."""
     return {table: contracts[table] for table in tables.values()}
+
+
+def _founded_or_why(surveys: Surveys, in_force: Mapping[str, Contract]) -> Founded | InvariantBroken:
+    """The tables of these surveys, or what is wrong with them."""
+    try:
+        founded = found_tables(surveys, in_force)
+        for contract in founded.contracts:
+            checked_table(contract.table)
+    except Exception as exc:  # a survey is whatever a worker says
+        return InvariantBroken("what a worker found in a file makes no sense", why=str(exc)[:LONGEST_REASON])
+    return founded

@@ -19,7 +19,9 @@ MISSES = 10
 """Orders in a row that may be lost on the way; after them each counts as a failure of its jobs."""
 MOST_PRINTED = 256 << 10
 """Characters that are kept of what a parser printed in one attempt: a worker that sends more is not one of ours."""
-REMEMBERED = 4_096
+REMEMBERED = 65_536
+MOST_STRANGE = 1_000
+"""Attempts to be stopped that one heartbeat brings; the next one names the others again."""
 _AT_WORK = frozenset(JobPhase) - {JobPhase.STARTING, JobPhase.STOPPING}
 ASKING = frozenset({JobPhase.SEALED, JobPhase.PROMOTING, JobPhase.STOPPING})
 """Whoever is there asks until it is answered. To stop it unasked could undo what is held or permitted meanwhile."""
@@ -43,10 +45,13 @@ class Heartbeats:
         if len(self._printed) > REMEMBERED:
             self._printed.popitem(last=False)
 
-    def take(self, session: Session, beat: Heartbeat, now_ns: int) -> list[Strange]:
-        """Take one in; the attempts that its worker names and does not have are returned, to be stopped."""
+    def take(self, session: Session, beat: Heartbeat, sent: int, now_ns: int) -> list[Strange]:
+        """Take one in; the attempts that its worker names and does not have are returned, to be stopped.
+
+        `sent` is the number of the last message that left: nobody has seen a later one, whatever it says.
+        """
         session.free = min(beat.free, session.profile.slots)
-        session.seen = max(session.seen, beat.seen)
+        session.seen = max(session.seen, min(beat.seen, sent))
         session.is_draining = session.is_draining or beat.leaving
         strange: list[Strange] = []
         told: list[dict[str, Any]] = []
@@ -56,7 +61,7 @@ class Heartbeats:
             if lease is not None:
                 named[each.job] = each.phase
                 self._progress(session, lease, each, told, now_ns)
-            elif each.phase not in ASKING:
+            elif each.phase not in ASKING and len(strange) < MOST_STRANGE:
                 strange.append((each.job, each.attempt))
         if told:
             with self._database.transaction() as connection:
@@ -71,7 +76,7 @@ class Heartbeats:
     ) -> None:
         lease.is_reported = True
         session.misses = 0
-        silent = now_ns - said.silent_ms * 1_000_000 if said.silent_ms >= 1000 else None
+        silent = max(0, now_ns - said.silent_ms * 1_000_000) if said.silent_ms >= 1000 else None
         has_news = (lease.phase, lease.rows, lease.bytes) != (said.phase, said.rows, said.bytes)
         is_late = now_ns - lease.written_ns >= WRITE_EVERY_NS
         lease.phase, lease.rows, lease.bytes = said.phase, said.rows, said.bytes
@@ -110,7 +115,9 @@ class Heartbeats:
     def _keep(self, session: Session, printed: Printed) -> None:
         """Keep lines of an attempt that the worker has or had; told again they stay as they are."""
         key = (session.nonce, printed.job, printed.attempt)
-        size = sum(len(line.text) for line in printed.lines)
+        if self._leases.held(*key) is not None:
+            self._printed.setdefault(key, 0)  # a sentinel before this one gave it out
+        size = sum(len(line.text) + 1 for line in printed.lines)
         if key not in self._printed or self._printed[key] + size > MOST_PRINTED or printed.first >= MOST_PRINTED:
             return
         self._printed[key] += size

@@ -50,6 +50,7 @@ class Leases:
 
     def __init__(self) -> None:
         self._by_job: dict[int, Lease] = {}
+        self._cancelled: dict[int, Lease] = {}
         self._look_at_ns = 0
 
     def __iter__(self) -> Iterator[Lease]:
@@ -61,6 +62,8 @@ class Leases:
     def add(self, lease: Lease) -> None:
         """An attempt goes out."""
         self._by_job[lease.job] = lease
+        if lease.is_cancelled:
+            self._cancelled[lease.job] = lease
 
     def of_job(self, job: int) -> Lease | None:
         """The attempt of a job that is out."""
@@ -78,6 +81,24 @@ class Leases:
     def drop(self, job: int) -> None:
         """The attempt is over, held, or permitted."""
         self._by_job.pop(job, None)
+        self._cancelled.pop(job, None)
+
+    def cancel(self, lease: Lease) -> None:
+        """Nobody wants the attempt any more; its worker is told until it answers."""
+        lease.is_cancelled = True
+        self._cancelled[lease.job] = lease
+
+    def cancelled(self) -> list[Lease]:
+        """The attempts that are to be stopped."""
+        return list(self._cancelled.values())
+
+    def shift(self, by_ns: int) -> None:
+        """So much of the clock does not count: whoever had time left has as much now."""
+        self._look_at_ns = 0
+        for lease in self._by_job.values():
+            lease.until_ns += by_ns
+            lease.abort_due_ns += by_ns
+            lease.written_ns += by_ns
 
     def take_expired(self, now_ns: int) -> list[Lease]:
         """The attempts of which nothing was heard for too long; looked for now and then only."""

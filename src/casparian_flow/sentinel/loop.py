@@ -24,6 +24,8 @@ from casparian_flow.store.database import Database
 STEP_SECONDS = 0.25
 """How long to wait for a message before looking again for what time makes due."""
 MESSAGES_AT_ONCE = 200
+LONGEST_STEP_NS = 3_000_000_000
+"""More than this between two steps is no time in which workers could be heard: they were not listened to."""
 PAUSE_SECONDS = 1.0
 """How long to wait after the database could not be written before trying again."""
 
@@ -62,6 +64,7 @@ class Loop:
         self._is_stopping = threading.Event()
         self._is_draining = False
         self._is_over = False
+        self._last_ns: int | None = None
         self._lock = threading.Lock()
         self.core = make_core(self._note)
 
@@ -118,11 +121,13 @@ class Loop:
         self._owner = threading.get_ident()
         is_taken_up = False
         try:
-            while not self._is_stopping.is_set() and not (self._is_draining and self.core.is_idle):
+            while not self._is_stopping.is_set() and not (self._is_draining and is_taken_up and self.core.is_idle):
                 try:
                     if not is_taken_up:
                         with self._database.together():
                             self.core.take_up(self._clock())
+                            if self._is_draining:
+                                self.core.begin_drain()
                         is_taken_up = True
                     self.step(STEP_SECONDS)
                 except DBAPIError as exc:
@@ -146,7 +151,7 @@ class Loop:
         answered: list[tuple[Future[object], object, Exception | None]] = []
         try:
             with self._database.together():
-                now = self._clock()
+                now = self._look_at_clock()
                 for peer, data in messages:
                     self.core.receive(peer, data, now, self._router.name_of(peer))
                 for function, future in calls:
@@ -174,6 +179,14 @@ class Loop:
         for _function, future in self._take_calls():
             future.set_exception(SentinelStopped("the sentinel has ended"))
         self._publish("sentinel.stopped", {})
+
+    def _look_at_clock(self) -> int:
+        now = self._clock()
+        by = 0 if self._last_ns is None else now - self._last_ns
+        if not 0 <= by <= LONGEST_STEP_NS:
+            self.core.leapt(by)
+        self._last_ns = now
+        return now
 
     def _receive(self, timeout: float) -> list[tuple[bytes, bytes]]:
         """The messages that are there, or the next one."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from casparian_flow.core.jobs import JobPhase
 from casparian_flow.core.workers import WorkerState
 from casparian_flow.protocol.bodies import Identify
@@ -86,6 +88,7 @@ class Presence:
             held = self._leases.held(session.nonce, holding.job, holding.attempt)
             if held is None and holding.phase not in ASKING:
                 strange.append((holding.job, holding.attempt))
+        session.profile = msgspec.structs.replace(session.profile, holding=[])  # read once, and may be long
         return strange
 
     def disconnected(self, session: Session, now_ns: int) -> None:
@@ -107,7 +110,7 @@ class Presence:
                 self._attempts.give_back(lease, now_ns)
         promoting = [job for job, nonce in self._attempts.promoting.items() if nonce == session.nonce]
         for job in promoting:
-            del self._attempts.promoting[job]
+            self._attempts.let_go(job)
         self._left_behind = self._left_behind or bool(promoting)
         self._notify(f"worker.{state}", {"worker": session.name, "why": why})
 

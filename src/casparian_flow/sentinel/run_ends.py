@@ -63,6 +63,11 @@ class RunEnds:
             self._try_again_ns = None
             self.roll_forward(now_ns)
 
+    def shift(self, by_ns: int) -> None:
+        """So much of the clock does not count."""
+        if self._try_again_ns is not None:
+            self._try_again_ns += by_ns
+
     def roll_forward(self, now_ns: int, *, also: Callable[[int], bool] = lambda _job: False) -> list[Action]:
         """Have everything made visible that is permitted, not recorded, and in no worker's hands.
 

@@ -10,6 +10,8 @@ from casparian_flow.protocol.bodies import Cast, Identify, Parse
 
 REMEMBERED = 10_000
 """Boot nonces whose last sequence number is kept, so that nothing old is taken in twice."""
+LONGEST_NAME = 190
+"""Of a name that gets a number behind it: with that it still fits into a message."""
 ALIVE_NS = 3_000_000_000
 """A worker that was heard within this time is there."""
 
@@ -40,6 +42,8 @@ class Session:
     """Surveyed jobs of which only this worker has the rows, with the tables of their outputs."""
     misses: int = 0
     """Orders in a row that never arrived."""
+    returned: int = 0
+    """Attempts in a row that it gave back."""
     written_ns: int = 0
     claims: int = 0
     """How often it was looked whether there is a job for it."""
@@ -63,6 +67,7 @@ class Sessions:
     def __init__(self) -> None:
         self._by_peer: dict[bytes, Session] = {}
         self._by_nonce: dict[str, Session] = {}
+        self._by_name: dict[str, Session] = {}
         self._last_seq: OrderedDict[str, int] = OrderedDict()
         self.removed: set[str] = set()
         """Boots that a person does not want any more."""
@@ -93,12 +98,13 @@ class Sessions:
 
     def named(self, name: str) -> Session | None:
         """The session of the worker of that name."""
-        return next((session for session in self._by_peer.values() if session.name == name), None)
+        return self._by_name.get(name)
 
     def add(self, session: Session) -> None:
         """A worker is here."""
         self._by_peer[session.peer] = session
         self._by_nonce[session.nonce] = session
+        self._by_name[session.name] = session
 
     def move(self, session: Session, peer: bytes) -> None:
         """The same worker speaks over another connection."""
@@ -107,18 +113,27 @@ class Sessions:
         session.peer = peer
         self.add(session)
 
+    def shift(self, by_ns: int) -> None:
+        """So much of the clock does not count: whoever was heard lately was heard lately."""
+        for session in self._by_peer.values():
+            session.heard_ns += by_ns
+            session.written_ns += by_ns
+            session.asked_at = (-1, 0)
+
     def drop(self, session: Session) -> None:
         """A worker is not here any more."""
         if self._by_peer.get(session.peer) is session:
             del self._by_peer[session.peer]
         self._by_nonce.pop(session.nonce, None)
+        if self._by_name.get(session.name) is session:
+            del self._by_name[session.name]
 
     def free_name(self, wanted: str, nonce: str, now_ns: int) -> str:
         """The name, or one with a number behind it while another worker of that name is there."""
         name, number = wanted, 1
         while (other := self.named(name)) is not None and other.nonce != nonce and _is_alive(other, now_ns):
             number += 1
-            name = f"{wanted}-{number}"
+            name = f"{wanted[:LONGEST_NAME]}-{number}"
         return name
 
 

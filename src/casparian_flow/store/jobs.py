@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Text, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from casparian_flow.core.jobs import REPLAYABLE, WORKER_STREAM, JobPhase, JobState, LogLine
+from casparian_flow.core.jobs import WORKER_STREAM, JobPhase, JobState, LogLine
 from casparian_flow.core.routes import routes_of
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
@@ -145,23 +145,6 @@ REJECT_QUEUED = (
         error_why=bindparam("why"),
     )
     .returning(jobs.c.id, jobs.c.plan_id)
-)
-REPLAY = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.state.in_(sorted(REPLAYABLE)))
-    .values(
-        state=JobState.QUEUED,
-        cancel_requested=False,
-        failures=0,
-        not_before_ns=0,
-        receipt=None,
-        error_code=None,
-        error_message=None,
-        error_why=None,
-        is_transient=None,
-        started_at_ns=None,
-        finished_at_ns=None,
-    )
 )
 PRIORITISE = (
     update(jobs)
@@ -435,11 +418,6 @@ def reject_queued(
     """End every queued job of a parser; which they were, with their plans."""
     values = {"parser": parser, "now_ns": now_ns, "code": code, "message": message, "why": why}
     return connection.execute(REJECT_QUEUED, values).all()
-
-
-def replay(connection: Connection, job: int) -> bool:
-    """Queue a job again that failed, was aborted or rejected, as if it had never been tried; its attempts count on."""
-    return connection.execute(REPLAY, {"job": job}).rowcount == 1
 
 
 def prioritise(connection: Connection, job: int, to: int) -> bool:

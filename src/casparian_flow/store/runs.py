@@ -17,7 +17,6 @@ from casparian_flow.store.tables import contracts, jobs, runs
 OPEN = select(runs.c.plan_id).where(runs.c.finished_at_ns.is_(None)).order_by(runs.c.plan_id)
 BY_PLAN = select(runs).where(runs.c.plan_id == bindparam("plan"))
 FINISH = update(runs).where(runs.c.plan_id == bindparam("plan"), runs.c.finished_at_ns.is_(None))
-REOPEN = update(runs).where(runs.c.plan_id == bindparam("plan")).values(finished_at_ns=None)
 FINISH_ALL = update(runs).where(runs.c.finished_at_ns.is_(None)).values(finished_at_ns=bindparam("now_ns"))
 STATES = select(jobs.c.state, func.count()).where(jobs.c.plan_id == bindparam("plan")).group_by(jobs.c.state)
 ROWS = text(
@@ -80,11 +79,6 @@ def run_of(connection: Connection, plan: int) -> AnyRow | None:
 def finish(connection: Connection, plan: int, now_ns: int) -> None:
     """A run is over."""
     connection.execute(FINISH.values(finished_at_ns=now_ns), {"plan": plan})
-
-
-def reopen(connection: Connection, plan: int) -> None:
-    """A run has an open job again."""
-    connection.execute(REOPEN, {"plan": plan})
 
 
 def finish_all(connection: Connection, now_ns: int) -> None:

@@ -73,9 +73,11 @@ def api(product_here: ProductHere, tmp_path: Path) -> Iterator[Api]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", ["positive", "negative"])
 def test_every_operation_is_as_documented(api: Api, mode: str) -> None:
     import schemathesis  # half a second that no other test needs
+    from schemathesis.specs.openapi.checks import negative_data_rejection
 
     secret = api.change("/v1/token/add", {"name": "schema", "scopes": ["admin"]}, "schema").json["secret"]
     schema = schemathesis.openapi.from_dict(openapi.document(openapi.remote_operations()))
@@ -101,7 +103,9 @@ def test_every_operation_is_as_documented(api: Api, mode: str) -> None:
             nonlocal sent
             sent += 1
             answers.append(case.call(timeout=60))
-            case.validate_response(answers[-1])
+            # What is only tried changes nothing, and may do without the key that every change needs.
+            is_tried = "Idempotency-Key" not in (case.headers or {}) and (case.query or {}).get("dry_run") == "true"
+            case.validate_response(answers[-1], excluded_checks=[negative_data_rejection] if is_tried else [])
 
         try:
             ask()

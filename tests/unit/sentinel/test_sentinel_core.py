@@ -28,6 +28,7 @@ from casparian_flow.protocol.bodies import (
 )
 from casparian_flow.protocol.codec import from_sentinel
 from casparian_flow.protocol.opcodes import HEADER, VERSION, Opcode
+from casparian_flow.sentinel import core
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import meta, tables
 from scripted_worker import REPLACING, ScriptedWorker, SentinelHome, sentinel_home, the
@@ -286,20 +287,6 @@ def test_over_tolerance_ends_the_job_and_tells_the_worker_to_discard(home: Senti
     assert the(Abort, worker.seal(job, rows=1, quarantined=1)).code == "over-tolerance"
     assert home.state(job) == "failed"
     the(Ack, worker.about(Opcode.STOPPED, Stopped(), job))
-
-
-def test_a_failed_job_can_be_given_another_attempt(home: SentinelHome) -> None:
-    job, worker = a_running_job(home)
-    worker.about(Opcode.ERR, CRASHED, job)
-    assert home.core.is_over(home.plan)
-    assert home.core.retry(job, home.now_ns)
-    worker.beat()
-    assert worker.orders[job].attempt == 2
-    worker.seal(job)
-    worker.about(Opcode.CONCLUDE, Conclude(), job)
-    assert home.state(job) == "completed"
-    assert home.core.is_over(home.plan)
-    assert not home.core.retry(job, home.now_ns)
 
 
 # --- cancel -----------------------------------------------------------------------------------------------------
@@ -643,3 +630,44 @@ def test_a_peer_that_never_identified_itself_is_asked_to(home: SentinelHome) -> 
 def test_a_deployment_is_answered_that_it_is_not_supported(home: SentinelHome) -> None:
     body = Deploy(name="p", version="1", artifact_hash="blake3:0", env_hash="blake3:0", files={})
     assert the(Err, home.worker().say(Opcode.DEPLOY, body)).code == "not-supported"
+
+
+# --- time -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_clock_that_was_set_takes_nothing_from_anybody(home: SentinelHome, hours: int) -> None:
+    job, worker = a_running_job(home)
+    leap = hours * 3600 * 10**9
+    home.now_ns += leap
+    home.core.leapt(leap)
+    home.step(14)
+    assert home.state(job) == "running"
+    worker.at_work(job)
+    home.step(14)
+    assert (home.state(job), home.job(job).failures) == ("running", 0)
+    home.step(2)
+    assert (home.state(job), home.job(job).failures) == ("queued", 1)
+
+
+def test_a_worker_that_gives_everything_back_is_not_asked_for_ever(
+    home: SentinelHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core, "RETURNS", 20)
+    [job] = home.submit()
+    worker = home.worker()
+    for _ in range(50):
+        if home.job(job).failures:
+            break
+        worker.about(Opcode.STOPPED, Stopped(), job)
+        worker.beat()
+    assert home.job(job).failures == 1
+
+
+def test_workers_of_one_name_leave_it_to_each_other(home: SentinelHome) -> None:
+    home.worker("w")
+    second = home.worker("w")
+    second.beat(leaving=True)
+    home.worker("w")
+    joined = [values["worker"] for values in home.told("worker.joined")]
+    assert joined == ["w", "w-2", "w-2"]

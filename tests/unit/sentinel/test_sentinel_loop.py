@@ -153,3 +153,24 @@ def test_a_database_that_cannot_be_written_for_a_while_loses_nothing(
         assert execution.cancel(job, 5).is_cancelled
     row = past.database.driver.execute("SELECT state, priority FROM cf_jobs WHERE id = ?", (job,)).fetchone()
     assert tuple(row) == ("aborted", 10)
+
+
+def test_the_sleep_of_the_machine_is_nobodys_silence(past: HomeBuilder) -> None:
+    with past.database.transaction() as connection:
+        past.database.incarnation = incarnation = meta.next_incarnation(connection)
+    now = [NOW_NS]
+    leaps: list[int] = []
+
+    class Watched(SentinelCore):
+        def leapt(self, by_ns: int) -> None:
+            leaps.append(by_ns)
+            super().leapt(by_ns)
+
+    def make_core(notify: Notify) -> SentinelCore:
+        return Watched(past.database, incarnation=incarnation, session="s", notify=notify)
+
+    loop = Loop(past.database, InProcessRouter(), make_core, no_sink, lambda: now[0])
+    for seconds in (0, 1, 3600, 2, -7200):
+        now[0] += seconds * 10**9
+        loop.step(0)
+    assert leaps == [3600 * 10**9, -7200 * 10**9]

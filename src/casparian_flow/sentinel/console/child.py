@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import sys
 
 import duckdb
@@ -25,6 +26,9 @@ LONGEST_MESSAGE = 8000
 def main() -> int:
     """Run the query of standard input."""
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=QueryOrder)
+    # Whoever asked stops a query that takes too long, but may have been killed itself: then this ends the process.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, order.limits.seconds)
     try:
         connection = duckdb.connect(
             config={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -55,7 +56,7 @@ def run_query(text: str, tables: list[TableSource], limits: QueryLimits) -> Answ
             answer, code = None, child.wait()
         finally:
             alarm.cancel()
-        if late.is_set():
+        if late.is_set() or code == -signal.SIGALRM:
             raise QueryTimedOut(f"the query was stopped after {limits.seconds:g} seconds")
         if answer is None or code != 0:
             raise _failure(child.stderr.read().decode("utf-8", "replace"), code)

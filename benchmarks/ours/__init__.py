@@ -1,0 +1,1 @@
+"""What the product does between its commands, as programs that a benchmark starts."""

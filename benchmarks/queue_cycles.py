@@ -1,0 +1,75 @@
+"""How fast one sentinel takes jobs from their claim to their record, with every step on the disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.process import ours, peer
+from benchmarks.rounds import Side, in_turn
+from benchmarks.shape import CYCLES, MILLISECONDS, Bar, Bench, Benchmark, Figure, Row
+
+SLOTS = 16
+
+
+def _measure(bench: Bench) -> Iterator[Row]:
+    yield _cycles(bench)
+    yield from _waits(bench)
+
+
+def _cycles(bench: Bench) -> Row:
+    count = bench.pick(1_000, 10_000)
+    numbers = iter(range(1_000))
+    commits = 0
+
+    def fresh() -> Path:
+        folder = bench.folder / str(next(numbers))
+        folder.mkdir()
+        return folder
+
+    def cycles() -> float:
+        nonlocal commits
+        found = ours("cycles", str(fresh()), str(count), str(SLOTS)).json
+        commits = found["commits"]
+        return count / float(found["seconds"])
+
+    def raw() -> float:
+        return count / float(peer("sqlite_claims", str(fresh()), str(count), str(commits)).json["seconds"])
+
+    commits = 2 * count // SLOTS
+    found = in_turn(bench, {"raw": Side(raw), "ours": Side(cycles)})
+    what = f"claim to record, {count:,}"
+    return Row(what, CYCLES, Figure(found["ours"]), "sqlite3", Figure(found["raw"]), Bar(1_500))
+
+
+def _waits(bench: Bench) -> Iterator[Row]:
+    count = bench.pick(300, 3_000)
+    numbers = iter(range(1_000))
+
+    def ordered() -> list[float]:
+        folder = bench.folder / f"d{next(numbers)}"
+        folder.mkdir()
+        return list(json.loads(ours("dispatch", str(folder), str(count)).out))
+
+    def echoed() -> list[float]:
+        return list(json.loads(peer("zmq_echo", str(bench.folder), str(count)).out))
+
+    found = in_turn(bench, {"echo": Side(echoed), "ours": Side(ordered)})
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        mine, theirs = (Figure([_quantile(waits, share) for waits in found[side]]) for side in ("ours", "echo"))
+        yield Row(f"order for a free slot, {name}", MILLISECONDS, mine, "bare echo", theirs)
+
+
+def _quantile(values: list[float], share: float) -> float:
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+
+
+BENCHMARK = Benchmark(
+    "queue",
+    f"the sentinel's rules over SQLite with synchronous=FULL, every job an order of its own, {SLOTS} slots that answer"
+    " at once, beside the sqlite3 module claiming and completing as many jobs in as many transactions; then from a"
+    " slot's word that it is free to its order, over ZeroMQ, with the disk flushed between, beside ROUTER and DEALER"
+    " that only echo",
+    _measure,
+)

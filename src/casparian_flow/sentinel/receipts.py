@@ -1,0 +1,56 @@
+"""What a receipt has to be before anything is decided by it: a worker may say whatever it likes."""
+
+from __future__ import annotations
+
+from casparian_flow.core.errors import InvariantBroken
+from casparian_flow.core.receipts import Receipt
+from casparian_flow.core.routes import Routes
+from casparian_flow.sinks.layout import is_relative_data_name, is_table_name, owner_of
+
+MOST = 1 << 48
+"""Rows, bytes and versions beyond are no numbers of this world; sums of many below it still fit into the store."""
+
+
+def check_receipt(receipt: Receipt, job: int, attempt: int, routes: Routes) -> None:
+    """Raises InvariantBroken unless the receipt names only files of this attempt in sinks of the job, and adds up."""
+    if len({count.table for count in receipt.counts}) < len(receipt.counts):
+        raise InvariantBroken("a receipt counts a table twice")
+    _check_numbers(receipt)
+    for count in receipt.counts:
+        if not is_table_name(count.table):
+            raise InvariantBroken(f"{count.table[:200]!r} cannot name a table")
+    _check_places(receipt, routes)
+    for output in receipt.outputs:
+        if output.files and sum(file.rows for file in output.files) != output.rows:
+            raise InvariantBroken(f"the files of {output.table} do not account for its rows", where=output.sink)
+        for file in output.files:
+            owner = owner_of(output.table, file.name.partition("/")[2])
+            if owner is None or (owner.job, owner.attempt) != (job, attempt):
+                raise InvariantBroken(f"{file.name!r} is not a file of this attempt", where=output.sink)
+            if not is_relative_data_name(output.table, file.name):
+                raise InvariantBroken(f"{file.name!r} does not lie in the folder of its table", where=output.sink)
+    receipt.check_conservation(routes)
+
+
+def _check_places(receipt: Receipt, routes: Routes) -> None:
+    """Every place is one of the job's, and is named once: what is empty elsewhere would be looked for there."""
+    counted = {count.table for count in receipt.counts}
+    places = [(output.sink, output.table, output.role) for output in receipt.outputs]
+    if len(set(places)) < len(places):
+        raise InvariantBroken("a receipt names a place twice")
+    for sink, table, _role in places:
+        if table not in counted or routes.mode_of(sink, table) is None:
+            raise InvariantBroken(f"nothing of {table[:200]!r} was to be written there", where=sink)
+
+
+def _check_numbers(receipt: Receipt) -> None:
+    numbers = [receipt.bytes_read]
+    for count in receipt.counts:
+        numbers += [count.emitted, count.accepted, count.quarantined, count.rescued]
+    for output in receipt.outputs:
+        numbers += [output.contract_version, output.rows]
+        for file in output.files:
+            numbers += [file.rows, file.size]
+    numbers += [group.rows for group in receipt.groups] + [note.rows for note in receipt.drift]
+    if any(not 0 <= number <= MOST for number in numbers):
+        raise InvariantBroken("a receipt has numbers that cannot be")
