@@ -6,10 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from product import Product, ProductHere
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+
+settings.register_profile(
+    "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
+"""The same examples every time, however loaded the machine is; `--hypothesis-profile=default` looks for new ones."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -73,5 +73,5 @@ def test_thirty_files_killed_three_times_give_the_tables_of_a_quiet_run(tmp_path
 @pytest.mark.slow
 @pytest.mark.invariant(2)
 @pytest.mark.timeout(900)
-def test_three_hundred_files_killed_twenty_times_give_the_tables_of_a_quiet_run(tmp_path: Path) -> None:
-    survives(tmp_path, files=300, kills=20)
+def test_a_hundred_files_killed_ten_times_give_the_tables_of_a_quiet_run(tmp_path: Path) -> None:
+    survives(tmp_path, files=100, kills=10)
