@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from casparian_flow import logs
 from casparian_flow.core.errors import EnvironmentMissing
+from casparian_flow.wiring import OWN_PROCESSES
 from casparian_flow.guest.family import FAMILY
 
 FIRST_PAUSE = 1.0
@@ -73,12 +74,12 @@ class LocalWorkers:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            FAMILY.forget(process)
-        FAMILY.end_strays()
+            OWN_PROCESSES.forget(process)
+        OWN_PROCESSES.end_strays()
 
     def _start(self, place: _Place, now: float) -> None:
         try:
-            place.process = FAMILY.start(
+            place.process = OWN_PROCESSES.start(
                 lambda: subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
                     place.command, stdin=subprocess.DEVNULL, env=self._env, process_group=0
                 )
@@ -92,9 +93,9 @@ class LocalWorkers:
 
     def _ended(self, place: _Place, code: int, now: float) -> None:
         assert place.process is not None
-        FAMILY.forget(place.process)
+        OWN_PROCESSES.forget(place.process)
         pid, place.process = place.process.pid, None
-        FAMILY.end_strays()  # what its parsers had started; they themselves died with it
+        OWN_PROCESSES.end_strays()  # what its parsers had started; they themselves died with it
         if self._is_stopping:
             return
         if now - place.started >= SOUND_SECONDS:
