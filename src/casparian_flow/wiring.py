@@ -37,8 +37,6 @@ from casparian_flow.worker.surroundings import allow_open_files, user_name
 
 PROMOTERS = 2
 """Threads of a sentinel that make tables visible."""
-OWN_PROCESSES = FAMILY
-"""What this process started, and what is left behind below it."""
 
 
 @contextmanager

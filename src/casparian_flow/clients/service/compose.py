@@ -42,7 +42,7 @@ from casparian_flow.operations.registry import Reply, Request
 from casparian_flow.operations.sentinel import SentinelStarted
 from casparian_flow.operations.watch_service import WatchService
 from casparian_flow.settings import Home, Settings
-from casparian_flow.wiring import OWN_PROCESSES, holding, open_served
+from casparian_flow.wiring import holding, open_served
 
 CONTROL = "control.sock"
 WORKERS = "workers.sock"
@@ -65,7 +65,7 @@ def run_sentinel(
     Raises HomeBusy, naming the holder, while another process has it. What is not finished at the end is queued again.
     """
     forgo_pandas()
-    OWN_PROCESSES.adopt()
+    FAMILY.adopt()
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     inbox = Inbox()
     manager = Manager(env)
@@ -164,7 +164,7 @@ def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str
         watches.stop(GRACE_SECONDS)
         service.close()
         running.stop()
-        OWN_PROCESSES.end()  # queries that nobody waits for any more
+        FAMILY.end()  # queries that nobody waits for any more
         service.join(GRACE_SECONDS)
         doorkeeper.close()
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from casparian_flow import logs
 from casparian_flow.core.errors import EnvironmentMissing
-from casparian_flow.wiring import OWN_PROCESSES
 from casparian_flow.guest.family import FAMILY
 
 FIRST_PAUSE = 1.0
@@ -74,12 +73,12 @@ class LocalWorkers:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            OWN_PROCESSES.forget(process)
-        OWN_PROCESSES.end_strays()
+            FAMILY.forget(process)
+        FAMILY.end_strays()
 
     def _start(self, place: _Place, now: float) -> None:
         try:
-            place.process = OWN_PROCESSES.start(
+            place.process = FAMILY.start(
                 lambda: subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
                     place.command, stdin=subprocess.DEVNULL, env=self._env, process_group=0
                 )
@@ -93,9 +92,9 @@ class LocalWorkers:
 
     def _ended(self, place: _Place, code: int, now: float) -> None:
         assert place.process is not None
-        OWN_PROCESSES.forget(place.process)
+        FAMILY.forget(place.process)
         pid, place.process = place.process.pid, None
-        OWN_PROCESSES.end_strays()  # what its parsers had started; they themselves died with it
+        FAMILY.end_strays()  # what its parsers had started; they themselves died with it
         if self._is_stopping:
             return
         if now - place.started >= SOUND_SECONDS:
