@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -175,9 +176,16 @@ def test_of_two_sentinels_on_one_home_the_second_is_told_who_holds_it(tmp_path: 
         assert product("jobs", "--server", expect=[0]).code == 0
 
 
-def test_a_home_too_deep_for_sockets_serves_and_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path leaves room for the name of a socket."""
+    with TemporaryDirectory(prefix="cf") as folder:
+        yield Path(folder)
+
+
+def test_a_home_too_deep_for_sockets_serves_and_leaves_nothing_behind(tmp_path: Path, short: Path) -> None:
     deep = tmp_path / "crew" / ("deep" * 30) / "home"
-    product = Served(deep, short=tmp_path / "t")
+    product = Served(deep, short=short)
     product.home.mkdir(parents=True)
     (tmp_path / "a.csv").write_text("id,amount\n1,1.5\n")
     with a_crew(product, workers=1) as crew:
