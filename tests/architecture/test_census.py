@@ -32,6 +32,7 @@ MAY_USE_SOCKETS = {
     "clients/remote/control.py",  # asks a sentinel
     "clients/remote/endpoint.py",  # connects to it
     "clients/service/notify.py",  # tells the service manager of this machine how far it is
+    "clients/http/app.py",
     "clients/http/asking.py",  # waits in asyncio for a body and for an operation's thread
     "clients/http/connection.py",  # asks the kernel who is at the other end
     "clients/http/decode.py",  # splits a query string

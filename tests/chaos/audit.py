@@ -41,7 +41,7 @@ def everything_ends_by_itself(crew: Crew, storm: Storm) -> None:
         crew.mend()
         return [
             *product.asked(
-                f"SELECT id, state, attempt, phase, failures, error_code, worker, plan_id FROM cf_jobs WHERE state IN {OPEN}"
+                f"SELECT id, state, attempt, phase, failures, error_code, worker FROM cf_jobs WHERE state IN {OPEN}"
             ),
             *product.asked("SELECT plan_id FROM cf_runs WHERE finished_at_ns IS NULL"),
         ]

@@ -1,9 +1,8 @@
-"""Files by a seed: several for each table, damaged ones, a parser that is hard to stop, and changes while work goes on."""
+"""Files by a seed: several for each table, damaged ones, a parser that is hard to stop, and changes meanwhile."""
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from random import Random
 ODD_PARSER = '''
 """Hard to stop: it ignores signals, forks, spins, prints, dawdles, or fails, as its file says."""
 
-import os
 import signal
 import subprocess
 import time
@@ -112,7 +110,7 @@ class Corpus:
         """Whole or not at all, so that what an undisturbed run sees does not depend on the moment."""
         beside = self.root / "being-written"
         beside.write_text(text)
-        os.replace(beside, path)
+        beside.replace(path)
         self._made += 1
 
     def _sales(self) -> str:

@@ -1,4 +1,4 @@
-"""A sentinel with its own workers, workers that joined it, and the commands that ask it: started, hurt, started again."""
+"""A sentinel with its own workers, workers that joined it, and the commands that ask it."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ def wait_for(
 
 @dataclass(frozen=True)
 class Served(Product):
-    """The product whose processes keep their passing files in one folder, by which they are found."""
+    """The product whose processes keep their passing files in one folder; `short` where the home's path is too long."""
+
+    short: Path | None = None
 
     def start(self, *arguments: str, cwd: Path | None = None, into: IO[str] | None = None) -> subprocess.Popen[str]:
         """The command in a session of its own; what it says is captured, or goes into a file."""
-        passing = self.home.parent / "passing"
-        passing.mkdir(parents=True, exist_ok=True)
+        self.passing.mkdir(parents=True, exist_ok=True)
         return subprocess.Popen(
             [*self.through, sys.executable, "-m", "casparian_flow", "--home", str(self.home), *arguments],
             stdin=subprocess.DEVNULL,
@@ -51,7 +52,7 @@ class Served(Product):
                 "PATH": os.environ["PATH"],
                 "HOME": str(self.home.parent),
                 "PYTHONPATH": str(SOURCE),
-                "TMPDIR": str(passing),
+                "TMPDIR": str(self.passing),
             },
             cwd=cwd,
             start_new_session=True,
@@ -60,7 +61,7 @@ class Served(Product):
     @property
     def passing(self) -> Path:
         """Where its processes keep what only lasts as long as they do."""
-        return self.home.parent / "passing"
+        return self.short or self.home.parent / "passing"
 
     def asked(self, statement: str, *values: object) -> list[Any]:
         """What the state says, read beside whoever holds it."""

@@ -12,8 +12,8 @@ from pathlib import Path
 def parents() -> dict[int, int]:
     """The parent of every process that is not a corpse."""
     found = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for place in Path("/proc").iterdir():
+        if (entry := place.name).isdigit():
             with suppress(OSError):
                 state, parent = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[:2]
                 if state != "Z":
@@ -60,7 +60,7 @@ def at_home_in(folder: Path) -> Iterator[int]:
     """Every process that works in a folder or below, whoever started it: guests, and what guests started."""
     for process in parents():
         with suppress(OSError):
-            if Path(os.readlink(f"/proc/{process}/cwd")).is_relative_to(folder):
+            if Path(f"/proc/{process}/cwd").readlink().is_relative_to(folder):
                 yield process
 
 

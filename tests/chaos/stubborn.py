@@ -1,4 +1,4 @@
-"""Parsers that cannot be talked out of what they do, each of which tells who it is in a file `pids` beside its input."""
+"""Parsers that cannot be stopped by asking; each tells who it is in a file `pids` beside its input."""
 
 IGNORES_SIGNALS = """
 import os, signal, time

@@ -1,4 +1,4 @@
-"""A worker that is cut off from its sentinel is fenced: its job is done elsewhere, and what it says late changes nothing."""
+"""A worker that is cut off is fenced: its job is done elsewhere, and what it says late changes nothing."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ def by_namespace(place: Place) -> Iterator[tuple[Callable[[], None], Callable[[]
 
 @pytest.mark.parametrize(
     ("line", "seconds"),
-    [(by_proxy, 20), (by_namespace, 5), (by_namespace, 20)],
-    ids=["proxy-20s", "namespace-5s", "namespace-20s"],
+    [(by_proxy, 5), (by_namespace, 20)],
+    ids=["proxy-5s", "namespace-20s"],
 )
 def test_a_worker_that_is_cut_off_commits_nothing_late(
     tmp_path: Path, line: Callable[[Place], object], seconds: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ from product import Product
 
 from . import audit
 from .corpus import Corpus
-from .crew import Served, a_crew, wait_for
+from .crew import Crew, Served, a_crew, wait_for
 from .storm import Storm
 
 SCHEMES = ("parquet", "duckdb", "sqlite", "csv")
@@ -24,18 +25,32 @@ def sinks_in(folder: Path, schemes: tuple[str, ...]) -> list[str]:
     return [f"{scheme}://{folder / scheme}" + ("" if scheme in ("parquet", "csv") else ".db") for scheme in schemes]
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What a trial is about, for whoever disturbs it."""
+
+    crew: Crew
+    corpus: Corpus
+    storm: Storm
+
+
+Disturb = Callable[[Scene], None]
+
+
 def run_trial(
     root: Path,
     seed: int,
-    seconds: float,
+    disturb: Disturb | float,
     *,
     schemes: tuple[str, ...] = SCHEMES,
     workers: int = 3,
     files: int = 5,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> None:
-    """Fails with what does not hold. The files of a trial that failed are left for whoever looks for the cause."""
-    random = Random(f"storm {seed}")
+    """Disturb a service at work, by a storm of so many seconds or otherwise; fails with what does not hold afterwards.
+
+    The files of a trial that failed are left for whoever looks for the cause.
+    """
     began = time.monotonic()
 
     def say(line: str) -> None:
@@ -53,8 +68,11 @@ def run_trial(
     sinks = sinks_in(root / "crew", schemes)
     say("the undisturbed run is over")
     with a_crew(product, workers=workers - workers // 3, joined=workers // 3) as crew:
-        storm = Storm(crew, corpus, sinks, random, say)
-        storm.run(seconds)
+        storm = Storm(crew, corpus, sinks, Random(f"storm {seed}"), say)
+        if isinstance(disturb, float | int):
+            storm.run(disturb)
+        else:
+            disturb(Scene(crew, corpus, storm))
         say("no more faults")
         audit.everything_ends_by_itself(crew, storm)
         say("every job is over")
@@ -74,4 +92,6 @@ def run_trial(
     if left := audit.unnamed_files(product, sinks):
         raise AssertionError(f"{len(left)} files that nobody names: {[str(path) for path in left[:5]]}")
     say("all is well")
-    shutil.rmtree(root)
+    for made in root.iterdir():
+        if not made.is_mount():
+            shutil.rmtree(made)

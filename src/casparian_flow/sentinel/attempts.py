@@ -235,6 +235,12 @@ class Attempts:
         self.orphans.discard(job)
         self._leave(job, plan, now_ns)
 
+    def let_go(self, job: int) -> None:
+        """The worker that made a permitted job visible is gone, perhaps in the middle of a file."""
+        del self.promoting[job]
+        with self._database.transaction() as connection:
+            self._litter.left_by(connection, job)
+
     def note_trouble(self, job: int, attempt: int, code: str, message: str, why: str, now_ns: int) -> None:
         """A permitted job could not be made visible: it stays `committing` until it is rolled forward."""
         with self._database.transaction() as connection:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from casparian_flow.core.errors import HomeBusy
+from casparian_flow.core.errors import HomeBusy, UsageError
 from casparian_flow.core.text import safe_text
 
 RETRY_SECONDS = 0.2
@@ -21,11 +21,12 @@ RETRY_SECONDS = 0.2
 def hold(path: Path, *, seconds: float = 0.0, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lock for the length of the block. The kernel lets go of it when the process ends, however it ends.
 
-    Raises HomeBusy, naming the holder, when another process still has it after so many seconds; `waiting` is told
-    the holder once, when there is a reason to wait.
+    Raises HomeBusy, naming the holder, when another process still has it after so many seconds, and UsageError where
+    nothing can be written; `waiting` is told the holder once, when there is a reason to wait.
     """
     until = time.monotonic() + seconds
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _writing(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while True:
             try:
@@ -40,12 +41,25 @@ def hold(path: Path, *, seconds: float = 0.0, waiting: Callable[[str], None] | N
                     waiting(holder(path))
                     waiting = None
                 time.sleep(min(RETRY_SECONDS, max(until - time.monotonic(), 0)))
-        os.ftruncate(handle, 0)
         command = " ".join(safe_text(part) for part in sys.argv)
-        os.pwrite(handle, json.dumps({"pid": os.getpid(), "command": command, "since": int(time.time())}).encode(), 0)
+        said = json.dumps({"pid": os.getpid(), "command": command, "since": int(time.time())})
+        with _writing(path):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, said.encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        why = exc.strerror or str(exc)
+        raise UsageError(
+            "the home cannot be written", where=str(path.parent), why=why, fix="casparian doctor, or another --home"
+        ) from exc
 
 
 def holder(path: Path) -> str:

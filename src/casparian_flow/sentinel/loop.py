@@ -6,13 +6,15 @@ import contextlib
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from casparian_flow.core.errors import SentinelStopped
+from casparian_flow.core.errors import SentinelStopped, SentinelSuperseded
 from casparian_flow.protocol.transport import Router
 from casparian_flow.sentinel.actions import Action
 from casparian_flow.sentinel.core import SentinelCore
@@ -115,8 +117,9 @@ class Loop:
     def serve(self) -> None:
         """Go on with what an earlier sentinel left, and work until `stop`.
 
-        While the database cannot be written nothing is lost: what is in memory is forgotten, and taken up again from
-        what is durable. Raises SentinelSuperseded when a later sentinel took the home over.
+        While the database cannot be written, and after a fault of ours, nothing is lost: what is in memory is
+        forgotten, and taken up again from what is durable. Raises SentinelSuperseded when a later sentinel took the
+        home over.
         """
         self._owner = threading.get_ident()
         is_taken_up = False
@@ -130,9 +133,11 @@ class Loop:
                                 self.core.begin_drain()
                         is_taken_up = True
                     self.step(STEP_SECONDS)
-                except DBAPIError as exc:
+                except SentinelSuperseded:
+                    raise
+                except Exception as exc:
                     self._events.clear()
-                    self._publish("sentinel.interrupted", {"message": str(exc.orig)})
+                    self._publish("sentinel.interrupted", _in_words(exc))
                     self.core = self._make_core(self._note)
                     is_taken_up = False
                     time.sleep(PAUSE_SECONDS)
@@ -229,3 +234,12 @@ class Loop:
     def _publish(self, event: str, values: dict[str, object]) -> None:
         for listener in self._listeners:
             listener(event, values)
+
+
+def _in_words(exc: Exception) -> dict[str, object]:
+    """Why the work was interrupted; of what nobody foresaw, also where it was raised."""
+    if isinstance(exc, DBAPIError):
+        return {"message": str(exc.orig)}
+    where = traceback.extract_tb(exc.__traceback__)[-1]
+    place = f"{where.name}, {Path(where.filename).name} line {where.lineno}"
+    return {"message": f"{type(exc).__name__}: {exc}", "where": place}

@@ -110,7 +110,7 @@ class Presence:
                 self._attempts.give_back(lease, now_ns)
         promoting = [job for job, nonce in self._attempts.promoting.items() if nonce == session.nonce]
         for job in promoting:
-            del self._attempts.promoting[job]
+            self._attempts.let_go(job)
         self._left_behind = self._left_behind or bool(promoting)
         self._notify(f"worker.{state}", {"worker": session.name, "why": why})
 

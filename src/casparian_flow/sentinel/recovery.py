@@ -98,6 +98,7 @@ def take_up(
         worker_store.lose_all(connection)
         undecided = job_store.undecided(connection)
         sinks = [*job_store.sinks_of_unpermitted(connection), *littered_sinks(connection)]
+        sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
     if staging.exists():
         shutil.rmtree(staging)
     keep = [Attempt(job=row.id, attempt=row.attempt) for row in undecided]

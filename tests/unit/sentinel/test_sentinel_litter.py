@@ -95,3 +95,12 @@ def test_a_job_that_ends_by_itself_leaves_nothing_to_sweep(home: SentinelHome) -
     worker.seal(job)
     worker.about(Opcode.CONCLUDE, Conclude(), job)
     assert (remembered(home), home.swept) == ([], [])
+
+
+def test_a_worker_that_is_lost_while_it_makes_rows_visible_may_have_left_files_too(home: SentinelHome) -> None:
+    [job] = home.submit()
+    home.worker().seal(job)
+    assert home.state(job) == "committing"
+    home.step(20)
+    assert home.state(job) == "completed"
+    assert [sweep.sinks for sweep in home.swept] == [(SINK,)]

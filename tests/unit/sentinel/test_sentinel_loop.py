@@ -155,6 +155,23 @@ def test_a_database_that_cannot_be_written_for_a_while_loses_nothing(
     assert tuple(row) == ("aborted", 10)
 
 
+def test_a_message_that_nobody_foresaw_costs_the_sentinel_its_memory_and_not_its_life(
+    past: HomeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
+    job = submit(past)
+    told: list[dict[str, object]] = []
+    with a_service(past) as loop:
+        loop.subscribe(lambda event, values: told.append(values) if event == "sentinel.interrupted" else None)
+        Served(loop).submit(PLAN, 1)
+        before = loop.core
+        loop.call(lambda core, _now: monkeypatch.setattr(core, "receive", lambda *_message: 1 // 0))
+        loop._router.connect(b"odd").send(b"anything")  # type: ignore[attr-defined]
+        until(lambda: loop.core is not before)
+        assert Served(loop).cancel(job, 5).is_cancelled
+    assert [each["message"] for each in told] == ["ZeroDivisionError: integer division or modulo by zero"]
+
+
 def test_the_sleep_of_the_machine_is_nobodys_silence(past: HomeBuilder) -> None:
     with past.database.transaction() as connection:
         past.database.incarnation = incarnation = meta.next_incarnation(connection)

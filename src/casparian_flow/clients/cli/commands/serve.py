@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from casparian_flow.clients.cli.commands.start import start
+from casparian_flow.clients.cli.commands.start import DETACH, DRAIN_TIMEOUT, WORKERS, start
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.core.errors import UsageError
 
@@ -19,14 +19,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--tls-key", type=FILE, metavar="F", help="Its key.")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="A name under which it is asked for; repeatable.")
 @click.option("--workers-listen", metavar="HOST:PORT", help="Where workers of other machines join, with keys.")
-@click.option("--workers", type=click.IntRange(0, 1024), metavar="N", help="Worker processes of this machine.")
-@click.option("--detach", is_flag=True, help="Leave the terminal when it is ready; what it writes goes to a log.")
-@click.option(
-    "--drain-timeout",
-    type=click.FloatRange(min=0),
-    metavar="S",
-    help="When it is told to end, wait so long for what is being read.",
-)
+@WORKERS
+@DETACH
+@DRAIN_TIMEOUT
 @pass_face
 def command(
     face: Face,

@@ -17,15 +17,22 @@ if TYPE_CHECKING:
     from casparian_flow.operations.sentinel import SentinelStarted
 
 
-@click.command("start")
-@click.option("--workers", type=click.IntRange(0, 1024), metavar="N", help="Worker processes of this machine.")
-@click.option("--detach", is_flag=True, help="Leave the terminal when it is ready; what it writes goes to a log.")
-@click.option(
+WORKERS = click.option("--workers", type=click.IntRange(0, 1024), metavar="N", help="Worker processes of this machine.")
+DETACH = click.option(
+    "--detach", is_flag=True, help="Leave the terminal when it is ready; what it writes goes to a log."
+)
+DRAIN_TIMEOUT = click.option(
     "--drain-timeout",
     type=click.FloatRange(min=0),
     metavar="S",
     help="When it is told to end, wait so long for what is being read.",
 )
+
+
+@click.command("start")
+@WORKERS
+@DETACH
+@DRAIN_TIMEOUT
 @pass_face
 def command(face: Face, workers: int | None, detach: bool, drain_timeout: float | None) -> int:
     """Hold the home as a service: commands ask it, its workers do the work, and it goes on after a crash."""
