@@ -126,7 +126,7 @@ def test_a_file_that_still_grows_is_never_read_by_halves(product: Product, tmp_p
     folder = tmp_path / "in"
     folder.mkdir()
     lines = [f"{number},row{number:03}\n" for number in range(40)]
-    with watching(product, "run", str(folder), "--watch", "--settle", "1.5", "--reconcile", "1") as watch:
+    with watching(product, "run", str(folder), "--watch", "--settle", "4", "--reconcile", "1") as watch:
         watch.next_round()
         with (folder / "slow.csv").open("w") as file:
             file.write("a,b\n")
@@ -168,7 +168,7 @@ def test_a_home_inside_the_watched_folder_gives_a_watch_nothing_to_do(tmp_path: 
     folder.mkdir()
     (folder / "one.csv").write_text("a,b\n1,one\n")
     product = Product(folder / ".casparian")
-    with watching(product, "run", str(folder), "--watch", "--settle", "0.2", "--timeout", "4") as watch:
+    with watching(product, "run", str(folder), "--watch", "--settle", "0.2", "--timeout", "8") as watch:
         watch.until(lambda: bool(watch.summary))
         assert watch.process.wait(PATIENCE) == 0
     assert len(watch.rounds) <= 2

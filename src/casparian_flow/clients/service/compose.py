@@ -131,8 +131,7 @@ def _serving(
 @contextmanager
 def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str | None]:
     """The API, until the end of the block; gives the address where other machines ask."""
-    listeners = [unix_listener(folder / CONTROL)]
-    api = None
+    listeners, api = [], None
     if wanted.listen is not None:
         host, port = wanted.listen
         tls = tls_context(wanted.certificate, wanted.key) if wanted.certificate and wanted.key else None
@@ -140,6 +139,7 @@ def _answering(served: ServedHome, wanted: Wanted, folder: Path) -> Iterator[str
         bound = listeners[-1].socket.getsockname()[1]
         name = wanted.names[0] if wanted.names else host
         api = f"{'https' if tls else 'http'}://{_bracketed(name)}:{bound}"
+    listeners.append(unix_listener(folder / CONTROL))  # the last, for it is not refused as an address may be
     doorkeeper = served.open_doorkeeper()
     host_names = hosts_for(wanted.listen[0] if wanted.listen else None, wanted.names)
     service = Service(
