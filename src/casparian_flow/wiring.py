@@ -18,9 +18,11 @@ from casparian_flow.operations.doing.served_home import Addresses, End, ServedHo
 from casparian_flow.protocol.bodies import Identify
 from casparian_flow.protocol.endpoints import is_tcp
 from casparian_flow.protocol.in_process import InProcessRouter
+from casparian_flow.protocol.transport import Router
 from casparian_flow.sentinel.admission import Admission
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.execution import Embedded
+from casparian_flow.sentinel.founding import Notify
 from casparian_flow.sentinel.home_lock import hold
 from casparian_flow.sentinel.loop import Loop
 from casparian_flow.sentinel.recovery import recover, take_up
@@ -79,15 +81,19 @@ def embedded(database: Database, sinks: Callable[[str], Sink], scratch: Path) ->
     """The sentinel of one command, with workers in the same process; the database knows which incarnation it is."""
     router = InProcessRouter()
     assert database.incarnation is not None
-    make_core = partial(SentinelCore, database, incarnation=database.incarnation)
-    loop = Loop(
-        database,
-        router,
-        lambda notify: make_core(session=secrets.token_hex(16), notify=notify),
-        sinks,
-        time.time_ns,
-    )
+    loop = _loop(database, router, sinks, database.incarnation)
     return Embedded(loop, lambda count: local_workers(count, router, sinks, scratch))
+
+
+def _loop(
+    database: Database, router: Router, sinks: Callable[[str], Sink], incarnation: int, *, promoters: int = 0
+) -> Loop:
+    """A sentinel over a database, not yet at work; each core that it makes speaks in a session of its own."""
+
+    def make_core(notify: Notify) -> SentinelCore:
+        return SentinelCore(database, incarnation=incarnation, session=secrets.token_hex(16), notify=notify)
+
+    return Loop(database, router, make_core, sinks, time.time_ns, promoters=promoters)
 
 
 def local_workers(count: int, router: InProcessRouter, sinks: Callable[[str], Sink], scratch: Path) -> Station:
@@ -172,15 +178,7 @@ def open_served(
         register = Admission(database, time.time_ns) if keys else None
         router = ZmqRouter(endpoints, keys=keys, register=register)
         stack.callback(router.close)
-        make_core = partial(SentinelCore, database, incarnation=recovered.incarnation)
-        loop = Loop(
-            database,
-            router,
-            lambda notify: make_core(session=secrets.token_hex(16), notify=notify),
-            sinks,
-            time.time_ns,
-            promoters=PROMOTERS,
-        )
+        loop = _loop(database, router, sinks, recovered.incarnation, promoters=PROMOTERS)
         where = Addresses(tuple(router.endpoints), keys.public if keys else None)
         served = ServedHome(home, load_settings, loop, turn, recovered, sinks, end, where)
         served.start()
