@@ -373,11 +373,10 @@ EXIT_CODES = {
     3: "Finished, but rows were quarantined or files failed.",
     4: "A person must approve first.",
     5: "Nothing of that name exists.",
-    6: "Another process holds the home.",
+    6: "Another process holds the home, or no sentinel answers; trying again later can help.",
     7: "Something does not match its digest or its contract.",
     8: "Aborted.",
     9: "The parser's environment is not available here.",
-    10: "No sentinel answered, or the connection to it was lost.",
     130: "Stopped by the keyboard.",
     141: "The reader of the output went away.",
 }

@@ -52,12 +52,14 @@ class Status(Reply, frozen=True, kw_only=True):
 
     `holder` is the process that works in it now. Jobs that are neither queued nor over without a holder were
     interrupted: `interrupted` counts them, and the next run puts them right. `dead_letters` are jobs that were given
-    up after their last retry and not tried again since. `disk` are the bytes of the whole home.
+    up after their last retry and not tried again since. `killed_sentinel` is the process of one that ended without
+    saying so. `disk` are the bytes of the whole home.
     """
 
     home: str
     holder: str | None
     sentinel: SentinelStatus | None
+    killed_sentinel: int | None
     interrupted: int
     sources: list[SourceStatus]
     files: dict[str, int]

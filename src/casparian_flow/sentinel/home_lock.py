@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from casparian_flow.core.errors import HomeBusy, UsageError
+from casparian_flow.core.errors import HomeBusy, UsageError, VerificationFailed
+from casparian_flow.core.presence import decode
 from casparian_flow.core.text import safe_text
+from casparian_flow.settings import Home
 
 RETRY_SECONDS = 0.2
+SERVED = "casparian status; a sentinel goes on until casparian stop, and commands without --embedded ask it"
 
 
 @contextmanager
@@ -34,8 +37,10 @@ def hold(path: Path, *, seconds: float = 0.0, waiting: Callable[[str], None] | N
                 break
             except BlockingIOError as exc:
                 if time.monotonic() >= until:
+                    why = holder(path)
+                    fix = SERVED if _is_sentinel(path, why) else ""
                     raise HomeBusy(
-                        "another process works in this home", where=str(path.parent), why=holder(path)
+                        "another process works in this home", where=str(path.parent), why=why, fix=fix
                     ) from exc
                 if waiting is not None:
                     waiting(holder(path))
@@ -60,6 +65,16 @@ def _writing(path: Path) -> Iterator[None]:
         raise UsageError(
             "the home cannot be written", where=str(path.parent), why=why, fix="casparian doctor, or another --home"
         ) from exc
+
+
+def _is_sentinel(path: Path, holder: str) -> bool:
+    """Whether the holder is the process that announced itself as the sentinel of the lock's home."""
+    announced = Home(path.parent).sentinel
+    try:
+        presence = decode(announced.read_bytes(), str(announced))
+    except (OSError, VerificationFailed):
+        return False
+    return holder.startswith(f"held by process {presence.pid} ")
 
 
 def holder(path: Path) -> str:

@@ -153,7 +153,7 @@ def show_kept(face: Face, request: dict[str, Any]) -> None:
     reply = face.ask("watch.add", AddWatch(**request))
     lines = [
         f"watch {reply.watch} is kept, until casparian watch remove {reply.watch}",
-        "next      casparian watch list",
+        "next      casparian watch list" if face.sentinel else "next      casparian start (nothing is watched without)",
     ]
     face.show("casparian.watch/1", reply, lines)
 

@@ -158,8 +158,9 @@ def entry_of(row: RowMapping) -> JobEntry:
         bytes_read=row["bytes_read"],
         accepted=row["accepted"],
         quarantined=row["quarantined"],
-        error=row["error_code"],
-        message=row["error_message"],
+        # What ended an earlier attempt is told with that attempt.
+        error=None if is_held else row["error_code"],
+        message=None if is_held else row["error_message"],
         queued=rfc3339(row["queued_at_ns"]),
         started=_moment(row["started_at_ns"]),
         finished=_moment(row["finished_at_ns"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from casparian_flow.core.errors import VerificationFailed
 from casparian_flow.core.files import FileState
 from casparian_flow.core.jobs import FINAL_STATES
-from casparian_flow.core.presence import decode
+from casparian_flow.core.presence import Presence, decode
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations import machine
 from casparian_flow.operations.context import Reading
@@ -36,6 +36,8 @@ def status(reading: Reading, _request: AskStatus) -> Status:
     proposed = totals.count_proposed(connection)
     by_state = totals.count_jobs(connection)
     holder = machine.lock_holder(reading.home.lock)
+    left = None if holder else _presence(reading.home)
+    killed = None if left is None else left.pid
     unfinished = sum(count for state, count in by_state.items() if state not in FINAL_STATES)
     interrupted = 0 if holder else unfinished
     dead, paused = count_dead_letters(connection), count_paused(connection)
@@ -44,6 +46,7 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         home=str(reading.home.path),
         holder=holder,
         sentinel=None if holder is None else _sentinel(reading.home, holder),
+        killed_sentinel=killed,
         interrupted=interrupted,
         sources=[
             SourceStatus(
@@ -61,14 +64,15 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         gave_up=totals.count_gave_up(connection),
         dead_letters=dead,
         paused_parsers=paused,
-        workers=worker_view.count_heard(connection, unheard_since),
-        # Without a service nobody listens, and no worker is missed.
+        # Without a service nobody listens: no worker is there, and none is missed.
+        workers=worker_view.count_heard(connection, unheard_since) if holder else 0,
         workers_lost=worker_view.count_unheard(connection, unheard_since) if holder else 0,
         contracts_without_review=totals.count_without_review(connection),
         contracts_proposed=proposed,
         disk=sum(disk_use(reading.home.path).values()),
         next=_next(
             files,
+            is_killed=killed is not None,
             interrupted=interrupted,
             quarantined=rows,
             proposed=proposed,
@@ -80,11 +84,8 @@ def status(reading: Reading, _request: AskStatus) -> Status:
 
 def _sentinel(home: Home, holder: str) -> SentinelStatus | None:
     """The sentinel, if it is one that holds the home; what a killed one left says nothing about this holder."""
-    try:
-        presence = decode(home.sentinel.read_bytes(), str(home.sentinel))
-    except (OSError, VerificationFailed):
-        return None
-    if not holder.startswith(f"process {presence.pid}:"):
+    presence = _presence(home)
+    if presence is None or not holder.startswith(f"process {presence.pid}:"):
         return None
     return SentinelStatus(
         pid=presence.pid,
@@ -95,9 +96,18 @@ def _sentinel(home: Home, holder: str) -> SentinelStatus | None:
     )
 
 
+def _presence(home: Home) -> Presence | None:
+    """What a sentinel said about itself, which a killed one leaves behind."""
+    try:
+        return decode(home.sentinel.read_bytes(), str(home.sentinel))
+    except (OSError, VerificationFailed):
+        return None
+
+
 def _next(
     files: dict[FileState, int],
     *,
+    is_killed: bool,
     interrupted: int,
     quarantined: int,
     proposed: int,
@@ -107,6 +117,7 @@ def _next(
     if not any(files.values()):
         return ["casparian run DIR", "casparian demo"]
     useful = {
+        "casparian start": is_killed,
         "casparian contract list --state proposed": proposed,
         "casparian run": files[FileState.NEW] + files[FileState.CHANGED] + interrupted,
         "casparian parser list": paused,

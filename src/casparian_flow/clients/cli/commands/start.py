@@ -100,7 +100,7 @@ def _lines(reply: SentinelStarted) -> list[str]:
     if reply.api:
         lines.append(f"api       {plain(reply.api)}")
     if reply.server_key:
-        lines += [f"joined at {plain(each)}" for each in reply.listens if each.startswith("tcp:")]
+        lines += [f"workers join at {plain(each)}" for each in reply.listens if each.startswith("tcp:")]
     if reply.log:
         lines.append(f"log       {plain(reply.log)}")
     return [*lines, "stop      casparian stop --drain"]

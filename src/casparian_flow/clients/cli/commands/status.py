@@ -46,8 +46,11 @@ def _lines(face: Face, status: Status) -> Iterator[str]:
             yield f"api         {safe_text(sentinel.api)}"
     elif status.holder:
         yield f"at work     {safe_text(status.holder)}"
+    if status.killed_sentinel is not None:
+        yield f"sentinel    process {status.killed_sentinel} was killed; the next one goes on with its jobs"
     if status.interrupted:
-        yield f"interrupted {status.interrupted:,} jobs; the next run puts them right"
+        rights = "start or run puts" if status.killed_sentinel is not None else "run puts"
+        yield f"interrupted {status.interrupted:,} jobs; the next {rights} them right"
     yield f"files       {_counts(status.files)}"
     yield f"jobs        {_counts(status.jobs)}"
     yield f"quarantine  {status.quarantine.rows:,} rows of {status.quarantine.files:,} files"

@@ -7,6 +7,8 @@ import click
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.core.errors import ConnectionLost, SentinelMissing
 
+ENDING_SECONDS = 30.0
+
 
 @click.command("stop")
 @click.option("--drain", is_flag=True, help="Let workers finish what they read; with --timeout S for so long.")
@@ -20,7 +22,10 @@ def command(face: Face, drain: bool) -> None:
     if endpoint is None:
         raise SentinelMissing("no sentinel holds this home", where=str(face.home.path), fix="casparian status")
     reply = face.ask("sentinel.stop", StopSentinel(drain=drain, seconds=face.options.timeout if drain else None))
-    if endpoint.is_here and not wait_until_ended(reply.pid, face.options.timeout):
+    patience = face.options.timeout
+    if drain and patience is not None:
+        patience += ENDING_SECONDS  # after the time for draining it has to give back and to close
+    if endpoint.is_here and not wait_until_ended(reply.pid, patience):
         raise ConnectionLost("the sentinel was asked to end and still runs", where=f"process {reply.pid}")
     said = "finished what they held" if drain else f"gave back what they held ({reply.held:,} jobs)"
     lines = [f"process {reply.pid} ended; workers {said}" if endpoint.is_here else f"process {reply.pid} ends"]
