@@ -32,7 +32,7 @@ def test_who_finds_a_sentinel_at_work_is_not_told_to_wait_for_its_end(tmp_path: 
     for pid, advice in ((os.getpid(), "casparian stop"), (KILLED, "wait for it")):
         said = Presence(pid=pid, started="2026-01-01T00:00:00Z", product="0", control=str(tmp_path / "no.sock"))
         (tmp_path / "sentinel.json").write_bytes(msgspec.json.encode(said))
-        with home_lock.hold(tmp_path / "lock"), pytest.raises(HomeBusy) as refused:
-            with home_lock.hold(tmp_path / "lock"):
-                pass
+        lock = tmp_path / "lock"
+        with home_lock.hold(lock), pytest.raises(HomeBusy) as refused, home_lock.hold(lock):
+            pass
         assert advice in refused.value.fix
