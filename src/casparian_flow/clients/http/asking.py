@@ -200,7 +200,7 @@ def _with_version(operation: AnyOperation, http: HttpRequest, request: Request) 
         raise HttpRefused(400, "that is not one entity tag", where="If-Match")
     version = header[1:-1]
     if given not in (None, version):
-        raise HttpRefused(400, "header and body name different states", where="If-Match")
+        raise HttpRefused(422, "header and body name different states", where="If-Match")
     return msgspec.structs.replace(request, if_version=version)
 
 
@@ -222,6 +222,6 @@ def _key(asker: Asker, http: HttpRequest) -> str:
             where="Idempotency-Key",
             fix="Idempotency-Key: a new random text for every change",
         )
-    if not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise HttpRefused(400, f"a key is 1 to {LONGEST_KEY} printable characters", where="Idempotency-Key")
+    if not (1 <= len(key) <= LONGEST_KEY and all("!" <= letter <= "~" for letter in key)):
+        raise HttpRefused(400, f"a key is 1 to {LONGEST_KEY} visible ASCII characters", where="Idempotency-Key")
     return digest_of(asker.transport.encode(), b"\0", asker.name.encode(), b"\0", key.encode())
