@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from casparian_flow.guest.family import FAMILY
 from product import Product, ProductHere
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
@@ -24,6 +25,14 @@ def no_list_of_cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Commands that tests run in this process neither read nor change the list of cases of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CASPARIAN_CASES", str(tmp_path_factory.mktemp("cases") / "cases.toml"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_is_adopted() -> Iterator[None]:
+    """Commands that tests run in this process end no process that a test started: it is not theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FAMILY, "adopt", lambda: None)
         yield
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benchmarks.ours.queued import Talker, open_loop, queue_jobs
 from casparian_flow.protocol.codec import from_sentinel
@@ -19,7 +20,12 @@ PATIENCE = 30.0
 
 def main() -> None:
     folder, count = Path(sys.argv[1]), int(sys.argv[2])
-    address = f"ipc://{folder}/workers"
+    with TemporaryDirectory(prefix="cf-", dir="/tmp") as near:  # the folder given may be too deep for a socket
+        print(json.dumps(measured(folder, f"ipc://{near}/workers", count)))
+
+
+def measured(folder: Path, address: str, count: int) -> list[float]:
+    """How long each order was waited for, in milliseconds."""
     router = ZmqRouter([address])
     loop = open_loop(queue_jobs(folder / "state.sqlite3", count), router)
     served = threading.Thread(target=loop.serve)
@@ -32,7 +38,7 @@ def main() -> None:
         loop.stop()
         served.join()
         router.close()
-    print(json.dumps(waits))
+    return waits
 
 
 def ask_for_orders(dealer: ZmqDealer, talker: Talker, count: int) -> list[float]:

@@ -27,7 +27,7 @@ def socket_folder(home: Home) -> Path:
     _forget(home)
     folder = home.sockets
     if len(bytes(folder)) > LONGEST_PATH:
-        return Path(tempfile.mkdtemp(prefix=ELSEWHERE))
+        return Path(tempfile.mkdtemp(prefix=ELSEWHERE, dir=next(filter(_is_short, _elsewhere()), None)))
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
@@ -58,6 +58,15 @@ def _forget(home: Home) -> None:
         left = Path(decode(home.sentinel.read_bytes(), str(home.sentinel)).control).parent
     except (OSError, CasparianError):
         left = home.sockets
-    if left.parent == Path(tempfile.gettempdir()) and left.name.startswith(ELSEWHERE):
+    if left.parent in _elsewhere() and left.name.startswith(ELSEWHERE):
         shutil.rmtree(left, ignore_errors=True)
     home.sentinel.unlink(missing_ok=True)
+
+
+def _elsewhere() -> tuple[Path, ...]:
+    """Folders for sockets of homes that lie too deep; a temporary folder of one's own can lie too deep as well."""
+    return Path(tempfile.gettempdir()), Path("/tmp")  # noqa: S108 - a private folder is made in it
+
+
+def _is_short(folder: Path) -> bool:
+    return len(bytes(folder / ELSEWHERE)) + len("12345678") <= LONGEST_PATH
