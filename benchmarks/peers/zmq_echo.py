@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
-from pathlib import Path
 
 import zmq
 
@@ -15,8 +15,8 @@ SIZE = 800
 
 
 def main() -> None:
-    folder, count = Path(sys.argv[1]), int(sys.argv[2])
-    address = f"ipc://{folder}/echo"
+    count = int(sys.argv[2])
+    address = f"ipc:///tmp/casparian-echo-{os.getpid()}"  # the folder given may be too deep for a socket
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     router = context.socket(zmq.ROUTER)
     router.bind(address)

@@ -179,3 +179,12 @@ def a_crew(product: Served, *, workers: int = 3, joined: int = 0) -> Iterator[Cr
 def wait_until_dead(pids: list[int], why: str, seconds: float = PATIENCE) -> None:
     """Return when none of them is alive."""
     wait_for(lambda: not any(map(is_alive, pids)), why, seconds)
+
+
+def end_outpost(process: subprocess.Popen[str]) -> None:
+    """Tell a worker to end; told twice, it does not wait any longer for a sentinel that is gone."""
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.terminate()

@@ -14,7 +14,7 @@ import pytest
 
 from product import Product
 
-from .crew import Served, a_crew, wait_for
+from .crew import Served, a_crew, end_outpost, wait_for
 from .processes import send
 from .trial import Scene, run_trial
 
@@ -37,6 +37,8 @@ def everybody_is_told_to_end(scene: Scene) -> None:
     for pid in everybody:
         send(pid, signal.SIGTERM)
     wait_for(lambda: not crew.has_sentinel(), "the sentinel stays", 60)
+    for outpost in crew.outposts.values():
+        end_outpost(outpost)
     wait_for(lambda: all(each.poll() is not None for each in crew.outposts.values()), "a worker stays", 60)
     assert not (crew.product.home / "sentinel.json").exists()
     crew.mend()

@@ -13,7 +13,7 @@ from product import Product
 
 from . import audit
 from .corpus import Corpus
-from .crew import Crew, Served, a_crew, wait_for
+from .crew import Crew, Served, a_crew, end_outpost, wait_for
 from .storm import Storm
 
 SCHEMES = ("parquet", "duckdb", "sqlite", "csv")
@@ -82,7 +82,7 @@ def run_trial(
         audit.counts_agree(product, sinks)
         product("stop", "--drain", expect=[0])
         for process in crew.outposts.values():
-            process.terminate()
+            end_outpost(process)
         wait_for(lambda: all(each.poll() is not None for each in crew.outposts.values()), "a worker stays")
         audit.nothing_is_left(crew)
     audit.run_all(oracle, corpus, [expected])

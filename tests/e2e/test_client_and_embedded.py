@@ -109,7 +109,6 @@ files --where bytes>0 --json
 """
 CHANGES = """
 scan {data} --json
-scan {data}
 scan nothing-here
 run {data} --json
 run sales-0.csv --force --json
