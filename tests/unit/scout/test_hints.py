@@ -15,7 +15,7 @@ from casparian_flow.scout.mounts import silent_mount
 
 MOUNTS = rb"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 30 22 0:40 / /mnt/share\040one rw - nfs4 server:/x rw
-31 22 0:41 / /home/me/cloud rw - fuse.rclone remote rw
+31 22 0:41 / /srv/cloud rw - fuse.rclone remote rw
 32 30 8:2 / /mnt/share\040one/local rw - xfs /dev/sdb rw
 """
 
