@@ -40,6 +40,11 @@ class TableCommit:
     reason: str | None = None
 
     @property
+    def is_compaction(self) -> bool:
+        """Whether it puts rows that stay into other files."""
+        return self.action is EntryAction.RETIRE and any(entry.adds for entry in self.entries.values())
+
+    @property
     def jobs(self) -> frozenset[int]:
         """The jobs whose rows it adds."""
         return frozenset(part.job for entry in self.entries.values() for file in entry.adds for part in file.jobs)
@@ -117,7 +122,7 @@ class Replay:
             self.states[role].apply(entry)
         if commit.reverts_to is not None:
             self.undone = self._undone_at[commit.reverts_to] | self.added_after(commit.reverts_to)
-        else:
+        elif commit.action is not EntryAction.RETIRE:  # what it adds has been there before
             self._added_by.append((commit.snapshot, commit.jobs))
         self.snapshot = commit.snapshot
         self._undone_at[commit.snapshot] = self.undone
