@@ -26,7 +26,7 @@ BEFORE_ALL = 0
 class TableCommit:
     """One commit of one table. `snapshot` names the table after it; `job` is None where nothing was read.
 
-    `reverts_to`, `actor` and `reason` are those of a revert.
+    `reverts_to` is that of a revert; `actor` and `reason` are those of what a person asked for without a run.
     """
 
     snapshot: int
@@ -53,6 +53,11 @@ class TableCommit:
 def commits_of(connection: Connection, sink: str, table: str) -> Iterator[TableCommit]:
     """Every commit of the table, oldest first, read as it is asked for."""
     return _grouped(store.commits_of_table(connection, sink, table), f"{sink} {table}")
+
+
+def commits_since(connection: Connection, sink: str, table: str, snapshot: int) -> Iterator[TableCommit]:
+    """Those of them that came after a snapshot."""
+    return _grouped(store.commits_since(connection, sink, table, snapshot), f"{sink} {table}")
 
 
 def commit_of(connection: Connection, sink: str, table: str, job: int) -> TableCommit | None:
