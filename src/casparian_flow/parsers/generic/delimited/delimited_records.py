@@ -144,6 +144,21 @@ class Grammar:
         fields = self.fields(line)
         return 0 if fields is None or (len(fields) == 1 and not fields[0]) else len(fields)
 
+    def widths(self, lines: list[bytes]) -> list[int]:
+        """The same for many lines."""
+        delimiter, quote = self.delimiter, self.quote
+        widths = [line.count(delimiter) + 1 for line in lines] if delimiter else [1] * len(lines)
+        if self.escape or self._lead or not self.dialect.lone_cr or max(widths, default=1) > MAX_COLUMNS:
+            return [self.width(line) for line in lines]
+        if b"" in lines:
+            widths = [width if line else 0 for line, width in zip(lines, widths, strict=True)]
+        if quote is not None:
+            opening = delimiter + quote if delimiter else b"\n"
+            for at, line in enumerate(lines):
+                if quote in line and (line.startswith(quote) or opening in line or len(quote) > 1):
+                    widths[at] = self.width(line)
+        return widths
+
     def _is_plain(self, line: bytes) -> bool:
         """Whether every field of a line is what stands between two delimiters: none begins with a quote."""
         if self.escape is not None and self.escape in line:

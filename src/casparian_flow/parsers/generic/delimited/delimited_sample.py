@@ -38,10 +38,10 @@ class Records:
         assert held is not None
         return held
 
-    def add_line(self, line: bytes, width: int) -> None:
-        """A line that is a record of so many fields."""
-        self._held.append(line)
-        self.widths.append(width)
+    def add_lines(self, lines: list[bytes], widths: list[int]) -> None:
+        """Lines that are records of so many fields."""
+        self._held += lines
+        self.widths += widths
 
     def add(self, fields: Fields | None) -> None:
         """The fields of a record, None for a damaged one."""
@@ -74,18 +74,22 @@ class Sample:
         lines = self._cut(dialect.lone_cr)
         at, count = 0, len(lines.texts)
         while at < count and len(found) < limit:
-            line = lines.texts[at]
-            if not line:
-                at += 1
-            elif width := grammar.width(line):
-                found.add_line(line, width)
-                at += 1
-            else:
+            first, texts = at, lines.texts[at : at + limit - len(found)]
+            widths = grammar.widths(texts)
+            while (here := at - first) < len(texts):
+                odd = widths.index(0, here) if 0 in widths[here:] else len(texts)
+                found.add_lines(texts[here:odd], widths[here:odd])
+                at = first + odd
+                if odd == len(texts):
+                    break
+                if not texts[odd]:
+                    at += 1
+                    continue
                 end = self._read(grammar, lines.starts[at], found)
                 at = count if end is None else bisect_left(lines.starts, end, at)
                 if end is None or lines.starts[at] != end:
                     return self._rest(grammar, len(self._data) if end is None else end, found, limit)
-        return self._rest(grammar, lines.starts[count], found, limit)
+        return self._rest(grammar, lines.starts[at], found, limit)
 
     def _rest(self, grammar: Grammar, pos: int, found: Records, limit: int) -> Records:
         """The same from a place where no line begins, or one that the sample does not have whole."""

@@ -44,9 +44,8 @@ def sniff(sample: bytes, eof: bool, fixed: Fixed) -> Sniffed:
     """The dialect that makes the most regular table of the sample; `fixed` parts are not questioned."""
     lines = Sample(sample, eof)
     text = lines.text
-    rated = [Guess(dialect, lines) for dialect in _candidates(text, fixed)]
-    _doubt_unused_quotes(rated, text)
-    _doubt_titles(rated)
+    rated: list[Guess] = []
+    rated += [Guess(dialect, lines, rated) for dialect in _candidates(text, fixed)]
     eligible = [guess for guess in rated if _is_eligible(guess, rated, text)]
     best = _best(eligible)
     assert best is not None  # one column with double quotes, if nothing else
@@ -171,22 +170,10 @@ def _is_eligible(guess: Guess, rated: list[Guess], text: str) -> bool:
         return len(delimiter) == 1 or not any(_reads_as_much(g, guess, text) for g in rated)
     bare = [g for g in rated if g.dialect.delimiter == delimiter.strip() and g.dialect.quote == guess.dialect.quote]
     return not any(
-        g.share > guess.share or g.arity > guess.arity or (guess.titles and _takes_all(g, guess))
+        g.share > guess.share or g.arity > guess.arity or (guess.titles and g.takes_all(guess))
         for g in bare
         if g.share > 0.5
     )
-
-
-def _takes_all(other: Guess, guess: Guess) -> bool:
-    """Whether another dialect reads as good a table without leaving out a line above it."""
-    return not other.titles and other.share >= guess.share
-
-
-def _doubt_titles(rated: Sequence[Guess]) -> None:
-    """Less for those that leave out lines above the table where another takes them in."""
-    for guess in rated:
-        if guess.titles and any(other.dialect.delimiter and _takes_all(other, guess) for other in rated):
-            guess.doubt(0.85)
 
 
 def _reads_as_much(bare: Guess, run: Guess, text: str) -> bool:
@@ -199,20 +186,3 @@ def _reads_as_much(bare: Guess, run: Guess, text: str) -> bool:
         if len(re.findall(f"(?<!{single}){single}(?!{single})", text)) >= text.count("\n"):
             return True
     return bare.arity == run.arity and bare.share >= run.share and text.count(mark) > text.count(several)
-
-
-def _doubt_unused_quotes(rated: Sequence[Guess], text: str) -> None:
-    """Less for a quote that does not occur where another one encloses more fields than it damages."""
-    used = {quote for guess in rated if (quote := guess.dialect.quote) and quote in text}
-    for guess in rated:
-        if guess.dialect.quote and guess.dialect.quote not in used:
-            others = [g for g in rated if g.dialect.quote in used and g.dialect.delimiter == guess.dialect.delimiter]
-            if any(_enclosed(text, g.dialect.delimiter, g.dialect.quote or "") > g.damaged for g in others):
-                guess.doubt(0.8)
-
-
-def _enclosed(text: str, delimiter: str | None, quote: str) -> int:
-    """How many fields a quote encloses."""
-    edge = re.escape(delimiter) if delimiter else r"(?!)"
-    field = rf"(?:^|[\r\n]|{edge}){quote}(?:[^{quote}\r\n]|{quote}{quote})*+{quote}(?={edge}|[\r\n]|\Z)"
-    return len(re.findall(field, text))
