@@ -10,7 +10,7 @@ from itertools import islice, pairwise
 
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT, kind_of
-from delimited_records import MAX_COLUMNS, Grammar, NeedMore, Record
+from delimited_records import Grammar, NeedMore, Record
 
 Fields = list[bytes | None] | None
 """The fields of a record, None for a damaged one."""
@@ -174,7 +174,7 @@ def _rate(dialect: Dialect, sample: bytes, eof: bool) -> Guess:
     if not counts:
         return Guess(dialect, 0.0, 1)
     arity, most = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or dialect.delimiter is None), item[0]))
-    if dialect.delimiter is not None and not 2 <= arity <= MAX_COLUMNS:
+    if dialect.delimiter is not None and arity < 2:
         return Guess(dialect, 0.0, 1)
     share = most / len(records)
     if dialect.delimiter is not None:
