@@ -221,9 +221,10 @@ def test_a_record_too_long_to_hold_is_passed_over_in_bounded_memory(
 
 def test_one_giant_line_is_one_rejection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import delimited_damage
+    import delimited_file
     import delimited_reader
 
-    for module in (delimited_damage, delimited_reader):
+    for module in (delimited_damage, delimited_file, delimited_reader):
         monkeypatch.setattr(module, "MAX_RECORD", 1 << 20)
     outcome = read(tmp_path, b"x" * (5 << 20))
     assert [entry.code for entry in outcome.rejected] == ["cf.csv.oversize"]
