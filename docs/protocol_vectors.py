@@ -73,7 +73,7 @@ PARSER = ParserOrder(
     tables="file",
     requires=["pyarrow"],
     declared=[],
-    shipped=True,
+    shares_process=True,
     options={"delimiter": ";"},
 )
 ORDER = JobOrder(
