@@ -10,7 +10,7 @@ from blake3 import blake3
 
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.hashing import PREFIX
-from casparian_flow.schema.arrow import normalise
+from casparian_flow.schema.arrow import normalise, type_text
 from casparian_flow.schema.cells import as_mask
 
 CHUNK = 65_536
@@ -36,7 +36,7 @@ class RowDigest:
         batch = normalise(batch)
         if self._schema is None:
             self._schema = batch.schema
-            names = [[field.name, str(field.type)] for field in batch.schema]
+            names = [[field.name, type_text(field.type)] for field in batch.schema]
             self._hasher.update(repr(names).encode())
         elif not batch.schema.equals(self._schema):
             raise InvariantBroken("a row digest met rows of another schema", why=f"{batch.schema}")
