@@ -61,6 +61,7 @@ def test_every_type_keeps_its_nulls_in_a_table_of_one_row_and_of_none(scheme: st
             assert found.equals(pa.Table.from_batches([batch]))
 
 
+@pytest.mark.invariant(2)
 @in_every_sink
 def test_promoting_any_entries_again_in_any_order_changes_nothing(scheme: str) -> None:
     @given(st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=3), min_size=1, max_size=4), st.data())

@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_schema_inference import columns
@@ -46,6 +47,7 @@ def test_typed_values_without_a_contract_are_drafted_as_they_are(batch: pa.Recor
         assert [*as_text(found.accepted[field.name]).to_pylist()] == [*as_text(batch[field.name]).to_pylist()]
 
 
+@pytest.mark.invariant(8)
 @settings(max_examples=50)
 @given(
     columns(), st.sampled_from(["int64", "float64", "decimal(20,4)", "boolean", "date", "timestamp", "string", "json"])
