@@ -1,0 +1,116 @@
+"""The cells of the matrix, and the processes in which they are tried."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from .disk import Fault, build_library
+
+KINDS = ("kill", "full", "torn")
+ROOT = Path(__file__).parent.parent.parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One fault in one scenario."""
+
+    scenario: str
+    fault: Fault
+
+
+def cells_of(scenario: str, steps: Mapping[str, int], seed: int) -> list[Cell]:
+    """Every kind of fault at every step of a scenario, at one of the times that the step is taken."""
+    found = []
+    for point, count in sorted(steps.items()):
+        for kind in KINDS:
+            chance = random.Random(f"{scenario} {point} {kind} {seed}")
+            found.append(Cell(scenario, Fault(point, chance.randint(1, count), kind, chance.randrange(1 << 30))))
+    return found
+
+
+def senseless(point: str, kind: str) -> str:
+    """Why a kind of fault cannot come at a step; empty where it can."""
+    call = point.partition(": ")[2].partition(" (")[0]
+    if kind == "full" and call in ("remove", "rmdir", "cut"):
+        return "taking away needs no space"
+    if kind == "full" and call == "sync" and "folder" in point:
+        return "the names of a folder have their space when they are made"
+    return ""
+
+
+class Crew:
+    """So many drivers; whoever asks gets one that is idle."""
+
+    def __init__(self, folder: Path, drivers: int) -> None:
+        self._folder = folder
+        self._count = drivers
+        self._idle: queue.Queue[subprocess.Popen[str]] = queue.Queue()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        library = build_library(self._folder)
+        for at in range(self._count):
+            place = self._folder / f"driver{at}"
+            place.mkdir()
+            environment = {
+                "PATH": os.environ["PATH"],
+                "HOME": str(place),
+                "TMPDIR": str(place),
+                "CASPARIAN_CASES": str(place / "cases.toml"),
+                "PYTHONPATH": os.pathsep.join(str(ROOT / each) for each in (".", "src", "tests")),
+                "LD_PRELOAD": str(library),
+            }
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.crash.matrix.driver", str(place)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+            self._stack.enter_context(process)
+            self._stack.callback(process.kill)
+            self._idle.put(process)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def steps(self, scenario: str) -> dict[str, int]:
+        """The steps of a quiet run."""
+        answer: dict[str, int] = self._ask({"scenario": scenario})["steps"]
+        return answer
+
+    def run(self, cell: Cell) -> dict[str, Any]:
+        """Try one cell; the fault comes the first time if the step is taken less often than in a quiet run."""
+        answer = self._ask({"scenario": cell.scenario, **asdict(cell.fault)})
+        if not answer["struck"]:
+            answer = self._ask({"scenario": cell.scenario, **asdict(cell.fault), "occurrence": 1})
+        return answer
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        process = self._idle.get()
+        try:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            answer: dict[str, Any] = json.loads(process.stdout.readline())
+        finally:
+            self._idle.put(process)
+        if "trouble" in answer:
+            raise AssertionError(answer["trouble"])
+        return answer
+
+
+def everywhere(steps: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """Every failpoint of these scenarios once."""
+    yield from sorted({point for found in steps.values() for point in found})
