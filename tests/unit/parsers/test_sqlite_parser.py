@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from casparian_flow.sdk import PermanentError
+from casparian_flow.sdk import PermanentError, Rows
 from shipped_parser import Parsed, load_shipped_parser, run_parser
 
 parser = load_shipped_parser("database/sqlite")
@@ -228,6 +231,58 @@ def test_an_unfinished_transaction_is_rolled_back_in_the_copy_only(evidence: Pat
     parsed = parse(evidence)
     assert evidence.read_bytes() == before
     assert "before" in values(parsed, "t", "v") and "during" not in values(parsed, "t", "v")
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
+    seen = {path.name: path.stat() for path in (folder, *folder.iterdir())}
+    return {name: (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in seen.items()}
+
+
+def open_modes(folder: Path) -> list[int]:
+    """How this process holds the files of a folder open."""
+    modes = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if link.readlink().is_relative_to(folder):
+                flags = re.search(r"flags:\s*(\d+)", Path(f"/proc/self/fdinfo/{link.name}").read_text())
+                modes.append(int(flags[1], 8) & os.O_ACCMODE)
+    return modes
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("mode", ["DELETE", "TRUNCATE", "PERSIST", "WAL"])
+def test_a_database_without_journals_is_read_where_it_is_and_nothing_is_written(build, scratch: Path, mode) -> None:
+    path = build(
+        f"PRAGMA journal_mode = {mode}",
+        "CREATE TABLE t (v)",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO t SELECT i FROM n",
+    )
+    before = stamps(path.parent)
+    reading = parser.parse(path)
+    first = next(item for item in reading if isinstance(item, Rows))
+    assert first.data.num_rows < 20_000
+    assert open_modes(path.parent) == [os.O_RDONLY]
+    assert list(scratch.iterdir()) == [] and stamps(path.parent) == before
+    assert sum(item.data.num_rows for item in reading) == 20_000 - first.data.num_rows
+    assert stamps(path.parent) == before
+
+
+@pytest.mark.parametrize("name", ["of % kinds?#&.db", "naïve.db", b"\xff\xfe.db"])
+def test_a_database_of_any_name_is_read(build, name) -> None:
+    path = build("CREATE TABLE t (v)", "INSERT INTO t VALUES (1)")
+    path = path.rename(path.with_name(os.fsdecode(name)))
+    assert parse(path).rows("t") == [{"v": 1}]
+
+
+def test_a_copy_that_finds_no_room_is_refused_with_advice(build, evidence: Path, monkeypatch) -> None:
+    def has_no_room(*_names: object) -> None:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    build("CREATE TABLE t (v)")
+    Path(f"{evidence}-wal").write_bytes(b"7" * 100)
+    monkeypatch.setattr(shutil, "copyfile", has_no_room)
+    with pytest.raises(PermanentError, match="too large to be copied"):
+        parse(evidence)
 
 
 def test_nothing_is_left_in_scratch(build, scratch: Path) -> None:

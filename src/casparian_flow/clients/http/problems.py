@@ -25,6 +25,7 @@ STATUSES: dict[type[CasparianError], int] = {
     errors.HomeBusy: 409,
     errors.HomeUnavailable: 503,
     errors.ServiceBusy: 503,
+    errors.TableBusy: 409,
     errors.SentinelStopped: 503,
     errors.SentinelSuperseded: 503,
     errors.Refused: 409,

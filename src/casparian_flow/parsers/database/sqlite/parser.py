@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from sqlite_copy import open_copy
+from sqlite_open import open_database
 from sqlite_rows import Damage, Row, walk
 from sqlite_tables import Table, Unreadable, find_tables, list_left_out
 from sqlite_values import ARROW, Form, Layout, survey, tag
@@ -29,7 +29,7 @@ UNREADABLE = "cf.sqlite.unreadable"
 
 def parse(path: Path) -> Iterator[Rows | Rejected | Verdict]:
     """Each table in turn. Damage ends a table at the worst, never the file."""
-    with open_copy(path) as connection:
+    with open_database(path) as connection:
         left_out = list_left_out(connection)
         yield Verdict("not read", ", ".join(left_out) or "nothing")
         for table in find_tables(connection):
