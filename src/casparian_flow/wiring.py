@@ -37,6 +37,7 @@ from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.shield import end_with_parent
 from casparian_flow.worker.station import Station
 from casparian_flow.worker.surroundings import allow_open_files, user_name
+from casparian_flow.worker.zygotes import Zygotes
 
 PROMOTERS = 2
 """Threads of a sentinel that make tables visible."""
@@ -110,7 +111,7 @@ def local_workers(count: int, router: InProcessRouter, sinks: Callable[[str], Si
         slots=count,
         isolation=ISOLATION,
     )
-    tools = Tools(open_sink=sinks, scratch=scratch)
+    tools = Tools(open_sink=sinks, scratch=scratch, zygotes=Zygotes(scratch))
     return Station(router.connect(b"local"), profile, tools, unheard, may_be_cut_off=False)
 
 
@@ -148,7 +149,8 @@ def open_worker(
         parsers=list(parsers),
     )
     with scratch_folder(folder / "scratch") as scratch:
-        yield Station(post.connect(), profile, Tools(open_sink=cache(open_sink), scratch=scratch), notify)
+        tools = Tools(open_sink=cache(open_sink), scratch=scratch, zygotes=Zygotes(scratch))
+        yield Station(post.connect(), profile, tools, notify)
 
 
 def unheard(_event: str, _values: dict[str, object]) -> None:

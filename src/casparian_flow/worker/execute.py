@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,41 +18,41 @@ from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import Cancelled, CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Printed, Raised, RejectedRecord
 from casparian_flow.worker.job_run import JobRun
-from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.link import Link
 from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.settle import cast_spilled, drop_spilled
 from casparian_flow.worker.targets import Targets
 from casparian_flow.worker.turns import Turns
+from casparian_flow.worker.zygotes import Zygotes
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a worker works with. Rows that wait for their contract are kept in `scratch`, which is its alone."""
+    """What a worker works with. Rows that wait for their contract are kept in `scratch`, which is its alone.
+
+    Whoever is done with it closes the zygotes; without them every guest is a fresh process.
+    """
 
     open_sink: Callable[[str], Sink]
     scratch: Path
+    zygotes: Zygotes | None = None
 
 
 def parse_group(order: Parse, link: Link, tools: Tools, turns: Turns) -> None:
-    """Parse the files of an order in one guest; after a crash the next one is read by itself.
+    """Parse the files of an order; after a stop the others go on in another guest.
 
     Every job that began ends with exactly one word on the link; of a job that was stopped before nothing is said.
     """
     waiting = list(order.jobs)
-    alone = False
     while waiting := [job for job in waiting if turns.is_wanted(job.job)]:
         if (stop := turns.start(waiting[0].job)) is None:
             continue
-        group = waiting[:1] if alone else waiting
-        run = _Group(order, group, link, tools, turns)
-        begun = run.run(stop)
+        begun = _Group(order, waiting, link, tools, turns).run(stop)
         waiting = [job for job in waiting if job.job not in begun]
-        alone = len(begun) < len(group) and not run.was_interrupted
 
 
 class _Group:
-    """One guest and the jobs it reads, one after another."""
+    """Jobs that are read one after another, until one of them is stopped."""
 
     def __init__(self, order: Parse, jobs: Sequence[JobOrder], link: Link, tools: Tools, turns: Turns) -> None:
         self._order = order
@@ -66,13 +66,12 @@ class _Group:
         self._current: JobOrder | None = None
         self._run: JobRun | None = None
         self._lines: list[LogLine] = []
-        self.was_interrupted = False
 
     def run(self, stop: CancelToken) -> set[int]:
         """Parse until the guest is done, stopped or gone; the jobs that were answered for."""
         order = self._order
         jobs = list(self._jobs.values())
-        with closing(parse(order.parser, jobs, order.limits, stop, self._next, self._tools.scratch)) as events:
+        with closing(self._parse(jobs, stop)) as events:
             try:
                 for event in events:
                     self._handle(event)
@@ -83,15 +82,17 @@ class _Group:
                 raise
         # The guest is dead: only now may anybody hear that a job of it was stopped.
         if stop.is_cancelled:
-            self.was_interrupted = True
             self._stop_current()
         return self._begun
+
+    def _parse(self, jobs: Sequence[JobOrder], stop: CancelToken) -> Generator[Event]:
+        order, tools = self._order, self._tools
+        return parse(order.parser, jobs, order.limits, stop, self._next, tools.scratch, tools.zygotes)
 
     def _next(self, job: int | None) -> bool:
         """Whether the guest may begin with its next job."""
         may_begin = self._turns.next(job)
         self._guest_at = job if may_begin else None
-        self.was_interrupted |= job is not None and not may_begin
         return may_begin
 
     def _refuse_all(self, error: ParserFailed) -> None:
@@ -147,6 +148,7 @@ class _Group:
             self._fail(host_fault(exc))
 
     def _begin(self, job: JobOrder) -> None:
+        self._drop_quietly()  # a job that begins anew
         self._begun.add(job.job)
         self._current = job
         self._link.started(job)
@@ -154,7 +156,7 @@ class _Group:
         self._run = JobRun(order.parser, job, order.contracts, self._targets, self._tools.scratch)
 
     def _end(self, run: JobRun, event: Ended) -> None:
-        outcome = run.finish(event, ISOLATION)
+        outcome = run.finish(event, event.isolation)
         self._run = None
         if isinstance(outcome, Sealed):
             commit(run.order, outcome, self._targets, self._link)

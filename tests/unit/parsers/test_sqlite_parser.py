@@ -353,7 +353,82 @@ def test_a_cell_that_claims_a_gigabyte_is_refused_and_the_file_goes_on(build) ->
     )
     assert parsed.rows("t") == [{"v": 1}]
     assert values(parsed, "bomb", "a") == [10]
-    assert parsed.codes == {"cf.sqlite.corrupt": 1}
+    assert parsed.codes == {"cf.sqlite.oversize": 1}
+
+
+def test_rows_too_large_are_named_one_by_one_and_those_between_are_read(build) -> None:
+    parsed = parse(
+        build(
+            "CREATE TABLE bomb (a, big AS (zeroblob(a)))",
+            "INSERT INTO bomb VALUES (900000000), (1), (2), (800000000), (700000000), (3), (600000000)",
+        )
+    )
+    assert values(parsed, "bomb", "a") == [1, 2, 3]
+    assert [(entry.source_row, entry.locator) for entry in parsed.rejected] == [
+        (row, f"table bomb, row {row}") for row in (1, 4, 5, 7)
+    ]
+
+
+def test_an_index_that_covers_a_table_changes_nothing_about_the_order_of_its_rows(build, evidence: Path) -> None:
+    rows = ", ".join(f"({900 - at})" for at in range(900))
+    build("CREATE TABLE t (v)", "CREATE INDEX i ON t (v)", f"INSERT INTO t VALUES {rows}", "ANALYZE")
+    parsed = parse(evidence)
+    assert parsed.places("t", "source_row") == list(range(1, 901))
+    assert values(parsed, "t", "v") == list(range(900, 0, -1))
+
+
+def test_a_table_too_wide_to_be_given_is_named_as_such(build) -> None:
+    names = ", ".join(f"c{at}" for at in range(2000))
+    parsed = parse(build(f"CREATE TABLE wide ({names})", "INSERT INTO wide (c0) VALUES (1)", "CREATE TABLE t (v)"))
+    (entry,) = parsed.rejected
+    assert (entry.output, entry.code) == ("wide", "cf.sqlite.unreadable") and "2,000 columns" in entry.message
+    assert parsed.outputs() == ["t"]
+
+
+def test_a_database_of_more_tables_than_a_file_may_have_is_refused(build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser, "MOST_TABLES", 3)
+    assert parse(build(*[f"CREATE TABLE t{at} (v)" for at in range(3)])).outputs() == ["t0", "t1", "t2"]
+    with pytest.raises(PermanentError, match="4 tables"):
+        parse(build("CREATE TABLE more (v)"))
+
+
+def pages_in_turn(evidence: Path) -> list[int]:
+    return list(range(evidence.stat().st_size // 4096))
+
+
+@pytest.mark.parametrize("damage", ["zeroed", "overwritten", "kind"])
+def test_each_page_in_turn_may_be_damaged_and_what_is_lost_is_told(build, evidence: Path, damage: str) -> None:
+    rows = ", ".join(f"({at}, '{'x' * 300}')" for at in range(1, 101))
+    long = ", ".join(f"('{str(at) * 9000}')" for at in range(1, 4))
+    build(
+        *("CREATE TABLE one (id INTEGER PRIMARY KEY, v)", f"INSERT INTO one VALUES {rows}"),
+        *("CREATE TABLE two (v)", "CREATE INDEX i ON two (v)", "INSERT INTO two VALUES (1), (2), (3)"),
+        *("CREATE TABLE long (v)", f"INSERT INTO long VALUES {long}"),
+    )
+    whole, counts = evidence.read_bytes(), {"one": 100, "two": 3, "long": 3}
+    harmless = refused = 0
+    for page in pages_in_turn(evidence):
+        data = bytearray(whole)
+        start = page * 4096 + 100 * (page == 0)  # the header of the file itself stays
+        length = {"zeroed": 4096 - start % 4096, "overwritten": 200, "kind": 1}[damage]
+        data[start : start + length] = bytes([0 if damage == "zeroed" else 0xC3]) * length
+        evidence.write_bytes(data)
+        try:
+            parsed = parse(evidence)
+        except PermanentError:
+            refused += 1
+            assert page == 0  # the list of tables
+            continue
+        for table, count in counts.items():
+            read = parsed.places(table, "source_row") if table in parsed.outputs() else []
+            told = [entry for entry in parsed.rejected if entry.output == table]
+            assert len(set(read)) == len(read) and set(read) <= set(range(1, count + 1)), (page, table)
+            if damage == "zeroed" and table == "long" and not told:
+                continue  # zeros in the middle of a long text are a text
+            assert len(read) == count or told, f"page {page}: rows of {table} are lost and nobody said so"
+            assert len(told) <= 1
+        harmless += not parsed.rejected
+    assert refused <= 1 and harmless < len(whole) // 4096
 
 
 def test_batches_are_bounded_by_the_bytes_of_their_rows(build) -> None:
