@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .cells import KINDS, Crew, cells_of, fast_place, senseless
+from .cells import KINDS, Crew, chosen_cells, every_cell, fast_place
 from .scenarios import SCENARIOS
 
 
@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--scenario", default="", help="only scenarios with this in their name")
     parser.add_argument("--point", default="", help="only failpoints with this in their name")
     parser.add_argument("--kind", choices=KINDS, help="only this fault")
+    parser.add_argument("--all", action="store_true", help="every step of every scenario, not each step once")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--drivers", type=int, default=2)
     parser.add_argument("--list", action="store_true", help="only name the failpoints of the scenarios")
@@ -32,13 +33,11 @@ def main() -> None:
             for name, found in steps.items():
                 print(name, *(f"  {point} x{count}" for point, count in sorted(found.items())), sep="\n")
             return
+        make = every_cell if asked.all else chosen_cells
         cells = [
             cell
-            for name in names
-            for cell in cells_of(name, steps[name], asked.seed)
-            if asked.point in cell.fault.point
-            and asked.kind in (None, cell.fault.kind)
-            and not senseless(cell.fault.point, cell.fault.kind)
+            for cell in make(steps, asked.seed)
+            if asked.point in cell.fault.point and asked.kind in (None, cell.fault.kind)
         ]
         broken = 0
         with ThreadPoolExecutor(asked.drivers) as pool:

@@ -8,13 +8,19 @@ import queue
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from .disk import Fault, build_library
+from .names import is_of_home
+from .scenarios import SCENARIOS
+
+Steps = Mapping[str, Mapping[str, int]]
+"""Of each scenario its steps, and how often each is taken."""
 
 KINDS = ("kill", "full", "torn")
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -28,14 +34,40 @@ class Cell:
     fault: Fault
 
 
-def cells_of(scenario: str, steps: Mapping[str, int], seed: int) -> list[Cell]:
-    """Every kind of fault at every step of a scenario, at one of the times that the step is taken."""
-    found = []
-    for point, count in sorted(steps.items()):
-        for kind in KINDS:
-            chance = random.Random(f"{scenario} {point} {kind} {seed}")
-            found.append(Cell(scenario, Fault(point, chance.randint(1, count), kind, chance.randrange(1 << 30))))
-    return found
+def cell_at(scenario: str, point: str, count: int, kind: str, seed: int) -> Cell:
+    """A fault at one of the times that the step is taken in a scenario."""
+    chance = random.Random(f"{scenario} {point} {kind} {seed}")
+    return Cell(scenario, Fault(point, chance.randint(1, count), kind, chance.randrange(1 << 30)))
+
+
+def every_cell(steps: Steps, seed: int) -> list[Cell]:
+    """Every kind of fault that makes sense at every step of every scenario."""
+    return [
+        cell_at(scenario, point, count, kind, seed)
+        for scenario, found in steps.items()
+        for point, count in sorted(found.items())
+        for kind in KINDS
+        if not senseless(point, kind)
+    ]
+
+
+def chosen_cells(steps: Steps, seed: int) -> list[Cell]:
+    """Every kind of fault at every step, each in one of the scenarios that take it; the seed says in which.
+
+    Steps of the home are the same whatever the target is, those at data files whatever else a target of files is.
+    """
+    alike: dict[tuple[str, str, str], list[Cell]] = defaultdict(list)
+    for cell in every_cell(steps, seed):
+        target = "" if is_of_home(cell.fault.point) else family(SCENARIOS[cell.scenario].scheme, cell.fault.point)
+        alike[target, cell.fault.point, cell.fault.kind].append(cell)
+    return [random.Random(f"{which} {seed}").choice(cells) for which, cells in sorted(alike.items())]
+
+
+def family(scheme: str, point: str) -> str:
+    """Targets that take a step with the same code have one name."""
+    if scheme in ("parquet", "csv"):
+        return scheme if point.startswith("data file") else "folder"
+    return "database" if point.startswith("waiting ") else scheme
 
 
 def senseless(point: str, kind: str) -> str:
@@ -43,8 +75,10 @@ def senseless(point: str, kind: str) -> str:
     call = point.partition(": ")[2].partition(" (")[0]
     if kind == "full" and call in ("remove", "rmdir", "cut"):
         return "taking away needs no space"
-    if kind == "full" and call == "sync" and "folder" in point:
-        return "the names of a folder have their space when they are made"
+    if kind == "full" and call == "sync" and ("folder" in point or "place" in point):
+        return "names have their space when they are made"
+    if kind == "torn" and point.startswith("scratch"):
+        return "nothing of it is needed after a crash: every start begins with removing it"
     return ""
 
 
@@ -114,8 +148,3 @@ class Crew:
 def fast_place() -> str | None:
     """A folder in memory, where there is one: what a disk loses is pretended anyhow, and its pace is not the point."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-
-
-def everywhere(steps: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    """Every failpoint of these scenarios once."""
-    yield from sorted({point for found in steps.values() for point in found})

@@ -21,6 +21,7 @@ SOURCE = Path(__file__).with_name("disk.c")
 _JUDGE = ctypes.CFUNCTYPE(
     ctypes.c_long, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_long, ctypes.c_long
 )
+AT_CWD = -100
 _NEEDS_SPACE = ("create", "mkdir", "write", "reserve")
 
 
@@ -82,20 +83,18 @@ class Disk:
         """The path, if it is below our folder."""
         if path is None:
             try:
-                found = os.readlink(f"/proc/self/fd/{file}")
+                found = str(_path_of(file))
             except OSError:
                 return None
         else:
             found = os.fsdecode(path)
             if not found.startswith("/"):
-                place = os.getcwd() if file == -100 else os.readlink(f"/proc/self/fd/{file}")
-                found = os.path.join(place, found)
+                found = str((Path.cwd() if file == AT_CWD else _path_of(file)) / found)
         return found if (found + "/").startswith(self._root) else None
 
     def _decide(self, call: str, file: int, path: str, second: str | None, at: int, count: int) -> int:
-        if call in ("create", "truncate") and os.path.exists(path):
-            if call == "create" and not at & os.O_TRUNC:
-                return count  # opened, as any other file
+        if call == "create" and not at & os.O_TRUNC and Path(path).exists():
+            return count  # opened, as any other file
         place = place_of((path + "/").removeprefix(self._root).rstrip("/"))
         if is_nothing(place) or self._changes_nothing(call, path):
             return count
@@ -120,7 +119,7 @@ class Disk:
     def _changes_nothing(self, call: str, path: str) -> bool:
         """Whether it would fail anyhow, or leave all as it is."""
         if call in ("remove", "rmdir"):
-            return not os.path.lexists(path) or (call == "rmdir" and bool(os.listdir(path)))
+            return not os.path.lexists(path) or (call == "rmdir" and any(Path(path).iterdir()))
         return call == "mkdir" and os.path.lexists(path)
 
     def _after(self, call: str, file: int, at: int, count: int) -> int:
@@ -161,6 +160,10 @@ class Disk:
             case "rename":
                 assert second is not None
                 volatile.will_rename(second, path)
+
+
+def _path_of(file: int) -> Path:
+    return Path(f"/proc/self/fd/{file}").readlink()
 
 
 class Transactions:

@@ -19,19 +19,14 @@ from unittest.mock import patch
 import duckdb
 import pyarrow.parquet
 
-import casparian_flow.clients.cli.commands.run
-import casparian_flow.operations.doing.run
-import casparian_flow.sinks.csv_format
-import casparian_flow.sinks.duckdb_file
-import casparian_flow.sinks.sqlite_file
-import casparian_flow.wiring
 from casparian_flow.clients.cli.root import run as command
 from casparian_flow.sinks import checkpoint, folder
+from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store import jobs, meta, runs
 
 from .disk import Disk, Fault
 from .judgement import Found, look
-from .scenarios import SCENARIOS, World
+from .scenarios import SCENARIOS, Scenario, World
 
 __all__ = ["duckdb", "pyarrow"]  # loaded before the first fork
 
@@ -70,7 +65,7 @@ def in_fork(do: Callable[[], Any]) -> tuple[int, Any]:
 
 
 def said_by(world: World, arguments: Sequence[str], fault: Fault | None = None, watches: bool = False) -> Any:
-    """Run the command in this process: its exit code, its words, the steps that its disk saw, and if the fault struck."""
+    """Run the command in this process: its exit code, its words, the steps of its disk, if the fault struck."""
     graves = world.folder.with_name("graves")
     shutil.rmtree(graves, ignore_errors=True)
     graves.mkdir()
@@ -124,7 +119,8 @@ class Driver:
             if answer is None:
                 raise AssertionError(f"{name}: the quiet run ended with {code}")
             steps = answer[2]
-            _, found = in_fork(lambda: look(world, scenario))
+            code, found = in_fork(lambda: look(world, scenario))
+            assert code == 0 and not found.litter and not found.trouble, f"{name}: the quiet run left {found}"
             self._quiet[name] = (found, steps)
         return self._quiet[name]
 
@@ -145,12 +141,26 @@ class Driver:
             broken += _words(result["code"], said)
         elif code != -9:
             broken.append(f"it ended with {code}")
-        code, answer = in_fork(lambda: said_by(world, scenario.arguments(world)))
-        if answer is None or answer[0] not in scenario.codes:
-            broken.append(f"the next run ended with {code} and said {answer and answer[:2]}")
-        _, found = in_fork(lambda: look(world, scenario))
-        broken += found.differs_from(expected) if found else ["the world cannot be looked at"]
+        code, answer = in_fork(lambda: self._next_run(scenario, lost_power=fault.kind == "torn"))
+        if answer is None:
+            broken.append(f"the next run ended with {code}: {world.folder.with_name('said').read_text()}")
+        else:
+            (code, words, *_), found = answer
+            if code not in scenario.codes:
+                broken.append(f"the next run ended with {code} and said {words}")
+            broken += found.differs_from(expected)
         return result
+
+    def _next_run(self, scenario: Scenario, *, lost_power: bool) -> tuple[Any, Found]:
+        """What the run after a fault says, and what there is after it.
+
+        A removal that was lost with the power may leave what no reader sees, until a sweep.
+        """
+        world = self._world
+        answer = said_by(world, scenario.arguments(world))
+        if lost_power:
+            open_sink(world.uri(scenario.scheme)).sweep([])
+        return answer, look(world, scenario)
 
 
 def _words(code: int, said: str) -> list[str]:

@@ -9,11 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from product import Product
-
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.layout import TableFolder, number_of
 from casparian_flow.sinks.log import parse_entry
+from product import Product
 
 from .scenarios import Scenario, World
 

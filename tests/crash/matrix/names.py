@@ -52,6 +52,11 @@ def place_of(path: str) -> str:
     return next((name for pattern, name in _COMPILED if pattern.fullmatch(path)), f"unknown place {path}")
 
 
+def is_of_home(point: str) -> bool:
+    """Whether a step is the home's, the same whatever the target is."""
+    return point.startswith(("state ", "home:", "scratch:", "world:"))
+
+
 def is_nothing(place: str) -> bool:
     """Whether what is done there is no step: locks and shared memory mean nothing after a crash."""
     return place in (LOCK, STATE_SHARED, "database lock", "probe")

@@ -7,6 +7,7 @@ names in one folder are lost from the last one backwards, as journals of file sy
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 from collections.abc import Callable
@@ -82,13 +83,13 @@ class Volatile:
 
     def will_remove_folder(self, path: str) -> None:
         """A folder is about to be removed."""
-        if os.path.isdir(path) and not os.listdir(path):
+        if Path(path).is_dir() and not any(Path(path).iterdir()):
             self._named(path, lambda: Path(path).mkdir())
 
     def will_rename(self, old: str, new: str) -> None:
         """A file is about to get another name, and whatever has that name is to lose it."""
         self.will_remove(new)
-        self._named(new, lambda: os.rename(new, old))
+        self._named(new, lambda: Path(new).rename(old))
 
     def lose(self, chance: random.Random) -> None:
         """The power goes: some of what was not promised is gone."""
@@ -103,7 +104,7 @@ class Volatile:
                     name.undo()
 
     def _named(self, path: str, undo: Callable[[], None]) -> None:
-        self._names.setdefault(os.path.dirname(path), []).append(_Name(undo))
+        self._names.setdefault(str(Path(path).parent), []).append(_Name(undo))
 
     def _own(self, file: int) -> int:
         """Our own open file; never closed, since that would give up the locks of this process on it."""
@@ -118,8 +119,6 @@ def _key(facts: os.stat_result) -> tuple[int, int]:
 
 
 def _appends(file: int) -> bool:
-    import fcntl
-
     return bool(fcntl.fcntl(file, fcntl.F_GETFL) & os.O_APPEND)
 
 
