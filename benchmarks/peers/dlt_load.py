@@ -16,7 +16,7 @@ def main() -> None:
     folder, kind, target = sys.argv[1], sys.argv[2], Path(sys.argv[3]).resolve()
     target.mkdir()
     if kind == "duckdb":
-        destination = dlt.destinations.duckdb(str(target / "flows.duckdb"))
+        destination = dlt.destinations.duckdb(str(target / "loaded.duckdb"))
     else:
         destination = dlt.destinations.filesystem(bucket_url=(target / "out").as_uri())
     pipeline = dlt.pipeline(
