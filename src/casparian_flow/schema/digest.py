@@ -11,10 +11,12 @@ from blake3 import blake3
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.hashing import PREFIX
 from casparian_flow.schema.arrow import normalise
-from casparian_flow.schema.cells import as_mask
+from casparian_flow.schema.cells import Ints, as_mask
 
 CHUNK = 65_536
-"""Rows are hashed in pieces of this size, however they arrive."""
+CHUNK_BYTES = 32 << 20
+"""Rows are hashed in pieces that end with the row that reaches either size, however they arrive: what waits for its
+piece is in memory, and rows may be wide."""
 _CANONICAL_NAN = np.float64("nan")
 
 
@@ -30,6 +32,9 @@ class RowDigest:
         self._schema: pa.Schema | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
+        self._at_most = 0
+        self._size = 0
+        self._measured = 0
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Add rows; raises InvariantBroken if their schema differs from the first batch's."""
@@ -41,11 +46,11 @@ class RowDigest:
         elif not batch.schema.equals(self._schema):
             raise InvariantBroken("a row digest met rows of another schema", why=f"{batch.schema}")
         while batch.num_rows:
-            taken = batch.slice(0, CHUNK - self._rows)
-            self._waiting.append(taken)
-            self._rows += taken.num_rows
-            batch = batch.slice(taken.num_rows)
-            if self._rows == CHUNK:
+            rows, completes = self._fitting(batch)
+            self._waiting.append(batch.slice(0, rows))
+            self._rows += rows
+            batch = batch.slice(rows)
+            if completes:
                 self._flush()
 
     def hex(self) -> str:
@@ -54,8 +59,28 @@ class RowDigest:
             self._flush()
         return PREFIX + self._hasher.hexdigest()
 
+    def _fitting(self, batch: pa.RecordBatch) -> tuple[int, bool]:
+        """How many rows of the batch belong to the piece that waits, and whether they complete it.
+
+        Bytes are counted only where buffers are large enough for them to matter.
+        """
+        batch = batch.slice(0, CHUNK - self._rows)
+        rows = batch.num_rows
+        is_full = self._rows + rows == CHUNK
+        self._at_most += batch.nbytes
+        if self._at_most < CHUNK_BYTES:
+            return rows, is_full
+        self._size += sum(int(row_bytes(known).sum()) for known in self._waiting[self._measured :])
+        self._measured = len(self._waiting) + 1
+        sizes = self._size + np.cumsum(row_bytes(batch))
+        self._size = int(sizes[-1])
+        if self._size < CHUNK_BYTES:
+            return rows, is_full
+        return int(np.searchsorted(sizes, CHUNK_BYTES)) + 1, True
+
     def _flush(self) -> None:
         waiting, self._waiting, self._rows = self._waiting, [], 0
+        self._at_most = self._size = self._measured = 0
         rows = sum(batch.num_rows for batch in waiting)
         self._hasher.update(rows.to_bytes(8, "little"))
         for at in range(waiting[0].num_columns):
@@ -104,3 +129,28 @@ class RowDigest:
 
     def _bytes(self, values: np.ndarray[tuple[int], np.dtype[np.generic]]) -> None:
         self._hasher.update(values.tobytes())
+
+
+def row_bytes(batch: pa.RecordBatch) -> Ints:
+    """The bytes of each row's values, whatever lies under nulls; flags count as nothing."""
+    return sum((_value_bytes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
+
+
+def _value_bytes(array: pa.Array) -> Ints:
+    kind = array.type
+    sizes = np.zeros(len(array), np.int64)
+    if array.null_count == len(array) or pt.is_boolean(kind):
+        return sizes
+    is_valid = as_mask(array.is_valid())
+    dense = array.drop_null() if array.null_count else array
+    if pt.is_struct(kind):
+        sizes[is_valid] = sum(map(_value_bytes, dense.flatten()))
+    elif pt.is_list(kind):
+        ends = np.cumsum(pc.list_value_length(dense).to_numpy())
+        upto = np.concatenate(([0], np.cumsum(_value_bytes(dense.flatten()))))
+        sizes[is_valid] = np.diff(upto[np.concatenate(([0], ends))])
+    elif pt.is_string(kind) or pt.is_binary(kind):
+        sizes[is_valid] = pc.binary_length(dense).to_numpy()
+    else:
+        sizes[is_valid] = kind.bit_width // 8
+    return sizes
