@@ -48,10 +48,16 @@ class Positions:
 
     def up_to(self, among: Ints, last: int) -> Ints:
         """Those of the given rows that stand no later than the row `last`: rows may repeat."""
+        kept: Ints = among[self._not_after(among, last)]
+        return kept
+
+    def _not_after(self, among: Ints, last: int) -> Mask:
+        earlier: Mask = self.rows[among] <= self.rows[last]
         if self.owners is None:
-            return among[self.rows[among] <= self.rows[last]]
+            return earlier
         owners, owner = self.owners[among], self.owners[last]
-        return among[(owners < owner) | ((owners == owner) & (self.rows[among] <= self.rows[last]))]
+        before: Mask = (owners < owner) | ((owners == owner) & earlier)
+        return before
 
 
 def _order(rows: Ints, owners: npt.NDArray[np.int32] | None) -> Ints | None:

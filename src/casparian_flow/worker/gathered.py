@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -49,6 +49,10 @@ class Gathered:
     def members(self) -> list[int]:
         """Whose rows these are, each once."""
         return list(dict.fromkeys(run.member for run in self.runs))
+
+    def with_batch(self, batch: pa.RecordBatch) -> Gathered:
+        """The same rows, told otherwise."""
+        return replace(self, batch=batch)
 
     def part(self, first: int, last: int) -> Gathered:
         """The rows of some of the runs, from number `first` up to `last`, which is not among them."""
