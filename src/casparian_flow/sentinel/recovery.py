@@ -141,8 +141,7 @@ def roll_forward(
     for job in committing:
         if job not in refused:
             with database.transaction() as connection:
-                if (receipt := commits.record(connection, facts_of(connection, job), in_force, now_ns)) is not None:
-                    rolled.landed[job] = receipt
+                rolled.landed |= commits.record(connection, [facts_of(connection, job)], in_force, now_ns)
     return rolled
 
 

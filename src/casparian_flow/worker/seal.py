@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import SealedOutput
 from casparian_flow.core.quarantine import QuarantineGroup
 from casparian_flow.core.receipts import DriftNote, OutputCounts, Receipt, VerdictNote
+from casparian_flow.protocol.bodies import Sealed, Surveyed
+from casparian_flow.protocol.codec import told_size
+from casparian_flow.protocol.opcodes import TOLD_TOGETHER
 from casparian_flow.worker.channel import SealedTable
 from casparian_flow.worker.channels import Channels
 from casparian_flow.worker.surroundings import VERSION, host_name, user_name
@@ -70,6 +74,12 @@ def with_more(receipt: Receipt, sealed: SealedTables, seconds: float) -> Receipt
         drift=receipt.drift + sealed.drift,
         seconds=receipt.seconds + seconds,
     )
+
+
+def check_size(outcome: Sealed | Surveyed) -> None:
+    """Raises InvariantBroken if it tells more about several jobs than fits into one message: then each is told alone."""
+    if len(outcome.jobs) > 1 and sum(map(told_size, outcome.jobs)) > TOLD_TOGETHER:
+        raise InvariantBroken("what became of these jobs cannot be told at once")
 
 
 def _by_table(counts: Iterable[OutputCounts]) -> tuple[OutputCounts, ...]:

@@ -12,6 +12,7 @@ from casparian_flow.worker.gathered import Gathered, gather
 from casparian_flow.worker.job_run import JobRun
 from casparian_flow.worker.landing import Landing
 from casparian_flow.worker.premises import Premises
+from casparian_flow.worker.seal import check_size
 from casparian_flow.worker.tables import Place
 
 MOST_JOBS = 50
@@ -59,13 +60,15 @@ def land(premises: Premises, runs: Sequence[JobRun]) -> Sealed | Surveyed:
             landing.take(rows.output, rows.place, gather(rows.parts), whole=rows.is_whole)
         for member, run in enumerate(runs):
             run.land_rejections(landing, member)
-        return landing.finish([run.ending for run in runs])
+        outcome = landing.finish([run.ending for run in runs])
+        check_size(outcome)
     except BaseException as exc:
         try:
             landing.discard()
         except SinkError as left:  # files that nobody will name; what led here is what is reported
             exc.add_note(f"what was staged could not be removed: {left.message} ({left.why})")
         raise
+    return outcome
 
 
 @dataclass(slots=True)
