@@ -113,7 +113,8 @@ def test_no_command_waits_for_input_without_a_terminal(tmp_path: Path) -> None:
 
 
 CHANGING = """
-case use; completion; config import; config set; config unset; contract approve; demo; init; output revert;
+case use; completion; config import; config set; config unset; contract approve; demo; init; output compact;
+output revert;
 parser resume;
 plan; rules add; rules apply; rules remove; run; scan; sink add; sink remove; source add; source ignore; source remove;
 source sync; source use; tags add; tags remove; token add; token revoke; topic add; topic remove;

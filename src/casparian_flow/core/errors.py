@@ -5,6 +5,7 @@ CasparianError
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
 ├── ServiceBusy           exit 6   the service does as much as it may already
+├── TableBusy             exit 6   the files of the table are being merged
 ├── SentinelSuperseded    exit 6   another sentinel took the home over
 ├── SentinelStopped       exit 6   the sentinel ended before the run did
 ├── SentinelMissing       exit 6   no sentinel answers where one was asked for
@@ -105,6 +106,15 @@ class ServiceBusy(CasparianError):
     exit_code = 6
     transient = True
     hint = "ask again in a moment"
+
+
+class TableBusy(CasparianError):
+    """The files of the table are being merged by another command."""
+
+    code = "table-busy"
+    exit_code = 6
+    transient = True
+    hint = "wait for it to finish; then there may be nothing left to merge"
 
 
 class SentinelSuperseded(CasparianError):

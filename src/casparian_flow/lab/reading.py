@@ -109,8 +109,8 @@ class _Reading:
         outcome = self._parse(limits)
         tables: list[str] = []
         if isinstance(outcome, Surveyed):
-            outcome, tables = self._settle(outcome.outputs)
-        receipt = outcome.receipt
+            outcome, tables = self._settle(outcome.jobs[0].outputs)
+        receipt = outcome.jobs[0].receipt
         receipt.check_conservation(Routes(default=(SinkTarget(URI),)))
         tables = list(dict.fromkeys([*tables, *(count.table for count in receipt.counts)]))
         contracts = {table: self._contracts[table] for table in tables if table in self._contracts}

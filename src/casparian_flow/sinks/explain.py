@@ -24,7 +24,7 @@ To find the current rows:
      Then remember the files in "adds" (paths relative to this folder).
   3. Read the remembered files, by column name. In a file that lists several jobs, leave out the rows whose _cf_job_id
      was forgotten. A file all of whose jobs were forgotten can be left out as a whole. A job whose file is added again
-     after it was forgotten counts again: a commit was undone.
+     by a later log file than the one that forgot it counts again: a commit was undone.
 Stopping after an earlier number gives the table as it was then.
 
 Each added file comes with its size and its BLAKE3 digest. Each log file ends with the digest of its own body.

@@ -69,7 +69,6 @@ class _Group:
 
     def run(self, stop: CancelToken) -> set[int]:
         """Parse until the guest is done, stopped or gone; the jobs that were answered for."""
-        order = self._order
         jobs = list(self._jobs.values())
         with closing(self._parse(jobs, stop)) as events:
             try:
@@ -164,7 +163,7 @@ class _Group:
             self._keep(run.order, outcome)
 
     def _keep(self, job: JobOrder, outcome: Surveyed) -> None:
-        if not self._link.surveyed(job, outcome):
+        if not self._link.surveyed([job], outcome):
             folder = job_folder(self._tools.scratch, job.job, job.attempt)
             try:
                 drop_spilled(folder, job.job, job.attempt, self._tools.open_sink)
@@ -198,11 +197,12 @@ class _Group:
 
 def cast_job(order: Cast, link: Link, tools: Tools, turns: Turns) -> None:
     """Cast the staged rows of a surveyed job to their contracts, seal and commit."""
-    job = order.job
+    [cast] = order.jobs
+    job = cast.job
     if (stop := turns.start(job.job)) is None:
         return
     targets = Targets(order.routes, tools.open_sink)
-    contracts = {output: order.contracts[table] for output, table in order.tables.items()}
+    contracts = {output: order.contracts[table] for output, table in cast.tables.items()}
     folder = job_folder(tools.scratch, job.job, job.attempt)
     link.started(job)
     try:
@@ -222,16 +222,16 @@ def cast_job(order: Cast, link: Link, tools: Tools, turns: Turns) -> None:
 
 def commit(job: JobOrder, sealed: Sealed, targets: Targets, link: Link) -> None:
     """Ask for the permit of a sealed attempt; promote with it, discard without. Raises SinkError."""
-    answer = link.ask(job, sealed)
+    answer = link.ask([job], sealed)
     match answer:
         case Permit():
             targets.promote(answer.entries)
-            link.concluded(job)
+            link.concluded([job])
         case Held():
             pass
         case Fenced():
             try:
-                targets.discard(Attempt(job=job.job, attempt=job.attempt), sealed.receipt.outputs)
+                targets.discard(Attempt(job=job.job, attempt=job.attempt), sealed.jobs[0].receipt.outputs)
             finally:
                 link.stopped(job)
 

@@ -15,7 +15,7 @@ from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import InvariantBroken, SourceChanged, SourceUnreadable
 from casparian_flow.core.quarantine import Code
 from casparian_flow.core.receipts import Receipt, VerdictNote
-from casparian_flow.protocol.bodies import Sealed, Surveyed
+from casparian_flow.protocol.bodies import JobReceipt, JobSurvey, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder, OutputSurvey, ParserOrder
 from casparian_flow.schema.rejections import rejections_of_records
 from casparian_flow.schema.survey import Survey
@@ -132,13 +132,16 @@ class JobRun:
         self._check_none_is_lost(ended, receipt, sum(output.spilled for output in waiting.values()))
         if not waiting:
             shutil.rmtree(self._folder, ignore_errors=True)
-            return Sealed(receipt=receipt)
+            return Sealed(jobs=[JobReceipt(job=self.order.job, attempt=self.order.attempt, receipt=receipt)])
         spilled = [output.close(name) for name, output in waiting.items()]
         write_pending(self._folder, Pending(receipt=receipt, spilled=spilled))
-        return Surveyed(
+        survey = JobSurvey(
+            job=self.order.job,
+            attempt=self.order.attempt,
             outputs=[self._survey_of(name, output) for name, output in waiting.items()],
             sealed=list(receipt.outputs),
         )
+        return Surveyed(jobs=[survey])
 
     def _check_none_is_lost(self, ended: Ended, receipt: Receipt, spilled: int) -> None:
         emitted = sum(ended.emitted.values())

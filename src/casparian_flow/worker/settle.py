@@ -10,7 +10,7 @@ from pathlib import Path
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import InvariantBroken, SinkError
-from casparian_flow.protocol.bodies import Sealed
+from casparian_flow.protocol.bodies import JobReceipt, Sealed
 from casparian_flow.protocol.messages import JobOrder, ParserOrder
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.worker.cancel import CancelToken
@@ -61,7 +61,7 @@ def cast_spilled(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     receipt = with_more(pending.receipt, sealed, time.monotonic() - began)
-    return Sealed(receipt=receipt)
+    return Sealed(jobs=[JobReceipt(job=order.job, attempt=order.attempt, receipt=receipt)])
 
 
 def drop_spilled(folder: Path, job: int, attempt: int, open_sink: Callable[[str], Sink]) -> None:

@@ -24,6 +24,7 @@ STATUSES: dict[type[CasparianError], int] = {
     errors.NotFound: 404,
     errors.HomeBusy: 409,
     errors.ServiceBusy: 503,
+    errors.TableBusy: 409,
     errors.SentinelStopped: 503,
     errors.SentinelSuperseded: 503,
     errors.Refused: 409,
