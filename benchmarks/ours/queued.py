@@ -20,6 +20,7 @@ from casparian_flow.protocol.bodies import (
     Dispatch,
     Heartbeat,
     Identify,
+    JobReceipt,
     Parse,
     Permit,
     Seal,
@@ -177,7 +178,17 @@ class Talker:
             case Dispatch(order=Parse() as order):
                 self._free -= 1
                 [job] = order.jobs
-                return [self._say(Opcode.SEALED, Seal(outcome=Sealed(receipt=a_receipt(job.job))), message)]
+                return [
+                    self._say(
+                        Opcode.SEALED,
+                        Seal(
+                            outcome=Sealed(
+                                jobs=[JobReceipt(job=job.job, attempt=job.attempt, receipt=a_receipt(job.job))]
+                            )
+                        ),
+                        message,
+                    )
+                ]
             case Permit():
                 self._free += 1
                 self.done += 1

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import Connection, literal_column, update
+from sqlalchemy import ColumnElement, Connection, literal_column, update
 
 from casparian_flow.core.jobs import JobPhase, JobState
-from casparian_flow.protocol.bodies import Err, Progress
+from casparian_flow.protocol.bodies import Err, Progress, Sealed
 from casparian_flow.protocol.codec import Message
 from casparian_flow.sentinel import heartbeats, presence
 from casparian_flow.sentinel.actions import Action
-from casparian_flow.sentinel.attempts import Attempts
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.heartbeats import Heartbeats
+from casparian_flow.sentinel.landing import Landing
 from casparian_flow.sentinel.leases import Lease, Leases
 from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
@@ -77,7 +77,7 @@ class AsksOnce(WorkerCore):
     """Believes that what it sent has arrived."""
 
     def _resend(self, now: float) -> None:
-        self._resend_at = float("inf")
+        self._asking.due = float("inf")
 
 
 class BelievesOldMessages(WorkerCore):
@@ -92,9 +92,14 @@ def _lease_of_job(self: Leases, nonce: str, job: int, attempt: int) -> Lease | N
     return self.of_job(job)
 
 
-def _permit_any_attempt(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
-    changed = update(jobs).where(jobs.c.id == job, jobs.c.state == "running", jobs.c.cancel_requested.is_(False))
-    return connection.execute(changed.values(state="committing", receipt=receipt)).rowcount == 1
+def _permit_any_attempt(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
+    return all(_set_permitted(connection, each, jobs.c.cancel_requested.is_(False)) for each in sealed)
+
+
+def _set_permitted(connection: Connection, sealed: dict[str, Any], *conditions: ColumnElement[bool]) -> bool:
+    changed = update(jobs).where(jobs.c.id == sealed["job"], jobs.c.state == "running", *conditions)
+    values = {"state": "committing", "receipt": sealed["sealed_receipt"]}
+    return connection.execute(changed.values(values)).rowcount == 1
 
 
 def _set(connection: Connection, job: int, state: JobState) -> None:
@@ -105,7 +110,7 @@ _gone = Presence.gone
 
 
 def _requeue_permitted(self: Presence, session: Session, state: Any, why: str, now_ns: int, **options: bool) -> None:
-    for job, nonce in self._attempts.promoting.items():
+    for job, nonce in self._landing.promoting.items():
         if nonce == session.nonce:
             with self._database.transaction() as connection:
                 _set(connection, job, JobState.QUEUED)
@@ -124,28 +129,28 @@ def _cancel_permitted(self: SentinelCore, job: int, now_ns: int) -> CancelOutcom
     return CancelOutcome(state=JobState.ABORTED, is_cancelled=True)
 
 
-_failed = Attempts.failed
+_troubled = Landing.troubled
 
 
-def _fail_permitted(self: Attempts, nonce: str, job: int, attempt: int, error: Err, now_ns: int) -> None:
+def _fail_permitted(self: Landing, nonce: str, job: int, error: Err, now_ns: int) -> bool:
     if self.promoting.get(job) == nonce:
         with self._database.transaction() as connection:
             _set(connection, job, JobState.FAILED)
-    _failed(self, nonce, job, attempt, error, now_ns)
+    return _troubled(self, nonce, job, error, now_ns)
 
 
-def _permit_cancelled(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
-    changed = update(jobs).where(jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.state == "running")
-    return connection.execute(changed.values(state="committing", receipt=receipt)).rowcount == 1
+def _permit_cancelled(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
+    return all(_set_permitted(connection, each, jobs.c.attempt == each["of_attempt"]) for each in sealed)
 
 
-_sealed = Attempts.sealed
+_sealed = Landing.sealed
 
 
-def _sealed_though_cancelled(self: Attempts, nonce: str, job: int, attempt: int, receipt: Any, now_ns: int) -> Any:
-    if (lease := self._leases.of_job(job)) is not None:
-        lease.is_cancelled = False
-    return _sealed(self, nonce, job, attempt, receipt, now_ns)
+def _sealed_though_cancelled(self: Landing, nonce: str, group: Sealed, now_ns: int) -> Any:
+    for each in group.jobs:
+        if (lease := self._leases.of_job(each.job)) is not None:
+            lease.is_cancelled = False
+    return _sealed(self, nonce, group, now_ns)
 
 
 def _only_committing(connection: Connection) -> Sequence[AnyRow]:
@@ -197,12 +202,12 @@ MUTANTS: dict[str, Mutant] = {
     "permit-cancelled": Mutant(
         "a job commits after somebody was told that it is cancelled",
         Build(often="cancel"),
-        patches=[(Attempts, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_cancelled)],
+        patches=[(Landing, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_cancelled)],
         first=23,
     ),
     "fail-permitted": Mutant(
         "a job that could not be made visible yet ends as failed",
-        patches=[(Attempts, "failed", _fail_permitted)],
+        patches=[(Landing, "troubled", _fail_permitted)],
         first=15,
     ),
     "answer-before-durable": Mutant(

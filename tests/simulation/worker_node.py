@@ -17,7 +17,7 @@ from casparian_flow.core.jobs import LogLine
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedFile, SealedOutput
 from casparian_flow.core.receipts import OutputCounts, Receipt
 from casparian_flow.core.routes import Routes
-from casparian_flow.protocol.bodies import Identify, Parse, Permit, Sealed, Surveyed
+from casparian_flow.protocol.bodies import Identify, JobReceipt, JobSurvey, Parse, Permit, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder, OutputSurvey
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sinks.base import Attempt
@@ -128,7 +128,7 @@ class WorkerNode:
             case Begin(slot=slot, order=order):
                 if slot in self._works:
                     raise Violation(f"{self.session} was told to begin twice in slot {slot}")
-                jobs = order.jobs if isinstance(order, Parse) else [order.job]
+                jobs = order.jobs if isinstance(order, Parse) else [each.job for each in order.jobs]
                 is_cast = not isinstance(order, Parse)
                 self._works[slot] = Work(order.routes, order.contracts, deque(jobs), is_cast)
                 for job in jobs:
@@ -143,9 +143,10 @@ class WorkerNode:
                         self._answered(work, answer, now)
             case Stop(job=job, attempt=attempt):
                 self._stop((job, attempt), now)
-            case Discard(job=job, attempt=attempt):
-                self._surveyed.discard((job, attempt))
-                self.core.stopped(job, attempt, now)
+            case Discard(group=group):
+                for key in group:
+                    self._surveyed.discard(key)
+                    self.core.stopped(*key, now)
             case _:
                 pass
 
@@ -207,12 +208,14 @@ class WorkerNode:
         else:
             work.current = (0, 0)
             self._surveyed.add(key)
-            if not self.core.surveyed(*key, Surveyed(outputs=[a_survey(work.table)], sealed=[]), now):
+            found = JobSurvey(job=key[0], attempt=key[1], outputs=[a_survey(work.table)], sealed=[])
+            if not self.core.surveyed(Surveyed(jobs=[found]), now):
                 self._surveyed.discard(key)
                 self.core.stopped(*key, now)
 
     def _sealed(self, work: Work, receipt: Receipt, now: float) -> None:
-        self.core.sealed(*work.current, Sealed(receipt=receipt), now)
+        job, attempt = work.current
+        self.core.sealed(Sealed(jobs=[JobReceipt(job=job, attempt=attempt, receipt=receipt)]), now)
 
     def _promote(self, work: Work, now: float) -> None:
         try:

@@ -22,6 +22,7 @@ FACTS = Prepared(
         jobs.c.state,
         jobs.c.session,
         jobs.c.parser_id,
+        jobs.c.base_table,
         parsers.c.name.label("parser_name"),
         parsers.c.artifact_hash,
         parsers.c.env_hash,
@@ -48,6 +49,7 @@ class Facts:
     state: str
     session: str | None
     parser_id: int
+    base_table: str
     parser_name: str
     artifact_hash: str
     env_hash: str

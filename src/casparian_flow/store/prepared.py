@@ -38,11 +38,12 @@ class Prepared:
         """How many rows were changed."""
         return self._execute(connection, values).rowcount
 
-    def run_all(self, connection: Connection, many: Iterable[dict[str, Any]]) -> None:
-        """Run it for each of these sets of parameters."""
+    def run_all(self, connection: Connection, many: Iterable[dict[str, Any]]) -> int:
+        """Run it for each of these sets of parameters; how many rows were changed by all of them."""
         text, given = self._compiled
+        rows = [given | values for values in many] if given else list(many)
         try:
-            driver_of(connection).executemany(text, [given | values for values in many])
+            return driver_of(connection).executemany(text, rows).rowcount if rows else 0
         except sqlite3.Error as exc:
             raise DBAPIError.instance(text, None, exc, sqlite3.Error) from exc
 

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -16,6 +16,7 @@ from casparian_flow.protocol.transport import Dealer
 from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Joined, Lost, Refused, Stop
 from casparian_flow.worker.core import WorkerCore
 from casparian_flow.worker.execute import Tools
+from casparian_flow.worker.held import Key
 from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.settle import drop_spilled
 from casparian_flow.worker.shared import SharedCore
@@ -41,7 +42,7 @@ class Station:
     def __init__(
         self, dealer: Dealer, profile: Identify, tools: Tools, notify: Notify, *, may_be_cut_off: bool = True
     ) -> None:
-        """`dealer` and the scratch folder are its own from now on; `may_be_cut_off` as in `WorkerCore`."""
+        """`dealer` and the tools are its own from now on; `may_be_cut_off` as in `WorkerCore`."""
         self._dealer = dealer
         self._tools = tools
         self._notify = notify
@@ -134,7 +135,7 @@ class Station:
                 any(slot.stop((action.job, action.attempt)) for slot in self._slots)
             case Discard():
                 assert self._drops is not None
-                self._drops.submit(self._discard, action.job, action.attempt)
+                self._drops.submit(self._discard, action.group)
             case Joined():
                 self._notify("worker.joined", {"worker": action.terms.worker})
             case Lost():
@@ -142,13 +143,19 @@ class Station:
             case Refused():
                 raise WorkerRefused(f"the sentinel refused this worker: {action.message}", why=action.code)
 
-    def _discard(self, job: int, attempt: int) -> None:
+    def _discard(self, group: Sequence[Key]) -> None:
         """Remove what a survey left; a sink that keeps its part has files that nobody will name."""
+        job, attempt = group[0]
         try:
             drop_spilled(job_folder(self._tools.scratch, job, attempt), job, attempt, self._tools.open_sink)
         except (CasparianError, OSError) as exc:
             self._notify("worker.kept", {"job": job, "attempt": attempt, "message": str(exc)})
-        self._core.tell(lambda core, now: core.stopped(job, attempt, now))
+
+        def stopped(core: WorkerCore, now: float) -> None:
+            for key in group:
+                core.stopped(*key, now)
+
+        self._core.tell(stopped)
 
     def _open(self) -> None:
         shutil.rmtree(self._tools.scratch, ignore_errors=True)  # what a killed worker left
@@ -164,6 +171,8 @@ class Station:
         for slot in self._slots:
             slot.join()
         self._drops.shutdown(cancel_futures=True)
+        if self._tools.zygotes is not None:
+            self._tools.zygotes.close()
         self._dealer.close()
         self._is_running = False
         shutil.rmtree(self._tools.scratch, ignore_errors=True)
