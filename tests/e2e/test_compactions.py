@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_sentinel_service import sentinel
 
 from builders import HomeBuilder
 from casparian_flow.core.errors import (
@@ -36,6 +37,7 @@ from casparian_flow.sinks.parquet_format import ParquetFormat
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.rewrites import open_rewrites
 from casparian_flow.wiring import open_acting
+from product import ProductHere
 from table_past import TABLE, Past, in_any_order
 
 
@@ -248,3 +250,48 @@ def test_a_database_is_said_to_need_none(tmp_path: Path, scheme: str) -> None:
             compact(acting, CompactOutput(table=TABLE))
         with pytest.raises(NotFound):
             planned(past, table="nothing")
+
+
+def make_files(folder: Path, numbers: range, note: str) -> None:
+    """Small files of one table; every fourth has a row too many for it."""
+    folder.mkdir(exist_ok=True)
+    for number in numbers:
+        damaged = "\n7,8,9,10" if number % 4 == 0 else ""
+        (folder / f"sales_{number}.csv").write_text(
+            f"id,amount,note\n{number},1.5,{note}\n{number},2.5,{note}{damaged}\n"
+        )
+
+
+@pytest.mark.slow
+def test_a_sentinel_merges_files_while_its_workers_bring_more_and_supersede_some(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    product = ProductHere(tmp_path / "home")
+    make_files(data, range(20), "old")
+    with sentinel(product, workers=1):
+        product.run(str(data), "--server")
+        make_files(data, range(10, 40), "new")
+        running = product.start("run", str(data), "--server")
+        codes = []
+        while running.poll() is None or len(codes) < 2:
+            codes.append(product("output", "compact", "sales", "--server", "--json").code)
+        said = running.communicate()
+        assert running.returncode in (0, 3), said
+        both = [product.start("output", "compact", "sales", "--server") for _ in range(2)]
+        for each in both:
+            each.communicate()
+        codes += [each.returncode for each in both]
+        assert set(codes) <= {0, 6} and codes.count(0) >= 3
+        assert product("stop", expect=[0]).code == 0
+    quiet = ProductHere(tmp_path / "quiet")
+    make_files(tmp_path / "again", range(10), "old")
+    make_files(tmp_path / "again", range(10, 40), "new")
+    quiet.run(str(tmp_path / "again"))
+    assert product.content() == quiet.content()
+    history = product("output", "history", "sales", "--json", "--all", expect=[0]).json["commits"]
+    assert "compact" in {each["action"] for each in history}
+    for commit in history[::7]:
+        query = ("sql", "SELECT count(*) AS n FROM sales", "--as-of", str(commit["snapshot"]), "-f", "csv")
+        assert product(*query, expect=[0]).out.split() == ["n", str(commit["rows"])]
+    assert product.run(str(data))["run"] == 0
+    sink = open_sink(f"parquet://{product.home}")
+    assert len(sink.snapshot("sales", Role.ACCEPTED).files) <= 2
