@@ -48,12 +48,12 @@ class Scenario:
     scheme: str
     before: str
     files: int = 2
-    mode: str = "append"
+    options: tuple[str, ...] = ()
     codes: tuple[int, ...] = (0, 3)
 
     def arguments(self, world: World) -> list[str]:
         """The command."""
-        return ["run", str(world.data), "--sink", world.uri(self.scheme), "--workers", "1", "--mode", self.mode]
+        return ["run", str(world.data), "--sink", world.uri(self.scheme), "--workers", "1", *self.options]
 
     def prepare(self, world: World) -> Iterator[Step]:
         """What is run before, and how that ends."""
@@ -77,8 +77,8 @@ def _scenarios() -> dict[str, Scenario]:
         found[f"run into {scheme}"] = Scenario(scheme, "a run")
         if scheme == "csv":  # what is not about its files is as in the other folder
             continue
-        found[f"replacement in {scheme}"] = Scenario(scheme, "a run", mode="replace")
-        found[f"refusal by {scheme}"] = Scenario(scheme, "a run", mode="error", codes=(1, 3))
+        found[f"replacement in {scheme}"] = Scenario(scheme, "a run", options=("--mode", "replace"))
+        found[f"refusal by {scheme}"] = Scenario(scheme, "a run", options=("--tolerance", "0.1"), codes=(1, 3))
         found[f"start after a permit for {scheme}"] = Scenario(scheme, "a permit")
         found[f"start after a seal for {scheme}"] = Scenario(scheme, "a seal")
     return found
