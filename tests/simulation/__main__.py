@@ -39,9 +39,8 @@ def main() -> None:
             else:
                 steps += run_world(seed, asked.steps, Path(folder), build, tell)
     seconds = time.perf_counter() - began
-    print(
-        f"{asked.worlds} worlds, {steps} steps, {steps / seconds:.0f} steps/s, {deaths} deaths inside sinks: no law broken"
-    )
+    dead = f", {deaths} deaths inside sinks" if asked.sinks else ""
+    print(f"{asked.worlds} worlds, {steps} steps, {steps / seconds:.0f} steps/s{dead}: no law broken")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class LandedWorld(World):
         self, seed: int, folder: Path, build: Build = PRODUCT, tell: Callable[[str], None] | None = None
     ) -> None:
         self.mortality = Mortality(random.Random(f"deaths of {seed}"))
-        self.mortality.rate = random.Random(seed).choice((0.0, 0.005, 0.02, 0.05))
+        self.mortality.rate = random.Random(seed).choice((0.0, 0.01, 0.04, 0.1))
         root = folder / f"targets{seed}"
 
         def sinks(chance: random.Random) -> LandedSinks:
