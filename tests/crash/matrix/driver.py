@@ -25,10 +25,11 @@ from casparian_flow.clients.cli.root import run as command
 from casparian_flow.sinks import checkpoint, folder
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store import jobs, meta, runs
+from casparian_flow.worker import job_run
 
 from .disk import Disk, Fault
 from .judgement import Found, look
-from .scenarios import SCENARIOS, Scenario, World
+from .scenarios import KEPT_BYTES, SCENARIOS, Scenario, World
 
 __all__ = ["duckdb", "pyarrow"]  # loaded before the first fork
 
@@ -185,6 +186,7 @@ def _words(code: int, quiet_code: int, said: str) -> list[str]:
 
 def main() -> None:
     """Answer requests until there are none."""
+    job_run.KEPT_BYTES = KEPT_BYTES
     checkpoint.CHECKPOINT_EVERY = folder.CHECKPOINT_EVERY = 2
     driver = Driver(Path(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "w", buffering=1)
