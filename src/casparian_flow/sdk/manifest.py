@@ -21,7 +21,7 @@ class PluginMetadata:
     file: output `""` is the file's table itself, any other output `x` is `<table>__x`.
     `requires` are the distributions that the guest may import besides pyarrow.
     `options` are the options it understands, with their defaults; None means "detect".
-    `shares_process` says that nothing which the parser keeps from one file (in its module, in its handler, in a library)
+    `shares_process` says that nothing which the parser keeps from one file (in its module, in a library)
     changes how it reads the next: then one process may read many small files, one after another. Else each file
     finds the parser as it was imported.
     """
