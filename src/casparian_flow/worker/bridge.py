@@ -171,7 +171,7 @@ class _Conversation:
             for event in self._talk():
                 if isinstance(event, (Ended, Raised)):
                     self.over.add(event.job)
-                if not isinstance(event, Began):
+                if not isinstance(event, (Began, Silent)):
                     self._sign_by = math.inf
                 given = time.monotonic()
                 yield event
