@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import insert
 
+from casparian_flow.core.artifacts import ParserOrigin
 from casparian_flow.core.contracts import Contract, ContractColumn, Origin
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.outputs import Role, SealedFile, SealedOutput, SinkTarget
@@ -46,8 +47,11 @@ _FIRST_JOB = 3_700_000_000_000_000_000
 _DIGEST = digest_of(b"rows")
 
 
-def queue_jobs(path: Path, count: int) -> Database:
-    """A new control database with one submitted run of so many jobs, each for a file and an order of its own."""
+def queue_jobs(path: Path, count: int, *, origin: ParserOrigin = ParserOrigin.PLUGIN) -> Database:
+    """A new control database with one submitted run of so many jobs, each for a file of its own.
+
+    Files of a parser that comes with the product are ordered together.
+    """
     database = Database(path)
     now_ns = time.time_ns()
     with database.transaction() as connection:
@@ -61,7 +65,7 @@ def queue_jobs(path: Path, count: int) -> Database:
                 "artifact_hash": digest_of(b"parser"),
                 "env_hash": digest_of(b"environment"),
                 "path": "/parsers/flows.py",
-                "origin": "plugin",
+                "origin": origin,
                 "status": "active",
                 "manifest": manifest_text(Manifest(name="flows", entry=EntryForm.PARSE, tables="file")),
                 "registered_at_ns": now_ns,
@@ -151,7 +155,7 @@ def open_loop(database: Database, router: Router) -> Loop:
 
 
 class Talker:
-    """A worker that seals whatever it is ordered at once, and says that it is visible as soon as it may be."""
+    """A worker that seals whatever it is ordered at once and together, and says that it is visible when it may be."""
 
     def __init__(self, name: str, slots: int) -> None:
         self.peer = name.encode()
@@ -162,6 +166,7 @@ class Talker:
         self._session = secrets.token_hex(16)
         self._seq = 0
         self._seen = 0
+        self._groups: dict[int, int] = {}
 
     def join(self) -> list[bytes]:
         """Its first words."""
@@ -177,21 +182,16 @@ class Talker:
         match message.body:
             case Dispatch(order=Parse() as order):
                 self._free -= 1
-                [job] = order.jobs
-                return [
-                    self._say(
-                        Opcode.SEALED,
-                        Seal(
-                            outcome=Sealed(
-                                jobs=[JobReceipt(job=job.job, attempt=job.attempt, receipt=a_receipt(job.job))]
-                            )
-                        ),
-                        message,
-                    )
+                leader = order.jobs[0].job
+                self._groups[leader] = len(order.jobs)
+                group = [
+                    JobReceipt(job=job.job, attempt=job.attempt, receipt=a_receipt(job.job, leader))
+                    for job in order.jobs
                 ]
+                return [self._say(Opcode.SEALED, Seal(outcome=Sealed(jobs=group)), message)]
             case Permit():
                 self._free += 1
-                self.done += 1
+                self.done += self._groups[message.job]
                 return [self._say(Opcode.CONCLUDE, Conclude(), message), self._beat()]
             case _:
                 return []
@@ -206,9 +206,9 @@ class Talker:
         return encode(message)
 
 
-def a_receipt(job: int) -> Receipt:
-    """What a small file leaves: one table, one file of rows."""
-    file = SealedFile(name=f"v1/{TABLE}_{job}.1.0.parquet", rows=24, size=3000, digest=_DIGEST)
+def a_receipt(job: int, leader: int) -> Receipt:
+    """What a small file leaves: one table, its rows in the file of its group."""
+    file = SealedFile(name=f"v1/{TABLE}_{leader}.1.0.parquet", rows=24, size=3000, digest=_DIGEST)
     output = SealedOutput(
         sink=SINK,
         table=TABLE,

@@ -69,7 +69,6 @@ class _Group:
 
     def run(self, stop: CancelToken) -> set[int]:
         """Parse until the guest is done, stopped or gone; the jobs that were answered for."""
-        order = self._order
         jobs = list(self._jobs.values())
         with closing(self._parse(jobs, stop)) as events:
             try:
