@@ -225,23 +225,23 @@ class ForgetsSomeOnResend(WorkerCore):
 
 MUTANTS: dict[str, Mutant] = {
     "worker-promotes-first": Mutant(
-        "rows are visible before anybody decided that they may be", Build(node=PromotesFirst), first=2
+        "rows are visible before anybody decided that they may be", Build(node=PromotesFirst), first=1
     ),
     "permit-any-attempt": Mutant(
         "the permit goes to whoever asks, not to the attempt that counts",
         patches=[(Leases, "held", _lease_of_job), (job_store, "permit", _permit_any_attempt)],
-        first=3,
+        first=5,
     ),
     "requeue-permitted": Mutant(
         "a permitted job is given to another worker when its own goes away",
         patches=[(Presence, "gone", _requeue_permitted)],
-        first=7,
+        first=15,
     ),
     "cancel-permitted": Mutant(
         "a job is aborted while it commits",
         Build(often="cancel"),
         patches=[(SentinelCore, "cancel", _cancel_permitted)],
-        first=2,
+        first=3,
     ),
     "permit-cancelled": Mutant(
         "a job commits after somebody was told that it is cancelled",
@@ -255,47 +255,47 @@ MUTANTS: dict[str, Mutant] = {
         first=15,
     ),
     "answer-before-durable": Mutant(
-        "what the sentinel says leaves before it is durable", Build(is_durable_first=False), first=11
+        "what the sentinel says leaves before it is durable", Build(is_durable_first=False), first=40
     ),
     "incarnation-unchecked": Mutant(
         "a sentinel that was taken over goes on",
         patches=[(Database, "_check_incarnation", lambda _self: None)],
-        first=5,
+        first=13,
     ),
     "old-messages-at-sentinel": Mutant(
-        "the sentinel takes in what a worker said long ago", patches=[(Sessions, "is_new", lambda *_: True)], first=4
+        "the sentinel takes in what a worker said long ago", patches=[(Sessions, "is_new", lambda *_: True)], first=15
     ),
     "old-messages-at-worker": Mutant(
         "a worker takes in what its sentinel said long ago", Build(worker=BelievesOldMessages), first=14
     ),
     "fence-drops-sealed": Mutant(
-        "a worker that cannot hear removes what may be permitted", Build(worker=DropsWhatIsSealed), first=12
+        "a worker that cannot hear removes what may be permitted", Build(worker=DropsWhatIsSealed), first=9
     ),
-    "asks-once": Mutant("a question that is lost is never asked again", Build(worker=AsksOnce), first=4),
+    "asks-once": Mutant("a question that is lost is never asked again", Build(worker=AsksOnce), first=1),
     "stops-what-asks": Mutant(
         "an attempt that waits for its answer is stopped because it is in no list any more",
         patches=[(module, "ASKING", frozenset({JobPhase.PROMOTING})) for module in (heartbeats, presence)],
-        first=4,
+        first=5,
     ),
     "sweep-what-is-out": Mutant(
         "a start removes the files of attempts that are not decided",
         patches=[(job_store, "undecided", _only_committing)],
-        first=9,
+        first=4,
     ),
     "nothing-rolls-forward": Mutant(
         "what a worker did not finish promoting stays as it is",
         patches=[(RunEnds, "roll_forward", _nothing_rolls)],
-        first=2,
+        first=3,
     ),
     "survey-known-by-hearsay": Mutant(
         "a survey that was lost is taken for a repetition when it comes, since a heartbeat told of it",
         patches=[(Heartbeats, "_progress", _hears_of_surveys)],
-        first=145,
+        first=74,
     ),
     "lost-cast-forgotten": Mutant(
         "a cast that was lost is forgotten when a heartbeat does not name what waits",
         patches=[(Heartbeats, "_may_wait", lambda *_: False)],
-        first=33,
+        first=35,
     ),
     "same-attempt-again": Mutant(
         "a new try has the number of the one before", patches=[(job_store, "claim", _claim_again)]

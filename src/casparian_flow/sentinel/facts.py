@@ -74,8 +74,5 @@ def facts_of(connection: Connection, job: int) -> Facts:
 
 
 def _facts(connection: Connection, of_jobs: Sequence[int]) -> Iterator[Facts]:
-    routes: dict[str, Routes] = {}
     for row in FACTS.rows(connection, jobs=json.dumps(list(of_jobs))):
-        if row.routes not in routes:
-            routes[row.routes] = routes_of(row.routes)
-        yield Facts(**row._asdict() | {"routes": routes[row.routes]})
+        yield Facts(**row._asdict() | {"routes": routes_of(row.routes)})
