@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import insert
 
-from casparian_flow.core.artifacts import ParserOrigin
 from casparian_flow.core.contracts import Contract, ContractColumn, Origin
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.outputs import Role, SealedFile, SealedOutput, SinkTarget
@@ -38,6 +37,7 @@ from casparian_flow.sentinel.loop import Loop
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store import contracts, meta, runs, tables
+from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
 PLAN = 1
@@ -47,10 +47,10 @@ _FIRST_JOB = 3_700_000_000_000_000_000
 _DIGEST = digest_of(b"rows")
 
 
-def queue_jobs(path: Path, count: int, *, origin: ParserOrigin = ParserOrigin.PLUGIN) -> Database:
+def queue_jobs(path: Path, count: int, *, file_size: int = job_store.LARGEST_GROUPED + 1) -> Database:
     """A new control database with one submitted run of so many jobs, each for a file of its own.
 
-    Files of a parser that comes with the product are ordered together.
+    Only small files are ordered together.
     """
     database = Database(path)
     now_ns = time.time_ns()
@@ -65,7 +65,7 @@ def queue_jobs(path: Path, count: int, *, origin: ParserOrigin = ParserOrigin.PL
                 "artifact_hash": digest_of(b"parser"),
                 "env_hash": digest_of(b"environment"),
                 "path": "/parsers/flows.py",
-                "origin": origin,
+                "origin": "plugin",
                 "status": "active",
                 "manifest": manifest_text(Manifest(name="flows", entry=EntryForm.PARSE, tables="file")),
                 "registered_at_ns": now_ns,
@@ -77,7 +77,8 @@ def queue_jobs(path: Path, count: int, *, origin: ParserOrigin = ParserOrigin.PL
         ).scalar_one()
         files = [digest_of(str(number).encode()) for number in range(1, count + 1)]
         connection.execute(
-            insert(tables.hashes), [{"source_hash": each, "size": 3000, "first_seen_at_ns": now_ns} for each in files]
+            insert(tables.hashes),
+            [{"source_hash": each, "size": file_size, "first_seen_at_ns": now_ns} for each in files],
         )
         connection.execute(
             insert(tables.locations),
@@ -88,7 +89,7 @@ def queue_jobs(path: Path, count: int, *, origin: ParserOrigin = ParserOrigin.PL
                     "rel_path": f"{number}.csv".encode(),
                     "display": f"{number}.csv",
                     "kind": "file",
-                    "size": 3000,
+                    "size": file_size,
                     "mtime_ns": now_ns,
                     "ctime_ns": now_ns,
                     "inode": number,
@@ -105,7 +106,7 @@ def queue_jobs(path: Path, count: int, *, origin: ParserOrigin = ParserOrigin.PL
                     "id": number,
                     "location_id": number,
                     "source_hash": each,
-                    "size": 3000,
+                    "size": file_size,
                     "mtime_ns": now_ns,
                     "content": "delimited",
                     "content_reason": "two fields on every line",
