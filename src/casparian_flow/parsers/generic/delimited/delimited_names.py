@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -11,8 +11,12 @@ from casparian_flow.sdk.emit import FIELD_ORIGINAL, SCHEMA_HEADERLESS
 _RESERVED = "_cf_"
 
 
-def schema_of(header: Sequence[Sequence[bytes | None]], arity: int) -> pa.Schema:
-    """The schema: all text, each name unique; `cf.original` keeps a header that had to be changed."""
+@lru_cache(maxsize=16)
+def schema_of(header: tuple[tuple[bytes | None, ...], ...], arity: int) -> pa.Schema:
+    """The schema: all text, each name unique; `cf.original` keeps a header that had to be changed.
+
+    Files with the same header share one.
+    """
     if not header:
         made_up = [pa.field(f"column_{i}", pa.string()) for i in range(1, arity + 1)]
         return pa.schema(made_up, metadata={SCHEMA_HEADERLESS: b"1"})
