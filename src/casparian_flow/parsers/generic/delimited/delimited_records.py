@@ -126,14 +126,15 @@ class Grammar:
         if quote is None or quote not in line:
             if self.escape is not None and self.escape in line:
                 return None
-        elif len(quote) > 1 or b"\r" in line or (self.escape and self.escape in line):
-            return None
-        elif self.delimiter and len(line) >= MAX_COLUMNS and line.count(self.delimiter) >= MAX_COLUMNS:
+        elif len(quote) > 1 or b"\r" in line or (self.escape and self.escape in line) or self._is_too_wide(line):
             return None
         elif self._lead or line.startswith(quote) or self._opening in line:
             return self._split(line, quote)
         fields = line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line]
         return [None if field in nulls else field for field in fields]
+
+    def _is_too_wide(self, line: bytes) -> bool:
+        return len(line) >= MAX_COLUMNS and self.delimiter is not None and line.count(self.delimiter) >= MAX_COLUMNS
 
     def _split(self, line: bytes, quote: bytes) -> list[bytes | None] | None:
         """The fields of a line in which one or more begin with a quote; None where not all of them close."""
