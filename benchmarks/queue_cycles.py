@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.bars import JOB_CYCLE
 from benchmarks.process import ours, peer
 from benchmarks.rounds import Side, in_turn
-from benchmarks.shape import CYCLES, MILLISECONDS, Bar, Bench, Benchmark, Figure, Row
+from benchmarks.shape import CYCLES, MILLISECONDS, Bench, Benchmark, Figure, Row
 
 SLOTS = 16
 
@@ -40,7 +41,7 @@ def _cycles(bench: Bench) -> Row:
     commits = 2 * count // SLOTS
     found = in_turn(bench, {"raw": Side(raw), "ours": Side(cycles)})
     what = f"claim to record, {count:,}"
-    return Row(what, CYCLES, Figure(found["ours"]), "sqlite3", Figure(found["raw"]), Bar(1_500))
+    return Row(what, CYCLES, Figure(found["ours"]), "sqlite3", Figure(found["raw"]), JOB_CYCLE)
 
 
 def _waits(bench: Bench) -> Iterator[Row]:
@@ -72,4 +73,5 @@ BENCHMARK = Benchmark(
     " slot's word that it is free to its order, over ZeroMQ, with the disk flushed between, beside ROUTER and DEALER"
     " that only echo",
     _measure,
+    (JOB_CYCLE,),
 )

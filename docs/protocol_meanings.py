@@ -137,7 +137,7 @@ MEANINGS: dict[str, str] = {
     "ParserOrder.tables": "`file`: its tables are named after files; otherwise it names them itself",
     "ParserOrder.requires": "libraries that it imports",
     "ParserOrder.declared": "outputs that it declares",
-    "ParserOrder.shipped": "it comes with the product, and may read several files in one process",
+    "ParserOrder.shares_process": "it reads several files in one process, one after another",
     "ParserOrder.options": "its options",
     "JobOrder.job": "the job",
     "JobOrder.attempt": "the attempt: every message about the job carries it",

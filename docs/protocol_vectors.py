@@ -81,7 +81,7 @@ PARSER = ParserOrder(
     tables="file",
     requires=["pyarrow"],
     declared=[],
-    shipped=True,
+    shares_process=True,
     options={"delimiter": ";"},
 )
 ORDER = JobOrder(

@@ -40,7 +40,7 @@ def parser_order(parser: Registered, options: dict[str, Any]) -> ParserOrder:
         tables=parser.manifest.tables,
         requires=list(parser.manifest.requires),
         declared=sorted(parser.manifest.outputs),
-        shipped=parser.artifact.origin is ParserOrigin.SHIPPED,
+        shares_process=parser.artifact.origin is ParserOrigin.SHIPPED,
         options=options,
     )
 

@@ -118,8 +118,6 @@ class _Constants:
 
     def of_rows(self, members: npt.NDArray[np.int8]) -> pa.DictionaryArray:
         rows = len(members)
-        if len(self.values) == 1 and rows <= _CHUNK:
-            indices = _ZEROS.slice(0, rows)
-        else:
-            indices = pa.array(self.place[members])
+        is_one = len(self.values) == 1 and rows <= _CHUNK
+        indices = _ZEROS.slice(0, rows) if is_one else pa.array(self.place[members])
         return pa.DictionaryArray.from_arrays(indices, self.values, safe=False)

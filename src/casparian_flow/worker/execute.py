@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,35 +26,36 @@ from casparian_flow.worker.settle import cast_spilled, drop_spilled, outputs_of
 from casparian_flow.worker.targets import Targets
 from casparian_flow.worker.together import OpenGroup, land
 from casparian_flow.worker.turns import Turns
+from casparian_flow.worker.zygotes import Zygotes
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a worker works with. Rows that wait for their contract are kept in `scratch`, which is its alone."""
+    """What a worker works with. Rows that wait for their contract are kept in `scratch`, which is its alone.
+
+    Whoever is done with it closes the zygotes; without them every guest is a fresh process.
+    """
 
     open_sink: Callable[[str], Sink]
     scratch: Path
+    zygotes: Zygotes | None = None
 
 
 def parse_group(order: Parse, link: Link, tools: Tools, turns: Turns) -> None:
-    """Parse the files of an order in one guest; after a crash the next one is read by itself.
+    """Parse the files of an order; after a stop the others go on in another guest.
 
     Every job that began ends with exactly one word on the link; of a job that was stopped before nothing is said.
     """
     waiting = list(order.jobs)
-    alone = False
     while waiting := [job for job in waiting if turns.is_wanted(job.job)]:
         if (stop := turns.start(waiting[0].job)) is None:
             continue
-        group = waiting[:1] if alone else waiting
-        run = _Guest(order, group, link, tools, turns)
-        begun = run.run(stop)
+        begun = _Reading(order, waiting, link, tools, turns).run(stop)
         waiting = [job for job in waiting if job.job not in begun]
-        alone = len(begun) < len(group) and not run.was_interrupted
 
 
-class _Guest:
-    """One guest and the jobs it reads, one after another. Those that are small land together once they ended."""
+class _Reading:
+    """Jobs that are read one after another, until one of them is stopped. Those that are small land together."""
 
     def __init__(self, order: Parse, jobs: Sequence[JobOrder], link: Link, tools: Tools, turns: Turns) -> None:
         self._order = order
@@ -70,13 +71,11 @@ class _Guest:
         self._run: JobRun | None = None
         self._ended = OpenGroup()
         self._lines: list[LogLine] = []
-        self.was_interrupted = False
 
     def run(self, stop: CancelToken) -> set[int]:
         """Parse until the guest is done, stopped or gone; the jobs that were answered for."""
-        order = self._order
         jobs = list(self._jobs.values())
-        with closing(parse(order.parser, jobs, order.limits, stop, self._next, self._tools.scratch)) as events:
+        with closing(self._parse(jobs, stop)) as events:
             try:
                 for event in events:
                     self._handle(event)
@@ -89,16 +88,18 @@ class _Guest:
                 raise
         # The guest is dead: only now may anybody hear that a job of it was stopped.
         if stop.is_cancelled:
-            self.was_interrupted = True
             self._stop_current()
         self._land_ended()
         return self._begun
+
+    def _parse(self, jobs: Sequence[JobOrder], stop: CancelToken) -> Generator[Event]:
+        order, tools = self._order, self._tools
+        return parse(order.parser, jobs, order.limits, stop, self._next, tools.scratch, tools.zygotes)
 
     def _next(self, job: int | None) -> bool:
         """Whether the guest may begin with its next job."""
         may_begin = self._turns.next(job)
         self._guest_at = job if may_begin else None
-        self.was_interrupted |= job is not None and not may_begin
         return may_begin
 
     def _refuse_all(self, error: ParserFailed) -> None:
@@ -154,6 +155,7 @@ class _Guest:
             self._fail(host_fault(exc))
 
     def _begin(self, job: JobOrder) -> None:
+        self._drop_quietly()  # a job that begins anew
         self._begun.add(job.job)
         self._current = job
         self._link.started(job)

@@ -130,6 +130,7 @@ class JobRun:
             places={name: output.place for name, output in self._outputs.items() if output.place is not None},
             verdicts=tuple(self._verdicts),
             seconds=time.monotonic() - self._began,
+            isolation=ended.isolation,
         )
 
     @property

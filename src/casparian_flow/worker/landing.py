@@ -14,7 +14,6 @@ from casparian_flow.protocol.bodies import JobReceipt, JobSurvey, Sealed, Survey
 from casparian_flow.protocol.messages import JobOrder, OutputSurvey
 from casparian_flow.worker.channels import Channels
 from casparian_flow.worker.gathered import Gathered
-from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.pending import Pending, job_folder, write_pending
 from casparian_flow.worker.premises import Premises
 from casparian_flow.worker.seal import receipt_of, seal_channels
@@ -30,6 +29,7 @@ class Ending:
     places: dict[str, Place]
     verdicts: tuple[VerdictNote, ...]
     seconds: float
+    isolation: str
 
 
 class Landing:
@@ -69,7 +69,7 @@ class Landing:
         orders = [[place.table for place in ending.places.values()] for ending in endings]
         sealed = seal_channels(self._channels, orders)
         receipts = [
-            receipt_of(its, ending.verdicts, ISOLATION, ending.seconds, job.size)
+            receipt_of(its, ending.verdicts, ending.isolation, ending.seconds, job.size)
             for job, ending, its in zip(self._jobs, endings, sealed, strict=True)
         ]
         spilled = [each for waiting in self._waiting.values() for each in waiting.spilled()]

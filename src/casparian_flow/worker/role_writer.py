@@ -86,9 +86,7 @@ def _shares(files: Sequence[SealedFile], runs: Sequence[Run], members: Sequence[
             if not room:
                 at += 1
                 room = files[at].rows if at < len(files) else 0
-    return [
-        tuple(replace(files[place], rows=rows) for place, rows in found[member].items()) for member in members
-    ]
+    return [tuple(replace(files[place], rows=rows) for place, rows in found[member].items()) for member in members]
 
 
 def _schema_hash(schema: pa.Schema) -> str:

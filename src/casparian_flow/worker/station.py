@@ -42,7 +42,7 @@ class Station:
     def __init__(
         self, dealer: Dealer, profile: Identify, tools: Tools, notify: Notify, *, may_be_cut_off: bool = True
     ) -> None:
-        """`dealer` and the scratch folder are its own from now on; `may_be_cut_off` as in `WorkerCore`."""
+        """`dealer` and the tools are its own from now on; `may_be_cut_off` as in `WorkerCore`."""
         self._dealer = dealer
         self._tools = tools
         self._notify = notify
@@ -171,6 +171,8 @@ class Station:
         for slot in self._slots:
             slot.join()
         self._drops.shutdown(cancel_futures=True)
+        if self._tools.zygotes is not None:
+            self._tools.zygotes.close()
         self._dealer.close()
         self._is_running = False
         shutil.rmtree(self._tools.scratch, ignore_errors=True)

@@ -143,7 +143,7 @@ def test_a_law_of_a_noun_that_a_message_breaks_makes_it_a_bad_one() -> None:
             "kind": "cast",
             "parser": {
                 "name": "csv", "label": "", "path": "", "artifact_hash": "", "env_hash": "", "tables": "file",
-                "requires": [], "declared": [], "shipped": True, "options": {},
+                "requires": [], "declared": [], "shares_process": True, "options": {},
             },
             "jobs": [
                 {

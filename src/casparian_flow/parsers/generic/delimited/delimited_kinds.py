@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 
 EMPTY, TEXT = "empty", "text"
@@ -30,9 +30,28 @@ _KINDS = re.compile(
 _MISSING = frozenset(b"na n/a nan null none nil - -- ? . \\n #n/a missing unknown".split())
 
 
-@lru_cache(maxsize=1 << 14)
+_SAME_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+
+
 def kind_of(cell: bytes | None) -> str:
     """The kind of one cell."""
+    return _kind_of_shape(shape_of(cell)) if cell else EMPTY
+
+
+def shape_of(cell: bytes) -> bytes:
+    """The cell with each digit 0, which is all that matters of digits: cells of one shape are of one kind."""
+    return cell.translate(_SAME_DIGITS)
+
+
+def shapes_of(cells: Sequence[bytes | None]) -> list[bytes]:
+    """The shapes of many cells, empty for those without text."""
+    filled = [cell or b"" for cell in cells]
+    shapes = b"\n".join(filled).translate(_SAME_DIGITS).split(b"\n")
+    return shapes if len(shapes) == len(filled) else [shape_of(cell) for cell in filled]
+
+
+@lru_cache(maxsize=1 << 14)
+def _kind_of_shape(cell: bytes) -> str:
     if not cell or cell.isspace():
         return EMPTY
     if len(cell) > 400:
@@ -48,9 +67,9 @@ def is_missing(cell: bytes) -> bool:
     return len(cell) <= 8 and cell.strip().lower() in _MISSING
 
 
-def column_kind(cells: Iterable[bytes | None]) -> str:
+def column_kind(cells: Sequence[bytes | None]) -> str:
     """The one kind that nearly all filled cells of a column share, `text` if there is none."""
-    counts = Counter(kind_of(cell) for cell in cells)
+    counts = Counter(map(_kind_of_shape, shapes_of(cells)))
     counts.pop(EMPTY, None)
     total = sum(counts.values())
     if not total:

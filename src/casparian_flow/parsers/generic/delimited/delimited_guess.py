@@ -1,0 +1,227 @@
+"""How well a sample reads in one dialect."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
+
+from delimited_dialect import Dialect
+from delimited_kinds import EMPTY, TEXT, kind_of, shapes_of
+from delimited_sample import Fields, Records, Sample
+
+PRIORS = {
+    ",": 1.0,
+    ";": 1.0,
+    "\t": 1.1,
+    "|": 1.05,
+    "\x01": 1.0,
+    "\x1f": 1.0,
+    "~": 0.9,
+    "^": 0.9,
+    "\xa7": 0.9,
+    "!": 0.7,
+}
+PRIORS |= {":": 0.65, "#": 0.7, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.6}
+
+_CELLS = 1000
+_MOST_TITLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How regular the records of a sample are; `weights` are what that and the dialect are worth."""
+
+    arity: int = 1
+    share: float = 0.0
+    damaged: int = 0
+    titles: int = 0
+    weights: tuple[float, ...] = (0.0,)
+
+
+class Guess:
+    """One dialect with how well the sample reads in it, as far as anyone asks; `rivals` are all guesses together."""
+
+    def __init__(self, dialect: Dialect, sample: Sample, rivals: Sequence[Guess]) -> None:
+        self.dialect = dialect
+        self._sample = sample
+        self._rivals = rivals
+
+    @property
+    def arity(self) -> int:
+        """The number of fields of a row."""
+        return self._shape.arity
+
+    @property
+    def share(self) -> float:
+        """The share of records with so many fields."""
+        return self._shape.share
+
+    @property
+    def damaged(self) -> int:
+        """How many records are damaged."""
+        return self._shape.damaged
+
+    @property
+    def titles(self) -> int:
+        """How many records stand above the table."""
+        return self._shape.titles
+
+    @cached_property
+    def most(self) -> float:
+        """No less than the score, for much less work."""
+        return self._product(1.0, 1.0)
+
+    @cached_property
+    def score(self) -> float:
+        """The higher, the more it looks like a table of clean values."""
+        if not self._shape.share:
+            return 0.0
+        records, shape = self._records, self._shape
+        rows = [at for at in range(shape.titles, len(records)) if records.widths[at] == shape.arity]
+        some = [records.fields(at) for at in rows[:: 1 + len(rows) * shape.arity // _CELLS]]
+        cells = [cell for row in some for cell in row[:_CELLS]][: 2 * _CELLS]
+        is_suspect = shape.arity > 2 and (_has_empty_columns(records, rows) or _is_torn(records, rows, self.dialect))
+        return self._product(0.1 + 0.9 * _cleanness(cells, self.dialect), 0.6 if is_suspect else 1.0)
+
+    def takes_all(self, other: Guess) -> bool:
+        """Whether it reads as good a table as another without leaving out a line above it."""
+        return not self.titles and self.share >= other.share
+
+    @cached_property
+    def _records(self) -> Records:
+        return self._sample.records(self.dialect)
+
+    @cached_property
+    def _shape(self) -> _Shape:
+        return _shape_of(self._records.widths, self.dialect)
+
+    @cached_property
+    def _doubts(self) -> tuple[float, float]:
+        """Less for a quote that does not occur where another one does, and for titles that another has as rows."""
+        return (
+            0.8 if self._is_unused_quote() else 1.0,
+            0.85 if self.titles and any(g.dialect.delimiter and g.takes_all(self) for g in self._rivals) else 1.0,
+        )
+
+    def _is_unused_quote(self) -> bool:
+        """Whether the quote does not occur and another one encloses more fields than it damages."""
+        text, dialect = self._sample.text, self.dialect
+        if dialect.quote is None or dialect.quote in text:
+            return False
+        return any(
+            _enclosed(text, dialect.delimiter, quote) > other.damaged
+            for other in self._rivals
+            if (quote := other.dialect.quote) and quote in text and other.dialect.delimiter == dialect.delimiter
+        )
+
+    def _product(self, cleanness: float, regularity: float) -> float:
+        score = self._shape.weights[0] * cleanness
+        for weight in (*self._shape.weights[1:], regularity, *self._doubts):
+            score *= weight
+        return score
+
+
+def _shape_of(widths: list[int], dialect: Dialect) -> _Shape:
+    is_one = dialect.delimiter is None
+    titles = 0 if is_one else _count_titles(widths)
+    widths = widths[titles:]
+    counts = Counter(widths)
+    damaged = counts.pop(0, 0)
+    arity, most = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or is_one), item[0]), default=(0, 0))
+    if not most or not (is_one or arity >= 2):
+        return _Shape()
+    share = most / len(widths)
+    if not is_one and share < 0.9:
+        share = max(share, 0.9 * _steadiness(widths))
+    weights = (
+        share * (0.375 if is_one else 1 - 1 / (arity + 0.6)),
+        1 - 0.5 * (damaged / len(widths)),
+        1.0 if dialect.delimiter is None else PRIORS.get(dialect.delimiter, 1.0),
+        0.999 if dialect.escape else 1.0,
+        1.0 if dialect.lone_cr else 0.999,
+        0.8 if dialect.quote is None else 1.0,  # a few stray quotes do not make a file without quoting
+    )
+    return _Shape(arity, share, damaged, titles, weights)
+
+
+def _count_titles(widths: list[int]) -> int:
+    """How many records come before the first that is split at all, where they are few."""
+    first = next((i for i, width in enumerate(widths[:_MOST_TITLES]) if width > 1), 0)
+    return first if len(widths) - first > 1 else 0
+
+
+def _steadiness(widths: list[int]) -> float:
+    """The share of records as wide as the one before, which stays high where one table follows another."""
+    return sum(a == b > 1 for a, b in pairwise(widths)) / len(widths)
+
+
+def _has_empty_columns(records: Records, rows: list[int]) -> bool:
+    """Whether many columns hold nothing but one mark, which a delimiter of several characters leaves behind."""
+    first = records.fields(rows[0])
+    marks = {at: cell for at, cell in enumerate(first) if not (cell or b"").strip().isalnum()}
+    for row in rows[1:]:
+        if len(marks) / len(first) <= 0.4:
+            return False
+        fields = records.fields(row)
+        marks = {at: mark for at, mark in marks.items() if fields[at] == mark}
+    return len(marks) / len(first) > 0.4
+
+
+def _is_torn(records: Records, rows: list[int], dialect: Dialect) -> bool:
+    """Whether every second field of all rows, the header too, is what a longer delimiter has between its ends."""
+    first = records.fields(rows[0])
+    if dialect.delimiter in (",", ";") or len(rows) < 2 or len(first) % 2 == 0:
+        return False
+    mark = first[1]
+    if not all(cell == mark for row in rows for cell in records.fields(row)[1::2]):
+        return False
+    return not mark or (len(mark) <= 2 and not mark.strip().isalnum() and len(mark.strip()) == len(mark))
+
+
+def _cleanness(cells: Fields, dialect: Dialect) -> float:
+    """How much the cells look like one value each."""
+    quote, foreign = dialect.quote.encode() if dialect.quote else None, _foreign(dialect.delimiter)
+    shapes = shapes_of(cells)
+    is_tabbed, escapes = dialect.delimiter == "\t", dialect.escape is not None
+    marks = {shape: _clean(shape, quote, foreign, is_tabbed, escapes) for shape in set(shapes)}
+    return sum(map(marks.__getitem__, shapes)) / max(1, len(cells))
+
+
+@lru_cache(maxsize=1 << 14)
+def _clean(cell: bytes, quote: bytes | None, foreign: tuple[bytes, ...], is_tabbed: bool, escapes: bool) -> float:
+    """How much a cell looks like one value; the rest is about the dialect."""
+    kind = kind_of(cell)
+    if kind == EMPTY:
+        return 0.9
+    edge = cell.strip()
+    if kind != TEXT:
+        return 1.0 if edge == cell else 0.85
+    if edge[:1] in (b'"', b"'") or edge[-1:] == b'"':
+        return 0.15 if len(edge) > 1 and edge[:1] == edge[-1:] else 0.4
+    if quote is not None and not escapes and quote in edge:
+        return 0.3 if b"\\" + quote in edge else 0.6
+    if not is_tabbed and b"\t" in edge:
+        return 0.2
+    for mark in foreign:
+        if mark in edge:
+            return 0.5
+    return 0.6 if edge != cell else 0.75
+
+
+def _foreign(delimiter: str | None) -> tuple[bytes, ...]:
+    """The usual delimiters that do not belong into a cell if this is the delimiter; a comma is also text."""
+    core = delimiter.strip(" ") if delimiter else None
+    if core == ",":
+        return (b";", b"|")
+    return () if core in (";", "\t", "|") else (b",", b";", b"|")
+
+
+def _enclosed(text: str, delimiter: str | None, quote: str) -> int:
+    """How many fields a quote encloses."""
+    edge = re.escape(delimiter) if delimiter else r"(?!)"
+    field = rf"(?:^|[\r\n]|{edge}){quote}(?:[^{quote}\r\n]|{quote}{quote})*+{quote}(?={edge}|[\r\n]|\Z)"
+    return len(re.findall(field, text))

@@ -1,0 +1,87 @@
+"""What is run while the disk goes wrong: each scenario prepares a world and asks for one command in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .disk import Fault
+
+SCHEMES = ("parquet", "csv", "duckdb", "sqlite")
+Step = tuple[Sequence[str], Fault | None]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A home, files and a target below one folder."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    def uri(self, scheme: str) -> str:
+        """The target."""
+        return f"{scheme}://{self.out}" if scheme in ("parquet", "csv") else f"{scheme}://{self.out / 'db'}"
+
+    def add_files(self, first: int, count: int) -> None:
+        """Files with one row that fits and one that does not."""
+        self.data.mkdir(exist_ok=True)
+        for at in range(first, first + count):
+            (self.data / f"sales_{at:03}.csv").write_text(f"id,amount\n{at},1.5\n{at}0,oops,1\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`before` says what happened to the world already."""
+
+    scheme: str
+    before: str
+    files: int = 2
+    mode: str = "append"
+    codes: tuple[int, ...] = (0, 3)
+
+    def arguments(self, world: World) -> list[str]:
+        """The command."""
+        return ["run", str(world.data), "--sink", world.uri(self.scheme), "--workers", "1", "--mode", self.mode]
+
+    def prepare(self, world: World) -> Iterator[Step]:
+        """What is run before, and how that ends."""
+        append = ["run", str(world.data), "--sink", world.uri(self.scheme), "--workers", "1"]
+        if self.before == "nothing":
+            world.add_files(0, self.files)
+            return
+        world.add_files(0, 1)
+        yield append, None
+        world.add_files(1, self.files)
+        if self.before == "a permit":
+            yield append, Fault("state log: write (record)", 1, "kill", 0)
+        if self.before == "a seal":
+            yield append, Fault("state log: write (permit)", 1, "kill", 0)
+
+
+def _scenarios() -> dict[str, Scenario]:
+    found = {}
+    for scheme in SCHEMES:
+        found[f"first run into {scheme}"] = Scenario(scheme, "nothing")
+        found[f"run into {scheme}"] = Scenario(scheme, "a run")
+        if scheme == "csv":  # what is not about its files is as in the other folder
+            continue
+        found[f"replacement in {scheme}"] = Scenario(scheme, "a run", mode="replace")
+        found[f"refusal by {scheme}"] = Scenario(scheme, "a run", mode="error", codes=(1, 3))
+        found[f"start after a permit for {scheme}"] = Scenario(scheme, "a permit")
+        found[f"start after a seal for {scheme}"] = Scenario(scheme, "a seal")
+    return found
+
+
+SCENARIOS = _scenarios()
