@@ -50,12 +50,12 @@ def parse_group(order: Parse, link: Link, tools: Tools, turns: Turns) -> None:
     while waiting := [job for job in waiting if turns.is_wanted(job.job)]:
         if (stop := turns.start(waiting[0].job)) is None:
             continue
-        begun = _Reading(order, waiting, link, tools, turns).run(stop)
+        begun = _Files(order, waiting, link, tools, turns).run(stop)
         waiting = [job for job in waiting if job.job not in begun]
 
 
-class _Reading:
-    """Jobs that are read one after another, until one of them is stopped. Those that are small land together."""
+class _Files:
+    """Files that are read one after another, until one of them is stopped; small ones land together once they ended."""
 
     def __init__(self, order: Parse, jobs: Sequence[JobOrder], link: Link, tools: Tools, turns: Turns) -> None:
         self._order = order

@@ -129,6 +129,7 @@ class JobRun:
             emitted=sum(ended.emitted.values()),
             places={name: output.place for name, output in self._outputs.items() if output.place is not None},
             verdicts=tuple(self._verdicts),
+            isolation=ended.isolation,
             seconds=time.monotonic() - self._began,
             isolation=ended.isolation,
         )

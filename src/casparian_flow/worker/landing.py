@@ -28,6 +28,7 @@ class Ending:
     emitted: int
     places: dict[str, Place]
     verdicts: tuple[VerdictNote, ...]
+    isolation: str
     seconds: float
     isolation: str
 
