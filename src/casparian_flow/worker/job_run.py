@@ -131,7 +131,6 @@ class JobRun:
             verdicts=tuple(self._verdicts),
             isolation=ended.isolation,
             seconds=time.monotonic() - self._began,
-            isolation=ended.isolation,
         )
 
     @property

@@ -30,7 +30,6 @@ class Ending:
     verdicts: tuple[VerdictNote, ...]
     isolation: str
     seconds: float
-    isolation: str
 
 
 class Landing:
