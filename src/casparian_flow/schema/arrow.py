@@ -151,7 +151,7 @@ def normalise(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def is_spoken(schema: pa.Schema) -> bool:
-    """Whether every column has a type of the contract language as it stands, so that nothing has to be brought in."""
+    """Whether every column has a type of the contract language as it stands: nothing need be changed."""
     return all(_is_spoken(kind) for kind in schema.types)
 
 
