@@ -4,6 +4,7 @@ CasparianError
 ├── UsageError            exit 2   bad option, bad configuration, bad URI
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
+├── HomeUnavailable       exit 1   the disk of the home is full or reports errors
 ├── ServiceBusy           exit 6   the service does as much as it may already
 ├── TableBusy             exit 6   the files of the table are being merged
 ├── SentinelSuperseded    exit 6   another sentinel took the home over
@@ -97,6 +98,14 @@ class HomeBusy(CasparianError):
     exit_code = 6
     transient = True
     hint = "wait for it to finish, then repeat the command"
+
+
+class HomeUnavailable(CasparianError):
+    """The files of the home cannot be written: its disk is full, or reports errors."""
+
+    code = "home-unavailable"
+    transient = True
+    hint = "casparian doctor"
 
 
 class ServiceBusy(CasparianError):

@@ -59,10 +59,11 @@ def recover(
     in the way of the others: what was permitted there waits for the next start.
     """
     with database.transaction() as connection:
-        incarnation = database.incarnation = next_incarnation(connection)
+        incarnation = next_incarnation(connection)
         sinks = job_store.sinks_of_unpermitted(connection)
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
         sinks += littered_sinks(connection)
+    database.incarnation = incarnation  # not before it is durable: a disk that failed is no later sentinel
     if staging.exists():
         shutil.rmtree(staging)
     rolled = roll_forward(database, open_sink, now_ns)
@@ -96,11 +97,12 @@ def take_up(
     attempts that are not decided yet. What is permitted is rolled forward by the sentinel when it runs.
     """
     with database.transaction() as connection:
-        incarnation = database.incarnation = next_incarnation(connection)
+        incarnation = next_incarnation(connection)
         worker_store.lose_all(connection)
         undecided = job_store.undecided(connection)
         sinks = [*job_store.sinks_of_unpermitted(connection), *littered_sinks(connection)]
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
+    database.incarnation = incarnation  # not before it is durable: a disk that failed is no later sentinel
     if staging.exists():
         shutil.rmtree(staging)
     give_up_all(database, open_sink)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casparian_flow.sinks.durable import make_folder, put_if_absent
+from casparian_flow.sinks.durable import make_folder, put_if_absent, sync_folder
 from casparian_flow.sinks.folder_format import Format
 from casparian_flow.sinks.layout import TableFolder
 
@@ -42,3 +42,4 @@ def write_readme(folder: TableFolder, form: Format) -> None:
     make_folder(folder.log)
     text = _TEXT.format(suffix=form.suffix, how_to_read=form.how_to_read, scheme=form.suffix.removeprefix("."))
     put_if_absent(folder.readme, text.encode())
+    sync_folder(folder.readme.parent)

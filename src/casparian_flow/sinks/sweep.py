@@ -9,7 +9,7 @@ from pathlib import Path
 from casparian_flow.core.errors import VerificationFailed
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.base import Attempt
-from casparian_flow.sinks.durable import is_temporary
+from casparian_flow.sinks.durable import remove_temporaries
 from casparian_flow.sinks.layout import NO_JOB, TableFolder, is_version_folder, number_of, owner_of
 from casparian_flow.sinks.resolve import read_entry, resolve_state
 from casparian_flow.sinks.schema_file import remove_alone
@@ -35,9 +35,7 @@ def sweep_table(folder: TableFolder, role: Role, keep: frozenset[Attempt], suffi
     if orphans:
         orphans -= _named(folder, role)
     for place in (folder.readme.parent, folder.log, folder.checkpoints, *_version_folders(folder)):
-        for path in _entries(place):
-            if is_temporary(path.name):
-                path.unlink(missing_ok=True)
+        remove_temporaries(place)
     remove_data_files(folder, orphans)
     return len(orphans)
 

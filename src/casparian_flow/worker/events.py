@@ -90,4 +90,9 @@ class Raised:
     error: CasparianError
 
 
-Event = Began | Batch | RejectedRecord | Noted | Printed | Ended | Raised
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing has come for a moment; the guest lives."""
+
+
+Event = Quiet | Began | Batch | RejectedRecord | Noted | Printed | Ended | Raised

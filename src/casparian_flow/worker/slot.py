@@ -12,7 +12,7 @@ from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.bodies import Cast, Parse, Permit, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder
 from casparian_flow.worker.actions import Answer, Fenced, Held
-from casparian_flow.worker.execute import Tools, cast_job, host_fault, parse_group
+from casparian_flow.worker.execute import Tools, cast_group, host_fault, parse_group
 from casparian_flow.worker.held import Key
 from casparian_flow.worker.shared import SharedCore
 from casparian_flow.worker.turns import Turns
@@ -123,7 +123,7 @@ class Slot:
                 if isinstance(order, Parse):
                     parse_group(order, self, self._tools, self._turns)
                 else:
-                    cast_job(order, self, self._tools, self._turns)
+                    cast_group(order, self, self._tools, self._turns)
             except _Ended:
                 return
             except Exception as exc:  # a fault of the host: every job of the order is told, the worker lives on

@@ -23,6 +23,7 @@ STATUSES: dict[type[CasparianError], int] = {
     errors.KeyReused: 422,
     errors.NotFound: 404,
     errors.HomeBusy: 409,
+    errors.HomeUnavailable: 503,
     errors.ServiceBusy: 503,
     errors.TableBusy: 409,
     errors.SentinelStopped: 503,

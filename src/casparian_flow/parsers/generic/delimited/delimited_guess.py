@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from delimited_dialect import Dialect
@@ -134,7 +134,9 @@ def _shape_of(widths: list[int], dialect: Dialect) -> _Shape:
     arity, most = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or is_one), item[0]), default=(0, 0))
     if not most or not (is_one or arity >= 2):
         return _Shape()
-    share = most / len(widths) if is_one else max(most / len(widths), 0.9 * _steadiness(widths))
+    share = most / len(widths)
+    if not is_one and share < 0.9:
+        share = max(share, 0.9 * _steadiness(widths))
     weights = (
         share * (0.375 if is_one else 1 - 1 / (arity + 0.6)),
         1 - 0.5 * (damaged / len(widths)),
@@ -184,12 +186,14 @@ def _cleanness(cells: Fields, dialect: Dialect) -> float:
     """How much the cells look like one value each."""
     quote, foreign = dialect.quote.encode() if dialect.quote else None, _foreign(dialect.delimiter)
     shapes = shapes_of(cells)
-    marks = {shape: _clean(shape, dialect, quote, foreign) for shape in set(shapes)}
+    is_tabbed, escapes = dialect.delimiter == "\t", dialect.escape is not None
+    marks = {shape: _clean(shape, quote, foreign, is_tabbed, escapes) for shape in set(shapes)}
     return sum(map(marks.__getitem__, shapes)) / max(1, len(cells))
 
 
-def _clean(cell: bytes, dialect: Dialect, quote: bytes | None, foreign: tuple[bytes, ...]) -> float:
-    """How much a cell looks like one value; `quote` and `foreign` are the dialect's."""
+@lru_cache(maxsize=1 << 14)
+def _clean(cell: bytes, quote: bytes | None, foreign: tuple[bytes, ...], is_tabbed: bool, escapes: bool) -> float:
+    """How much a cell looks like one value; the rest is about the dialect."""
     kind = kind_of(cell)
     if kind == EMPTY:
         return 0.9
@@ -198,9 +202,9 @@ def _clean(cell: bytes, dialect: Dialect, quote: bytes | None, foreign: tuple[by
         return 1.0 if edge == cell else 0.85
     if edge[:1] in (b'"', b"'") or edge[-1:] == b'"':
         return 0.15 if len(edge) > 1 and edge[:1] == edge[-1:] else 0.4
-    if quote is not None and dialect.escape is None and quote in edge:
+    if quote is not None and not escapes and quote in edge:
         return 0.3 if b"\\" + quote in edge else 0.6
-    if dialect.delimiter != "\t" and b"\t" in edge:
+    if not is_tabbed and b"\t" in edge:
         return 0.2
     for mark in foreign:
         if mark in edge:

@@ -32,11 +32,14 @@ def find_header(records: Sequence[Fields]) -> Header:
     first, below = records[0], records[1 : 1 + BELOW]
     if not below:
         return Header(1, 0.6) if _is_plain_header(first) else Header(0, 0.7)
-    kinds = _kinds(below, len(first))
-    if first in below and looks_like_header(first, again := _kinds([row for row in below if row != first], len(first))):
-        below, kinds = [row for row in below if row != first], again
+    kinds = kinds_of(below, len(first))
+    if first in below:
+        others = [row for row in below if row != first]
+        if looks_like_header(first, again := kinds_of(others, len(first))):
+            below, kinds = others, again
     unnamed = 1 if not first[0] and kinds[0] == "number" and len(first) > 1 else 0  # an index has no name
-    score = sum(_column_score(first[i], kinds[i], [row[i] for row in below]) for i in range(unnamed, len(kinds)))
+    columns = columns_of(below, len(first))
+    score = sum(_column_score(first[i], kinds[i], columns[i]) for i in range(unnamed, len(kinds)))
     if _is_sequence(first, kinds):
         score += len(kinds)
     if _has_repeats(first):
@@ -49,17 +52,24 @@ def find_header(records: Sequence[Fields]) -> Header:
     if score <= 0:
         several = _rows_above_types(records)
         return Header(several, 0.75) if several else Header(0, _sureness(score))
-    return Header(1 + _more_rows(records, kinds), _sureness(score))
+    return Header(1 + _more_rows(records, len(kinds)), _sureness(score))
 
 
-def _kinds(rows: Sequence[Fields], width: int) -> list[str]:
-    return [column_kind([row[i] for row in rows]) for i in range(min(width, _COLUMNS))]
+def columns_of(rows: Sequence[Fields], width: int) -> Sequence[Fields]:
+    """The first columns of rows, as many of them as are looked at; all of the rows are at least as wide."""
+    width = min(width, _COLUMNS)
+    return list(zip(*(row[:width] for row in rows), strict=True)) if rows else [()] * width
+
+
+def kinds_of(rows: Sequence[Fields], width: int) -> list[str]:
+    """The kinds of these columns."""
+    return [column_kind(column) for column in columns_of(rows, width)]
 
 
 def _rows_above_types(records: Sequence[Fields]) -> int:
     """How many records at the top each break every typed column below them all, where few rows hide the types; or 0."""
     for count in range(2, min(_MOST_ROWS, len(records) - 2) + 1):
-        kinds = _kinds(records[count : count + BELOW], len(records[0]))
+        kinds = kinds_of(records[count : count + BELOW], len(records[0]))
         typed = sum(kind not in (TEXT, EMPTY) for kind in kinds)
         if typed > 1 and all(looks_like_header(row, kinds) for row in records[:count]):
             return count
@@ -74,7 +84,7 @@ def looks_like_header(fields: Fields, kinds: Sequence[str]) -> bool:
     return all(_is_name(fields[i]) and kind_of(fields[i]) != kinds[i] for i in typed)
 
 
-def _column_score(top: bytes | None, kind: str, below: list[bytes | None]) -> float:
+def _column_score(top: bytes | None, kind: str, below: Fields) -> float:
     """Positive where the top cell is unlike the column below it, negative where it is one more of them."""
     if kind == EMPTY:
         return 0.1 if top else 0.0
@@ -132,17 +142,27 @@ def _is_sequence(fields: Fields, kinds: Sequence[str]) -> bool:
     return (steps == {1} or years) and len(values) == len(numbers) and kinds[0] == TEXT
 
 
-def _more_rows(records: Sequence[Fields], kinds: Sequence[str]) -> int:
+def _more_rows(records: Sequence[Fields], width: int) -> int:
     """Further records that break at least two typed columns, and all of them: a header of several rows."""
     more = 0
     for at in range(1, min(_MOST_ROWS, len(records) - 1)):
         row, below = records[at], records[at + 1 : at + 1 + BELOW]
-        kinds = _kinds(below, len(kinds))
-        typed = [i for i, kind in enumerate(kinds) if kind not in (TEXT, EMPTY)]
-        if len(typed) < 2 or not looks_like_header(row, kinds):
+        if not row[0] or not _breaks_types(row, columns_of(below, width)):
             break
         more = at
     return more
+
+
+def _breaks_types(row: Fields, columns: Sequence[Fields]) -> bool:
+    """Whether a record breaks each of at least two typed columns; most are not looked at behind the first it fits."""
+    typed = 0
+    for cell, column in zip(row, columns, strict=False):
+        kind = column_kind(column)
+        if kind not in (TEXT, EMPTY):
+            typed += 1
+            if not _is_name(cell) or kind_of(cell) == kind:
+                return False
+    return typed > 1
 
 
 def _sureness(score: float) -> float:

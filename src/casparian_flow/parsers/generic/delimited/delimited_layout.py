@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import pyarrow as pa
 from delimited_dialect import Dialect
-from delimited_header import Fields, find_header
-from delimited_kinds import column_kind
+from delimited_header import Fields, find_header, kinds_of
 from delimited_names import schema_of
 from delimited_records import Grammar, NeedMore
 
@@ -52,20 +52,20 @@ class Layout:
         return self.arity + self.trailing
 
 
-def lines_of(grammar: Grammar, sample: bytes, eof: bool, arity: int, limit: int = LIMIT) -> list[Line]:
-    """The records of the sample with their places."""
+@lru_cache(maxsize=2)
+def lines_of(grammar: Grammar, sample: bytes, eof: bool, arity: int, limit: int = LIMIT) -> tuple[Line, ...]:
+    """The records of the sample with their places; a small file is asked for them twice."""
     lines: list[Line] = []
     pos = 0
     try:
         while pos < len(sample) and len(lines) < limit:
-            record = grammar.read(sample, pos, eof, arity)
-            fields = None if record.fields is None else tuple(record.fields)
+            end, fields = grammar.read(sample, pos, eof, arity)
             blank = fields is not None and len(fields) == 1 and not (fields[0] or b"").strip()
-            lines.append(Line(pos, record.end, fields, blank))
-            pos = record.end
+            lines.append(Line(pos, end, None if fields is None else tuple(fields), blank))
+            pos = end
     except NeedMore:
         pass
-    return lines
+    return tuple(lines)
 
 
 def lay_out(
@@ -73,7 +73,7 @@ def lay_out(
 ) -> Layout:
     """The first table of the sample; `header` rows and `skip` lines above it are taken as given."""
     grammar = Grammar.of(dialect)
-    lines = lines_of(grammar, sample, eof, arity)
+    lines = lines_of(grammar, sample, eof, arity, LIMIT)
     offset = 0 if skip is None else _after_lines(grammar, sample, eof, skip)
     rows = [line for line in lines if line.arity == arity and line.start >= offset]
     if skip is None:
@@ -94,18 +94,18 @@ def lay_out(
     start = head[-1].end if head else rows[0].start if rows else 0
     columns = arity - trailing
     again = tuple(head[0].fields or ()) if head else None  # the header, repeated below, says nothing of types
-    data = [(row.fields or ())[:columns] for row in rows[:100] if row.fields != again]
+    data = [row.fields or () for row in rows[:100] if row.fields != again]
     return Layout(
         dialect,
         columns,
-        schema_of(names, columns),
+        schema_of(tuple(tuple(row) for row in names), columns),
         trailing,
         len(head),
         sureness,
         tuple(line for line in lines if line.start < start and line not in head),
         tuple(head),
         start,
-        tuple(column_kind([row[i] for row in data]) for i in range(min(columns, 500))),
+        tuple(kinds_of(data, columns)),
         note,
     )
 

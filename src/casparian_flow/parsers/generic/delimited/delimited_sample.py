@@ -38,9 +38,9 @@ class Records:
         assert held is not None
         return held
 
-    def add_lines(self, lines: list[bytes], widths: list[int]) -> None:
-        """Lines that are records of so many fields."""
-        self._held += lines
+    def extend(self, held: list[bytes | Fields], widths: list[int]) -> None:
+        """Lines that are records of so many fields, or their fields."""
+        self._held += held
         self.widths += widths
 
     def add(self, fields: Fields | None) -> None:
@@ -74,21 +74,20 @@ class Sample:
         lines = self._cut(dialect.lone_cr)
         at, count = 0, len(lines.texts)
         while at < count and len(found) < limit:
-            first, texts = at, lines.texts[at : at + limit - len(found)]
-            widths = grammar.widths(texts)
-            while (here := at - first) < len(texts):
-                odd = widths.index(0, here) if 0 in widths[here:] else len(texts)
-                found.add_lines(texts[here:odd], widths[here:odd])
+            held, widths = grammar.records(lines.texts[at : at + limit - len(found)])
+            first, stop = at, at + len(held)
+            while at < stop:
+                here = at - first
+                odd = widths.index(0, here) if 0 in widths[here:] else len(held)
+                found.extend(held[here:odd], widths[here:odd])
                 at = first + odd
-                if odd == len(texts):
-                    break
-                if not texts[odd]:
+                if at < stop and not lines.texts[at]:
                     at += 1
-                    continue
-                end = self._read(grammar, lines.starts[at], found)
-                at = count if end is None else bisect_left(lines.starts, end, at)
-                if end is None or lines.starts[at] != end:
-                    return self._rest(grammar, len(self._data) if end is None else end, found, limit)
+                elif at < stop:
+                    end = self._read(grammar, lines.starts[at], found)
+                    at = count if end is None else bisect_left(lines.starts, end, at)
+                    if end is None or lines.starts[at] != end:
+                        return self._rest(grammar, len(self._data) if end is None else end, found, limit)
         return self._rest(grammar, lines.starts[at], found, limit)
 
     def _rest(self, grammar: Grammar, pos: int, found: Records, limit: int) -> Records:
