@@ -32,14 +32,15 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="casparian-benchmark-"))
     os.environ["HOME"] = str(folder)  # no setting and no cache of whoever measures
     os.environ.pop("CASPARIAN_HOME", None)
+    large_mb = options.large_mb or (200 if options.quick else 10 * 1024)
     report = Report(this_machine(), options.quick, rounds)
     began = time.perf_counter()
     peer("imports")
     try:
         for each in chosen:
             print(f"measuring {each.name} …", file=sys.stderr, flush=True)
-            bench = Bench(folder / each.name, options.quick, rounds, warms_up=not options.quick)
-            report.outcomes.append(_measure(each, bench, options.keep))
+            bench = Bench(folder / each.name, options.quick, rounds, not options.quick, large_mb)
+            report.outcomes.append(measured(each, bench, options.keep))
     finally:
         if options.keep:
             print(f"data and homes are kept in {folder}", file=sys.stderr)
@@ -52,11 +53,15 @@ def main() -> int:
     return MISSED if options.check and report.has_missed else 0
 
 
-def _measure(benchmark: Benchmark, bench: Bench, keep: bool) -> Outcome:
+def measured(benchmark: Benchmark, bench: Bench, keep: bool) -> Outcome:
+    """What became of a benchmark; one that has no row for a bar that it owes has failed."""
     bench.folder.mkdir()
     outcome = Outcome(benchmark)
     try:
         outcome.rows.extend(benchmark.measure(bench))
+        shown = {row.bar.name for row in outcome.rows if row.bar}
+        if missing := [bar.name for bar in benchmark.bars if bar.name not in shown]:
+            raise RuntimeError(f"nothing was measured for: {', '.join(missing)}")
     except Exception as error:  # the others are measured all the same, and the exit code says it
         traceback.print_exc()
         outcome.failure = f"{type(error).__name__}: {error}"
@@ -70,8 +75,9 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     names = [each.name for each in BENCHMARKS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
-    parser.add_argument("--quick", action="store_true", help="small inputs and one round: under a minute")
+    parser.add_argument("--quick", action="store_true", help="small inputs and one round: under two minutes")
     parser.add_argument("--rounds", type=int, help="how often each side is measured (3; with --quick 1)")
+    parser.add_argument("--large-mb", type=int, metavar="MB", help="the size of a large file (10240; with --quick 200)")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--check", action="store_true", help=f"end with {MISSED} when a bar is missed")
     parser.add_argument("--keep", action="store_true", help="keep data and homes")

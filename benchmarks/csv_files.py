@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from benchmarks.bars import FIRST_CONTACT, IN_PLACE
 from benchmarks.data.delimited import write_csv, write_small_csv
 from benchmarks.homes import Home
 from benchmarks.process import MB, peer
 from benchmarks.rounds import Side, in_turn, rate
-from benchmarks.shape import MEGABYTES, Bar, Bench, Benchmark, Row
-
-_FIRST_CONTACT, _IN_PLACE = Bar(0.25, of_ratio=True), Bar(0.5, of_ratio=True)
+from benchmarks.shape import MEGABYTES, Bench, Benchmark, Row
 
 
 def _measure(is_one: bool, bench: Bench) -> Iterator[Row]:
@@ -37,14 +36,18 @@ def _measure(is_one: bool, bench: Bench) -> Iterator[Row]:
         sides["pandas"] = Side(partial(peer, "pandas_convert", "csv", str(paths[0]), target))
     found = {name: rate(size, runs) for name, runs in in_turn(bench, sides).items()}
     amount = f"{count} x {size / count:.0f} MB"
-    yield Row(f"first contact, {amount}", MEGABYTES, found["first"], "DuckDB", found["DuckDB"], _FIRST_CONTACT)
-    yield Row(f"contract in place, {amount}", MEGABYTES, found["in place"], "DuckDB", found["DuckDB"], _IN_PLACE)
+    yield Row(f"first contact, {amount}", MEGABYTES, found["first"], "DuckDB", found["DuckDB"], FIRST_CONTACT)
+    yield Row(f"contract in place, {amount}", MEGABYTES, found["in place"], "DuckDB", found["DuckDB"], IN_PLACE)
     for name in ("polars", "pandas") if is_one else ():
         yield Row(f"contract in place, {amount}", MEGABYTES, found["in place"], name, found[name])
 
 
 _FOOTING = "whole processes over the same {}; `casparian run` flushes to disk and keeps digests, the others do not"
-ONE = Benchmark("csv", _FOOTING.format("file of twelve columns"), partial(_measure, True))
+_BARS = (FIRST_CONTACT, IN_PLACE)
+ONE = Benchmark("csv", _FOOTING.format("file of twelve columns"), partial(_measure, True), _BARS)
 MANY = Benchmark(
-    "csv-many", _FOOTING.format("twenty files (six with --quick); DuckDB makes one of them"), partial(_measure, False)
+    "csv-many",
+    _FOOTING.format("twenty files (six with --quick); DuckDB makes one of them"),
+    partial(_measure, False),
+    _BARS,
 )

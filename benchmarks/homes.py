@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.process import Measured, casparian
@@ -30,9 +31,9 @@ class Home:
         self.forget()
         shutil.copytree(self._prepared, self.path)
 
-    def run(self, *arguments: str, rows: int) -> Measured:
-        """`casparian run`; fails unless every row was accepted."""
-        done = casparian(self.path, "run", *arguments)
+    def run(self, *arguments: str, rows: int, under: Sequence[str] = ()) -> Measured:
+        """`casparian run`, with the words of `under` before it; fails unless every row was accepted."""
+        done = casparian(self.path, "run", *arguments, under=under)
         if done.json["accepted"] != rows:
             raise RuntimeError(f"{done.json['accepted']:,} of {rows:,} rows were accepted:\n{done.out[-2000:]}")
         return done

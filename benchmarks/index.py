@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks import (
+    crashes,
     csv_files,
     dlt_load,
     event_logs,
@@ -31,4 +32,5 @@ BENCHMARKS = (
     schema_cells.BENCHMARK,
     queue_cycles.BENCHMARK,
     service.BENCHMARK,
+    crashes.BENCHMARK,
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from benchmarks.bars import JSON_MEMORY
 from benchmarks.data.jsonl import write_jsonl, write_small_jsonl
 from benchmarks.homes import Home
 from benchmarks.process import MB, peer
 from benchmarks.rounds import Side, in_turn, peak, rate
-from benchmarks.shape import MEGABYTES, MEMORY, Bar, Bench, Benchmark, Row
+from benchmarks.shape import MEGABYTES, MEMORY, Bench, Benchmark, Row
 
 
 def _measure(bench: Bench) -> Iterator[Row]:
@@ -34,7 +35,9 @@ def _measure(bench: Bench) -> Iterator[Row]:
     yield Row(f"first contact, {amount}", MEGABYTES, found["first"], "DuckDB", found["DuckDB"])
     for name in ("DuckDB", "polars", "pandas"):
         yield Row(f"contract in place, {amount}", MEGABYTES, found["in place"], name, found[name])
-    yield Row("peak memory", MEMORY, peak(runs["first"]), "DuckDB", peak(runs["DuckDB"]), Bar(1024))
+    yield Row("peak memory", MEMORY, peak(runs["first"]), "DuckDB", peak(runs["DuckDB"]), JSON_MEMORY)
 
 
-BENCHMARK = Benchmark("jsonl", "whole processes over the same file; the design sets no bar of speed", _measure)
+BENCHMARK = Benchmark(
+    "jsonl", "whole processes over the same file; the design sets no bar of speed", _measure, (JSON_MEMORY,)
+)

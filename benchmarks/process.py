@@ -27,6 +27,8 @@ class Measured:
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    most_processes: int
+    """How many of its processes were seen at once."""
     out: str
 
     @property
@@ -35,9 +37,9 @@ class Measured:
         return json.loads(self.out)
 
 
-def casparian(home: Path, *arguments: str) -> Measured:
-    """`casparian … --json` over a home, to its end."""
-    return measure([*our_command(home, *arguments), "--json"], ok=(0, 3))
+def casparian(home: Path, *arguments: str, under: Sequence[str] = ()) -> Measured:
+    """`casparian … --json` over a home, to its end; the words of `under` go before it."""
+    return measure([*under, *our_command(home, *arguments), "--json"], ok=(0, 3))
 
 
 def peer(name: str, *arguments: str) -> Measured:
@@ -79,7 +81,7 @@ def measure(command: Sequence[str], ok: Sequence[int] = (0,)) -> Measured:
     if process.returncode not in ok:
         raise RuntimeError(f"{command} ended with {process.returncode}\n{out[-2000:]}\n{err[-2000:]}")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Measured(seconds, cpu, peak.bytes, out)
+    return Measured(seconds, cpu, peak.bytes, peak.processes, out)
 
 
 def first_sign(command: Sequence[str]) -> float:
@@ -117,7 +119,7 @@ class _Peak:
     """The most resident memory that a process and its descendants were seen to hold together."""
 
     def __init__(self, pid: int) -> None:
-        self.bytes = 0
+        self.bytes = self.processes = 0
         self._pid = pid
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -129,7 +131,9 @@ class _Peak:
 
     def _watch(self) -> None:
         while not self._done.wait(_LOOK_SECONDS):
-            self.bytes = max(self.bytes, sum(map(_resident, process_tree(self._pid))))
+            tree = list(process_tree(self._pid))
+            self.processes = max(self.processes, len(tree))
+            self.bytes = max(self.bytes, sum(map(_resident, tree)))
 
 
 def process_tree(pid: int) -> Iterator[int]:

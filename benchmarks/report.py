@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.machine import IDLE_LOAD, Machine
 from benchmarks.shape import Benchmark, Figure, Row
 
-SCHEMA = "casparian.benchmarks/1"
+SCHEMA = "casparian.benchmarks/2"
 QUICK = (
     "Small inputs (--quick): most of a run is its start, 1 s of ours beside 0.1 s of DuckDB's and 2 s of dlt's,"
     " so the ratios say less of speed than of starting. The bars are meant for full inputs on two idle cores:"
@@ -18,6 +18,7 @@ QUICK = (
 COLUMNS = ("benchmark", "what", "bar", "ours", "min-max", "peer", "its figure", "ratio", "pass")
 _WORDS = {True: "yes", False: "no", None: "-"}
 _NOT_JUDGED = "small"
+_NO_PEER = "no peer"
 
 
 @dataclass
@@ -55,6 +56,8 @@ class Report:
         return None if is_too_small else row.passes
 
     def _word(self, row: Row) -> str:
+        if row.peer is None:
+            return _NO_PEER
         verdict = self._judge(row)
         return _NOT_JUDGED if verdict is None and row.bar is not None else _WORDS[verdict]
 
@@ -96,6 +99,7 @@ class Report:
         yield ""
         for each in self.outcomes:
             yield f"{each.benchmark.name}: {each.benchmark.footing}"
+            yield from (f"  without {row.peer_name}: {row.why}" for row in each.rows if row.peer is None)
             if each.failure:
                 yield f"  could not run: {each.failure}"
         yield f"{self.seconds:.0f} s in all"
@@ -110,8 +114,8 @@ class Report:
                     f"{_number(row.ours.median)} {row.unit.name}",
                     f"{_number(min(row.ours.values))}-{_number(max(row.ours.values))}",
                     row.peer_name,
-                    f"{_number(row.peer.median)} {row.unit.name}",
-                    f"{row.ratio:.2f}",
+                    "-" if row.peer is None else f"{_number(row.peer.median)} {row.unit.name}",
+                    "-" if row.ratio is None else f"{row.ratio:.2f}",
                     self._word(row),
                 )
 
@@ -122,9 +126,10 @@ def _row(row: Row, passes: bool | None) -> dict[str, Any]:
         "unit": row.unit.name,
         "more_is_better": row.unit.more_is_better,
         "bar": row.bar_text or None,
+        "promise": row.bar.name if row.bar else None,
         "ours": _figure(row.ours),
-        "peer": {"name": row.peer_name, **_figure(row.peer)},
-        "ratio": round(row.ratio, 4),
+        "peer": {"name": row.peer_name, **(_figure(row.peer) if row.peer else {"why": row.why})},
+        "ratio": None if row.ratio is None else round(row.ratio, 4),
         "pass": passes,
     }
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.background import PATIENCE_SECONDS, background, control_socket, cpu_seconds, sentinel, wait_for
+from benchmarks.bars import CANCEL, STATUS, TWO_WORKERS
 from benchmarks.data.delimited import write_small_csv
 from benchmarks.inventory import make_empty_files
 from benchmarks.process import casparian, measure, our_command, ours, peer_command
 from benchmarks.rounds import Side, in_turn
-from benchmarks.shape import FILES, MILLISECONDS, PERCENT, REQUESTS, Bar, Bench, Benchmark, Figure, Row
+from benchmarks.shape import FILES, MILLISECONDS, PERCENT, REQUESTS, Bench, Benchmark, Figure, Row
 
 BUSY = """
 import hashlib
@@ -65,7 +66,7 @@ def _workers(bench: Bench) -> Iterator[Row]:
 
     found = {workers: Figure([read(workers)]) for workers in bench.pick((1, 2), (1, 2, 4))}
     for workers in list(found)[1:]:
-        bar = Bar(1.6, of_ratio=True) if workers == 2 else None
+        bar = TWO_WORKERS if workers == 2 else None
         yield Row(f"{workers} workers, {count} files", FILES, found[workers], "1 worker", found[1], bar)
 
 
@@ -101,7 +102,7 @@ def _clients(bench: Bench) -> Iterator[Row]:
         Figure(took["status"]),
         "import click",
         Figure(took["click"]),
-        Bar(200),
+        STATUS,
     )
 
 
@@ -126,7 +127,7 @@ def _cancelling(bench: Bench) -> Row:
                 raise RuntimeError(f"the job is {ended}")
             killed.append(_kill())
     mine, theirs = (Figure([sorted(each)[int(0.99 * (count - 1))]]) for each in (took, killed))
-    return Row(f"cancel, p99 of {count}", MILLISECONDS, mine, "kill and wait", theirs, Bar(2_000))
+    return Row(f"cancel, p99 of {count}", MILLISECONDS, mine, "kill and wait", theirs, CANCEL)
 
 
 def _running(home: Path) -> str | None:
@@ -186,4 +187,5 @@ BENCHMARK = Benchmark(
     " Starlette route on one; a command as a client; `jobs cancel --wait` of a parser that ignores signals, as a"
     " process from start to exit, beside killing a process; the CPU of `run --watch` when nothing happens",
     _measure,
+    (TWO_WORKERS, STATUS, CANCEL),
 )

@@ -28,6 +28,7 @@ CYCLES = Unit("jobs/s", more_is_better=True)
 REQUESTS = Unit("requests/s", more_is_better=True)
 PERCENT = Unit("% of a core", more_is_better=False)
 PER_CELL = Unit("ns/cell", more_is_better=False)
+CELLS = Unit("cells", more_is_better=True)
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Bar:
-    """What the design asks for: of our own figure, or of its ratio to the peer's."""
+    """What the design asks for, in its words: of our own figure, or of its ratio to the peer's."""
 
+    name: str
     limit: float
     of_ratio: bool = False
 
@@ -58,12 +60,17 @@ class Row:
     unit: Unit
     ours: Figure
     peer_name: str
-    peer: Figure
+    peer: Figure | None
+    """None where the peer cannot be had here."""
     bar: Bar | None = None
+    why: str = ""
+    """Why there is no peer."""
 
     @property
-    def ratio(self) -> float:
-        """How well we do for each 1 of the peer: 0.5 is half as fast, or twice the cost."""
+    def ratio(self) -> float | None:
+        """How well we do for each 1 of the peer: 0.5 is half as fast, or twice the cost. None without a peer."""
+        if self.peer is None:
+            return None
         ours, peer = self.ours.median, self.peer.median
         if not ours or not peer:  # less than the clock can tell
             return 1.0
@@ -71,11 +78,11 @@ class Row:
 
     @property
     def passes(self) -> bool | None:
-        """Whether the bar is met; None where there is none."""
+        """Whether the bar is met; None where there is none, or no peer to tell it by."""
         if self.bar is None:
             return None
         if self.bar.of_ratio:
-            return self.ratio >= self.bar.limit
+            return None if self.ratio is None else self.ratio >= self.bar.limit
         ours = self.ours.median
         return ours >= self.bar.limit if self.unit.more_is_better else ours <= self.bar.limit
 
@@ -99,6 +106,8 @@ class Bench:
     """How often each side is measured."""
     warms_up: bool
     """Whether one more round comes first, which does not count."""
+    large_mb: int
+    """The size of a large file."""
 
     def once(self) -> Bench:
         """The same with one round, for what takes minutes and hardly varies."""
@@ -117,3 +126,5 @@ class Benchmark:
     footing: str
     """What each side does, and from where to where it is measured."""
     measure: Callable[[Bench], Iterable[Row]]
+    bars: Sequence[Bar] = ()
+    """The bars that its rows have, at least one row for each."""

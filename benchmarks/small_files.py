@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from benchmarks.bars import SMALL_FILES
 from benchmarks.data.delimited import write_small_csv
 from benchmarks.data.jsonl import write_small_jsonl
 from benchmarks.homes import Home
 from benchmarks.process import Measured, casparian, peer
 from benchmarks.rounds import Side, in_turn, rate
-from benchmarks.shape import FILES, Bar, Bench, Benchmark, Row
+from benchmarks.shape import FILES, Bench, Benchmark, Row
 
 _ROWS = 24
 
 
 def _measure(bench: Bench) -> Iterator[Row]:
-    count = bench.pick(30, 3_000)
+    count = bench.pick(30, 10_000)
     kinds = (("CSV", "read_csv", _write_csv), ("JSON Lines", "read_json", _write_jsonl))
     for kind, reader, write in kinds:
         yield _compare(bench, count, kind, reader, write)
@@ -42,7 +43,7 @@ def _compare(bench: Bench, count: int, kind: str, reader: str, write: Callable[[
         "ours": Side(ours, home.forget),
     }
     found = {name: rate(count, runs) for name, runs in in_turn(bench.once(), sides).items()}
-    return Row(f"{count:,} {kind} of 3 kB", FILES, found["ours"], "DuckDB", found["DuckDB"], Bar(500))
+    return Row(f"{count:,} {kind} of 3 kB", FILES, found["ours"], "DuckDB", found["DuckDB"], SMALL_FILES)
 
 
 def _write_csv(folder: Path, number: int) -> None:
@@ -57,4 +58,5 @@ BENCHMARK = Benchmark(
     "small",
     "whole processes; one process of DuckDB copies each file to a Parquet file of its own, without flushing",
     _measure,
+    (SMALL_FILES,),
 )

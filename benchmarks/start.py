@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
+from benchmarks.bars import FIRST_LINE, HELP
 from benchmarks.data.delimited import write_small_csv
 from benchmarks.homes import Home
 from benchmarks.process import first_sign, measure, our_command, peer
 from benchmarks.rounds import Side, in_turn
-from benchmarks.shape import MILLISECONDS, Bar, Bench, Benchmark, Figure, Row
+from benchmarks.shape import MILLISECONDS, Bench, Benchmark, Figure, Row
 
 _REPEATS = 3
 """These are short: more of them cost little and steady the median. Not with `--quick`."""
@@ -36,12 +37,13 @@ def _measure(bench: Bench) -> Iterator[Row]:
     }
     several = replace(bench, rounds=bench.rounds * bench.pick(1, _REPEATS))
     found = {name: Figure([1000 * each for each in seconds]) for name, seconds in in_turn(several, sides).items()}
-    for name, limit in (("--help", 200), ("version", None), ("status", None), ("first line of run", 500)):
-        yield Row(name, MILLISECONDS, found[name], "bare Python", found["bare"], None if limit is None else Bar(limit))
+    for name, bar in (("--help", HELP), ("version", None), ("status", None), ("first line of run", FIRST_LINE)):
+        yield Row(name, MILLISECONDS, found[name], "bare Python", found["bare"], bar)
 
 
 BENCHMARK = Benchmark(
     "start",
     "processes from start to exit; `run` on a terminal, over a new CSV file of 1,000 rows, until its first byte",
     _measure,
+    (HELP, FIRST_LINE),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchmarks.bars import NOTHING_TO_DO
 from benchmarks.homes import Home
 from benchmarks.process import Measured, casparian, peer
 from benchmarks.rounds import Side, in_turn, rate
-from benchmarks.shape import FILES, Bar, Bench, Benchmark, Row
+from benchmarks.shape import FILES, Bench, Benchmark, Row
 
 
 def _measure(bench: Bench) -> Iterator[Row]:
@@ -27,11 +28,12 @@ def _measure(bench: Bench) -> Iterator[Row]:
 
     found = in_turn(bench, {"walk": Side(lambda: peer("walk", str(files))), "again": Side(again)})
     walk = rate(count, found["walk"])
-    yield Row(f"run again, {count:,}", FILES, rate(count, found["again"]), "bare walk", walk, Bar(100_000 / 8))
+    yield Row(f"run again, {count:,}", FILES, rate(count, found["again"]), "bare walk", walk, NOTHING_TO_DO)
 
 
 BENCHMARK = Benchmark(
     "unchanged",
     "`casparian run` over files that it knows and that have no parser, beside scandir and stat in bare Python",
     _measure,
+    (NOTHING_TO_DO,),
 )

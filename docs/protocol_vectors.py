@@ -14,6 +14,7 @@ from casparian_flow.protocol.bodies import (
     Ack,
     Body,
     Cast,
+    CastJob,
     Conclude,
     Deploy,
     Dispatch,
@@ -23,6 +24,8 @@ from casparian_flow.protocol.bodies import (
     Heartbeat,
     Holding,
     Identify,
+    JobReceipt,
+    JobSurvey,
     Parse,
     Permit,
     PrepareEnv,
@@ -51,6 +54,11 @@ def _said(opcode: Opcode, body: Body, *, by: str = WORKER, job: int = JOB, attem
     return Message(opcode=opcode, session=session, seq=17, job=job, attempt=attempt if job else 0, body=body)
 
 
+def _sealed(*receipts: Receipt) -> Sealed:
+    """A group of as many jobs, which `JOB` leads."""
+    return Sealed(jobs=[JobReceipt(job=JOB + at, attempt=1, receipt=each) for at, each in enumerate(receipts)])
+
+
 def _output(role: Role, rows: int, *files: SealedFile) -> SealedOutput:
     return SealedOutput(
         sink=SINK,
@@ -73,7 +81,7 @@ PARSER = ParserOrder(
     tables="file",
     requires=["pyarrow"],
     declared=[],
-    shipped=True,
+    shares_process=True,
     options={"delimiter": ";"},
 )
 ORDER = JobOrder(
@@ -100,7 +108,10 @@ NOTHING = Receipt(counts=(), outputs=(), isolation="none", seconds=0.0, bytes_re
 SURVEY = OutputSurvey(
     output="", base_table="sales", is_named=False, columns=["id"], headerless=False, rows=2, survey=b"\x00\xff"
 )
-CAST = Cast(parser=PARSER, job=ORDER, routes=ROUTES, tables={"": "sales"}, contracts={"sales": CONTRACT})
+SURVEYED = Surveyed(jobs=[JobSurvey(job=JOB, attempt=1, outputs=[SURVEY], sealed=[])])
+CAST = Cast(
+    parser=PARSER, jobs=[CastJob(job=ORDER, tables={"": "sales"})], routes=ROUTES, contracts={"sales": CONTRACT}
+)
 IDENTIFY = Identify(
     worker="w1",
     host="crunch",
@@ -123,9 +134,10 @@ VALID: list[tuple[str, str, Message]] = [
     ("identify", WORKER, _said(Opcode.IDENTIFY, IDENTIFY, job=0)),
     ("heartbeat", WORKER, _said(Opcode.HEARTBEAT, BEAT, job=0)),
     ("idle", WORKER, _said(Opcode.HEARTBEAT, Heartbeat(free=2, seen=0), job=0)),
-    ("sealed", WORKER, _said(Opcode.SEALED, Seal(outcome=Sealed(receipt=RECEIPT)))),
-    ("sealed without tables", WORKER, _said(Opcode.SEALED, Seal(outcome=Sealed(receipt=NOTHING)))),
-    ("surveyed", WORKER, _said(Opcode.SEALED, Seal(outcome=Surveyed(outputs=[SURVEY], sealed=[])))),
+    ("sealed", WORKER, _said(Opcode.SEALED, Seal(outcome=_sealed(RECEIPT)))),
+    ("sealed without tables", WORKER, _said(Opcode.SEALED, Seal(outcome=_sealed(NOTHING)))),
+    ("sealed together", WORKER, _said(Opcode.SEALED, Seal(outcome=_sealed(NOTHING, NOTHING, NOTHING)))),
+    ("surveyed", WORKER, _said(Opcode.SEALED, Seal(outcome=SURVEYED))),
     ("conclude", WORKER, _said(Opcode.CONCLUDE, Conclude())),
     (
         "attempt failed",
@@ -218,7 +230,7 @@ MALFORMED: list[tuple[str, str, bytes, str, int, int]] = [
     ("a job of 64 bits", WORKER, _bytes(_GOOD, job=1 << 63), "bad-header", 0, 0),
     ("a payload cut short", WORKER, _bytes(_GOOD)[:-1], "bad-header", 7, 0),
     ("a payload and more", WORKER, _bytes(_GOOD) + b"\n", "bad-header", 7, 0),
-    ("an older version", WORKER, _bytes(_GOOD, version=4), "unknown-version", 0, 0),
+    ("an older version", WORKER, _bytes(_GOOD, version=5), "unknown-version", 0, 0),
     ("opcode 0", WORKER, _bytes(_GOOD, opcode=0), "unknown-opcode", 7, 0),
     ("opcode 15", WORKER, _bytes(_GOOD, opcode=15), "unknown-opcode", 7, 0),
     ("a worker's permit", WORKER, _bytes(_GOOD, opcode=Opcode.PERMIT), "unknown-opcode", 7, 0),

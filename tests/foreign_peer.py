@@ -14,10 +14,7 @@ import zmq
 HEADER = struct.Struct(">BBHQI")
 IDENTIFY, DISPATCH, ABORT, HEARTBEAT, CONCLUDE, ERR, RELOAD = range(1, 8)
 ACK, SEALED, PERMIT, STOPPED = range(11, 15)
-NOTHING = {
-    "kind": "sealed",
-    "receipt": {"counts": [], "outputs": [], "isolation": "none", "seconds": 0.0, "bytes_read": 0},
-}
+NOTHING = {"counts": [], "outputs": [], "isolation": "none", "seconds": 0.0, "bytes_read": 0}
 
 
 class ForeignPeer(threading.Thread):
@@ -70,14 +67,14 @@ class ForeignPeer(threading.Thread):
             return None
         data = self._socket.recv()
         version, opcode, reserved, job, length = HEADER.unpack(data[:16])
-        assert (version, reserved, length) == (5, 0, len(data) - 16)
+        assert (version, reserved, length) == (6, 0, len(data) - 16)
         return opcode, job, json.loads(data[16:])
 
     def say(self, opcode: int, body: dict[str, Any], job: int = 0) -> None:
         self._seq += 1
         attempt = self._attempts.get(job, 0)
         payload = json.dumps({"session": "f00d", "seq": self._seq, "attempt": attempt, "body": body}).encode()
-        self.send(HEADER.pack(5, opcode, 0, job, len(payload)) + payload)
+        self.send(HEADER.pack(6, opcode, 0, job, len(payload)) + payload)
 
     def _turn(self) -> None:
         if not self._sentinel:
@@ -103,7 +100,8 @@ class ForeignPeer(threading.Thread):
         if opcode == DISPATCH:
             for order in body["order"]["jobs"]:
                 self._attempts[order["job"]] = order["attempt"]
-                self._ask(order["job"], SEALED, {"outcome": NOTHING})
+                sealed = {"job": order["job"], "attempt": order["attempt"], "receipt": NOTHING}
+                self._ask(order["job"], SEALED, {"outcome": {"kind": "sealed", "jobs": [sealed]}})
         elif opcode == PERMIT and self._asked[job][0] == SEALED:
             assert body["entries"] == []
             self._ask(job, CONCLUDE, {})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from casparian_flow.core.hashing import digest_of
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
@@ -24,12 +25,12 @@ def a_parser_order(path: Path, **options: Any) -> ParserOrder:
         name=path.stem,
         label=f"{path.stem}@0",
         path=str(path),
-        artifact_hash="blake3:00",
+        artifact_hash=digest_of(path.read_bytes() if path.is_file() else b""),
         env_hash="blake3:00",
         tables="topic",
         requires=[],
         declared=[],
-        shipped=False,
+        shares_process=True,
         options=options,
     )
 

@@ -94,9 +94,8 @@ class ScriptedSentinel:
         self.router.send(self._peer, encode(message))
 
     def dispatch(self, order: Parse | Cast) -> None:
-        self.say(
-            Opcode.DISPATCH, Dispatch(order=order), order.jobs[0].job if isinstance(order, Parse) else order.job.job
-        )
+        first = order.jobs[0].job
+        self.say(Opcode.DISPATCH, Dispatch(order=order), first if isinstance(first, int) else first.job)
 
     def abort(self, job: int, attempt: int = 1) -> None:
         self.say(Opcode.ABORT, Abort(code="cancelled"), job, attempt)

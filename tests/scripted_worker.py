@@ -25,6 +25,8 @@ from casparian_flow.protocol.bodies import (
     Heartbeat,
     Holding,
     Identify,
+    JobReceipt,
+    JobSurvey,
     Progress,
     Seal,
     Sealed,
@@ -240,7 +242,9 @@ class ScriptedWorker:
 
     def seal(self, job: int, attempt: int | None = None, **changes: Any) -> list[Body]:
         attempt = self.orders[job].attempt if attempt is None else attempt
-        return self.about(Opcode.SEALED, Seal(outcome=Sealed(receipt=a_receipt(job, attempt, **changes))), job, attempt)
+        return self.about(
+            Opcode.SEALED, Seal(outcome=sealed((job, attempt, a_receipt(job, attempt, **changes)))), job, attempt
+        )
 
     def survey(self, job: int) -> list[Body]:
         surveyed = OutputSurvey(
@@ -252,7 +256,9 @@ class ScriptedWorker:
             rows=1,
             survey=Survey.empty().to_bytes(),
         )
-        return self.about(Opcode.SEALED, Seal(outcome=Surveyed(outputs=[surveyed], sealed=[])), job)
+        return self.about(
+            Opcode.SEALED, Seal(outcome=surveyed_as(job, surveyed, attempt=self.orders[job].attempt)), job
+        )
 
 
 def a_receipt(job: int, attempt: int, *, rows: int = 2, quarantined: int = 0, owner: int | None = None) -> Receipt:
@@ -294,3 +300,13 @@ def sentinel_home(folder: Path, *, with_contract: bool = True) -> Iterator[Senti
                 apply_first(connection, Contract("a", 1, columns, origin=Origin.DECLARED), {}, "parser", NOW_NS)
         past.database.driver.execute("PRAGMA synchronous = OFF")  # what a crash of the machine would cost is not asked
         yield SentinelHome(past)
+
+
+def sealed(*jobs: tuple[int, int, Receipt]) -> Sealed:
+    """What a worker says of a group that it sealed."""
+    return Sealed(jobs=[JobReceipt(job=job, attempt=attempt, receipt=receipt) for job, attempt, receipt in jobs])
+
+
+def surveyed_as(job: int, *outputs: OutputSurvey, attempt: int = 1) -> Surveyed:
+    """What a worker says of one job that waits for its contracts."""
+    return Surveyed(jobs=[JobSurvey(job=job, attempt=attempt, outputs=list(outputs), sealed=[])])

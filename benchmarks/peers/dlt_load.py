@@ -1,4 +1,4 @@
-"""dlt loads CSV files with its own reader, as its documentation shows it: FOLDER TARGET, tables land as Parquet.
+"""dlt loads CSV files with its own reader, as its documentation shows it: FOLDER parquet|duckdb TARGET.
 
 Its state stays below TARGET, and nothing is sent: telemetry is switched off by whoever starts this.
 """
@@ -13,11 +13,16 @@ from dlt.sources.filesystem import filesystem, read_csv
 
 
 def main() -> None:
-    folder, target = sys.argv[1], Path(sys.argv[2]).resolve()
+    folder, kind, target = sys.argv[1], sys.argv[2], Path(sys.argv[3]).resolve()
+    target.mkdir()
+    if kind == "duckdb":
+        destination = dlt.destinations.duckdb(str(target / "loaded.duckdb"))
+    else:
+        destination = dlt.destinations.filesystem(bucket_url=(target / "out").as_uri())
     pipeline = dlt.pipeline(
         "benchmark",
         pipelines_dir=str(target / "pipelines"),
-        destination=dlt.destinations.filesystem(bucket_url=(target / "out").as_uri()),
+        destination=destination,
         dataset_name="flows",
     )
     files = filesystem(bucket_url=Path(folder).resolve().as_uri(), file_glob="*.csv") | read_csv()

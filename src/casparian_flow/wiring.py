@@ -12,6 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from casparian_flow import __version__
+from casparian_flow.core.errors import CasparianError
 from casparian_flow.guest.family import FAMILY
 from casparian_flow.operations.context import Acting, Report
 from casparian_flow.operations.doing.served_home import Addresses, End, ServedHome
@@ -36,6 +37,7 @@ from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.shield import end_with_parent
 from casparian_flow.worker.station import Station
 from casparian_flow.worker.surroundings import allow_open_files, user_name
+from casparian_flow.worker.zygotes import Zygotes
 
 PROMOTERS = 2
 """Threads of a sentinel that make tables visible."""
@@ -49,7 +51,6 @@ def open_acting(
 
     The home is made if there is none. Raises HomeBusy, naming the holder, while another process has it and so long.
     """
-    home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     sinks = cache(open_sink)
     with hold(home.lock, seconds=wait_seconds, waiting=lambda holder: report("home.awaited", {"holder": holder})):
         database = Database(home.state)
@@ -70,8 +71,11 @@ def open_acting(
                 open_sink=sinks,
                 execution=embedded(database, sinks, home.staging),
             )
-        except BaseException:  # so that nothing is said to be running after a person or a fault stopped it
-            put_right(time.time_ns())
+        except BaseException as exc:  # so that nothing is said to be running after a person or a fault stopped it
+            try:
+                put_right(time.time_ns())
+            except CasparianError as again:  # then the next start does it; what led here is what is reported
+                exc.add_note(f"nothing could be put right: {again.message} ({again.why})")
             raise
         finally:
             database.close()
@@ -107,7 +111,7 @@ def local_workers(count: int, router: InProcessRouter, sinks: Callable[[str], Si
         slots=count,
         isolation=ISOLATION,
     )
-    tools = Tools(open_sink=sinks, scratch=scratch)
+    tools = Tools(open_sink=sinks, scratch=scratch, zygotes=Zygotes(scratch))
     return Station(router.connect(b"local"), profile, tools, unheard, may_be_cut_off=False)
 
 
@@ -145,7 +149,8 @@ def open_worker(
         parsers=list(parsers),
     )
     with scratch_folder(folder / "scratch") as scratch:
-        yield Station(post.connect(), profile, Tools(open_sink=cache(open_sink), scratch=scratch), notify)
+        tools = Tools(open_sink=cache(open_sink), scratch=scratch, zygotes=Zygotes(scratch))
+        yield Station(post.connect(), profile, tools, notify)
 
 
 def unheard(_event: str, _values: dict[str, object]) -> None:

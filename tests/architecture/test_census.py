@@ -42,6 +42,7 @@ MAY_USE_SOCKETS = {
     "clients/http/server.py",  # listens: a Unix socket in the home, TCP where a person asked for it
     "clients/http/service.py",  # asyncio's side of the threads that operations run in
     "clients/http/sse.py",  # waits in asyncio for events
+    "guest/zygote.py",  # takes it
     "protocol/gate.py",  # admits keys to it
     "protocol/keys.py",  # makes them
     "protocol/zmq_dealer.py",  # a worker's connection to its sentinel
@@ -50,6 +51,7 @@ MAY_USE_SOCKETS = {
     "worker/frames.py",  # reads from the socket pair to a guest
     "worker/launch.py",  # makes it
     "worker/surroundings.py",  # asks for the machine's name
+    "worker/zygote.py",  # has a zygote take one end of it
 }
 ALONE = """
 import sys
@@ -111,7 +113,8 @@ def test_no_command_waits_for_input_without_a_terminal(tmp_path: Path) -> None:
 
 
 CHANGING = """
-case use; completion; config import; config set; config unset; contract approve; demo; init; output revert;
+case use; completion; config import; config set; config unset; contract approve; demo; init; output compact;
+output revert;
 parser resume;
 plan; rules add; rules apply; rules remove; run; scan; sink add; sink remove; source add; source ignore; source remove;
 source sync; source use; tags add; tags remove; token add; token revoke; topic add; topic remove;

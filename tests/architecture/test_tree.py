@@ -85,6 +85,7 @@ SHOWN_BY = {
     "doctor.fix": "doctor",
     "doctor.recover": "doctor",
     "inspect.archive": "inspect",
+    "output.plan_compact": "output compact",
     "output.plan_revert": "output revert",
     "preview.raw": "preview",
     "tables.profile": "tables",

@@ -14,6 +14,7 @@ import pytest
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sinks import checkpoint, folder
 from casparian_flow.sinks.base import Sink
+from casparian_flow.sinks.folder import FolderSink
 from casparian_flow.sinks.uri import open_sink
 from sink_builders import a_batch, commit, permitted, sealed
 
@@ -21,7 +22,10 @@ CHILD = """
 import os, pickle, shutil, signal, sys
 from pathlib import Path
 import sink_builders as build
+from casparian_flow.core.outputs import Role
 from casparian_flow.sinks import checkpoint, folder
+from casparian_flow.sinks.layout import table_folder
+from casparian_flow.sinks.resolve import resolve_state
 from casparian_flow.sinks.uri import open_sink
 
 scheme, template, runs, scene = sys.argv[1:]
@@ -42,6 +46,9 @@ def work(root):
     sink = open_sink(f"{scheme}://{root}")
     if scene == "stage":
         build.sealed(sink, 2, [build.a_batch([7, 8])])
+    elif scene == "rewrite":
+        folder = table_folder(sink.root, Role.ACCEPTED, "events")
+        sink.rewrite(1, "events", Role.ACCEPTED, [*resolve_state(folder, Role.ACCEPTED).files.values()], build.DIGEST)
     elif scene == "discard":
         sink.discard(build.Attempt(job=2, attempt=1), [pickle.loads(Path(template + ".outputs").read_bytes())])
     else:
@@ -145,6 +152,23 @@ def test_what_a_killed_writer_leaves_is_unseen_and_swept(scheme: str, tmp_path: 
         entry: PermittedEntry = permitted(retry, 2, 2, removed_jobs=[1])
         sink.promote([entry])
         assert numbers(scheme, run) == [7, 8]
+
+
+@pytest.mark.slow
+def test_what_a_killed_rewrite_leaves_is_unseen_and_found_by_its_number(scheme: str, tmp_path: Path) -> None:
+    template, sink = a_template(scheme, tmp_path)
+    commit(sink, 2, 2, [3])
+
+    runs = kill_at_every_step(scheme, template, "rewrite")
+
+    assert len(runs) > 8
+    for run in runs:
+        assert numbers(scheme, run) == [1, 2, 3]
+        again = open_sink(f"{scheme}://{run}")
+        assert isinstance(again, FolderSink)
+        again.sweep([])
+        again.discard_rewritten("events", range(1, 2))
+        assert files_under(run) == files_under(template), f"killed before step {run.name}"
 
 
 def test_a_killed_discard_can_be_repeated(scheme: str, tmp_path: Path) -> None:

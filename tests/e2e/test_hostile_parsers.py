@@ -21,7 +21,7 @@ from casparian_flow.core.errors import (
 from casparian_flow.protocol.messages import Limits
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
-from casparian_flow.worker.events import Batch, Began, Ended, Printed
+from casparian_flow.worker.events import Batch, Began, Ended, Printed, Raised
 from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, the_failure, write_parser
 
 SOCKET = """
@@ -408,7 +408,7 @@ def test_closing_the_iterator_early_kills_the_guest_and_removes_its_folder(tmp_p
     assert not Path(row["folder"]).exists()
 
 
-def test_a_crash_in_a_group_is_blamed_on_the_job_in_progress_alone(tmp_path: Path) -> None:
+def test_a_crash_among_many_files_is_blamed_on_the_file_that_crashes_by_itself_too(tmp_path: Path) -> None:
     events = run_parser(
         tmp_path,
         """
@@ -420,9 +420,9 @@ def test_a_crash_in_a_group_is_blamed_on_the_job_in_progress_alone(tmp_path: Pat
         """,
         jobs=range(1, 11),
     )
-    assert [event.job for event in events if isinstance(event, Ended)] == [1, 2, 3]
+    assert [event.job for event in events if isinstance(event, Ended)] == [1, 2, 3, 5, 6, 7, 8, 9, 10]
     assert the_failure(events).job == 4
-    assert [event.job for event in events if isinstance(event, Began)] == [1, 2, 3, 4]
+    assert [event.job for event in events if isinstance(event, Began)] == [1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10]
 
 
 def test_an_exception_in_a_group_fails_one_job_and_the_next_ones_run(tmp_path: Path) -> None:
@@ -443,10 +443,10 @@ def test_an_exception_in_a_group_fails_one_job_and_the_next_ones_run(tmp_path: P
     assert "sample.py" in failure.error.where
 
 
-def test_a_guest_that_dies_before_its_first_job_is_blamed_on_that_job(tmp_path: Path) -> None:
+def test_a_guest_that_dies_before_its_first_job_is_blamed_on_that_job_and_the_next_has_its_own(tmp_path: Path) -> None:
     events = run_parser(tmp_path, "def parse(path): ...\n", limits=Limits(memory_bytes=1 << 20), jobs=(5, 6))
-    assert the_failure(events).job == 5
-    assert isinstance(the_failure(events).error, ParserCrashed)
+    assert [event.job for event in events if isinstance(event, Raised)] == [5, 6]
+    assert all(isinstance(event.error, ParserCrashed) for event in events if isinstance(event, Raised))
 
 
 def test_the_environment_is_empty_and_nothing_of_the_host_can_be_imported(

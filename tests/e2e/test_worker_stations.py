@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.core.contracts import Contract, ContractColumn
-from casparian_flow.protocol.bodies import Cast, Heartbeat, Seal, Sealed, Surveyed
+from casparian_flow.protocol.bodies import Cast, CastJob, Heartbeat, Seal, Sealed, Surveyed
 from casparian_flow.protocol.messages import Limits
 from casparian_flow.protocol.opcodes import Opcode
 from guest_orders import write_parser
@@ -153,7 +153,10 @@ def surveyed_then_cast(sentinel: ScriptedSentinel, tmp_path: Path) -> Cast:
     assert isinstance(outcome.outcome, Surveyed)
     sentinel.until_free()
     return Cast(
-        parser=parse.parser, job=parse.jobs[0], routes=parse.routes, tables={"t": "t"}, contracts={"t": NUMBERS}
+        parser=parse.parser,
+        jobs=[CastJob(job=parse.jobs[0], tables={"t": "t"})],
+        routes=parse.routes,
+        contracts={"t": NUMBERS},
     )
 
 
@@ -166,7 +169,7 @@ def test_a_surveyed_job_is_cast_sealed_and_promoted(tmp_path: Path) -> None:
         seal = sentinel.hear(Opcode.SEALED, 1).body
         assert isinstance(seal, Seal)
         assert isinstance(seal.outcome, Sealed)
-        assert seal.outcome.receipt.accepted == 1
+        assert seal.outcome.jobs[0].receipt.accepted == 1
         sentinel.permit(1)
         sentinel.hear(Opcode.CONCLUDE, 1)
         assert not left_in(tmp_path / "scratch")

@@ -47,11 +47,14 @@ def histories(draw: st.DrawFn) -> list[Entry]:
         added: list[dict[int, int]] = []
         if model.visible() and draw(st.booleans()):  # compact some files into one
             dropped = draw(st.lists(st.sampled_from(model.visible()), unique=True, min_size=1))
-            whole = {job for name in dropped for job in model.files[name]} - model.gone
+            inside = {job for name in dropped for job in model.files[name]}
+            kept = draw(st.sets(st.sampled_from(sorted(inside)))) & model.gone  # superseded rows may come along
+            whole = inside - model.gone | kept
             held = {job for name, jobs in model.files.items() if name not in dropped for job in jobs}
-            if whole & held:
+            if whole & held or not whole - model.gone:
                 dropped = []
             else:
+                gone = sorted({*gone, *kept})
                 added.append({job: sum(model.files[name].get(job, 0) for name in dropped) for job in sorted(whole)})
         for _ in range(draw(st.integers(0, 2))):
             jobs = draw(st.integers(1, 3))

@@ -4,7 +4,9 @@ CasparianError
 ├── UsageError            exit 2   bad option, bad configuration, bad URI
 ├── NotFound              exit 5   no such file, table, job, contract, parser
 ├── HomeBusy              exit 6   another process holds the home
+├── HomeUnavailable       exit 1   the disk of the home is full or reports errors
 ├── ServiceBusy           exit 6   the service does as much as it may already
+├── TableBusy             exit 6   the files of the table are being merged
 ├── SentinelSuperseded    exit 6   another sentinel took the home over
 ├── SentinelStopped       exit 6   the sentinel ended before the run did
 ├── SentinelMissing       exit 6   no sentinel answers where one was asked for
@@ -98,6 +100,14 @@ class HomeBusy(CasparianError):
     hint = "wait for it to finish, then repeat the command"
 
 
+class HomeUnavailable(CasparianError):
+    """The files of the home cannot be written: its disk is full, or reports errors."""
+
+    code = "home-unavailable"
+    transient = True
+    hint = "casparian doctor"
+
+
 class ServiceBusy(CasparianError):
     """The service does as many things at once as it may already."""
 
@@ -105,6 +115,15 @@ class ServiceBusy(CasparianError):
     exit_code = 6
     transient = True
     hint = "ask again in a moment"
+
+
+class TableBusy(CasparianError):
+    """The files of the table are being merged by another command."""
+
+    code = "table-busy"
+    exit_code = 6
+    transient = True
+    hint = "wait for it to finish; then there may be nothing left to merge"
 
 
 class SentinelSuperseded(CasparianError):

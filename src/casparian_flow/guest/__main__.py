@@ -1,7 +1,8 @@
-"""The guest's first file, started as `python -I -S <this file> SOCKET LIFE LOG`: prepares the process, then parses.
+"""The guest's first file, started as `python -I -S <this file> ROLE FD...`: opens the product's doors, then works.
 
-Until the parser's environment is on the path only the standard library exists. Of the product only `sdk` and `guest`
-can be imported, here and in the parser.
+Of the product only `sdk` and `guest` can be imported, here and in the parser. Until the parser's environment is on the
+path only the standard library exists. The roles are a guest (`guest SOCKET LIFE LOG`) and a zygote (`zygote CONTROL
+LIFE`).
 """
 
 import faulthandler
@@ -26,34 +27,24 @@ def expose(package: str, folder: str) -> None:
 
 
 def main() -> None:
-    """Take the order, shut the doors, open the environment, parse."""
-    socket, life, log = map(int, sys.argv[1:4])
+    """Open the packages and take the role."""
+    role, *descriptors = sys.argv[1:]
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is not needed yet
     root = types.ModuleType(PRODUCT)
     root.__path__ = []
     sys.modules[PRODUCT] = root
     expose("sdk", os.path.join(os.path.dirname(here), "sdk"))  # noqa: PTH118, PTH120
     expose("guest", here)
-
-    from casparian_flow.guest import shield, wire  # noqa: PLC0415 - importable only now
-
-    for fd in (socket, life, log):
-        os.set_inheritable(fd, False)
     faulthandler.enable()
-    shield.die_with_host(life)
-    shield.adopt_orphans()
-    line = wire.Wire(socket)
-    order = line.receive_order()
-    shield.limit(order["limits"])
-    shield.open_log(log)
     sys.argv[:] = [PRODUCT]
-    sys.path.extend(order["site"])
-    line.send(wire.Kind.HELLO, {"protocol": wire.PROTOCOL, "python": sys.version.split()[0]})
-    line.flush()
+    if role == "zygote":
+        from casparian_flow.guest import zygote  # noqa: PLC0415 - importable only now
 
-    from casparian_flow.guest import runner  # noqa: PLC0415 - needs the environment
+        zygote.serve(*map(int, descriptors))
+    else:
+        from casparian_flow.guest import attend  # noqa: PLC0415 - importable only now
 
-    runner.run(line, order)
+        attend.attend(*map(int, descriptors))
 
 
 if __name__ == "__main__":

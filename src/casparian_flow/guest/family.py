@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from casparian_flow.guest.shield import adopt_orphans
 
 _REAP_SECONDS = 10.0
 _POLL_SECONDS = 0.002
 
-Process = subprocess.Popen[bytes]
+
+class Process(Protocol):
+    """A process that was started here."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+
+P = TypeVar("P", bound=Process)
 
 
 class Family:
@@ -35,7 +45,7 @@ class Family:
         adopt_orphans()
         self._adopts = True
 
-    def start(self, begin: Callable[[], Process]) -> Process:
+    def start(self, begin: Callable[[], P]) -> P:
         """The process that `begin` starts, known until `forget`."""
         with self._lock:
             process = begin()

@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 from casparian_flow.guest.problems import BadYield, NotAParser
-from casparian_flow.guest.sources import import_parser
 from casparian_flow.sdk import BasePlugin, Context, FileEvent, PluginMetadata, Rejected, Rows, Verdict
 
 Emit = Callable[[Any], None]
@@ -17,9 +16,8 @@ Entry = Callable[[Path, Context, Emit], None]
 """Parses one file and gives every item to the third argument, as early as it is there."""
 
 
-def load(path: Path, name: str, config: Mapping[str, Any]) -> Entry:
-    """Import the parser at `path` (a file, or a folder with `parser.py`); raises what its module body raises."""
-    module = import_parser(path)
+def load(module: ModuleType, name: str, config: Mapping[str, Any]) -> Entry:
+    """The entry point of an imported parser; raises NotAParser if it has none, and what making its handler raises."""
     default = _default_output(module, name)
     if isinstance(handler_class := getattr(module, "Handler", None), type):
         return _handler_entry(handler_class, config, default)

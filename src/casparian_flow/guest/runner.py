@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from casparian_flow.guest.loader import Entry, load
 from casparian_flow.guest.pandas_import import spare_pandas
 from casparian_flow.guest.problems import BadYield, NotAParser, ReservedColumn
 from casparian_flow.guest.section import Section
+from casparian_flow.guest.sources import import_parser
 from casparian_flow.guest.wire import Kind, Wire
 from casparian_flow.sdk import Context, PermanentError, TransientError
 
 TRACE_LINES = 12
 
+Importing = Callable[[Any], ModuleType]
+"""Gives the main module of an order's parser; raises what its module body raises."""
 
-def run(wire: Wire, order: Any) -> None:
+
+def import_module(parser: Any) -> ModuleType:
+    """Import the parser of an order; raises what its module body raises."""
+    path = Path(parser["path"])
+    spare_pandas(path, parser["requires"])
+    return import_parser(path)
+
+
+def run(wire: Wire, order: Any, importing: Importing = import_module) -> None:
     """Parse every file of the order; a failure closes its own section only."""
     parser = order["parser"]
     entry: Entry | BaseException | None = None
@@ -26,7 +39,7 @@ def run(wire: Wire, order: Any) -> None:
         context = Context(job["source_hash"], job["file_version"], parser["options"])
         try:
             if entry is None:
-                entry = _load(parser)
+                entry = _load(parser, importing)
             if isinstance(entry, BaseException):
                 raise entry
             entry(Path(job["path"]), context, section.emit)
@@ -43,10 +56,9 @@ def run(wire: Wire, order: Any) -> None:
     wire.await_go()  # which never comes: the host kills us, and with us what the parser left running
 
 
-def _load(parser: Any) -> Entry | BaseException:
+def _load(parser: Any, importing: Importing) -> Entry | BaseException:
     try:
-        spare_pandas(Path(parser["path"]), parser["requires"])
-        return load(Path(parser["path"]), parser["name"], parser["options"])
+        return load(importing(parser), parser["name"], parser["options"])
     except (Exception, SystemExit) as exc:
         return exc
 

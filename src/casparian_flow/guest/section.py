@@ -222,13 +222,13 @@ def _int64(name: str, value: Any) -> int | None:
 
 
 def _check_names(output: str, names: list[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise BadYield(f"output {output!r} has {len(names)} columns; {MAX_COLUMNS} is the most")
     if reserved := [name for name in names if name.casefold().startswith(RESERVED_PREFIX)]:
         raise ReservedColumn(f"output {output!r} has columns of the reserved namespace: {', '.join(reserved)}")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise BadYield(f"output {output!r} has several columns of one name: {', '.join(twice)}")
-    if len(names) > MAX_COLUMNS:
-        raise BadYield(f"output {output!r} has {len(names)} columns; {MAX_COLUMNS} is the most")
 
 
 def _values(place: pa.Array) -> bytes:

@@ -19,6 +19,7 @@ from typing import Any
 from casparian_flow.guest.wire import HOST_GONE
 
 CPU_GRACE_SECONDS = 5
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -60,6 +61,12 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def keep_private(private: bool) -> None:
+    """On Linux, let no process of the same user read or write the memory of this one, or let them again."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0 if private else 1, 0, 0, 0)
+
+
 def _has_hung_up(life: int) -> bool:
     poll = select.poll()
     poll.register(life, 0)
@@ -72,6 +79,6 @@ def _wait_for_host(life: int) -> None:
 
 
 def open_log(fd: int) -> None:
-    """Let everything that the parser logs from INFO upwards flow into the pipe `fd`, one line each."""
+    """Let everything that the parser logs from INFO upwards flow into `fd`, one line each."""
     stream = os.fdopen(fd, "w", encoding="utf-8", errors="backslashreplace")
     logging.basicConfig(stream=stream, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")

@@ -19,7 +19,7 @@ from casparian_flow.core.outputs import Role, SinkTarget
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.core.routes import Routes
 from casparian_flow.lab.arrow_files import URI, ArrowFiles
-from casparian_flow.protocol.bodies import Sealed, Surveyed
+from casparian_flow.protocol.bodies import CastJob, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder, Limits, OutputSurvey, ParserOrder
 from casparian_flow.schema.arrow import arrow_field
 from casparian_flow.schema.survey import Survey
@@ -32,10 +32,11 @@ from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Printed, Raised, RejectedRecord
 from casparian_flow.worker.execute import host_fault
 from casparian_flow.worker.job_run import JobRun
-from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.pending import job_folder
+from casparian_flow.worker.premises import Premises
 from casparian_flow.worker.settle import cast_spilled
 from casparian_flow.worker.surroundings import allow_open_files
+from casparian_flow.worker.together import land
 
 JOB = 1
 
@@ -101,6 +102,7 @@ class _Reading:
         self._contracts = dict(declared)
         self._staging = folder / "staging"
         self._files = ArrowFiles(folder)
+        self._premises = Premises(parser, self._contracts, self._files, self._staging)
         self._verdicts: dict[str, Sequence[ColumnVerdict]] = {}
         self._printed: list[str] = []
         self._run: JobRun | None = None
@@ -109,8 +111,8 @@ class _Reading:
         outcome = self._parse(limits)
         tables: list[str] = []
         if isinstance(outcome, Surveyed):
-            outcome, tables = self._settle(outcome.outputs)
-        receipt = outcome.receipt
+            outcome, tables = self._settle(outcome.jobs[0].outputs)
+        receipt = outcome.jobs[0].receipt
         receipt.check_conservation(Routes(default=(SinkTarget(URI),)))
         tables = list(dict.fromkeys([*tables, *(count.table for count in receipt.counts)]))
         contracts = {table: self._contracts[table] for table in tables if table in self._contracts}
@@ -143,7 +145,7 @@ class _Reading:
         """Take one event in; the outcome, when it was the last."""
         match event:
             case Began():
-                self._run = JobRun(self._parser, self._order, self._contracts, self._files, self._staging)
+                self._run = JobRun(self._premises, self._order)
             case Batch() if self._run:
                 self._run.take(event)
             case RejectedRecord() if self._run:
@@ -153,7 +155,9 @@ class _Reading:
             case Printed():
                 self._printed.append(event.text)
             case Ended() if self._run:
-                return self._run.finish(event, ISOLATION)
+                run, self._run = self._run, None
+                run.end(event)
+                return land(self._premises, [run])
             case Raised():
                 raise event.error
             case _:
@@ -169,9 +173,9 @@ class _Reading:
         for output in outputs:
             surveys.setdefault(by_output[output.output], []).append(Survey.from_bytes(output.survey))
         self._verdicts = {table: Survey.merged(found).verdicts() for table, found in surveys.items()}
-        given = {output: self._contracts[table] for output, table in by_output.items()}
         folder = job_folder(self._staging, self._order.job, self._order.attempt)
-        sealed = cast_spilled(self._parser, self._order, given, folder, self._files, CancelToken())
+        cast = [CastJob(job=self._order, tables=by_output)]
+        sealed = cast_spilled(self._parser, cast, self._contracts, folder, self._files, CancelToken())
         return sealed, list(surveys)
 
     def _accepted(self, contract: Contract, receipt: Receipt) -> pa.Table:

@@ -15,8 +15,9 @@ class ShowHistory(Request, frozen=True, kw_only=True):
 class HistoryEntry(Reply, frozen=True, kw_only=True):
     """One commit. `snapshot` names the table after it; `seq` and `quarantine_seq` are its entries in the two logs.
 
-    `added`, `removed` and `rows` are about accepted rows, the others about quarantined ones. `job` is null where
-    nothing was read; `reverts_to`, `actor` and `reason` are those of a revert. Without `is_visible` the entry is
+    `action` is append, replace, retire, revert or compact. `added`, `removed` and `rows` are about accepted rows, the
+    others about quarantined ones. `job` is null where nothing was read; `reverts_to` and `reason` are those of a
+    revert, `actor` is who reverted or merged files. Without `is_visible` the entry is
     permitted and its sink could not be written yet.
     """
 

@@ -17,6 +17,8 @@ from casparian_flow.protocol.opcodes import Opcode
 Short = Annotated[str, msgspec.Meta(max_length=200)]
 Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40})?$")]
 """A CURVE public key as Z85 text, or nothing."""
+Together = msgspec.Meta(min_length=1, max_length=1000)
+"""The jobs of one order or of one group."""
 Words = Annotated[str, msgspec.Meta(max_length=8192)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
@@ -59,19 +61,28 @@ class Parse(Body, frozen=True, kw_only=True, tag="parse", tag_field="kind"):
     """
 
     parser: ParserOrder
-    jobs: Annotated[list[JobOrder], msgspec.Meta(min_length=1, max_length=1000)]
+    jobs: Annotated[list[JobOrder], Together]
     contracts: dict[str, Contract]
     routes: Routes
     limits: Limits = Limits()
 
 
+class CastJob(Body, frozen=True, kw_only=True):
+    """One job of a group that was surveyed: `tables` has the table of each of its outputs."""
+
+    job: JobOrder
+    tables: dict[str, str]
+
+
 class Cast(Body, frozen=True, kw_only=True, tag="cast", tag_field="kind"):
-    """Cast what this worker surveyed: `tables` has the table of each output, `contracts` the contract of each table."""
+    """Cast what this worker surveyed together: exactly the jobs of one group, in its order.
+
+    `contracts` has the contract of each of their tables.
+    """
 
     parser: ParserOrder
-    job: JobOrder
+    jobs: Annotated[list[CastJob], Together]
     routes: Routes
-    tables: dict[str, str]
     contracts: dict[str, Contract]
 
 
@@ -190,21 +201,40 @@ class Ack(Body, frozen=True, kw_only=True):
     terms: Terms | None = None
 
 
-class Sealed(Body, frozen=True, kw_only=True, tag="sealed", tag_field="kind"):
-    """Staged and sealed, and a question whether it may be promoted."""
+class JobReceipt(Body, frozen=True, kw_only=True):
+    """What one job of a group sealed. Files that it shares with others are its own as far as their rows are."""
 
+    job: Count
+    attempt: Count
     receipt: Receipt
 
 
-class Surveyed(Body, frozen=True, kw_only=True, tag="surveyed", tag_field="kind"):
-    """Parsed, but at least one output waits for its contract; `sealed` are those that do not."""
+class Sealed(Body, frozen=True, kw_only=True, tag="sealed", tag_field="kind"):
+    """Staged and sealed, and a question whether it may be promoted: all of these jobs or none.
 
+    The first one leads: the header names it, and the files of all of them are named after its attempt.
+    """
+
+    jobs: Annotated[list[JobReceipt], Together]
+
+
+class JobSurvey(Body, frozen=True, kw_only=True):
+    """What one job of a group found that waits for its contract; `sealed` are its outputs that do not."""
+
+    job: Count
+    attempt: Count
     outputs: list[OutputSurvey]
     sealed: list[SealedOutput]
 
 
+class Surveyed(Body, frozen=True, kw_only=True, tag="surveyed", tag_field="kind"):
+    """Parsed and kept together, but at least one output waits for its contract. The first job leads."""
+
+    jobs: Annotated[list[JobSurvey], Together]
+
+
 class Seal(Body, frozen=True, kw_only=True):
-    """What an attempt came to."""
+    """What a group of attempts came to; a group may be one attempt alone."""
 
     outcome: Sealed | Surveyed
 

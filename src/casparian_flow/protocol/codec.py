@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from casparian_flow.core.errors import CasparianError
-from casparian_flow.protocol.bodies import FROM_SENTINEL, FROM_WORKER, Body
+from casparian_flow.protocol.bodies import FROM_SENTINEL, FROM_WORKER, Body, JobReceipt, JobSurvey
 from casparian_flow.protocol.opcodes import HEADER, LARGEST_JOB, VERSION, Opcode, largest_payload
 from casparian_flow.protocol.strict import strict
 
@@ -62,6 +62,11 @@ def encode(message: Message) -> bytes:
     if len(payload) > largest_payload(message.opcode):
         raise BadMessage("too-large", f"{len(payload)} bytes of payload", job=message.job, seq=message.seq)
     return HEADER.pack(VERSION, message.opcode, 0, message.job, len(payload)) + payload
+
+
+def told_size(outcome: JobReceipt | JobSurvey) -> int:
+    """The bytes that an outcome takes in a message; those of a group may take `TOLD_TOGETHER`."""
+    return len(_encoder.encode(outcome))
 
 
 def from_worker(data: bytes) -> Message:

@@ -12,7 +12,7 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class ParserOrder(Message, frozen=True, kw_only=True):
-    """Which parser to run and how. `shipped` parsers may read several files in one process."""
+    """Which parser to run and how; one that shares its process reads several files in it, one after another."""
 
     name: str
     label: str
@@ -22,7 +22,7 @@ class ParserOrder(Message, frozen=True, kw_only=True):
     tables: str
     requires: list[str]
     declared: list[str]
-    shipped: bool
+    shares_process: bool
     options: dict[str, Any]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 
-VERSION = 5
+VERSION = 6
 HEADER = struct.Struct("!BBHQI")
 """Version, opcode, reserved (zero), job id (zero where a message is about no job), length of the payload in bytes."""
 LARGEST_PAYLOAD = 64 << 20
@@ -38,7 +38,7 @@ class Opcode(IntEnum):
     ACK = 11
     """Both: the message of that sequence number has been taken in, durably where it changes state."""
     SEALED = 12
-    """W: rows are staged and sealed, or surveyed. Answered by PERMIT, ABORT or ACK (it waits)."""
+    """W: the rows of a group are staged and sealed, or surveyed. Answered by PERMIT, ABORT or ACK (it waits)."""
     PERMIT = 13
     """S: promote exactly these entries. Answered by CONCLUDE."""
     STOPPED = 14
@@ -58,6 +58,10 @@ _SMALL = frozenset(
     }
 )
 LARGEST_SMALL = 1 << 20
+
+
+TOLD_TOGETHER = 16 << 20
+"""In bytes of JSON: what the outcomes of several jobs may take in one message. That of one alone may fill it."""
 
 
 def largest_payload(opcode: Opcode) -> int:

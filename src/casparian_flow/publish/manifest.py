@@ -43,6 +43,7 @@ class Manifest:
     tables: str = "topic"
     requires: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    shares_process: bool = False
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -84,7 +85,7 @@ def _from_comments(source: Source) -> dict[str, Any]:
             if token.type == tokenize.COMMENT and (match := _COMMENT.match(token.string)):
                 key, value = match[1].lower(), match[2]
                 found.setdefault(key, tuple(filter(None, re.split(r"[,\s]+", value))) if key == "pattern" else value)
-    except (tokenize.TokenError, SyntaxError) as exc:
+    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError) as exc:  # what Python itself may pass over
         raise source.invalid(f"not valid Python: {exc}") from exc
     return found
 
@@ -100,7 +101,7 @@ def _from_call(source: Source, call: ast.Call) -> dict[str, Any]:
         value = _literal(source, node)
         check, expected = _FIELDS[key]
         if not check(value):
-            raise source.invalid(f"`{key}` must be {expected}, not {ast.unparse(node)[:80]}", node)
+            raise source.invalid(f"`{key}` must be {expected}, not {_shown(node)}", node)
         values[key] = _frozen(key, value)
     return values
 
@@ -161,7 +162,7 @@ def _columns(source: Source, nodes: list[ast.expr]) -> tuple[ContractColumn, ...
 
 def _column(source: Source, node: ast.expr) -> ContractColumn:
     if not (isinstance(node, ast.Call) and _called(node) == "Column"):
-        raise source.invalid(f"expected Column(...), not {ast.unparse(node)[:80]}", node)
+        raise source.invalid(f"expected Column(...), not {_shown(node)}", node)
     arguments = _arguments(source, node, [item.name for item in fields(Column)])
     values = {key: _literal(source, value) for key, value in arguments.items()}
     if not isinstance(values.get("name"), str) or not values["name"]:
@@ -182,12 +183,31 @@ def _column(source: Source, node: ast.expr) -> ContractColumn:
 
 def _literal(source: Source, node: ast.expr) -> Any:
     try:
-        return ast.literal_eval(node)
+        value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as exc:
-        shown = ast.unparse(node)[:80]
         raise source.invalid(
-            f"{shown} cannot be read without running the parser", node, fix="write the value out as a literal"
+            f"{_shown(node)} cannot be read without running the parser", node, fix="write the value out as a literal"
         ) from exc
+    for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and not _is_unicode(part.value):
+            raise source.invalid(f"{_shown(part)} holds half a character, which no file can keep", node)
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(node: ast.expr) -> str:
+    """The beginning of an expression, as a message shows it."""
+    try:
+        return ast.unparse(node)[:80]
+    except (RecursionError, ValueError):  # the latter for numbers of thousands of digits
+        return "what is written here"
 
 
 def _called(call: ast.Call) -> str:
@@ -215,13 +235,14 @@ _Check = tuple[Callable[[Any], bool], str]
 _FIELDS: dict[str, _Check] = {
     "pattern": (lambda v: isinstance(v, str) or _is_texts(v), "a glob or a list of globs"),
     "topic": (_is_text_or_none, "text"),
-    "priority": (lambda v: type(v) is int, "a whole number"),
+    "priority": (lambda v: type(v) is int and abs(v) < 1 << 63, "a whole number of at most 63 bits"),
     "subscriptions": (_is_texts, "a list of tags"),
     "version": (lambda v: isinstance(v, str), "text"),
     "content": (lambda v: _is_texts(v) and set(v) <= set(CONTENT), f"a list of {', '.join(CONTENT)}"),
     "tables": (lambda v: v in TABLES, " or ".join(map(repr, TABLES))),
     "requires": (_is_texts, "a list of distributions"),
     "options": (lambda v: isinstance(v, dict) and all(isinstance(key, str) for key in v), "a dict with text keys"),
+    "shares_process": (lambda v: isinstance(v, bool), "True or False"),
 }
 _COLUMN_FIELDS: dict[str, _Check] = {
     "name": (lambda v: isinstance(v, str), "text"),

@@ -108,6 +108,19 @@ def _target(kind: pa.DataType) -> pa.DataType:
     )
 
 
+def type_text(kind: pa.DataType) -> str:
+    """The name of an Arrow type, whatever the file it was read from calls the items of its lists."""
+    return str(_with_plain_items(kind))
+
+
+def _with_plain_items(kind: pa.DataType) -> pa.DataType:
+    if pt.is_list(kind):
+        return pa.list_(_with_plain_items(kind.value_type))
+    if pt.is_struct(kind):
+        return pa.struct([(kind[at].name, _with_plain_items(kind[at].type)) for at in range(kind.num_fields)])
+    return kind
+
+
 def _is_list_view(kind: pa.DataType) -> bool:
     return bool(pt.is_list_view(kind) or pt.is_large_list_view(kind))
 
@@ -133,7 +146,7 @@ def normalise(batch: pa.RecordBatch) -> pa.RecordBatch:
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ParserFailed(f"the parser yields two columns of one name: {', '.join(twice)}")
-    if all(_is_spoken(field.type) for field in batch.schema):
+    if is_spoken(batch.schema):
         return batch
     columns, fields = [], []
     for field, column in zip(batch.schema, batch.columns, strict=True):
@@ -148,6 +161,11 @@ def normalise(batch: pa.RecordBatch) -> pa.RecordBatch:
             pa.field(field.name, changed.type, True, {**(metadata or {}), FIELD_TYPE: JSON} if is_json else metadata)
         )
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, batch.schema.metadata))
+
+
+def is_spoken(schema: pa.Schema) -> bool:
+    """Whether every column has a type of the contract language as it stands: nothing need be changed."""
+    return all(_is_spoken(kind) for kind in schema.types)
 
 
 @lru_cache(maxsize=1024)

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from casparian_flow.core.types import ColumnType, parse_type
 from casparian_flow.schema.candidates import KEYS, NUMERIC, TAGGED_TEMPORAL, TEMPORAL, Candidate, glance
-from casparian_flow.schema.cells import Cells, Ints, Mask, as_mask
+from casparian_flow.schema.cells import Cells, Mask, as_mask
 from casparian_flow.schema.numbers import beyond_int64, measure_decimal, read_float64, read_int64
+from casparian_flow.schema.positions import Positions
 from casparian_flow.schema.readers import read_boolean, read_text
 from casparian_flow.schema.tagged import are_strings, payload
 
@@ -77,15 +78,15 @@ class Elimination(msgspec.Struct):
         """Whether no value has ruled the candidate out."""
         return key not in self.ruled
 
-    def add(self, column: pa.Array, rows: Ints, source: str) -> None:
+    def add(self, column: pa.Array, rows: Positions) -> None:
         """Take in string cells; `rows` are their positions in ascending order."""
         if column.null_count:
             rows = rows[as_mask(column.is_valid())]
             column = column.drop_null()
         self.cells += len(column)
         for part in (slice(0, _PROBE), slice(_PROBE, None)):
-            if len(rows[part]) and self._wanted(source, int(rows[part][0])):
-                self._learn(Cells(column[part]), rows[part], source)
+            if len(places := rows[part]) and self._wanted(places):
+                self._learn(Cells(column[part]), places)
         self._settle()
 
     def merge(self, other: Elimination) -> Elimination:
@@ -120,9 +121,9 @@ class Elimination(msgspec.Struct):
         if not any(map(self.is_open, KEYS[self.tagged])):
             self.words = {}
 
-    def _wanted(self, source: str, first: int) -> set[str]:
-        """The candidates about which cells from that position on could teach something."""
-        place = (source, first)
+    def _wanted(self, rows: Positions) -> set[str]:
+        """The candidates about which cells from the first of these positions on could teach something."""
+        place = rows.place(0)
         keys = KEYS[self.tagged]
         if self.is_open("float64") or self.is_open("decimal"):
             keys = (*keys, _WHOLE)
@@ -133,45 +134,48 @@ class Elimination(msgspec.Struct):
                 wanted.add(key)
         return wanted
 
-    def _learn(self, cells: Cells, rows: Ints, source: str) -> None:
+    def _learn(self, cells: Cells, rows: Positions) -> None:
         if not self.tagged:
-            cells, rows = self._set_words_aside(cells, rows, source)
+            cells, rows = self._set_words_aside(cells, rows)
         if not len(cells):
             return
-        wanted = self._wanted(source, int(rows[0]))
-        wanted -= self._glance(cells, rows, source, wanted)
+        wanted = self._wanted(rows)
+        wanted -= self._glance(cells, rows, wanted)
         failures = self._failures_tagged(cells, wanted) if self.tagged else self._failures(cells, wanted)
         for key, failed in failures:
             if failed is not None:
-                self._rule_out(key, failed, cells, rows, source)
+                self._rule_out(key, failed, cells, rows)
 
-    def _glance(self, cells: Cells, rows: Ints, source: str, wanted: set[str]) -> set[str]:
+    def _glance(self, cells: Cells, rows: Positions, wanted: set[str]) -> set[str]:
         """Let the first few cells alone rule out what none of them could be: most candidates never need more."""
-        few = rows[: EXAMPLES + 1].tolist()
+        few = [rows.place(at) for at in range(min(EXAMPLES + 1, len(rows)))]
         if sorted(set(few)) != few:  # rows repeat: which cells come first is not known here
             return set()
         texts = cells.array[:EXAMPLES].to_pylist()
         possible = frozenset().union(*(glance(text, tagged=self.tagged) for text in texts))
         examples = tuple(
-            Example(source, row, text[:LONGEST_EXAMPLE]) for row, text in zip(few[:EXAMPLES], texts, strict=True)
+            Example(*place, text[:LONGEST_EXAMPLE]) for place, text in zip(few[:EXAMPLES], texts, strict=True)
         )
         ruled = wanted - possible - {_WHOLE}
         for key in ruled:
             self.ruled[key] = _smallest(self.ruled.get(key, ()), examples)
         return ruled
 
-    def _rule_out(self, key: str, failed: Mask, cells: Cells, rows: Ints, source: str) -> None:
+    def _rule_out(self, key: str, failed: Mask, cells: Cells, rows: Positions) -> None:
         at = np.flatnonzero(failed)
-        if not len(at):
-            return
-        limit = rows[at[min(EXAMPLES, len(at)) - 1]]  # rows may repeat: all cells of the last row compete
-        at = at[rows[at] <= limit]
-        found = {
-            Example(source, int(rows[row]), str(cells.array[int(row)].as_py())[:LONGEST_EXAMPLE]) for row in at.tolist()
-        }
-        self.ruled[key] = _smallest(self.ruled.get(key, ()), tuple(sorted(found)[:EXAMPLES]))
+        found: set[Example] = set()
+        count, seen = EXAMPLES, 0
+        while len(found) < EXAMPLES and seen < len(at):  # the same bytes may come twice, and say everything twice
+            first = rows.up_to(at, int(at[min(count, len(at)) - 1]))  # all cells of the last row compete
+            found |= {
+                Example(*rows.place(row), str(cells.array[row].as_py())[:LONGEST_EXAMPLE])
+                for row in first[seen:].tolist()
+            }
+            count, seen = 2 * count, len(first)
+        if found:
+            self.ruled[key] = _smallest(self.ruled.get(key, ()), tuple(sorted(found)[:EXAMPLES]))
 
-    def _set_words_aside(self, cells: Cells, rows: Ints, source: str) -> tuple[Cells, Ints]:
+    def _set_words_aside(self, cells: Cells, rows: Positions) -> tuple[Cells, Positions]:
         first, lengths = cells.byte(0), cells.lengths
         begins = (first == ord("N")) | (first == ord("\\")) | ((first == ord("-")) & (lengths == 1))
         suspects = (lengths == 0) | (begins & (lengths <= _LONGEST_WORD))
@@ -182,7 +186,7 @@ class Elimination(msgspec.Struct):
         known = as_mask(pc.is_in(texts, value_set=pa.array(NULL_WORDS)))
         for word in pc.unique(texts.filter(pa.array(known))).to_pylist():
             places = at[as_mask(pc.equal(texts, word))]
-            found = Word(len(places), Example(source, int(rows[places[0]]), word))
+            found = Word(len(places), Example(*rows.place(int(places[0])), word))
             old = self.words.get(word)
             self.words[word] = Word(old.count + found.count, min(old.first, found.first)) if old else found
         keep = np.ones(len(cells), np.bool_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,8 @@ import pyarrow.types as pt
 from casparian_flow.core.errors import ParserFailed, UsageError
 from casparian_flow.core.types import parse_type
 from casparian_flow.schema.arrow import normalise, type_name
-from casparian_flow.schema.cells import Ints
 from casparian_flow.schema.column_survey import ColumnSurvey, added
+from casparian_flow.schema.positions import Positions
 from casparian_flow.schema.survey_wire import decode, encode
 from casparian_flow.schema.verdict import ColumnVerdict, decide
 from casparian_flow.sdk.emit import FIELD_ENCODING, FIELD_ORIGINAL, FIELD_TYPE
@@ -49,19 +49,21 @@ class Survey:
 
     def add(self, batch: pa.RecordBatch, source_row: pa.Array | None = None, source: str = "") -> None:
         """Take in a batch. Without `source_row`, rows are numbered on from those taken in before."""
+        if source_row is None:
+            source_row = pa.array(np.arange(self.rows + 1, self.rows + 1 + batch.num_rows, dtype=np.int64))
+        self.add_from(batch, source_row, [(source, batch.num_rows)])
+
+    def add_from(self, batch: pa.RecordBatch, source_row: pa.Array, sources: Sequence[tuple[str, int]]) -> None:
+        """Take in rows of several sources at once: `sources` say, in order, from which so many rows come."""
         batch = normalise(batch)
         if len(self.columns.keys() | set(batch.schema.names)) > MAX_COLUMNS:
             raise ParserFailed(f"an output has more than {MAX_COLUMNS} columns")
-        if source_row is None:
-            rows: Ints = np.arange(self.rows + 1, self.rows + 1 + batch.num_rows, dtype=np.int64)
-        else:
-            rows = np.asarray(source_row, dtype=np.int64)
-        if len(rows) > 1 and (np.diff(rows) < 0).any():
-            order = np.argsort(rows, kind="stable")
-            batch, rows = batch.take(pa.array(order)), rows[order]
+        rows, order = Positions.sorted(np.asarray(source_row, dtype=np.int64), sources)
+        if order is not None:
+            batch = batch.take(pa.array(order))
         for at, field in enumerate(batch.schema):
             state = self.columns.setdefault(field.name, ColumnSurvey(first=at))
-            _take_in(state, at, field, batch.column(at), rows, source)
+            _take_in(state, at, field, batch.column(at), rows)
         self.rows += batch.num_rows
 
     def merge(self, other: Survey) -> Survey:
@@ -110,7 +112,7 @@ class Survey:
         return total
 
 
-def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, rows: Ints, source: str) -> None:
+def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, rows: Positions) -> None:
     metadata = field.metadata or {}
     state.first = min(state.first, at)
     state.rows += len(column)
@@ -129,7 +131,7 @@ def _take_in(state: ColumnSurvey, at: int, field: pa.Field, column: pa.Array, ro
             state.rounded += pc.sum(far).as_py() or 0
     else:
         is_tagged = metadata.get(FIELD_ENCODING) == b"json"
-        (state.tagged if is_tagged else state.plain).add(column, rows, source)
+        (state.tagged if is_tagged else state.plain).add(column, rows)
 
 
 def _fixed_type(name: bytes, column: str) -> str:

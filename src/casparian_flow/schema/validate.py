@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,12 @@ class Validator:
         self.contract = contract
         self.schema = pa.schema([*(field.with_nullable(True) for field in arrow_schema(contract)), RESCUED_FIELD])
         self._drift: dict[tuple[str, str, str], int] = {}
+
+    def afresh(self) -> Validator:
+        """The same contract for other rows, whose drift is counted by itself."""
+        other = copy(self)
+        other._drift = {}
+        return other
 
     def validate(
         self,

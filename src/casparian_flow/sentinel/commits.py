@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Table, insert
 
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.errors import InvariantBroken, OutputExists
+from casparian_flow.core.errors import CasparianError, InvariantBroken, OutputExists
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.outputs import PermittedEntry, SinkMode
 from casparian_flow.core.quarantine import EntryState
@@ -17,7 +18,8 @@ from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel.entries import entries_for
 from casparian_flow.sentinel.facts import Facts
 from casparian_flow.sentinel.proofs import materializations_of
-from casparian_flow.sentinel.receipts import check_receipt
+from casparian_flow.sentinel.receipts import SharedFiles, check_receipt
+from casparian_flow.sinks.base import Attempt
 from casparian_flow.sinks.log import EntryAction, JobRecord, parse_entry
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
@@ -25,14 +27,34 @@ from casparian_flow.store import outputs as output_store
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import drift, quarantine, verdicts
 
+Group = Sequence[tuple[Facts, Receipt]]
+"""Jobs that are sealed and decided together, their leader first."""
 
-def check(connection: Connection, facts: Facts, receipt: Receipt) -> None:
-    """What must hold before an attempt is permitted or held.
 
-    Raises InvariantBroken if the receipt is not one of this attempt, and OutputExists where a table is written in mode
-    `error` and has rows that this plan did not bring.
+class NotPermitted(Exception):
+    """One of a group is stale or cancelled: what was changed for the others has to be taken back."""
+
+
+def check(connection: Connection, group: Group) -> dict[int, CasparianError]:
+    """What keeps jobs of a group from being permitted or held, by job.
+
+    InvariantBroken if a receipt is not one of this group, and OutputExists where a table is written in mode `error` and
+    has rows that this plan did not bring.
     """
-    check_receipt(receipt, facts.id, facts.attempt, facts.routes)
+    leader = Attempt(job=group[0][0].id, attempt=group[0][0].attempt)
+    wrong: dict[int, CasparianError] = {}
+    files = SharedFiles()
+    for facts, receipt in group:
+        try:
+            check_receipt(receipt, leader, facts.routes)
+            files.check(receipt)
+            _check_free(connection, facts, receipt)
+        except CasparianError as exc:
+            wrong[facts.id] = exc
+    return wrong
+
+
+def _check_free(connection: Connection, facts: Facts, receipt: Receipt) -> None:
     for output in receipt.outputs:
         if facts.routes.mode_of(output.sink, output.table) is SinkMode.ERROR and output_store.has_foreign_rows(
             connection, output.sink, output.table, facts.plan_id
@@ -46,61 +68,84 @@ def waits_for_the_end(facts: Facts, receipt: Receipt) -> bool:
     return any(target.mode is SinkMode.REPLACE for table in tables for target in facts.routes.targets_of(table))
 
 
-def contracts_behind(
-    connection: Connection, receipt: Receipt, in_force: Mapping[str, Contract]
-) -> Mapping[str, Contract]:
-    """The contracts under which the rows of a receipt were accepted: a person may have decided another one since."""
-    older = {
-        output.table: contract
+def contracts_behind(connection: Connection, group: Group, in_force: Mapping[str, Contract]) -> Mapping[str, Contract]:
+    """The contracts under which the rows of a group were accepted: a person may have decided another one since."""
+    versions = {
+        (output.table, output.contract_version)
+        for _, receipt in group
         for output in receipt.outputs
-        if output.table in in_force
-        and output.contract_version not in (0, in_force[output.table].version)
-        and (contract := contract_store.of_version(connection, output.table, output.contract_version)) is not None
+        if output.table in in_force and output.contract_version not in (0, in_force[output.table].version)
+    }
+    older = {
+        table: contract
+        for table, version in sorted(versions)
+        if (contract := contract_store.of_version(connection, table, version)) is not None
     }
     return {**in_force, **older} if older else in_force
 
 
-def permit(
-    connection: Connection, facts: Facts, receipt: Receipt, contracts: Mapping[str, Contract], now_ns: int
-) -> list[PermittedEntry] | None:
-    """The commit point of one job that replaces nothing, inside the caller's transaction.
+def hold(connection: Connection, group: Group) -> None:
+    """Keep a sealed group until its run ends; raises NotPermitted if one of it is stale or cancelled."""
+    if not job_store.hold(connection, _sealed(group)):
+        raise NotPermitted
 
-    None if the attempt is stale or cancelled: it must not become visible. Otherwise the entries of all its sinks, whose
-    bytes are now fixed; from here on the job only rolls forward.
+
+def permit(
+    connection: Connection, group: Group, contracts: Mapping[str, Contract], now_ns: int
+) -> list[PermittedEntry]:
+    """The commit point of a group that replaces nothing, inside the caller's transaction.
+
+    The entries of all its sinks, whose bytes are now fixed; from here on its jobs only roll forward. Raises
+    NotPermitted if one of it is stale or cancelled: then nothing of it may become visible.
     """
-    if not job_store.permit(connection, facts.id, facts.attempt, msgspec.json.encode(receipt).decode()):
-        return None
-    contracts = contracts_behind(connection, receipt, contracts)
+    if not job_store.permit(connection, _sealed(group)):
+        raise NotPermitted
     permitted = []
-    for sink in facts.routes.sinks:
-        removed = output_store.superseded_by(connection, sink, facts.id, facts.source_hash, facts.parser_name)
-        permitted += entries_for(connection, sink, [(facts, receipt)], removed, contracts)
-    _keep(connection, permitted, facts, now_ns)
+    behind = contracts_behind(connection, group, contracts)
+    for sink in dict.fromkeys(sink for facts, _ in group for sink in facts.routes.sinks):
+        permitted += entries_for(connection, sink, group, _superseded(connection, sink, group), behind)
+    _keep(connection, permitted, group[0][0], now_ns)
     return permitted
+
+
+def _superseded(connection: Connection, sink: str, group: Group) -> list[AnyRow]:
+    """What jobs replace in a sink because they have read the same bytes again, or newer ones."""
+    by_parser: dict[str, list[Facts]] = defaultdict(list)
+    for facts, _ in group:
+        by_parser[facts.parser_name].append(facts)
+    return [
+        row
+        for parser, each in by_parser.items()
+        for row in output_store.superseded_by(
+            connection, sink, [facts.id for facts in each], [facts.source_hash for facts in each], parser
+        )
+    ]
+
+
+def _sealed(group: Group) -> list[dict[str, Any]]:
+    return [
+        {"job": facts.id, "of_attempt": facts.attempt, "sealed_receipt": msgspec.json.encode(receipt).decode()}
+        for facts, receipt in group
+    ]
 
 
 def permit_replacement(
     connection: Connection,
-    sealed: Sequence[tuple[Facts, Receipt]],
+    sealed: Group,
     kept_hashes: Iterable[str],
     contracts: Mapping[str, Contract],
     now_ns: int,
-) -> frozenset[int]:
+) -> None:
     """The commit point of all held jobs: where they replace, one entry per log supersedes every other job of the table.
 
-    Returns the jobs that are permitted: those cancelled meanwhile are not. Rows of bytes in `kept_hashes` that none of
-    the permitted jobs has read again stay: files that are up to date, and files that failed.
+    Rows of bytes in `kept_hashes` that none of these jobs has read again stay: files that are up to date, and files
+    that failed. Raises NotPermitted if one of them is stale or cancelled.
     """
-    permitted = [
-        (facts, receipt)
-        for facts, receipt in sealed
-        if job_store.permit(connection, facts.id, facts.attempt, msgspec.json.encode(receipt).decode())
-    ]
-    if not permitted:
-        return frozenset()
-    kept = set(kept_hashes) - {facts.source_hash for facts, _ in permitted}
-    replaced: dict[str, set[str]] = {sink: set() for facts, _ in permitted for sink in facts.routes.sinks}
-    for facts, receipt in permitted:
+    if not job_store.permit(connection, _sealed(sealed)):
+        raise NotPermitted
+    kept = set(kept_hashes) - {facts.source_hash for facts, _ in sealed}
+    replaced: dict[str, set[str]] = {sink: set() for facts, _ in sealed for sink in facts.routes.sinks}
+    for facts, receipt in sealed:
         for output in receipt.outputs:
             if facts.routes.mode_of(output.sink, output.table) is SinkMode.REPLACE:
                 replaced[output.sink].add(output.table)
@@ -112,11 +157,10 @@ def permit_replacement(
             for row in output_store.current_in_table(connection, sink, table)
             if row.source_hash not in kept
         ]
-        for facts, _ in permitted:  # what a file brought before may be in tables that this run brings nothing to
-            removed += output_store.superseded_by(connection, sink, facts.id, facts.source_hash, facts.parser_name)
-        entries += entries_for(connection, sink, permitted, removed, contracts, replaced=tables)
-    _keep(connection, entries, permitted[0][0], now_ns)
-    return frozenset(facts.id for facts, _ in permitted)
+        # What a file brought before may be in tables that this run brings nothing to.
+        removed += _superseded(connection, sink, sealed)
+        entries += entries_for(connection, sink, sealed, removed, contracts, replaced=tables)
+    _keep(connection, entries, sealed[0][0], now_ns)
 
 
 def retire(connection: Connection, now_ns: int) -> list[PermittedEntry]:
@@ -140,74 +184,81 @@ def retire(connection: Connection, now_ns: int) -> list[PermittedEntry]:
     return fixed
 
 
-def record(connection: Connection, facts: Facts, contracts: Mapping[str, Contract], now_ns: int) -> Receipt | None:
-    """Record that a permitted job is visible: materializations, quarantine, verdicts, drift and its final state.
+def record(
+    connection: Connection, jobs: Sequence[Facts], contracts: Mapping[str, Contract], now_ns: int
+) -> dict[int, Receipt]:
+    """Record that permitted jobs are visible: materializations, quarantine, verdicts, drift and their final state.
 
-    None, and nothing is changed, if that was done already.
+    The receipts of those that were not recorded already. Raises InvariantBroken if one of them has no permit.
     """
-    if facts.state == JobState.COMPLETED:
-        return None
-    if facts.receipt is None or not job_store.complete(connection, facts.id, now_ns):
-        raise InvariantBroken(f"job {facts.id} was promoted without a permit")
-    receipt = msgspec.json.decode(facts.receipt, type=Receipt)
-    contracts = contracts_behind(connection, receipt, contracts)
-    for row in output_store.unrecorded_of(connection, facts.id):
+    new = [facts for facts in jobs if facts.state != JobState.COMPLETED]
+    if not new:
+        return {}
+    if any(facts.receipt is None for facts in new) or not job_store.complete(
+        connection, [each.id for each in new], now_ns
+    ):
+        raise InvariantBroken(f"jobs {', '.join(str(each.id) for each in new)} were promoted without a permit")
+    group = [(facts, msgspec.json.decode(facts.receipt or "", type=Receipt)) for facts in new]
+    contracts = contracts_behind(connection, group, contracts)
+    ids = [facts.id for facts in new]
+    for row in output_store.unrecorded_of(connection, ids):
         output_store.supersede(
             connection, row.sink_uri, row.table_name, parse_entry(row.body, row.sink_uri).removed_jobs
         )
-    output_store.record_commits(connection, facts.id)
-    output_store.add_materializations(connection, materializations_of(facts, receipt, contracts, now_ns))
-    if receipt.groups:
-        connection.execute(
-            insert(quarantine),
-            [
-                {
-                    "job_id": facts.id,
-                    "table_name": group.table,
-                    "code": group.code,
-                    "column_name": group.column,
-                    "shape": group.shape,
-                    "rows": group.rows,
-                    "message": group.message,
-                    "sample": group.sample,
-                    "state": EntryState.OPEN,
-                    "is_current": True,
-                }
-                for group in receipt.groups
-            ],
-        )
-    if receipt.verdicts:
-        connection.execute(
-            insert(verdicts),
-            [
-                {
-                    "job_id": facts.id,
-                    "ordinal": at,
-                    "name": note.name,
-                    "value": note.value,
-                    "confidence": note.confidence,
-                    "runner_up": note.runner_up,
-                }
-                for at, note in enumerate(receipt.verdicts)
-            ],
-        )
-    if receipt.drift:
-        connection.execute(
-            insert(drift),
-            [
-                {
-                    "job_id": facts.id,
-                    "ordinal": at,
-                    "table_name": note.table,
-                    "axis": note.axis,
-                    "column_name": note.column,
-                    "detail": note.detail,
-                    "rows": note.rows,
-                }
-                for at, note in enumerate(receipt.drift)
-            ],
-        )
-    return receipt
+    output_store.record_commits(connection, ids)
+    output_store.add_materializations(
+        connection, [row for facts, receipt in group for row in materializations_of(facts, receipt, contracts, now_ns)]
+    )
+    _add(connection, quarantine, [row for facts, receipt in group for row in _quarantined(facts.id, receipt)])
+    _add(connection, verdicts, [row for facts, receipt in group for row in _verdicts(facts.id, receipt)])
+    _add(connection, drift, [row for facts, receipt in group for row in _drift(facts.id, receipt)])
+    return {facts.id: receipt for facts, receipt in group}
+
+
+def _add(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _quarantined(job: int, receipt: Receipt) -> Iterator[dict[str, Any]]:
+    for group in receipt.groups:
+        yield {
+            "job_id": job,
+            "table_name": group.table,
+            "code": group.code,
+            "column_name": group.column,
+            "shape": group.shape,
+            "rows": group.rows,
+            "message": group.message,
+            "sample": group.sample,
+            "state": EntryState.OPEN,
+            "is_current": True,
+        }
+
+
+def _verdicts(job: int, receipt: Receipt) -> Iterator[dict[str, Any]]:
+    for at, note in enumerate(receipt.verdicts):
+        yield {
+            "job_id": job,
+            "ordinal": at,
+            "name": note.name,
+            "value": note.value,
+            "confidence": note.confidence,
+            "runner_up": note.runner_up,
+        }
+
+
+def _drift(job: int, receipt: Receipt) -> Iterator[dict[str, Any]]:
+    for at, note in enumerate(receipt.drift):
+        yield {
+            "job_id": job,
+            "ordinal": at,
+            "table_name": note.table,
+            "axis": note.axis,
+            "column_name": note.column,
+            "detail": note.detail,
+            "rows": note.rows,
+        }
 
 
 def record_retirement(connection: Connection, commit: int, entry: PermittedEntry) -> None:

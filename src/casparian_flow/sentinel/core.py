@@ -6,6 +6,7 @@ Whoever calls it makes what it did durable before what it said leaves (`Database
 
 from __future__ import annotations
 
+from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.jobs import FINAL_STATES, JobState
 from casparian_flow.core.workers import WorkerState
@@ -14,6 +15,7 @@ from casparian_flow.protocol.bodies import (
     Ack,
     Body,
     Cast,
+    CastJob,
     Conclude,
     Deploy,
     Dispatch,
@@ -37,6 +39,7 @@ from casparian_flow.sentinel.attempts import CANCELLED, CANCELLED_BEFORE, FENCED
 from casparian_flow.sentinel.dispatch import Dispatcher
 from casparian_flow.sentinel.founding import Founding, Notify, contracts_of
 from casparian_flow.sentinel.heartbeats import Heartbeats
+from casparian_flow.sentinel.landing import Landing
 from casparian_flow.sentinel.leases import LEASE_NS, Lease, Leases
 from casparian_flow.sentinel.litter import Litter
 from casparian_flow.sentinel.presence import Presence
@@ -96,11 +99,19 @@ class SentinelCore:
             self._sessions,
             self._founding,
             notify,
+            self._litter,
+        )
+        self._landing = Landing(
+            database,
+            self._runs,
+            self._leases,
+            self._founding,
+            self._attempts,
             self._actions.append,
             self._litter,
         )
-        self._ends = RunEnds(database, self._runs, self._attempts, self._founding, notify, self._actions.append)
-        self._presence = Presence(database, self._sessions, self._leases, self._attempts, notify)
+        self._ends = RunEnds(database, self._runs, self._landing, self._founding, notify, self._actions.append)
+        self._presence = Presence(database, self._sessions, self._leases, self._attempts, self._landing, notify)
         self._heartbeats = Heartbeats(database, self._leases, self._attempts, notify)
 
     # --- messages ----------------------------------------------------------------------------------------------
@@ -244,7 +255,7 @@ class SentinelCore:
             self._attempts.cancel_queued(job, standing.plan_id, now_ns)
             return CancelOutcome(state=JobState.ABORTED, is_cancelled=True)
         if run is not None and job in run.held:
-            self._attempts.cancel_held(run, job, now_ns)
+            self._landing.cancel_held(run, job, now_ns)
             return CancelOutcome(state=JobState.ABORTED, is_cancelled=True)
         with self._database.transaction() as connection:
             job_store.request_cancel(connection, job)
@@ -287,7 +298,7 @@ class SentinelCore:
     @property
     def is_idle(self) -> bool:
         """Whether no worker has anything in hand."""
-        return not (len(self._leases) or self._attempts.promoting)
+        return not (len(self._leases) or self._landing.promoting)
 
     # --- one message --------------------------------------------------------------------------------------------
 
@@ -324,17 +335,20 @@ class SentinelCore:
                     self._send(session.peer, answer)
                     self._presence.gone(session, WorkerState.GONE, "its worker ended", now_ns, counts=False)
                     return
+            case Seal(outcome=outcome) if not _is_led_by(outcome, job, attempt):
+                answer = Err(code="bad-group", message="the header names the first job, and each is named once")
             case Seal(outcome=Sealed() as sealed):
                 session.returned = 0
-                answer = self._attempts.sealed(nonce, job, attempt, sealed.receipt, now_ns)
+                answer = self._landing.sealed(nonce, sealed, now_ns)
             case Seal(outcome=Surveyed() as surveyed):
-                answer = self._attempts.surveyed(nonce, job, attempt, surveyed, now_ns)
+                answer = self._attempts.surveyed(nonce, surveyed, now_ns)
             case Conclude():
                 session.returned = 0
-                answer = self._attempts.concluded(nonce, job, attempt, now_ns)
+                answer = self._landing.concluded(nonce, job, attempt, now_ns)
             case Err() as error if job:
                 session.returned = 0
-                self._attempts.failed(nonce, job, attempt, error, now_ns)
+                if not self._landing.troubled(nonce, job, error, now_ns):
+                    self._attempts.failed(nonce, job, attempt, error, now_ns)
             case Err() as error:
                 self._notify("worker.complained", {"worker": session.name, "code": error.code})
                 answer = None
@@ -376,20 +390,20 @@ class SentinelCore:
                 pass
 
     def _order_cast(self, session: Session) -> bool:
-        """Order one surveyed job to go on; whether there may be more."""
-        job, tables = session.casts.popleft()
-        lease = self._leases.of_job(job)
-        if lease is None or lease.holder != session.nonce or lease.is_cancelled:
+        """Order one surveyed group to go on; whether there may be more."""
+        leader = self._leases.of_job(session.casts.popleft())
+        group = self._attempts.group_of(leader) if leader is not None and leader.holder == session.nonce else None
+        if leader is None or group is None:
             return True
-        assert lease.order is not None and lease.parse is not None  # who was surveyed was ordered by this sentinel
-        cast = Cast(
-            parser=lease.parse.parser,
-            job=lease.order,
-            routes=lease.parse.routes,
-            tables=tables,
-            contracts=contracts_of(tables, self._founding.contracts),
-        )
-        self._order(session, cast, lease.job, lease.attempt)
+        jobs = []
+        contracts: dict[str, Contract] = {}
+        for lease in group:
+            assert lease.order is not None and lease.tables is not None  # who was surveyed was ordered by this sentinel
+            jobs.append(CastJob(job=lease.order, tables=lease.tables))
+            contracts |= contracts_of(lease.tables, self._founding.contracts)
+        assert leader.parse is not None
+        cast = Cast(parser=leader.parse.parser, jobs=jobs, routes=leader.parse.routes, contracts=contracts)
+        self._order(session, cast, leader.job, leader.attempt)
         return True
 
     def _order_parse(self, session: Session, slots: int, now_ns: int) -> bool:
@@ -439,3 +453,9 @@ class SentinelCore:
         message = Message(opcode=opcode, session=self._session, seq=self._seq, job=job, attempt=attempt, body=body)
         self._outgoing.append((peer, encode(message)))
         return self._seq
+
+
+def _is_led_by(group: Sealed | Surveyed, job: int, attempt: int) -> bool:
+    """Whether the first job of a group is that one, and none of it is named twice."""
+    first = group.jobs[0]
+    return (first.job, first.attempt) == (job, attempt) and len({each.job for each in group.jobs}) == len(group.jobs)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import Connection
 
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
+from casparian_flow.core.outputs import PermittedEntry, Role, SealedFile, SealedOutput
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel.facts import Facts
 from casparian_flow.sentinel.proofs import materialization_key_of
@@ -54,22 +54,32 @@ def entries_for(
             action=EntryAction.REPLACE if table in replaced else action,
             contract_version=added[0][2].contract_version if added else 0,
             schema_hash=added[0][2].schema_hash if added else "",
-            adds=tuple(
-                AddedFile(
-                    name=file.name,
-                    size=file.size,
-                    digest=file.digest,
-                    rows=file.rows,
-                    jobs=(JobRows(job=facts.id, rows=file.rows),),
-                )
-                for facts, _receipt, output in added
-                for file in output.files
-            ),
+            adds=_added_files(added),
             removed_jobs=tuple(sorted(removes[table, role])),
             jobs=tuple(_job_record(facts, receipt, output, contracts) for facts, receipt, output in added),
         )
         entries.append(PermittedEntry(sink=sink, table=table, role=role, seq=seq, body=entry_bytes(entry)))
     return entries
+
+
+def _added_files(added: Sequence[tuple[Facts, Receipt, SealedOutput]]) -> tuple[AddedFile, ...]:
+    """Each file once, with the rows that each job has in it."""
+    jobs: dict[str, list[JobRows]] = defaultdict(list)
+    files: dict[str, SealedFile] = {}
+    for facts, _receipt, output in added:
+        for file in output.files:
+            files.setdefault(file.name, file)
+            jobs[file.name].append(JobRows(job=facts.id, rows=file.rows))
+    return tuple(
+        AddedFile(
+            name=name,
+            size=file.size,
+            digest=file.digest,
+            rows=sum(each.rows for each in jobs[name]),
+            jobs=tuple(jobs[name]),
+        )
+        for name, file in files.items()
+    )
 
 
 def _job_record(facts: Facts, receipt: Receipt, output: SealedOutput, contracts: Mapping[str, Contract]) -> JobRecord:

@@ -58,9 +58,10 @@ class Heartbeats:
         named: dict[int, JobPhase] = {}
         for each in beat.progress:
             lease = self._leases.held(session.nonce, each.job, each.attempt)
-            if lease is not None:
+            if lease is not None and (group := self._named_by(lease, each)) is not None:
                 named[each.job] = each.phase
-                self._progress(session, lease, each, told, now_ns)
+                for one in group:
+                    self._progress(session, one, each, told, now_ns)
             elif each.phase not in ASKING and len(strange) < MOST_STRANGE:
                 strange.append((each.job, each.attempt))
         if told:
@@ -70,6 +71,12 @@ class Heartbeats:
             self._keep(session, printed)
         self._find_lost(session, named, now_ns)
         return strange
+
+    def _named_by(self, lease: Lease, said: Progress) -> list[Lease] | None:
+        """The attempts that a word is about: of a surveyed group only its leader is named. None if one is missing."""
+        if said.phase is not JobPhase.SURVEYED or len(lease.group) < 2 or lease.group[0] != lease.job:
+            return [lease]
+        return self._attempts.group_of(lease)
 
     def _progress(
         self, session: Session, lease: Lease, said: Progress, told: list[dict[str, Any]], now_ns: int
@@ -134,7 +141,7 @@ class Heartbeats:
             for lease in self._unknown(session, order, named):
                 session.misses += 1
                 if isinstance(order, Cast):
-                    session.casts.append((lease.job, order.tables))
+                    session.casts.append(lease.job)
                 elif session.misses > MISSES:
                     self._attempts.lost(lease, "its orders never arrive at the worker", now_ns)
                 else:
@@ -142,11 +149,13 @@ class Heartbeats:
 
     def _may_wait(self, session: Session, order: Cast, named: dict[int, JobPhase]) -> bool:
         """Whether nothing tells what became of a cast: not every heartbeat names what waits at a worker."""
-        return order.job.job not in named and bool(self._leases.held(session.nonce, order.job.job, order.job.attempt))
+        leader = order.jobs[0].job
+        return leader.job not in named and bool(self._leases.held(session.nonce, leader.job, leader.attempt))
 
     def _unknown(self, session: Session, order: Parse | Cast, named: dict[int, JobPhase]) -> Iterator[Lease]:
         if isinstance(order, Cast):
-            lease = self._leases.held(session.nonce, order.job.job, order.job.attempt)
+            leader = order.jobs[0].job
+            lease = self._leases.held(session.nonce, leader.job, leader.attempt)
             if lease is not None and named.get(lease.job) is JobPhase.SURVEYED:
                 yield lease
             return

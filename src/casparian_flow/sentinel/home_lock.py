@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -11,12 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from casparian_flow.core.errors import HomeBusy, UsageError, VerificationFailed
+from casparian_flow.core.errors import HomeBusy, HomeUnavailable, UsageError, VerificationFailed
 from casparian_flow.core.presence import decode
 from casparian_flow.core.text import safe_text
 from casparian_flow.settings import Home
 
 RETRY_SECONDS = 0.2
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 SERVED = "casparian status; a sentinel goes on until casparian stop, and commands without --embedded ask it"
 
 
@@ -24,11 +26,13 @@ SERVED = "casparian status; a sentinel goes on until casparian stop, and command
 def hold(path: Path, *, seconds: float = 0.0, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lock for the length of the block. The kernel lets go of it when the process ends, however it ends.
 
-    Raises HomeBusy, naming the holder, when another process still has it after so many seconds, and UsageError where
-    nothing can be written; `waiting` is told the holder once, when there is a reason to wait.
+    The home is made if there is none. Raises HomeBusy, naming the holder, when another process still has it after so
+    many seconds, UsageError where nothing may be written and HomeUnavailable where the disk does not take it;
+    `waiting` is told the holder once, when there is a reason to wait.
     """
     until = time.monotonic() + seconds
     with _writing(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while True:
@@ -62,6 +66,13 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         why = exc.strerror or str(exc)
+        if exc.errno in _DISK:
+            raise HomeUnavailable(
+                "the home cannot be written",
+                where=str(path.parent),
+                why=f"the disk is full, or reports errors ({errno.errorcode[exc.errno]})",
+                fix="free some space or look after the disk, then repeat the command",
+            ) from exc
         raise UsageError(
             "the home cannot be written", where=str(path.parent), why=why, fix="casparian doctor, or another --home"
         ) from exc

@@ -20,7 +20,8 @@ class Lease:
 
     `session` is the nonce that the store has of it, which only differs from the holder while that is None.
     `is_reported`: its worker has named it once; `is_surveyed`: it has told what it found, not only that it has.
-    `order` and `parse` are what it was told to do, unknown after a restart.
+    `order` and `parse` are what it was told to do, unknown after a restart. `group` are the jobs that were surveyed
+    with it, leader first, and `tables` those of its outputs once they are chosen.
     """
 
     job: int
@@ -35,6 +36,8 @@ class Lease:
     phase: JobPhase = JobPhase.STARTING
     order: JobOrder | None = None
     parse: Parse | None = None
+    group: tuple[int, ...] = ()
+    tables: dict[str, str] | None = None
     is_reported: bool = False
     is_surveyed: bool = False
     is_cancelled: bool = False

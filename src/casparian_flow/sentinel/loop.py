@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from casparian_flow.core.errors import SentinelStopped, SentinelSuperseded
+from casparian_flow.core.errors import HomeUnavailable, SentinelStopped, SentinelSuperseded
 from casparian_flow.protocol.transport import Router
 from casparian_flow.sentinel.actions import Action
 from casparian_flow.sentinel.core import SentinelCore
@@ -240,6 +240,8 @@ def _in_words(exc: Exception) -> dict[str, object]:
     """Why the work was interrupted; of what nobody foresaw, also where it was raised."""
     if isinstance(exc, DBAPIError):
         return {"message": str(exc.orig)}
+    if isinstance(exc, HomeUnavailable):
+        return {"message": f"{exc.message}: {exc.why}"}
     where = traceback.extract_tb(exc.__traceback__)[-1]
     place = f"{where.name}, {Path(where.filename).name} line {where.lineno}"
     return {"message": f"{type(exc).__name__}: {exc}", "where": place}

@@ -17,9 +17,10 @@ from casparian_flow.store.engine import AnyRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCommit:
-    """The entries of one permit, whatever their sinks. `jobs` are recorded with it: several when they replace a table.
+    """The entries of one permit, whatever their sinks.
 
-    Without a job it is a revert, or takes rows out.
+    `jobs` are recorded with it: several when they were sealed together, or replace a table. Without a job it is a
+    revert, or takes rows out.
     """
 
     rows: tuple[AnyRow, ...]
@@ -46,7 +47,14 @@ def open_commits(connection: Connection) -> list[OpenCommit]:
 
 def entries_of_job(connection: Connection, job: int) -> list[PermittedEntry]:
     """What a permitted job is to make visible."""
-    return [_entry(row) for row in output_store.unrecorded_of(connection, job)]
+    return [_entry(row) for row in output_store.unrecorded_of(connection, [job])]
+
+
+def jobs_led_by(connection: Connection, job: int) -> tuple[int, ...]:
+    """The permitted jobs whose entries a job leads, itself first; none if it is behind another one's."""
+    if rows := output_store.unrecorded_of(connection, [job]):
+        return (job, *sorted(_jobs_behind(rows) - {job}))
+    return () if any(job in commit.jobs for commit in open_commits(connection)) else (job,)
 
 
 def record_without_job(connection: Connection, commit: Sequence[int]) -> None:

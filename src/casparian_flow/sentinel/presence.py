@@ -12,6 +12,7 @@ from casparian_flow.protocol.bodies import Identify
 from casparian_flow.sentinel.attempts import Attempts
 from casparian_flow.sentinel.founding import Notify
 from casparian_flow.sentinel.heartbeats import ASKING
+from casparian_flow.sentinel.landing import Landing
 from casparian_flow.sentinel.leases import LEASE_NS, WRITE_EVERY_NS, Leases
 from casparian_flow.sentinel.sessions import Session, Sessions
 from casparian_flow.store import workers as worker_store
@@ -26,12 +27,19 @@ class Presence:
     """Keeps the sessions, their registry in the store, and the leases of those who are gone."""
 
     def __init__(
-        self, database: Database, sessions: Sessions, leases: Leases, attempts: Attempts, notify: Notify
+        self,
+        database: Database,
+        sessions: Sessions,
+        leases: Leases,
+        attempts: Attempts,
+        landing: Landing,
+        notify: Notify,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._leases = leases
         self._attempts = attempts
+        self._landing = landing
         self._notify = notify
         self._left_behind = False
 
@@ -108,10 +116,7 @@ class Presence:
                 self._attempts.lost(lease, why, now_ns)
             else:
                 self._attempts.give_back(lease, now_ns)
-        promoting = [job for job, nonce in self._attempts.promoting.items() if nonce == session.nonce]
-        for job in promoting:
-            self._attempts.let_go(job)
-        self._left_behind = self._left_behind or bool(promoting)
+        self._left_behind |= self._landing.let_go(session.nonce)
         self._notify(f"worker.{state}", {"worker": session.name, "why": why})
 
     def drain(self, name: str) -> bool:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from casparian_flow.core.errors import InvariantBroken
+from casparian_flow.core.outputs import Role
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.core.routes import Routes
+from casparian_flow.sinks.base import Attempt
 from casparian_flow.sinks.layout import is_relative_data_name, is_table_name, owner_of
 
 MOST = 1 << 48
 """Rows, bytes and versions beyond are no numbers of this world; sums of many below it still fit into the store."""
 
 
-def check_receipt(receipt: Receipt, job: int, attempt: int, routes: Routes) -> None:
-    """Raises InvariantBroken unless the receipt names only files of this attempt in sinks of the job, and adds up."""
+def owner_of_receipt(receipt: Receipt) -> Attempt | None:
+    """The attempt after which a receipt's files are named, its own or that of its group's leader; None without any."""
+    for output in receipt.outputs:
+        for file in output.files:
+            return owner_of(output.table, file.name.partition("/")[2])
+    return None
+
+
+def check_receipt(receipt: Receipt, leader: Attempt, routes: Routes) -> None:
+    """Raises InvariantBroken unless the receipt names only files of its group in sinks of the job, and adds up."""
     if len({count.table for count in receipt.counts}) < len(receipt.counts):
         raise InvariantBroken("a receipt counts a table twice")
     _check_numbers(receipt)
@@ -25,11 +35,26 @@ def check_receipt(receipt: Receipt, job: int, attempt: int, routes: Routes) -> N
             raise InvariantBroken(f"the files of {output.table} do not account for its rows", where=output.sink)
         for file in output.files:
             owner = owner_of(output.table, file.name.partition("/")[2])
-            if owner is None or (owner.job, owner.attempt) != (job, attempt):
+            if owner != leader:
                 raise InvariantBroken(f"{file.name!r} is not a file of this attempt", where=output.sink)
             if not is_relative_data_name(output.table, file.name):
                 raise InvariantBroken(f"{file.name!r} does not lie in the folder of its table", where=output.sink)
     receipt.check_conservation(routes)
+
+
+class SharedFiles:
+    """The files that the receipts of one group have named so far: it is one and the same file for all of them."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str, Role, str], tuple[int, str]] = {}
+
+    def check(self, receipt: Receipt) -> None:
+        """Raises InvariantBroken if the receipt says of a file what another one does not say."""
+        for output in receipt.outputs:
+            for file in output.files:
+                place = (output.sink, output.table, output.role, file.name)
+                if self._found.setdefault(place, (file.size, file.digest)) != (file.size, file.digest):
+                    raise InvariantBroken(f"{file.name!r} is another file to others of its group", where=output.sink)
 
 
 def _check_places(receipt: Receipt, routes: Routes) -> None:

@@ -11,6 +11,7 @@ from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.actions import Promote
+from casparian_flow.sentinel.compaction import give_up_all
 from casparian_flow.sentinel.facts import facts_of
 from casparian_flow.sentinel.open_commits import open_commits, record_without_job
 from casparian_flow.sentinel.promoter import carry_out
@@ -58,13 +59,15 @@ def recover(
     in the way of the others: what was permitted there waits for the next start.
     """
     with database.transaction() as connection:
-        incarnation = database.incarnation = next_incarnation(connection)
+        incarnation = next_incarnation(connection)
         sinks = job_store.sinks_of_unpermitted(connection)
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
         sinks += littered_sinks(connection)
+    database.incarnation = incarnation  # not before it is durable: a disk that failed is no later sentinel
     if staging.exists():
         shutil.rmtree(staging)
     rolled = roll_forward(database, open_sink, now_ns)
+    rolled.troubles |= give_up_all(database, open_sink)
     if not (rolled.landed or sinks):
         with database.transaction() as connection:
             run_store.finish_all(connection, now_ns)
@@ -94,13 +97,15 @@ def take_up(
     attempts that are not decided yet. What is permitted is rolled forward by the sentinel when it runs.
     """
     with database.transaction() as connection:
-        incarnation = database.incarnation = next_incarnation(connection)
+        incarnation = next_incarnation(connection)
         worker_store.lose_all(connection)
         undecided = job_store.undecided(connection)
         sinks = [*job_store.sinks_of_unpermitted(connection), *littered_sinks(connection)]
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
+    database.incarnation = incarnation  # not before it is durable: a disk that failed is no later sentinel
     if staging.exists():
         shutil.rmtree(staging)
+    give_up_all(database, open_sink)
     keep = [Attempt(job=row.id, attempt=row.attempt) for row in undecided]
     swept = 0
     away = []
@@ -141,8 +146,7 @@ def roll_forward(
     for job in committing:
         if job not in refused:
             with database.transaction() as connection:
-                if (receipt := commits.record(connection, facts_of(connection, job), in_force, now_ns)) is not None:
-                    rolled.landed[job] = receipt
+                rolled.landed |= commits.record(connection, [facts_of(connection, job)], in_force, now_ns)
     return rolled
 
 

@@ -150,14 +150,10 @@ def _entry(table: str, role: Role, now: TableState, then: TableState, history: S
     out = now.live_jobs() - then.live_jobs()
     left = {name: live - out for name, live in shown.items() if live - out}
     removed_files = sorted(name for name in left if name not in wanted)
-    added = [visible.file for name, visible in then.files.items() if left.get(name) != visible.live]
-    if any({part.job for part in file.jobs} != wanted[file.name] for file in added):
-        raise UsageError(
-            f"{table} cannot be taken back to there by one commit",
-            why="a file of that time holds rows that counted beside rows that did not",
-            fix="choose a snapshot after it, or read that one with casparian sql --as-of",
-        )
-    back = {part.job for file in added for part in file.jobs}
+    again = [visible for name, visible in then.files.items() if left.get(name) != visible.live]
+    added = [visible.file for visible in again]
+    still_out = {job for visible in again for job in visible.superseded}
+    back = {job for visible in again for job in visible.live}
     entries = [commit.entries[role] for commit in history if role in commit.entries]
     newest = next((entry for entry in reversed(entries) if entry.adds), None) if added else None
     return Entry(
@@ -168,7 +164,7 @@ def _entry(table: str, role: Role, now: TableState, then: TableState, history: S
         contract_version=newest.contract_version if newest else 0,
         schema_hash=newest.schema_hash if newest else "",
         adds=tuple(added),
-        removed_jobs=tuple(sorted(out)),
+        removed_jobs=tuple(sorted(out | still_out)),
         removed_files=tuple(removed_files),
         jobs=tuple({r.job: r for entry in entries for r in entry.jobs if r.job in back}.values()),
     )

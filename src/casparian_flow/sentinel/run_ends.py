@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from casparian_flow.core.jobs import JobState
 from casparian_flow.sentinel import commits
-from casparian_flow.sentinel.actions import Action, Discard, Done, Promote
-from casparian_flow.sentinel.attempts import CANCELLED, CANCELLED_BEFORE, Attempts
-from casparian_flow.sentinel.facts import facts_of
+from casparian_flow.sentinel.actions import Action, Done, Promote
 from casparian_flow.sentinel.founding import Founding, Notify
+from casparian_flow.sentinel.landing import Landing
 from casparian_flow.sentinel.open_commits import open_commits, record_without_job
 from casparian_flow.sentinel.runs import Run, Runs
 from casparian_flow.store import jobs as job_store
@@ -29,14 +27,14 @@ class RunEnds:
         self,
         database: Database,
         runs: Runs,
-        attempts: Attempts,
+        landing: Landing,
         founding: Founding,
         notify: Notify,
         act: Callable[[Action], None],
     ) -> None:
         self._database = database
         self._runs = runs
-        self._attempts = attempts
+        self._landing = landing
         self._founding = founding
         self._notify = notify
         self._act = act
@@ -80,10 +78,10 @@ class RunEnds:
             committing = [row.id for row in connection.execute(job_store.COMMITTING)]
             behind = frozenset[int]().union(*(commit.jobs for commit in waiting))
             for job in committing:
-                if job not in behind and (job not in self._attempts.promoting or also(job)):
-                    self._attempts.record(connection, facts_of(connection, job), now_ns)
+                if job not in behind and (job not in self._landing.promoting or also(job)):
+                    self._landing.record(connection, [job], now_ns)
         for commit in waiting:
-            if any(job in self._attempts.promoting and not also(job) for job in commit.jobs):
+            if any(job in self._landing.promoting and not also(job) for job in commit.jobs):
                 continue
             action = Promote(entries=commit.entries, jobs=commit.jobs, commits=commit.ids)
             begun.append(action)
@@ -103,11 +101,7 @@ class RunEnds:
         if done.troubles:
             self._try_again_ns = now_ns + TRY_AGAIN_NS
             error = next(iter(done.troubles.values()))
-            for job in sorted(action.jobs):
-                with self._database.transaction() as connection:
-                    standing = job_store.standing(connection, job)
-                if standing is not None:
-                    self._attempts.note_trouble(job, standing.attempt, error.code, error.message, error.why, now_ns)
+            self._landing.note_trouble(sorted(action.jobs), error.code, error.message, error.why, now_ns)
         else:
             self._record(action, now_ns)
         for run in self._runs:
@@ -115,8 +109,7 @@ class RunEnds:
 
     def _record(self, action: Promote, now_ns: int) -> None:
         with self._database.transaction() as connection:
-            for job in sorted(action.jobs):
-                self._attempts.record(connection, facts_of(connection, job), now_ns)
+            self._landing.record(connection, sorted(action.jobs), now_ns)
             if not action.jobs:
                 record_without_job(connection, action.commits)
 
@@ -124,6 +117,9 @@ class RunEnds:
         with self._database.transaction() as connection:
             if run.held:
                 self._replace(connection, run, now_ns)
+            if run.open:  # what was sealed with a job that may not commit is read again
+                run.is_finishing = False
+                return
             # Rows of a file that another run reads anew go when it lands, not before.
             retired = commits.retire(connection, now_ns) if len(self._runs) == 1 else []
         for table in sorted({entry.table for entry in retired}):
@@ -132,19 +128,13 @@ class RunEnds:
 
     def _replace(self, connection: Connection, run: Run, now_ns: int) -> None:
         """Permit everything that was held as one commit; what was cancelled meanwhile leaves nothing behind."""
-        permitted = commits.permit_replacement(
-            connection, list(run.held.values()), run.policy.kept_hashes, self._founding.contracts, now_ns
-        )
-        for facts, receipt in run.held.values():
-            if facts.id not in permitted:
-                job_store.end(
-                    connection,
-                    facts.id,
-                    facts.attempt,
-                    JobState.ABORTED,
-                    now_ns,
-                    code=CANCELLED,
-                    message=CANCELLED_BEFORE,
-                )
-                self._act(Discard(job=facts.id, attempt=facts.attempt, outputs=receipt.outputs))
+        cancelled = [
+            facts.id for facts, _ in run.held.values() if not job_store.may_commit(connection, facts.id, facts.attempt)
+        ]
+        for job in cancelled:
+            self._landing.cancel_held(run, job, now_ns)
+        if run.open or not run.held:
+            return
+        held = list(run.held.values())
+        commits.permit_replacement(connection, held, run.policy.kept_hashes, self._founding.contracts, now_ns)
         run.held.clear()

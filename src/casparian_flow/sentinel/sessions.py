@@ -38,8 +38,8 @@ class Session:
     is_draining: bool = False
     is_connected: bool = True
     sent: dict[int, Sent] = field(default_factory=dict)
-    casts: deque[tuple[int, dict[str, str]]] = field(default_factory=deque)
-    """Surveyed jobs of which only this worker has the rows, with the tables of their outputs."""
+    casts: deque[int] = field(default_factory=deque)
+    """Surveyed groups, by their leader, of which only this worker has the rows and all tables are chosen."""
     misses: int = 0
     """Orders in a row that never arrived."""
     returned: int = 0

@@ -26,7 +26,7 @@ BEFORE_ALL = 0
 class TableCommit:
     """One commit of one table. `snapshot` names the table after it; `job` is None where nothing was read.
 
-    `reverts_to`, `actor` and `reason` are those of a revert.
+    `reverts_to` is that of a revert; `actor` and `reason` are those of what a person asked for without a run.
     """
 
     snapshot: int
@@ -40,6 +40,11 @@ class TableCommit:
     reason: str | None = None
 
     @property
+    def is_compaction(self) -> bool:
+        """Whether it puts rows that stay into other files."""
+        return self.action is EntryAction.RETIRE and any(entry.adds for entry in self.entries.values())
+
+    @property
     def jobs(self) -> frozenset[int]:
         """The jobs whose rows it adds."""
         return frozenset(part.job for entry in self.entries.values() for file in entry.adds for part in file.jobs)
@@ -48,6 +53,11 @@ class TableCommit:
 def commits_of(connection: Connection, sink: str, table: str) -> Iterator[TableCommit]:
     """Every commit of the table, oldest first, read as it is asked for."""
     return _grouped(store.commits_of_table(connection, sink, table), f"{sink} {table}")
+
+
+def commits_since(connection: Connection, sink: str, table: str, snapshot: int) -> Iterator[TableCommit]:
+    """Those of them that came after a snapshot."""
+    return _grouped(store.commits_since(connection, sink, table, snapshot), f"{sink} {table}")
 
 
 def commit_of(connection: Connection, sink: str, table: str, job: int) -> TableCommit | None:
@@ -117,7 +127,7 @@ class Replay:
             self.states[role].apply(entry)
         if commit.reverts_to is not None:
             self.undone = self._undone_at[commit.reverts_to] | self.added_after(commit.reverts_to)
-        else:
+        elif commit.action is not EntryAction.RETIRE:  # what it adds has been there before
             self._added_by.append((commit.snapshot, commit.jobs))
         self.snapshot = commit.snapshot
         self._undone_at[commit.snapshot] = self.undone

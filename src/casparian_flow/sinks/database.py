@@ -70,6 +70,8 @@ class DatabaseSink:
             return
         with self._writing() as connection:
             Records(connection).claim(home, self.uri, str(self.path))
+            for path in self._begun():  # of somebody who was killed at it: only one at a time writes
+                path.unlink(missing_ok=True)
 
     def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> StagedRows:
         """Open a hidden place for one table of one attempt. Nothing is created before the first rows are flushed.

@@ -24,7 +24,7 @@ from casparian_flow.sinks.database_engine import Connection, Engine, quoted_rela
 from casparian_flow.sinks.database_records import Records
 from casparian_flow.sinks.database_staging import contract_columns
 from casparian_flow.sinks.intact import check_file
-from casparian_flow.sinks.layout import table_folder
+from casparian_flow.sinks.layout import table_folder, version_of
 from casparian_flow.sinks.log import AddedFile, Entry, parse_entry
 
 
@@ -95,7 +95,7 @@ class Commit:
         files = {file.name: file for entry in entries for file in entry.adds}
         loaded = self._records.loaded(table, role, list(files))
         waiting = [file for name, file in files.items() if name not in loaded]
-        for version, some in groupby(waiting, key=lambda file: int(file.name.partition("/")[0][1:])):
+        for version, some in groupby(waiting, key=lambda file: version_of(file.name)):
             of_version = list(some)
             paths = [self._staged(table, role, file) for file in of_version]
             columns = self._columns(table, role, version, paths)

@@ -210,6 +210,8 @@ class Records:
         for at, file in enumerate(entry.adds):
             for part in file.jobs:
                 first_file.setdefault(part.job, at)
+        for job in entry.removed_jobs:  # though a file with rows of it is added
+            first_file.pop(job, None)
         changes = [(*of_table, 0, job, 0) for job in entry.removed_jobs]
         changes += [(*of_table, at, job, 1) for job, at in first_file.items()]
         self._db.add(

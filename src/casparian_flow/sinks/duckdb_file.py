@@ -24,6 +24,8 @@ from casparian_flow.sinks.database_engine import LOCK_SECONDS, Relation, quoted
 STORAGE_VERSION = "v1.2.0"
 """New files can be opened by every DuckDB from this version on."""
 
+MEMORY = "256MB"
+"""What one engine may hold before it writes to its temporary files. Its own choice is most of the machine."""
 _ROWS_AT_ONCE = 65_536
 _PAUSE = 0.01
 """Short, since whoever reads all the time leaves the file for moments only."""
@@ -189,6 +191,7 @@ def _new_engine() -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions": False,
         "autoinstall_known_extensions": False,
         "temp_directory": str(Path(tempfile.gettempdir(), "casparian-duckdb")),
+        "memory_limit": MEMORY,
     }
     return duckdb.connect(":memory:", config=settings)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
-_TEMPORARY = re.compile(r"\.(\d{20}\.json|schema\.json|README)\.[0-9a-f]{16}\.tmp")
+_TEMPORARY = re.compile(r"\.(\d{20}\.json|schema\.json|owner\.json|README)\.[0-9a-f]{16}\.tmp")
 _TRIES = 3
 _TRIES_AGAINST_TIDYING = 100
 """Each failure means that somebody else came further, so many in a row mean something else."""
@@ -67,6 +68,14 @@ def put_if_absent(path: Path, data: bytes) -> bool:
         finally:
             temporary.unlink(missing_ok=True)
     raise AssertionError("unreachable")
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed writers left in a folder; one that is at work there begins again."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for path in list(folder.iterdir()):
+            if is_temporary(path.name):
+                path.unlink(missing_ok=True)
 
 
 def is_temporary(file_name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casparian_flow.sinks.durable import make_folder, put_if_absent
+from casparian_flow.sinks.durable import make_folder, put_if_absent, sync_folder
 from casparian_flow.sinks.folder_format import Format
 from casparian_flow.sinks.layout import TableFolder
 
@@ -24,7 +24,7 @@ To find the current rows:
      Then remember the files in "adds" (paths relative to this folder).
   3. Read the remembered files, by column name. In a file that lists several jobs, leave out the rows whose _cf_job_id
      was forgotten. A file all of whose jobs were forgotten can be left out as a whole. A job whose file is added again
-     after it was forgotten counts again: a commit was undone.
+     by a later log file than the one that forgot it counts again: a commit was undone.
 Stopping after an earlier number gives the table as it was then.
 
 Each added file comes with its size and its BLAKE3 digest. Each log file ends with the digest of its own body.
@@ -42,3 +42,4 @@ def write_readme(folder: TableFolder, form: Format) -> None:
     make_folder(folder.log)
     text = _TEXT.format(suffix=form.suffix, how_to_read=form.how_to_read, scheme=form.suffix.removeprefix("."))
     put_if_absent(folder.readme, text.encode())
+    sync_folder(folder.readme.parent)

@@ -6,7 +6,7 @@ carry job and attempt, so writers never meet; the log's names are given out by t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,14 +20,24 @@ from casparian_flow.sinks.explain import write_readme
 from casparian_flow.sinks.folder_format import Format
 from casparian_flow.sinks.folder_staging import StagedFiles
 from casparian_flow.sinks.intact import check_file
-from casparian_flow.sinks.layout import ROLE_FOLDERS, TableFolder, is_table_name, number_of, owner_of, table_folder
-from casparian_flow.sinks.log import parse_entry
+from casparian_flow.sinks.layout import (
+    NO_JOB,
+    ROLE_FOLDERS,
+    TableFolder,
+    is_table_name,
+    number_of,
+    owner_of,
+    table_folder,
+    version_of,
+)
+from casparian_flow.sinks.log import AddedFile, parse_entry
 from casparian_flow.sinks.owner import claim_folder, owner_of_folder
 from casparian_flow.sinks.probe import check_folder
 from casparian_flow.sinks.read import scan
 from casparian_flow.sinks.resolve import read_entry, resolve_state
-from casparian_flow.sinks.state import TableState
-from casparian_flow.sinks.sweep import remove_data_files, sweep_table
+from casparian_flow.sinks.rewrite import Rewrite
+from casparian_flow.sinks.state import TableState, VisibleFile
+from casparian_flow.sinks.sweep import remove_data_files, remove_rewritten, sweep_table
 from casparian_flow.sinks.trouble import translated
 
 
@@ -120,6 +130,34 @@ class FolderSink:
                 for role in Role
                 for table in self._folders(role)
             )
+
+    def rewrite(
+        self, number: int, table: str, role: Role, files: Sequence[VisibleFile], schema_hash: str
+    ) -> tuple[AddedFile, ...]:
+        """Put the rows that count of these files, which are of one contract version, into new files that nobody sees.
+
+        `number` must never have been used before. Raises VerificationFailed if a file is not what was sealed, or holds
+        other rows than its commit says; then nothing is left behind.
+        """
+        folder = table_folder(self.root, role, table)
+        version = version_of(files[0].file.name)
+        owner = Attempt(job=NO_JOB, attempt=number)
+        with translated(self.uri):
+            rewrite = Rewrite(folder, files, self._format)
+            staged = StagedFiles(self.uri, folder, owner, role, version, rewrite.schema, self._format)
+            try:
+                for batch in rewrite.batches():
+                    staged.write(batch)
+                return rewrite.account_for(staged.seal("", schema_hash).files)
+            except BaseException:
+                staged.discard()
+                raise
+
+    def discard_rewritten(self, table: str, numbers: Container[int]) -> None:
+        """Remove what rewrites of these numbers wrote that were never permitted; allowed twice."""
+        with translated(self.uri):
+            for role in Role:
+                remove_rewritten(table_folder(self.root, role, table), numbers)
 
     def snapshot(self, table: str, role: Role, as_of: int | None = None) -> Snapshot:
         """What is visible now, or was when the entry `as_of` was the last."""

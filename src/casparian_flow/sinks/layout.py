@@ -5,6 +5,9 @@
 <root>/outputs/<table>/_cf/log/<seq>.json
 <root>/outputs/<table>/_cf/checkpoint/<seq>.json
 <root>/quarantine/<table>/...                       the same
+
+Where rows were put together from other files, <job> is 0 and <attempt> is the number of the rewrite, which a home gives
+out once; a job's own number is never 0.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from casparian_flow.sinks.base import Attempt
 
 SCHEMA_FILE = "schema.json"
 ROLE_FOLDERS = {Role.ACCEPTED: "outputs", Role.QUARANTINE: "quarantine"}
+NO_JOB = 0
+"""In place of the job in the names of rewritten files, which hold rows of many."""
 MAX_TABLE_NAME = 160
 """Leaves room for ids and suffix within the 255 bytes that file systems allow."""
 
@@ -98,6 +103,11 @@ def version_folder(contract_version: int) -> str:
     return f"v{contract_version}"
 
 
+def version_of(name: str) -> int:
+    """The contract version of a data file, by its name relative to the table's folder."""
+    return int(name.partition("/")[0][1:])
+
+
 def is_version_folder(name: str) -> bool:
     """Whether `version_folder` makes this name."""
     return re.fullmatch(r"v\d{1,9}", name) is not None
@@ -109,7 +119,7 @@ def data_file(table: str, attempt: Attempt, part: int, suffix: str) -> str:
 
 
 def owner_of(table: str, file_name: str) -> Attempt | None:
-    """The attempt that wrote a data file of the table, None if the name is not one of ours."""
+    """The attempt, or the rewrite, that wrote a data file of the table; None if the name is not one of ours."""
     found = _DATA_FILE.fullmatch(file_name)
     if found is None or found["table"] != table:
         return None

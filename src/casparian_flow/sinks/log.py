@@ -2,7 +2,7 @@
 
 An entry is `{"body": {…}, "digest": D}` in canonical JSON, where D is the digest of the body's canonical JSON. In log
 order an entry first takes away the jobs and files it removes, then adds its files. A job that is removed stays in the
-files that hold it; readers leave its rows out by `_cf_job_id`.
+files that hold it, also in those that the same entry adds; readers leave its rows out by `_cf_job_id`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from casparian_flow.sinks.layout import is_relative_data_name, is_table_name
 from casparian_flow.sinks.sealed_json import open_json, seal_json
 
 FORMAT_VERSION = 1
+FORMAT_OF_PARTS = 2
+"""Of an entry that removes a job and adds a file with rows of it: programs that know only 1 would show those rows."""
 MAX_SEQ = 2**63 - 1
 
 T = TypeVar("T")
@@ -31,7 +33,7 @@ class EntryAction(StrEnum):
     REPLACE = "replace"
     """The rows of one run instead of all others."""
     RETIRE = "retire"
-    """Files rewritten or dropped; the rows that remain are the same."""
+    """Files rewritten or dropped; the rows that remain are the same, and in the same order."""
     REVERT = "revert"
     """A person undid jobs."""
 
@@ -83,6 +85,12 @@ class Entry:
     removed_files: tuple[str, ...] = ()
     jobs: tuple[JobRecord, ...] = ()
 
+    @property
+    def format(self) -> int:
+        """The oldest format by which the entry is understood."""
+        added = {part.job for file in self.adds for part in file.jobs}
+        return FORMAT_VERSION if added.isdisjoint(self.removed_jobs) else FORMAT_OF_PARTS
+
     def __post_init__(self) -> None:
         """Refuses an entry that does not add up, before anybody can write it."""
         if complaint := _complaint(self):
@@ -93,7 +101,7 @@ def entry_bytes(entry: Entry) -> bytes:
     """The one encoding of an entry."""
     return seal_json(
         {
-            "version": FORMAT_VERSION,
+            "version": entry.format,
             "table": entry.table,
             "role": entry.role.value,
             "seq": entry.seq,
@@ -130,10 +138,10 @@ def parse_entry(data: bytes, where: str) -> Entry:
 
 def _entry(body: Any) -> Entry:
     fields = _fields(body, "version table role seq kind contract_version schema_hash adds removes jobs")
-    if fields["version"] != FORMAT_VERSION:
-        raise ValueError(f"its format is {fields['version']!r}, this program knows {FORMAT_VERSION}")
+    if fields["version"] not in (FORMAT_VERSION, FORMAT_OF_PARTS):
+        raise ValueError(f"its format is {fields['version']!r}, this program knows {FORMAT_OF_PARTS}")
     removes = _fields(fields["removes"], "jobs files")
-    return Entry(
+    entry = Entry(
         table=_text(fields["table"]),
         role=Role(fields["role"]),
         seq=_count(fields["seq"]),
@@ -145,6 +153,9 @@ def _entry(body: Any) -> Entry:
         removed_files=_each(removes["files"], _text),
         jobs=_each(fields["jobs"], _job_record),
     )
+    if fields["version"] != entry.format:
+        raise ValueError(f"it is of format {entry.format} and says {fields['version']}")
+    return entry
 
 
 def file_value(file: AddedFile) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from casparian_flow.core.errors import TargetOwned, VerificationFailed
-from casparian_flow.sinks.durable import make_folder, put_if_absent, sync_folder
+from casparian_flow.sinks.durable import make_folder, put_if_absent, remove_temporaries, sync_folder
 from casparian_flow.sinks.sealed_json import open_json, seal_json
 
 MARK = Path("_cf") / "owner.json"
@@ -26,11 +26,15 @@ def owner_of_folder(root: Path) -> str | None:
 
 
 def claim_folder(root: Path, uri: str, home: str) -> None:
-    """Make the folder that home's own; raises TargetOwned, naming the other home, if it is another's."""
+    """Make the folder that home's own; raises TargetOwned, naming the other home, if it is another's.
+
+    What somebody left who was killed at it is removed.
+    """
     mark = root / MARK
     if owner_of_folder(root) is None:
         make_folder(mark.parent)
         put_if_absent(mark, seal_json({"home": home}))
         sync_folder(mark.parent)
+    remove_temporaries(mark.parent)
     if (owner := owner_of_folder(root)) != home:
         raise TargetOwned(f"{uri} belongs to another home", where=str(mark), why=f"home {owner} writes there")

@@ -22,7 +22,7 @@ class ParquetFormat:
     suffix = ".parquet"
     is_parquet = True
     rows_at_once = 131_072
-    bytes_at_once = 128 << 20
+    bytes_at_once = 64 << 20
     part_bytes = 512 << 20
     how_to_read = "The files are Parquet: DuckDB, pandas, polars and Spark open them as they are."
 

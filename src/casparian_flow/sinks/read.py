@@ -12,7 +12,7 @@ from casparian_flow.core.errors import NotFound, UsageError, VerificationFailed
 from casparian_flow.core.lineage import JOB_ID, LINEAGE_COLUMNS
 from casparian_flow.sinks.folder_format import Format
 from casparian_flow.sinks.intact import check_file
-from casparian_flow.sinks.layout import TableFolder
+from casparian_flow.sinks.layout import TableFolder, version_of
 from casparian_flow.sinks.log import AddedFile
 from casparian_flow.sinks.state import TableState
 
@@ -79,7 +79,7 @@ def _one_per_version(files: Sequence[AddedFile]) -> list[AddedFile]:
     """One file of each contract version, oldest version first: all files of a version have the same columns."""
     versions: dict[int, AddedFile] = {}
     for file in files:
-        versions.setdefault(int(file.name.partition("/")[0][1:]), file)
+        versions.setdefault(version_of(file.name), file)
     return [versions[version] for version in sorted(versions)]
 
 

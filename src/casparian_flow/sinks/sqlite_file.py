@@ -86,7 +86,7 @@ class SQLite:
     def writing(self, path: Path) -> Iterator[SQLiteConnection]:
         """The open file in a transaction. After it there is one file, without a journal beside it."""
         with _opened(path, "rw") as file:
-            file.execute("PRAGMA synchronous = FULL")
+            file.execute("PRAGMA synchronous = EXTRA")  # a journal that comes back would undo what it was for
             file.execute("BEGIN IMMEDIATE")
             try:
                 yield SQLiteConnection(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from casparian_flow.core.errors import VerificationFailed
@@ -17,10 +17,19 @@ class VisibleFile:
 
     file: AddedFile
     live: set[int]
+    _rows: dict[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rows = {part.job: part.rows for part in self.file.jobs}
 
     def rows_of(self, job: int) -> int:
         """How many of the file's rows belong to the job."""
-        return sum(part.rows for part in self.file.jobs if part.job == job)
+        return self._rows.get(job, 0)
+
+    @property
+    def superseded(self) -> set[int]:
+        """Those of its jobs whose rows do not count."""
+        return self._rows.keys() - self.live
 
 
 class TableState:
@@ -35,7 +44,10 @@ class TableState:
             self._note(visible)
 
     def apply(self, entry: Entry) -> None:
-        """Move on by one entry: first what it removes, then what it adds. Raises VerificationFailed out of order."""
+        """Move on by one entry: first what it removes, then what it adds. Raises VerificationFailed out of order.
+
+        A job that it removes does not count in the files that it adds.
+        """
         if entry.seq != self.seq + 1:
             raise VerificationFailed(f"log entry {entry.seq} of {entry.table} does not follow {self.seq}")
         self.seq = entry.seq
@@ -50,9 +62,10 @@ class TableState:
             self._drop(name)
         for file in entry.adds:
             self._drop(file.name)
-            visible = VisibleFile(file, {part.job for part in file.jobs})
-            self.files[file.name] = visible
-            self._note(visible)
+            if live := {part.job for part in file.jobs}.difference(entry.removed_jobs):
+                visible = VisibleFile(file, live)
+                self.files[file.name] = visible
+                self._note(visible)
 
     def snapshot(self, folder: Path) -> Snapshot:
         """What readers need. Raises VerificationFailed if a job's rows are removed in one visible file only."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from casparian_flow.core.errors import SentinelSuperseded, VerificationFailed
 from casparian_flow.store.engine import (
@@ -21,6 +21,7 @@ from casparian_flow.store.engine import (
 )
 from casparian_flow.store.meta import INCARNATION, meta_value
 from casparian_flow.store.prepared import driver_of, execute
+from casparian_flow.store.trouble import translated, unavailable
 from casparian_flow.store.turn import Turn
 
 __all__ = ["FILE_NAME", "Database", "open_read_only"]
@@ -36,7 +37,10 @@ class Database:
     """
 
     def __init__(self, path: Path, turn: Turn | None = None, incarnation: int | None = None) -> None:
-        """Open or create the database and bring its schema up to date."""
+        """Open or create the database and bring its schema up to date.
+
+        Raises HomeUnavailable where the disk stands in the way, here and later, VerificationFailed for a damaged file.
+        """
         self.path = path
         self.incarnation = incarnation
         self._turn = turn or Turn()
@@ -49,6 +53,8 @@ class Database:
                 migrate.upgrade(self.connection)
         except Exception as exc:
             self._engine.dispose()
+            if isinstance(exc, DBAPIError) and (trouble := unavailable(path, exc)) is not None:
+                raise trouble from exc
             raise VerificationFailed(
                 "the control database cannot be opened",
                 where=str(path),
@@ -66,21 +72,21 @@ class Database:
             with self._savepoint():
                 yield self.connection
         else:
-            with self._turn, self.connection.begin():
+            with self._turn, translated(self.path), self.connection.begin():
                 self._check_incarnation()
                 yield self.connection
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """Make the transactions inside durable at once: many then cost one flush of the disk."""
-        with self._turn, self.connection.begin():
+        with self._turn, translated(self.path), self.connection.begin():
             self._check_incarnation()
             yield
 
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Take back at the end what the transactions inside did; until then they see it."""
-        with self._turn:
+        with self._turn, translated(self.path):
             whole = self.connection.begin()
             try:
                 yield

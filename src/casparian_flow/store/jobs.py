@@ -109,6 +109,17 @@ HOLD = Prepared(
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
     .values(receipt=bindparam("sealed_receipt"), phase=JobPhase.SEALED, lease_until_ns=None)
 )
+RELEASE = Prepared(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(jobs.c.state == literal_column("'running'"), jobs.c.phase == literal_column(f"'{JobPhase.SEALED}'"))
+    .values(state=JobState.QUEUED, receipt=None, not_before_ns=bindparam("now_ns"))
+)
+MAY_COMMIT = Prepared(
+    select(jobs.c.id)
+    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
+)
 TELL = Prepared(
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
@@ -286,14 +297,29 @@ def start(connection: Connection, job: int, attempt: int, now_ns: int) -> bool:
     return START.run(connection, job=job, of_attempt=attempt, now_ns=now_ns) == 1
 
 
-def permit(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
-    """The commit point: whether this attempt may make its rows visible; from here on it only rolls forward."""
-    return PERMIT_COMMIT.run(connection, job=job, of_attempt=attempt, sealed_receipt=receipt) == 1
+def start_all(connection: Connection, attempts: Iterable[tuple[int, int]], now_ns: int) -> int:
+    """How many of these attempts, each with its job, may run now: those that are neither stale nor cancelled."""
+    return START.run_all(
+        connection, [{"job": job, "of_attempt": attempt, "now_ns": now_ns} for job, attempt in attempts]
+    )
 
 
-def complete(connection: Connection, job: int, now_ns: int) -> bool:
-    """Record that a permitted job's rows are visible."""
-    return COMPLETE.run(connection, job=job, now_ns=now_ns) == 1
+def permit(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
+    """The commit point: whether all of these attempts may make their rows visible; then they only roll forward.
+
+    If not, the caller has to take back what was changed.
+    """
+    return PERMIT_COMMIT.run_all(connection, sealed) == len(sealed)
+
+
+def may_commit(connection: Connection, job: int, attempt: int) -> bool:
+    """Whether an attempt runs or is held, and nobody has cancelled it."""
+    return MAY_COMMIT.row(connection, job=job, of_attempt=attempt) is not None
+
+
+def complete(connection: Connection, permitted: Sequence[int], now_ns: int) -> bool:
+    """Record that the rows of permitted jobs are visible; false, with some of it changed, unless all have a permit."""
+    return COMPLETE.run_all(connection, [{"job": job, "now_ns": now_ns} for job in permitted]) == len(permitted)
 
 
 def end(
@@ -396,9 +422,14 @@ def add_log_lines(connection: Connection, job: int, attempt: int, first: int, li
         )
 
 
-def hold(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
-    """Keep a sealed attempt until its run ends; false if it is stale or cancelled."""
-    return HOLD.run(connection, job=job, of_attempt=attempt, sealed_receipt=receipt) == 1
+def hold(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
+    """Keep sealed attempts until their run ends; false, with some of it changed, if one is stale or cancelled."""
+    return HOLD.run_all(connection, sealed) == len(sealed)
+
+
+def release(connection: Connection, job: int, attempt: int, now_ns: int) -> bool:
+    """Queue a job again whose sealed attempt was held and is no more; that is no failure of it."""
+    return RELEASE.run(connection, job=job, of_attempt=attempt, now_ns=now_ns) == 1
 
 
 def tell(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Boolean, Connection
+from sqlalchemy import Boolean, Connection, ScalarSelect, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.selectable import ReturnsRows
+
+
+def each_of(name: str) -> ScalarSelect[Any]:
+    """The values of a parameter that is a JSON list, for `in_`: one text of SQL however many there are."""
+    return select(func.json_each(bindparam(name)).table_valued("value").c.value).scalar_subquery()
 
 
 class Prepared:
@@ -38,11 +43,12 @@ class Prepared:
         """How many rows were changed."""
         return self._execute(connection, values).rowcount
 
-    def run_all(self, connection: Connection, many: Iterable[dict[str, Any]]) -> None:
-        """Run it for each of these sets of parameters."""
+    def run_all(self, connection: Connection, many: Iterable[dict[str, Any]]) -> int:
+        """Run it for each of these sets of parameters; how many rows were changed by all of them."""
         text, given = self._compiled
+        rows = [given | values for values in many] if given else list(many)
         try:
-            driver_of(connection).executemany(text, [given | values for values in many])
+            return driver_of(connection).executemany(text, rows).rowcount if rows else 0
         except sqlite3.Error as exc:
             raise DBAPIError.instance(text, None, exc, sqlite3.Error) from exc
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from casparian_flow.core.outputs import PermittedEntry
 from casparian_flow.store.engine import AnyRow
@@ -15,6 +15,10 @@ COMMITS_OF_TABLE = (
     select(commits)
     .where(commits.c.sink_uri == bindparam("sink"), commits.c.table_name == bindparam("table"))
     .order_by(commits.c.id)
+)
+COMMITS_SINCE = COMMITS_OF_TABLE.where(commits.c.id > bindparam("snapshot"))
+NEWEST_COMMIT = select(func.max(commits.c.id)).where(
+    commits.c.sink_uri == bindparam("sink"), commits.c.table_name == bindparam("table")
 )
 COMMITS_OF_JOB = COMMITS_OF_TABLE.where(commits.c.job_id == bindparam("job"))
 NOTE = (
@@ -87,13 +91,23 @@ def commits_of_table(connection: Connection, sink: str, table: str) -> Iterator[
     yield from connection.execute(COMMITS_OF_TABLE, {"sink": sink, "table": table})
 
 
+def commits_since(connection: Connection, sink: str, table: str, snapshot: int) -> Sequence[AnyRow]:
+    """Those after a snapshot."""
+    return connection.execute(COMMITS_SINCE, {"sink": sink, "table": table, "snapshot": snapshot}).all()
+
+
+def newest_commit(connection: Connection, sink: str, table: str) -> int:
+    """The newest of them, which names the snapshot after it; there must be one."""
+    return int(connection.execute(NEWEST_COMMIT, {"sink": sink, "table": table}).scalar_one())
+
+
 def commits_of_job(connection: Connection, sink: str, table: str, job: int) -> Sequence[AnyRow]:
     """The log entries of a table that were permitted in the name of a job, oldest first."""
     return connection.execute(COMMITS_OF_JOB, {"sink": sink, "table": table, "job": job}).all()
 
 
-def note(connection: Connection, entry: PermittedEntry, snapshot: int, actor: str, reason: str) -> None:
-    """Keep who reverted to which snapshot, and why, beside the entry."""
+def note(connection: Connection, entry: PermittedEntry, snapshot: int | None, actor: str, reason: str) -> None:
+    """Keep who had it written, and why, beside the entry; for a revert to which snapshot it goes back."""
     of = {"sink": entry.sink, "table": entry.table, "of_role": entry.role, "of_seq": entry.seq}
     connection.execute(NOTE, of | {"snapshot": snapshot, "by": actor, "why": reason})
 

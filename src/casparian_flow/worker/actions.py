@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from casparian_flow.protocol.bodies import Cast, Parse, Permit, Terms
+from casparian_flow.worker.held import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +29,29 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Remove what a surveyed attempt left until its contracts were known, then `WorkerCore.stopped`."""
+    """Remove what a surveyed group left until its contracts were known, then `WorkerCore.stopped` of each.
 
-    job: int
-    attempt: int
+    It lies where the first of them, the leader, has its place.
+    """
+
+    group: tuple[Key, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The sentinel keeps the sealed attempt and promotes it together with others: nothing is left to do here."""
+    """The sentinel keeps the sealed group and promotes it together with others: nothing is left to do here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fenced:
-    """The sealed attempt may not commit: discard what it staged, then `WorkerCore.stopped`."""
+    """The sealed group may not commit: discard what it staged, then `WorkerCore.stopped` of each job."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the sentinel says to a sealed attempt, for the slot that waits for it."""
+    """What the sentinel says to a sealed group, by its leader, for the slot that waits for it."""
 
     job: int
     attempt: int

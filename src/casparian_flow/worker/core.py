@@ -7,6 +7,7 @@ never. Safety does not rest on that: the sentinel decides alone, and what it has
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 
@@ -36,11 +37,10 @@ from casparian_flow.protocol.bodies import (
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel
 from casparian_flow.protocol.opcodes import Opcode
 from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Fenced, Held, Joined, Lost, Refused, Stop
-from casparian_flow.worker.held import HeldAttempt, Key, Question
+from casparian_flow.worker.asking import RESEND_SECONDS, Asking
+from casparian_flow.worker.held import HeldAttempt, Key
 from casparian_flow.worker.pulse import Pulse, newest
 
-RESEND_SECONDS = 1.0
-"""After this long without an answer a message is sent again."""
 MOST_WORDS = 8192
 MOST_HELD = 15_000
 """Attempts that fit into an IDENTIFY; surveyed ones beyond are given back when the sentinel has to be told anew."""
@@ -80,11 +80,10 @@ class WorkerCore:
 
         self._pulse = Pulse()
         self._echoed = 0.0
-        self._resend_at = float("inf")
 
         self._free = list(range(profile.slots))
         self._held: dict[Key, HeldAttempt] = {}
-        self._asked: dict[int, HeldAttempt] = {}
+        self._asking = Asking(self._send)
         self._is_leaving = False
         self._said_goodbye = False
 
@@ -113,7 +112,7 @@ class WorkerCore:
         """When `tick` has something to do at the latest."""
         if not self._is_joined or self._terms is None:
             return min(self._identify_at, self._fence_at)
-        return min(self._pulse.due, self._resend_at, self._fence_at)
+        return min(self._pulse.due, self._asking.due, self._fence_at)
 
     def take_outgoing(self) -> list[bytes]:
         """The messages to send, in order."""
@@ -190,9 +189,9 @@ class WorkerCore:
         if ack.terms is not None:
             self._join(ack.terms, self._identified.get(ack.of, now), now)
             return
-        if (attempt := self._asked.get(ack.of)) is None:
+        if (attempt := self._asking.by(ack.of)) is None:
             return
-        self._answered(attempt)
+        self._asking.answered(attempt)
         if attempt.phase is JobPhase.SURVEYED:
             return
         if attempt.phase is JobPhase.SEALED:
@@ -207,10 +206,7 @@ class WorkerCore:
         if not self._is_joined:
             self._is_joined = True
             self._actions.append(Joined(terms))
-            for attempt in self._held.values():
-                if attempt.question is not None:
-                    attempt.question.due = now
-            self._resend_at = now
+            self._asking.anew(self._held.values(), now)
             self._pulse.start(now)
             self.tick(now)
 
@@ -227,27 +223,36 @@ class WorkerCore:
         self._actions.append(Begin(self._free.pop(0), order))
 
     def _cast(self, order: Cast, now: float) -> None:
-        key = (order.job.job, order.job.attempt)
-        attempt = self._held.get(key)
-        if attempt is None:  # it was given up; without its rows there is nothing to cast
-            self._held[key] = HeldAttempt(*key, JobPhase.STOPPING, now)
-            self.stopped(*key, now)
-        elif attempt.phase is JobPhase.SURVEYED:
-            self._answered(attempt)
-            if self._is_leaving or not self._free:
-                self._discard(attempt)
-                return
-            attempt.phase = JobPhase.CASTING
-            self._actions.append(Begin(self._free.pop(0), order))
+        keys = [(each.job.job, each.job.attempt) for each in order.jobs]
+        found = []
+        for key in keys:
+            if key in self._held:
+                found.append(self._held[key])
+            else:  # it was given up; without its rows there is nothing to cast
+                self._held[key] = HeldAttempt(*key, JobPhase.STOPPING, now)
+                self.stopped(*key, now)
+        waiting = next((each for each in found if each.phase is JobPhase.SURVEYED), None)
+        if waiting is None:
+            return
+        group = waiting.together
+        self._asking.answered(waiting.leader)
+        if [each.key for each in group] != keys or self._is_leaving or not self._free:
+            self._discard(waiting)
+            return
+        for each in group:
+            each.phase, each.group = JobPhase.CASTING, ()
+        self._actions.append(Begin(self._free.pop(0), order))
 
     def _permitted(self, key: Key, permit: Permit) -> None:
-        attempt = self._held.get(key)
-        if attempt is not None and attempt.phase is JobPhase.SEALED:
-            attempt.phase = JobPhase.PROMOTING
-            self._answered(attempt)
+        leader = self._held.get(key)
+        if leader is not None and leader.phase is JobPhase.SEALED and leader.leader is leader:
+            for each in leader.together:
+                each.phase = JobPhase.PROMOTING
+            self._asking.answered(leader)
             self._actions.append(Answer(*key, permit))
 
     def _abort(self, job: int, number: int, abort: Abort, now: float) -> None:
+        """Of a group that is sealed or surveyed, nothing goes on without any one of it."""
         attempt = self._held.get((job, number))
         if attempt is None:
             self._held[job, number] = HeldAttempt(job, number, JobPhase.STOPPING, now)
@@ -272,13 +277,13 @@ class WorkerCore:
             self._actions.append(Refused(err.code, err.message))
         elif self._pulse.is_awaited(of):  # it does not know us any more
             self._identify_again(now)
-        elif (attempt := self._asked.get(of)) is not None:
-            self._answered(attempt)
+        elif (attempt := self._asking.by(of)) is not None:
+            self._asking.answered(attempt)
             if attempt.phase is JobPhase.SEALED:
-                attempt.doom = Err(code=err.code, message=err.message)
+                _doom(attempt.together, err.code, err.message)
                 self._turn_down(attempt, err.message)
             elif attempt.phase is JobPhase.SURVEYED:
-                attempt.doom = Err(code=err.code, message=err.message)
+                _doom(attempt.together, err.code, err.message)
                 self._discard(attempt)
             else:
                 self._forget(attempt)
@@ -304,29 +309,38 @@ class WorkerCore:
             self._pulse.print((job, number), lines)
             self._pulse.soon(now)
 
-    def sealed(self, job: int, number: int, outcome: Sealed, now: float) -> None:
-        """Staged and sealed; an `Answer` will come."""
-        attempt = self._held.get((job, number))
-        if attempt is None or attempt.phase is JobPhase.STOPPING:
-            self._actions.append(Answer(job, number, Fenced("it was stopped")))
-            return
-        attempt.phase = JobPhase.SEALED
-        self._ask(attempt, Opcode.SEALED, Seal(outcome=outcome), now)
+    def sealed(self, outcome: Sealed, now: float) -> None:
+        """Staged and sealed together; an `Answer` to the leader will come."""
+        keys = [(each.job, each.attempt) for each in outcome.jobs]
+        group = self._joined(keys, JobPhase.SEALED)
+        if group:
+            self._ask(group[0], Opcode.SEALED, Seal(outcome=outcome), now)
+        else:
+            self._actions.append(Answer(*keys[0], Fenced("it was stopped")))
 
-    def surveyed(self, job: int, number: int, outcome: Surveyed, now: float) -> bool:
-        """Parsed, and kept until its contracts are known; False if it is to be discarded now, and then `stopped`."""
-        attempt = self._held.get((job, number))
-        if attempt is None or attempt.phase is JobPhase.STOPPING:
+    def surveyed(self, outcome: Surveyed, now: float) -> bool:
+        """Parsed, and kept until all contracts are known; False if it is to be discarded now, and then `stopped`."""
+        keys = [(each.job, each.attempt) for each in outcome.jobs]
+        group = self._joined(keys, JobPhase.STOPPING if self._is_leaving else JobPhase.SURVEYED)
+        if not group or self._is_leaving:
             return False
-        if self._is_leaving:
-            attempt.phase = JobPhase.STOPPING
-            return False
-        attempt.phase = JobPhase.SURVEYED
-        self._ask(attempt, Opcode.SEALED, Seal(outcome=outcome), now)
-        return attempt.doom is None
+        self._ask(group[0], Opcode.SEALED, Seal(outcome=outcome), now)
+        return group[0].phase is JobPhase.SURVEYED
+
+    def _joined(self, keys: Sequence[Key], phase: JobPhase) -> tuple[HeldAttempt, ...]:
+        """These attempts as one group in that phase; if one of them was stopped, all are, and there is no group."""
+        found = tuple(self._held[key] for key in keys if key in self._held)
+        is_whole = len(found) == len(keys) and all(each.phase is not JobPhase.STOPPING for each in found)
+        for each in found:
+            each.phase = phase if is_whole else JobPhase.STOPPING
+            each.group = found if phase is not JobPhase.STOPPING and is_whole else ()
+        return found if is_whole else ()
 
     def failed(self, job: int, number: int, code: str, message: str, why: str, transient: bool, now: float) -> None:
-        """The attempt ended in an error, and unless it was permitted nothing of it remains."""
+        """The attempt ended in an error, and nothing of it remains; or its group was permitted, and cannot be promoted.
+
+        Of a permitted group the leader is named.
+        """
         attempt = self._held.get((job, number))
         if attempt is None:
             return
@@ -339,7 +353,7 @@ class WorkerCore:
         self._ask(attempt, Opcode.ERR, err, now)
 
     def concluded(self, job: int, number: int, now: float) -> None:
-        """Every permitted entry is visible."""
+        """Every permitted entry of the group that this attempt leads is visible."""
         if (attempt := self._held.get((job, number))) is not None:
             self._ask(attempt, Opcode.CONCLUDE, Conclude(), now)
 
@@ -383,7 +397,7 @@ class WorkerCore:
             if now >= self._identify_at:
                 self._identify(now)
             return
-        if now >= self._resend_at:
+        if now >= self._asking.due:
             self._resend(now)
         if now >= self._pulse.due:
             self._beat(now)
@@ -420,14 +434,20 @@ class WorkerCore:
             self._discard(attempt)
 
     def _discard(self, attempt: HeldAttempt) -> None:
-        attempt.phase = JobPhase.STOPPING
-        self._answered(attempt)
-        self._actions.append(Discard(*attempt.key))
+        group = self._part(attempt)
+        self._actions.append(Discard(tuple(each.key for each in group)))
 
     def _turn_down(self, attempt: HeldAttempt, why: str) -> None:
-        attempt.phase = JobPhase.STOPPING
-        self._answered(attempt)
-        self._actions.append(Answer(*attempt.key, Fenced(why)))
+        leader = self._part(attempt)[0]
+        self._actions.append(Answer(*leader.key, Fenced(why)))
+
+    def _part(self, attempt: HeldAttempt) -> tuple[HeldAttempt, ...]:
+        """The group of an attempt, which is none any more: each of it stops."""
+        group = attempt.together
+        self._asking.answered(group[0])
+        for each in group:
+            each.phase, each.group = JobPhase.STOPPING, ()
+        return group
 
     def _identify_again(self, now: float) -> None:
         if self._is_joined:
@@ -459,46 +479,32 @@ class WorkerCore:
 
     def _ask(self, attempt: HeldAttempt, opcode: Opcode, body: Body, now: float) -> None:
         """Say something until it is answered; what was printed before goes first."""
-        if self._is_joined and self._pulse.has_unsaid(attempt.key):
+        if self._is_joined and any(self._pulse.has_unsaid(each.key) for each in attempt.together):
             self._beat(now)
-        self._answered(attempt)
-        attempt.question = Question(opcode, body, now)
+        self._asking.begin(attempt, opcode, body, now)
         if self._is_joined:
-            self._say(attempt, attempt.question, now)
+            self._say(attempt, now)
 
-    def _say(self, attempt: HeldAttempt, question: Question, now: float) -> None:
+    def _say(self, attempt: HeldAttempt, now: float) -> None:
         try:
-            seq = self._send(question.opcode, question.body, *attempt.key)
+            self._asking.say(attempt, now)
         except BadMessage as bad:  # then that is how the attempt fails
-            self._answered(attempt)
-            attempt.doom = Err(code="outcome-too-large", message=f"what it came to cannot be told: {bad.message}")
+            self._asking.answered(attempt)
+            _doom(attempt.together, "outcome-too-large", f"what it came to cannot be told: {bad.message}")
             if attempt.phase is JobPhase.SEALED:
                 self._turn_down(attempt, bad.message)
-            return
-        question.seqs.append(seq)
-        self._asked[seq] = attempt
-        question.due = now + RESEND_SECONDS
-        self._resend_at = min(self._resend_at, question.due)
-
-    def _answered(self, attempt: HeldAttempt) -> None:
-        """Whatever the attempt asked need not be asked again."""
-        if attempt.question is not None:
-            for seq in attempt.question.seqs:
-                del self._asked[seq]
-            attempt.question = None
+            elif attempt.phase is JobPhase.SURVEYED:
+                self._part(attempt)
 
     def _resend(self, now: float) -> None:
-        self._resend_at = float("inf")
-        for attempt in list(self._held.values()):
-            if (question := attempt.question) is not None:
-                if now >= question.due:
-                    self._say(attempt, question, now)
-                else:
-                    self._resend_at = min(self._resend_at, question.due)
+        for attempt in self._asking.take_due(self._held.values(), now):
+            self._say(attempt, now)
 
     def _forget(self, attempt: HeldAttempt) -> None:
-        del self._held[attempt.key]
-        self._pulse.forget(attempt.key)
+        """The sentinel's last word on an attempt; what was permitted or is held is so together."""
+        for each in attempt.together:
+            del self._held[each.key]
+            self._pulse.forget(each.key)
         if self._is_leaving and self.is_idle:
             self._pulse.start(0.0)
 
@@ -507,6 +513,12 @@ class WorkerCore:
         message = Message(opcode=opcode, session=self._session, seq=self._seq, job=job, attempt=attempt, body=body)
         self._outgoing.append(encode(message))
         return self._seq
+
+
+def _doom(group: tuple[HeldAttempt, ...], code: str, message: str) -> None:
+    """Why each of these fails once nothing of it remains. Of several one is the cause: they are tried again, alone."""
+    for each in group:
+        each.doom = Err(code=code, message=_words(message), transient=len(group) > 1)
 
 
 def _words(text: str) -> str:

@@ -11,7 +11,10 @@ from casparian_flow.core.errors import CasparianError
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """The parser starts with this job; every event up to its Ended or Raised is about it."""
+    """The parser starts with this job; every event up to its Ended or Raised is about it.
+
+    If it comes a second time, the job is read anew, and what came of it before is void.
+    """
 
     job: int
 
@@ -70,12 +73,13 @@ class Printed:
 class Ended:
     """The parser read the file to its end. `emitted` counts rows and rejected records per output.
 
-    `log_dropped` are the bytes it printed beyond the limit.
+    `log_dropped` are the bytes it printed beyond the limit. `isolation` is how its process was kept apart.
     """
 
     job: int
     emitted: dict[str, int]
     log_dropped: int
+    isolation: str = "process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +90,9 @@ class Raised:
     error: CasparianError
 
 
-Event = Began | Batch | RejectedRecord | Noted | Printed | Ended | Raised
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing has come for a moment; the guest lives."""
+
+
+Event = Quiet | Began | Batch | RejectedRecord | Noted | Printed | Ended | Raised

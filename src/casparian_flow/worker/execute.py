@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,41 +19,43 @@ from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import Cancelled, CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Printed, Raised, RejectedRecord
 from casparian_flow.worker.job_run import JobRun
-from casparian_flow.worker.launch import ISOLATION
 from casparian_flow.worker.link import Link
 from casparian_flow.worker.pending import job_folder
-from casparian_flow.worker.settle import cast_spilled, drop_spilled
+from casparian_flow.worker.premises import Premises
+from casparian_flow.worker.settle import cast_spilled, drop_spilled, outputs_of
 from casparian_flow.worker.targets import Targets
+from casparian_flow.worker.together import OpenGroup, land
 from casparian_flow.worker.turns import Turns
+from casparian_flow.worker.zygotes import Zygotes
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a worker works with. Rows that wait for their contract are kept in `scratch`, which is its alone."""
+    """What a worker works with. Rows that wait for their contract are kept in `scratch`, which is its alone.
+
+    Whoever is done with it closes the zygotes; without them every guest is a fresh process.
+    """
 
     open_sink: Callable[[str], Sink]
     scratch: Path
+    zygotes: Zygotes | None = None
 
 
 def parse_group(order: Parse, link: Link, tools: Tools, turns: Turns) -> None:
-    """Parse the files of an order in one guest; after a crash the next one is read by itself.
+    """Parse the files of an order; after a stop the others go on in another guest.
 
     Every job that began ends with exactly one word on the link; of a job that was stopped before nothing is said.
     """
     waiting = list(order.jobs)
-    alone = False
     while waiting := [job for job in waiting if turns.is_wanted(job.job)]:
         if (stop := turns.start(waiting[0].job)) is None:
             continue
-        group = waiting[:1] if alone else waiting
-        run = _Group(order, group, link, tools, turns)
-        begun = run.run(stop)
+        begun = _Files(order, waiting, link, tools, turns).run(stop)
         waiting = [job for job in waiting if job.job not in begun]
-        alone = len(begun) < len(group) and not run.was_interrupted
 
 
-class _Group:
-    """One guest and the jobs it reads, one after another."""
+class _Files:
+    """Files that are read one after another, until one of them is stopped; small ones land together once they ended."""
 
     def __init__(self, order: Parse, jobs: Sequence[JobOrder], link: Link, tools: Tools, turns: Turns) -> None:
         self._order = order
@@ -61,21 +64,24 @@ class _Group:
         self._tools = tools
         self._turns = turns
         self._targets = Targets(order.routes, tools.open_sink)
+        self._premises = Premises(order.parser, order.contracts, self._targets, tools.scratch)
         self._guest_at: int | None = jobs[0].job
         self._begun: set[int] = set()
+        self._failed: set[int] = set()
         self._current: JobOrder | None = None
         self._run: JobRun | None = None
+        self._ended = OpenGroup()
         self._lines: list[LogLine] = []
-        self.was_interrupted = False
 
     def run(self, stop: CancelToken) -> set[int]:
         """Parse until the guest is done, stopped or gone; the jobs that were answered for."""
-        order = self._order
         jobs = list(self._jobs.values())
-        with closing(parse(order.parser, jobs, order.limits, stop, self._next, self._tools.scratch)) as events:
+        with closing(self._parse(jobs, stop)) as events:
             try:
                 for event in events:
                     self._handle(event)
+                    if self._ended.is_due(time.monotonic()):
+                        self._land_ended()
             except ParserFailed as error:  # the guest could not be started, or never began
                 self._refuse_all(error)
             except BaseException:
@@ -83,15 +89,18 @@ class _Group:
                 raise
         # The guest is dead: only now may anybody hear that a job of it was stopped.
         if stop.is_cancelled:
-            self.was_interrupted = True
             self._stop_current()
+        self._land_ended()
         return self._begun
+
+    def _parse(self, jobs: Sequence[JobOrder], stop: CancelToken) -> Generator[Event]:
+        order, tools = self._order, self._tools
+        return parse(order.parser, jobs, order.limits, stop, self._next, tools.scratch, tools.zygotes)
 
     def _next(self, job: int | None) -> bool:
         """Whether the guest may begin with its next job."""
         may_begin = self._turns.next(job)
         self._guest_at = job if may_begin else None
-        self.was_interrupted |= job is not None and not may_begin
         return may_begin
 
     def _refuse_all(self, error: ParserFailed) -> None:
@@ -135,7 +144,7 @@ class _Group:
                     self._send_log()
                     if self._run:
                         self._end(self._run, event)
-                case Raised():
+                case Raised() if event.job not in self._failed:
                     self._begun.add(event.job)
                     self._current = self._jobs[event.job]
                     self._fail(event.error)
@@ -143,34 +152,68 @@ class _Group:
                     pass
         except CasparianError as error:
             self._fail(error)
-        except Exception as exc:  # a fault of ours in one file must not cost the other files of the group
+        except Exception as exc:  # a fault of ours in one file must not cost the other files of the order
             self._fail(host_fault(exc))
 
     def _begin(self, job: JobOrder) -> None:
+        self._drop_quietly()  # what came of it before it began anew
+        if job.job in self._failed:
+            return
         self._begun.add(job.job)
         self._current = job
         self._link.started(job)
-        order = self._order
-        self._run = JobRun(order.parser, job, order.contracts, self._targets, self._tools.scratch)
+        self._run = JobRun(self._premises, job)
 
     def _end(self, run: JobRun, event: Ended) -> None:
-        outcome = run.finish(event, ISOLATION)
+        run.end(event)
         self._run = None
-        if isinstance(outcome, Sealed):
-            commit(run.order, outcome, self._targets, self._link)
+        if run.landing is None:
+            self._ended.add(run, time.monotonic())
         else:
-            self._keep(run.order, outcome)
+            self._land([run])
 
-    def _keep(self, job: JobOrder, outcome: Surveyed) -> None:
-        if not self._link.surveyed(job, outcome):
-            folder = job_folder(self._tools.scratch, job.job, job.attempt)
+    def _land_ended(self) -> None:
+        """Close the group: those whose contracts are known are sealed together, the others surveyed."""
+        wanted: dict[bool, list[JobRun]] = {False: [], True: []}
+        for run in self._ended.take():
+            if self._turns.is_wanted(run.order.job):
+                wanted[run.waits].append(run)
+            else:
+                self._link.stopped(run.order)
+        for runs in wanted.values():
+            if runs:
+                self._land(runs)
+
+    def _land(self, runs: Sequence[JobRun]) -> None:
+        """Seal or survey jobs; where that fails for several of them, each by itself, so that the culprit is found."""
+        jobs = [run.order for run in runs]
+        try:
+            outcome = land(self._premises, runs)
+        except Exception as exc:
+            if len(runs) > 1:
+                for run in runs:
+                    self._land([run])
+                return
+            self._link.failed(jobs[0], exc if isinstance(exc, CasparianError) else host_fault(exc))
+            return
+        if isinstance(outcome, Surveyed):
+            self._keep(jobs, outcome)
+        else:
+            try_commit(jobs, outcome, self._targets, self._link)
+
+    def _keep(self, jobs: Sequence[JobOrder], outcome: Surveyed) -> None:
+        if not self._link.surveyed(jobs, outcome):
+            leader = jobs[0]
+            folder = job_folder(self._tools.scratch, leader.job, leader.attempt)
             try:
-                drop_spilled(folder, job.job, job.attempt, self._tools.open_sink)
+                drop_spilled(folder, leader.job, leader.attempt, self._tools.open_sink)
             finally:
-                self._link.stopped(job)
+                for job in jobs:
+                    self._link.stopped(job)
 
     def _fail(self, error: CasparianError) -> None:
         assert self._current is not None
+        self._failed.add(self._current.job)
         self._drop_quietly()
         self._send_log()
         self._link.failed(self._current, error)
@@ -194,44 +237,64 @@ class _Group:
             self._link.printed(self._current, lines)
 
 
-def cast_job(order: Cast, link: Link, tools: Tools, turns: Turns) -> None:
-    """Cast the staged rows of a surveyed job to their contracts, seal and commit."""
-    job = order.job
-    if (stop := turns.start(job.job)) is None:
+def cast_group(order: Cast, link: Link, tools: Tools, turns: Turns) -> None:
+    """Cast the staged rows of a surveyed group to their contracts, seal and commit."""
+    jobs = [each.job for each in order.jobs]
+    leader = jobs[0]
+    folder = job_folder(tools.scratch, leader.job, leader.attempt)
+    if (stop := turns.start_together([job.job for job in jobs])) is None:
+        _give_back(jobs, folder, link, tools, turns)
         return
     targets = Targets(order.routes, tools.open_sink)
-    contracts = {output: order.contracts[table] for output, table in order.tables.items()}
-    folder = job_folder(tools.scratch, job.job, job.attempt)
-    link.started(job)
+    for job in jobs:
+        link.started(job)
     try:
-        sealed = cast_spilled(order.parser, job, contracts, folder, targets, stop)
+        sealed = cast_spilled(order.parser, order.jobs, order.contracts, folder, targets, stop)
     except Cancelled:
-        link.stopped(job)
+        for job in jobs:
+            link.stopped(job)
     except CasparianError as error:
-        link.failed(job, error)
+        for job in jobs:
+            link.failed(job, error)
     else:
         turns.next(None)
-        # From the permit on nothing is discarded: what cannot be promoted now is promoted later.
-        try:
-            commit(job, sealed, targets, link)
-        except CasparianError as error:
-            link.failed(job, error)
+        try_commit(jobs, sealed, targets, link)
 
 
-def commit(job: JobOrder, sealed: Sealed, targets: Targets, link: Link) -> None:
-    """Ask for the permit of a sealed attempt; promote with it, discard without. Raises SinkError."""
-    answer = link.ask(job, sealed)
+def _give_back(jobs: Sequence[JobOrder], folder: Path, link: Link, tools: Tools, turns: Turns) -> None:
+    """Drop a group of which somebody stopped a member before it began; that one was answered for."""
+    try:
+        drop_spilled(folder, jobs[0].job, jobs[0].attempt, tools.open_sink)
+    finally:
+        for job in jobs:
+            if turns.is_wanted(job.job):
+                link.stopped(job)
+
+
+def try_commit(jobs: Sequence[JobOrder], sealed: Sealed, targets: Targets, link: Link) -> None:
+    """Commit a group; from the permit on nothing is discarded: what cannot be promoted now is promoted later."""
+    try:
+        commit(jobs, sealed, targets, link)
+    except CasparianError as error:
+        link.failed(jobs[0], error)
+
+
+def commit(jobs: Sequence[JobOrder], sealed: Sealed, targets: Targets, link: Link) -> None:
+    """Ask for the permit of a sealed group; promote with it, discard without. Raises SinkError."""
+    answer = link.ask(jobs, sealed)
     match answer:
         case Permit():
             targets.promote(answer.entries)
-            link.concluded(job)
+            link.concluded(jobs)
         case Held():
             pass
         case Fenced():
+            leader = Attempt(job=jobs[0].job, attempt=jobs[0].attempt)
             try:
-                targets.discard(Attempt(job=job.job, attempt=job.attempt), sealed.receipt.outputs)
+                targets.discard(leader, outputs_of([each.receipt for each in sealed.jobs]))
             finally:
-                link.stopped(job)
+                for job in jobs:
+                    link.stopped(job)
 
 
 def host_fault(exc: Exception) -> InvariantBroken:

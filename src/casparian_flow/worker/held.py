@@ -25,11 +25,12 @@ class Question:
     seqs: list[int] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class HeldAttempt:
     """One attempt from its order to the sentinel's last answer.
 
-    `heard` is when its parser last gave a sign. `doom` is why it fails, once what it staged is gone.
+    `heard` is when its parser last gave a sign. `doom` is why it fails, once what it staged is gone. `group` are the
+    attempts that were surveyed or sealed with it, leader first: what is asked about them is the leader's question.
     """
 
     job: int
@@ -40,11 +41,27 @@ class HeldAttempt:
     bytes: int = 0
     question: Question | None = None
     doom: Err | None = None
+    group: tuple[HeldAttempt, ...] = ()
 
     @property
     def key(self) -> Key:
         """Job and attempt."""
         return self.job, self.attempt
+
+    @property
+    def together(self) -> tuple[HeldAttempt, ...]:
+        """All that lives and falls with it."""
+        return self.group or (self,)
+
+    @property
+    def leader(self) -> HeldAttempt:
+        """The first of its group."""
+        return self.together[0]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its contracts, and the sentinel knows."""
+        return self.phase is JobPhase.SURVEYED and self.leader.question is None
 
     def progress(self, now: float) -> Progress:
         """How far it is. Only a parser can be silent: what the host does itself ends by itself."""

@@ -13,9 +13,8 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from casparian_flow import guest
 from casparian_flow.core.errors import InvariantBroken, ParserCrashed
 from casparian_flow.guest.family import FAMILY
 from casparian_flow.guest.wire import GO, Kind, frame
@@ -23,21 +22,42 @@ from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.environment import site_paths
 from casparian_flow.worker.process_tree import kill_group, kill_tree, wait_until_dead
 from casparian_flow.worker.shield import shield_host
+from casparian_flow.worker.zygote import SHIM, Forked
+from casparian_flow.worker.zygotes import Zygotes
 
 ISOLATION = "process"
 """The level that holds for every guest: own session, empty environment, no inherited descriptors, resource limits."""
+FORKED = "process:forked"
+"""The same level, of a guest that began as a copy of its parser's zygote."""
 
 STREAMS = ("stdout", "stderr", "log")
-_SHIM = str(Path(guest.__file__).with_name("__main__.py"))
 _REAP_SECONDS = 10.0
+_ORDER_SECONDS = 10.0
 _POLL_SECONDS = 0.002
+
+
+class Process(Protocol):
+    """The process of a guest: one of ours, or one that a zygote forked."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, which belongs to no other process until `poll` or `wait` has told that it is dead."""
+        ...
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        ...
+
+    def wait(self, timeout: float) -> int:
+        """The same when it has ended; raises `subprocess.TimeoutExpired`."""
+        ...
 
 
 class Guest:
     """A running guest: its socket and its pipes, all non-blocking. `kill` may be called from any thread."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], line: socket.socket, pipes: dict[str, int], held: contextlib.ExitStack
+        self, process: Process, line: socket.socket, pipes: dict[str, int], held: contextlib.ExitStack
     ) -> None:
         self._process = process
         self._held = held
@@ -48,6 +68,21 @@ class Guest:
         self.pipes = pipes
         for fd in (line.fileno(), *self.pipes.values()):
             os.set_blocking(fd, False)
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether it began as a copy of its parser's zygote."""
+        return isinstance(self._process, Forked)
+
+    @property
+    def was_orphaned(self) -> bool:
+        """Whether what it was copied from has died, which may be why it did."""
+        return isinstance(self._process, Forked) and self._process.was_orphaned
+
+    @property
+    def isolation(self) -> str:
+        """How it is kept apart, as receipts say it."""
+        return FORKED if self.is_forked else ISOLATION
 
     @property
     def has_exited(self) -> bool:
@@ -62,7 +97,14 @@ class Guest:
             if time.monotonic() >= deadline:
                 return None
             time.sleep(_POLL_SECONDS)
-        return self._process.returncode
+        return self._process.poll()
+
+    def send(self, order: bytes) -> None:
+        """Give it its order, which comes first."""
+        self.line.settimeout(_ORDER_SECONDS)
+        with contextlib.suppress(OSError):  # it died at once; whoever waits for its answer will see that
+            self.line.sendall(order)
+        self.line.setblocking(False)
 
     def go_on(self) -> None:
         """Let it begin with its next job."""
@@ -88,7 +130,6 @@ class Guest:
                 self._process.wait(_REAP_SECONDS)
             except subprocess.TimeoutExpired as exc:
                 raise InvariantBroken(f"the guest {self._process.pid} cannot be killed") from exc
-            FAMILY.forget(self._process)
             dying, self._dying = self._dying, []
             FAMILY.end_strays()  # of a guest that died before it could be asked what it had started
             if not wait_until_dead(dying, _REAP_SECONDS):
@@ -96,45 +137,61 @@ class Guest:
         self._held.close()
 
 
-def start_guest(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits, within: Path | None = None) -> Guest:
-    """A fresh interpreter that has its order and begins with the first job. `within` is where it gets its own folder.
+def start_guest(
+    parser: ParserOrder,
+    jobs: Sequence[JobOrder],
+    limits: Limits,
+    within: Path | None = None,
+    zygotes: Zygotes | None = None,
+) -> Guest:
+    """A guest that has its order and begins with the first job. `within` is where it gets its own folder.
 
-    A forked copy of a warm interpreter (a zygote per artifact and environment) would be made here instead of a
-    fresh one; everything after the order stays the same.
+    It is a copy of its parser's zygote if there is one among `zygotes`, else a fresh interpreter.
     """
     shield_host()
     try:
-        return _start(_order(parser, jobs, limits), within)
+        guest = _start(parser, limits, within, zygotes)
     except OSError as exc:
         raise ParserCrashed(f"{parser.name}: its process could not be started", why=str(exc)) from exc
+    guest.send(_order(parser, jobs, limits))
+    return guest
 
 
-def _start(order: bytes, within: Path | None) -> Guest:
+def _start(parser: ParserOrder, limits: Limits, within: Path | None, zygotes: Zygotes | None) -> Guest:
     with contextlib.ExitStack() as held, contextlib.ExitStack() as given:
         scratch = tempfile.mkdtemp(prefix="casparian-guest-", dir=within)
         held.callback(shutil.rmtree, scratch, ignore_errors=True)
         line, theirs = socket.socketpair()
         held.callback(line.close)
         given.callback(theirs.close)
-        life, _ = _pipe(given, held)
         pipes = {stream: _pipe(held, given) for stream in STREAMS}
-        passed = (theirs.fileno(), life, pipes["log"][1])
+        passed = [theirs.fileno(), *(pipes[stream][1] for stream in STREAMS)]
+        process: Process | None = zygotes.fork(parser, limits, scratch, passed) if zygotes else None
+        if process is None:
+            process = _start_fresh(scratch, passed, held)
+        given.close()  # a guest that ends is seen only if nobody else holds its ends
+        return Guest(process, line, {stream: ends[0] for stream, ends in pipes.items()}, held.pop_all())
+
+
+def _start_fresh(scratch: str, passed: Sequence[int], held: contextlib.ExitStack) -> subprocess.Popen[bytes]:
+    """A fresh interpreter; its life ends with a pipe that is `held`, so with this process at the latest."""
+    line, stdout, stderr, log = passed
+    with contextlib.ExitStack() as given:
+        life, _ = _pipe(given, held)
         process = FAMILY.start(
             lambda: subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
-                [sys.executable, "-I", "-S", "-X", "utf8", _SHIM, *map(str, passed)],
+                [sys.executable, "-I", "-S", "-X", "utf8", SHIM, "guest", *map(str, (line, life, log))],
                 stdin=subprocess.DEVNULL,
-                stdout=pipes["stdout"][1],
-                stderr=pipes["stderr"][1],
+                stdout=stdout,
+                stderr=stderr,
                 env={},
                 cwd=scratch,
-                pass_fds=passed,
+                pass_fds=(line, life, log),
                 start_new_session=True,
             )
         )
-        given.close()  # a guest that ends is seen only if nobody else holds its ends
-        with contextlib.suppress(OSError):  # it died at once; whoever waits for its answer will see that
-            line.sendall(order)
-        return Guest(process, line, {stream: ends[0] for stream, ends in pipes.items()}, held.pop_all())
+    held.callback(FAMILY.forget, process)
+    return process
 
 
 def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""One slot's line to the sentinel: what becomes of each job goes out, one answer comes back."""
+"""One slot's line to the sentinel: what becomes of each job goes out, one answer for each sealed group comes back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from casparian_flow.worker.actions import Fenced, Held
 class Link(Protocol):
     """How a slot tells what it does, whatever carries the messages.
 
-    Of every job of an order comes exactly one of `failed`, `surveyed`, `ask` and `stopped`.
+    Of every job of an order comes exactly one of `failed`, `surveyed`, `ask` and `stopped`. Jobs that are surveyed or
+    asked about together are a group, its leader first: the outcome names them in the same order.
     """
 
     def started(self, job: JobOrder) -> None:
@@ -28,18 +29,21 @@ class Link(Protocol):
         """The parser wrote these lines."""
 
     def failed(self, job: JobOrder, error: CasparianError) -> None:
-        """The attempt ended without a seal, and nothing of it remains; or what was permitted could not be promoted."""
+        """The attempt ended without a seal, and nothing of it remains.
 
-    def surveyed(self, job: JobOrder, outcome: Surveyed) -> bool:
-        """Parsed, and its rows wait for their contracts; False if they are to be discarded now, and then `stopped`."""
+        Or it leads a permitted group that could not be promoted.
+        """
+
+    def surveyed(self, jobs: Sequence[JobOrder], outcome: Surveyed) -> bool:
+        """Parsed, and their rows wait for contracts; False if they are to be discarded now, and then each `stopped`."""
         ...
 
-    def ask(self, job: JobOrder, outcome: Sealed) -> Permit | Held | Fenced:
-        """Ask for the permit of a sealed attempt and wait for the answer."""
+    def ask(self, jobs: Sequence[JobOrder], outcome: Sealed) -> Permit | Held | Fenced:
+        """Ask for the permit of a sealed group and wait for the answer."""
         ...
 
-    def concluded(self, job: JobOrder) -> None:
-        """Every permitted entry is visible."""
+    def concluded(self, jobs: Sequence[JobOrder]) -> None:
+        """Every permitted entry of the group is visible."""
 
     def stopped(self, job: JobOrder) -> None:
         """Somebody wanted it stopped, or it may not commit: its guest is dead, what it staged is gone."""

@@ -1,4 +1,4 @@
-"""What a surveyed job leaves in its worker's scratch folder until its contracts are known."""
+"""What a surveyed group leaves in its worker's scratch folder until its contracts are known."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from pathlib import Path
 import msgspec
 
 from casparian_flow.core.receipts import Receipt
+from casparian_flow.worker.gathered import Run
 
 NAME = "pending.json"
 
 
 class Spilled(msgspec.Struct, frozen=True, kw_only=True):
-    """The spills of one output by file name, None where there was nothing, and how many rows they hold together."""
+    """One file of rows, or of rejections, of one output; `runs` say in order whose they are."""
 
     output: str
-    rows: str | None
-    rejected: str | None
-    count: int
+    name: str
+    runs: list[Run]
+    is_rejected: bool = False
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sealed already and what waits."""
+    """What is sealed already of each member, leader first, and what waits."""
 
-    receipt: Receipt
+    receipts: list[Receipt]
     spilled: list[Spilled]
 
 
 def job_folder(scratch: Path, job: int, attempt: int) -> Path:
-    """The folder of one attempt."""
+    """The folder of the group that this attempt leads."""
     return scratch / f"{job}.{attempt}"
 
 

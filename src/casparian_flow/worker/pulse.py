@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
-from casparian_flow.core.jobs import JobPhase, LogLine
+from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.bodies import Heartbeat, Printed, Progress
 from casparian_flow.worker.held import HeldAttempt, Key, Lines
 
@@ -17,7 +17,7 @@ REPEAT_SECONDS = 1.0
 MOST_PRINTED = 1 << 20
 """After this many characters of printed lines the rest waits for the next heartbeat."""
 MOST_SURVEYED = 20_000
-"""Surveyed attempts that one heartbeat names; if there are more, they take turns."""
+"""Surveyed groups that one heartbeat names; if there are more, they take turns."""
 REMEMBERED = 64
 """Messages of one kind that may still be answered."""
 
@@ -74,9 +74,10 @@ class Pulse:
     ) -> Heartbeat:
         """What to say now.
 
-        Surveyed attempts that the sentinel knows of may be thousands: they are named only once an interval.
+        Surveyed attempts that the sentinel knows of may be thousands: they are named only once an interval, each group
+        by its leader.
         """
-        progress = [each.progress(now) for each in held if not _waits(each)]
+        progress = [each.progress(now) for each in held if not each.waits]
         if now >= self._whole_due:
             self._whole_due = now + interval
             progress += self._surveyed(held, now)
@@ -109,7 +110,7 @@ class Pulse:
         return beat
 
     def _surveyed(self, held: Collection[HeldAttempt], now: float) -> list[Progress]:
-        surveyed = list(filter(_waits, held))
+        surveyed = [each for each in held if each.waits and each.leader is each]
         if len(surveyed) > MOST_SURVEYED:
             first = self._surveyed_told % len(surveyed)
             self._surveyed_told = first + MOST_SURVEYED
@@ -127,11 +128,6 @@ class Pulse:
                 printed.append(told)
                 size += sum(len(line.text) for line in told.lines)
         return printed, any(lines.has_news for lines in self._lines.values())
-
-
-def _waits(attempt: HeldAttempt) -> bool:
-    """Whether it waits for its contracts, and the sentinel knows."""
-    return attempt.phase is JobPhase.SURVEYED and attempt.question is None
 
 
 def newest(seqs: dict[int, _V]) -> dict[int, _V]:

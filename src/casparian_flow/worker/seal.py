@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import SealedOutput
 from casparian_flow.core.quarantine import QuarantineGroup
 from casparian_flow.core.receipts import DriftNote, OutputCounts, Receipt, VerdictNote
-from casparian_flow.protocol.messages import JobOrder, ParserOrder
-from casparian_flow.sinks.lineage import Lineage
-from casparian_flow.worker.channel import Channel
+from casparian_flow.protocol.bodies import Sealed, Surveyed
+from casparian_flow.protocol.codec import told_size
+from casparian_flow.protocol.opcodes import TOLD_TOGETHER
+from casparian_flow.worker.channel import SealedTable
+from casparian_flow.worker.channels import Channels
 from casparian_flow.worker.surroundings import VERSION, host_name, user_name
 
 
 @dataclass(frozen=True, slots=True)
 class SealedTables:
-    """Everything that some channels sealed."""
+    """Everything that was sealed for one member."""
 
     counts: tuple[OutputCounts, ...]
     outputs: tuple[SealedOutput, ...]
@@ -24,19 +27,22 @@ class SealedTables:
     drift: tuple[DriftNote, ...]
 
 
-def seal_channels(channels: Iterable[Channel]) -> SealedTables:
-    """Flush every channel to disk."""
-    counts: list[OutputCounts] = []
-    outputs: list[SealedOutput] = []
-    groups: list[QuarantineGroup] = []
-    drift: list[DriftNote] = []
-    for channel in channels:
-        count, sealed = channel.seal()
-        counts.append(count)
-        outputs += sealed
-        groups += channel.groups()
-        drift += channel.drift()
-    return SealedTables(tuple(counts), tuple(outputs), tuple(groups), tuple(drift))
+def seal_channels(channels: Channels, orders: Sequence[Sequence[str]]) -> list[SealedTables]:
+    """Flush every channel to disk; what each member has, its tables in the order given for it."""
+    sealed = channels.seal()
+    return [
+        _joined([sealed[table][member] for table in order if member in sealed.get(table, ())])
+        for member, order in enumerate(orders)
+    ]
+
+
+def _joined(tables: Sequence[SealedTable]) -> SealedTables:
+    return SealedTables(
+        tuple(table.counts for table in tables),
+        tuple(output for table in tables for output in table.outputs),
+        tuple(group for table in tables for group in table.groups),
+        tuple(note for table in tables for note in table.drift),
+    )
 
 
 def receipt_of(
@@ -70,6 +76,12 @@ def with_more(receipt: Receipt, sealed: SealedTables, seconds: float) -> Receipt
     )
 
 
+def check_size(outcome: Sealed | Surveyed) -> None:
+    """Raises InvariantBroken if it tells more of several jobs than fits into one message: each is told alone then."""
+    if len(outcome.jobs) > 1 and sum(map(told_size, outcome.jobs)) > TOLD_TOGETHER:
+        raise InvariantBroken("what became of these jobs cannot be told at once")
+
+
 def _by_table(counts: Iterable[OutputCounts]) -> tuple[OutputCounts, ...]:
     """One count per table: two outputs can mean the same one, of which only the second waited for its contract."""
     found: dict[str, OutputCounts] = {}
@@ -83,14 +95,3 @@ def _by_table(counts: Iterable[OutputCounts]) -> tuple[OutputCounts, ...]:
             rescued=known.rescued + each.rescued,
         )
     return tuple(found.values())
-
-
-def lineage_of(parser: ParserOrder, order: JobOrder) -> Lineage:
-    """The lineage that every row of the job carries."""
-    return Lineage(
-        job=order.job,
-        file_version=order.file_version,
-        source_hash=order.source_hash,
-        parser_version=parser.label,
-        processed_at_ns=order.processed_at_ns,
-    )

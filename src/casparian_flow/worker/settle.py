@@ -1,22 +1,25 @@
-"""The second half of a surveyed job: staged rows are cast to the contracts that were found for them, and sealed."""
+"""The second half of a surveyed group: staged rows are cast to the contracts that were found for them, and sealed."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import InvariantBroken, SinkError
-from casparian_flow.protocol.bodies import Sealed
-from casparian_flow.protocol.messages import JobOrder, ParserOrder
+from casparian_flow.core.outputs import SealedOutput
+from casparian_flow.core.receipts import Receipt
+from casparian_flow.protocol.bodies import CastJob, JobReceipt, Sealed
+from casparian_flow.protocol.messages import ParserOrder
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.worker.cancel import CancelToken
-from casparian_flow.worker.channel import Channel
+from casparian_flow.worker.channels import Channels
+from casparian_flow.worker.gathered import Gathered, Run
 from casparian_flow.worker.pending import Pending, Spilled, read_pending
-from casparian_flow.worker.seal import SealedTables, lineage_of, seal_channels, with_more
+from casparian_flow.worker.seal import SealedTables, seal_channels, with_more
 from casparian_flow.worker.spill import read_spill
 from casparian_flow.worker.tables import under_contract
 from casparian_flow.worker.targets import Destination, discard
@@ -24,66 +27,122 @@ from casparian_flow.worker.targets import Destination, discard
 
 def cast_spilled(
     parser: ParserOrder,
-    order: JobOrder,
+    jobs: Sequence[CastJob],
     contracts: Mapping[str, Contract],
     folder: Path,
     targets: Destination,
     stop: CancelToken,
 ) -> Sealed:
-    """Seal what a survey left in `folder`; on an error nothing of the attempt remains there or in the targets.
+    """Seal what a survey left in `folder`; on an error nothing of the group remains there or in the targets.
 
-    `contracts` are those that the outputs were given.
+    `jobs` are those of the survey in its order, `contracts` those of all their tables.
 
     Raises InvariantBroken unless every spilled row was accepted or quarantined, and Cancelled if `stop` is.
     """
     began = time.monotonic()
-    lineage = lineage_of(parser, order)
-    attempt = Attempt(job=order.job, attempt=order.attempt)
+    orders = [each.job for each in jobs]
     pending = read_pending(folder)
-    channels: dict[str, Channel] = {}
+    channels = Channels(parser, orders, contracts, targets)
     try:
         for spilled in pending.spilled:
-            contract = contracts[spilled.output]
-            table, sinks = contract.table, targets.sinks_of(contract.table)
-            channel = channels.setdefault(table, Channel(table, contract, attempt, sinks, lineage))
-            _cast(spilled, folder, contract, channel, stop)
-        sealed = seal_channels(channels.values())
+            _cast(spilled, folder, jobs, contracts, channels, stop)
+        tables = [list(dict.fromkeys(each.tables.values())) for each in jobs]
+        for member, its in enumerate(tables):
+            for table in its:
+                channels.of(table).expect(member)
+        sealed = seal_channels(channels, tables)
         _check_none_is_lost(pending, sealed)
     except BaseException as exc:
         try:
             with ExitStack() as stack:
-                stack.callback(targets.discard, attempt, pending.receipt.outputs)
-                for channel in channels.values():
-                    stack.callback(channel.discard)
+                owner = Attempt(job=orders[0].job, attempt=orders[0].attempt)
+                stack.callback(targets.discard, owner, outputs_of(pending.receipts))
+                stack.callback(channels.discard)
         except SinkError as left:  # files that nobody will name; what led here is what is reported
             exc.add_note(f"what was staged could not be removed: {left.message} ({left.why})")
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    receipt = with_more(pending.receipt, sealed, time.monotonic() - began)
-    return Sealed(receipt=receipt)
+    seconds = (time.monotonic() - began) / len(orders)
+    return Sealed(
+        jobs=[
+            JobReceipt(job=order.job, attempt=order.attempt, receipt=with_more(receipt, its, seconds))
+            for order, receipt, its in zip(orders, pending.receipts, sealed, strict=True)
+        ]
+    )
 
 
 def drop_spilled(folder: Path, job: int, attempt: int, open_sink: Callable[[str], Sink]) -> None:
-    """Leave nothing of a survey, in `folder` or in any sink; raises SinkError if a sink kept its part."""
+    """Leave nothing of a survey, in `folder` or in any sink; raises SinkError if a sink kept its part.
+
+    The attempt is the one that leads the group.
+    """
     if folder.exists():
-        outputs = read_pending(folder).receipt.outputs
+        outputs = outputs_of(read_pending(folder).receipts)
         shutil.rmtree(folder, ignore_errors=True)
         discard(open_sink, Attempt(job=job, attempt=attempt), outputs)
 
 
-def _cast(spilled: Spilled, folder: Path, contract: Contract, channel: Channel, stop: CancelToken) -> None:
-    if spilled.rows is not None:
-        for batch, source_row, start, end in read_spill(folder / spilled.rows):
-            stop.check()
-            channel.accept(under_contract(batch, contract), source_row, start, end)
-    if spilled.rejected is not None:
-        for batch, source_row, _start, _end in read_spill(folder / spilled.rejected):
-            stop.check()
-            channel.reject(batch, source_row)
+def outputs_of(receipts: Sequence[Receipt]) -> list[SealedOutput]:
+    """What a group sealed, for whoever discards it: what several of its members share is there once."""
+    found: dict[tuple[str, str, str, tuple[str, ...]], SealedOutput] = {}
+    for receipt in receipts:
+        for output in receipt.outputs:
+            names = tuple(file.name for file in output.files)
+            found.setdefault((output.sink, output.table, output.role, names), output)
+    return list(found.values())
 
 
-def _check_none_is_lost(pending: Pending, sealed: SealedTables) -> None:
-    spilled = sum(each.count for each in pending.spilled)
-    if (found := sum(count.emitted for count in sealed.counts)) != spilled:
-        raise InvariantBroken("rows were lost while they waited", why=f"{spilled} were kept, {found} were sealed")
+def _cast(
+    spilled: Spilled,
+    folder: Path,
+    jobs: Sequence[CastJob],
+    contracts: Mapping[str, Contract],
+    channels: Channels,
+    stop: CancelToken,
+) -> None:
+    for rows in _with_runs(spilled, folder):
+        stop.check()
+        for table, part in _by_table(rows, [jobs[member].tables[spilled.output] for member, _ in rows.runs]):
+            if spilled.is_rejected:
+                channels.of(table).reject(part)
+            else:
+                batch = under_contract(part.batch, contracts[table])
+                channels.of(table).accept(part.with_batch(batch))
+
+
+def _with_runs(spilled: Spilled, folder: Path) -> Iterator[Gathered]:
+    """Each batch as it was spilled, with whose rows they are."""
+    runs = iter(spilled.runs)
+    member, left = next(runs)
+    for batch, source_row, start, end in read_spill(folder / spilled.name):
+        mine, rows = [], batch.num_rows
+        while rows:
+            if not left:
+                member, left = next(runs)
+            taken = min(rows, left)
+            mine.append(Run(member, taken))
+            rows, left = rows - taken, left - taken
+        yield Gathered(batch=batch, source_row=source_row, start=start, end=end, runs=mine)
+
+
+def _by_table(rows: Gathered, tables: Sequence[str]) -> Iterator[tuple[str, Gathered]]:
+    """The rows by table, each of the runs being for one: mostly all of them are for the same."""
+    first = 0
+    for at in range(1, len(tables) + 1):
+        if at == len(tables) or tables[at] != tables[first]:
+            whole = first == 0 and at == len(tables)
+            yield tables[first], rows if whole else rows.part(first, at)
+            first = at
+
+
+def _check_none_is_lost(pending: Pending, sealed: Sequence[SealedTables]) -> None:
+    kept = dict.fromkeys(range(len(sealed)), 0)
+    for each in pending.spilled:
+        for member, rows in each.runs:
+            kept[member] += rows
+    for member, its in enumerate(sealed):
+        found = sum(count.emitted for count in its.counts)
+        if found != kept[member]:
+            why = f"{kept[member]} were kept, {found} were sealed"
+            raise InvariantBroken("rows were lost while they waited", why=why)

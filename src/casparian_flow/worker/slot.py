@@ -12,7 +12,7 @@ from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.bodies import Cast, Parse, Permit, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder
 from casparian_flow.worker.actions import Answer, Fenced, Held
-from casparian_flow.worker.execute import Tools, cast_job, host_fault, parse_group
+from casparian_flow.worker.execute import Tools, cast_group, host_fault, parse_group
 from casparian_flow.worker.held import Key
 from casparian_flow.worker.shared import SharedCore
 from casparian_flow.worker.turns import Turns
@@ -39,7 +39,7 @@ class Slot:
 
     def begin(self, order: Parse | Cast) -> None:
         """Work on an order; the one before is done."""
-        jobs = order.jobs if isinstance(order, Parse) else [order.job]
+        jobs = order.jobs if isinstance(order, Parse) else [each.job for each in order.jobs]
         self._turns = Turns()
         self._jobs = {(job.job, job.attempt): job for job in jobs}
         self._orders.put(order)
@@ -89,32 +89,32 @@ class Slot:
         words = (error.code, error.message, error.why, error.transient)
         self._core.tell(lambda core, now: core.failed(job.job, job.attempt, *words, now))
 
-    def surveyed(self, job: JobOrder, outcome: Surveyed) -> bool:
-        """Parsed, and kept until its contracts are known, or not kept."""
-        self._close(job)
-        return self._core.tell(lambda core, now: core.surveyed(job.job, job.attempt, outcome, now))
+    def surveyed(self, jobs: Sequence[JobOrder], outcome: Surveyed) -> bool:
+        """Parsed, and kept until their contracts are known, or not kept."""
+        self._close(*jobs)
+        return self._core.tell(lambda core, now: core.surveyed(outcome, now))
 
-    def ask(self, job: JobOrder, outcome: Sealed) -> Permit | Held | Fenced:
+    def ask(self, jobs: Sequence[JobOrder], outcome: Sealed) -> Permit | Held | Fenced:
         """Ask for the permit and wait for it."""
-        self._close(job)
-        self._core.tell(lambda core, now: core.sealed(job.job, job.attempt, outcome, now))
+        self._close(*jobs)
+        self._core.tell(lambda core, now: core.sealed(outcome, now))
         while (answer := self._answers.get()) is not None:
-            if (answer.job, answer.attempt) == (job.job, job.attempt):
+            if (answer.job, answer.attempt) == (jobs[0].job, jobs[0].attempt):
                 return answer.answer
         raise _Ended
 
-    def concluded(self, job: JobOrder) -> None:
+    def concluded(self, jobs: Sequence[JobOrder]) -> None:
         """Every permitted entry is visible."""
-        self._core.tell(lambda core, now: core.concluded(job.job, job.attempt, now))
+        self._core.tell(lambda core, now: core.concluded(jobs[0].job, jobs[0].attempt, now))
 
     def stopped(self, job: JobOrder) -> None:
         """Nothing of the attempt runs or is staged."""
         self._close(job)
         self._core.tell(lambda core, now: core.stopped(job.job, job.attempt, now))
 
-    def _close(self, job: JobOrder) -> None:
-        """The job was answered for: a fault of the host does not make it fail any more."""
-        self._open.discard((job.job, job.attempt))
+    def _close(self, *jobs: JobOrder) -> None:
+        """The jobs were answered for: a fault of the host does not make them fail any more."""
+        self._open.difference_update((job.job, job.attempt) for job in jobs)
 
     def _work(self) -> None:
         while (order := self._orders.get()) is not None:
@@ -123,7 +123,7 @@ class Slot:
                 if isinstance(order, Parse):
                     parse_group(order, self, self._tools, self._turns)
                 else:
-                    cast_job(order, self, self._tools, self._turns)
+                    cast_group(order, self, self._tools, self._turns)
             except _Ended:
                 return
             except Exception as exc:  # a fault of the host: every job of the order is told, the worker lives on

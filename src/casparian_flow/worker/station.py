@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
-from casparian_flow.core.errors import CasparianError, WorkerRefused
+from casparian_flow.core.errors import CasparianError, HomeUnavailable, WorkerRefused
 from casparian_flow.protocol.bodies import Identify
 from casparian_flow.protocol.transport import Dealer
 from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Joined, Lost, Refused, Stop
 from casparian_flow.worker.core import WorkerCore
 from casparian_flow.worker.execute import Tools
+from casparian_flow.worker.held import Key
 from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.settle import drop_spilled
 from casparian_flow.worker.shared import SharedCore
@@ -41,7 +43,7 @@ class Station:
     def __init__(
         self, dealer: Dealer, profile: Identify, tools: Tools, notify: Notify, *, may_be_cut_off: bool = True
     ) -> None:
-        """`dealer` and the scratch folder are its own from now on; `may_be_cut_off` as in `WorkerCore`."""
+        """`dealer` and the tools are its own from now on; `may_be_cut_off` as in `WorkerCore`."""
         self._dealer = dealer
         self._tools = tools
         self._notify = notify
@@ -57,9 +59,11 @@ class Station:
         self._is_closed = False
         self._is_running = False
         self._ends_at = float("inf")
-        self._thread = threading.Thread(target=self.run, name="station", daemon=True)
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run_apart, name="station", daemon=True)
 
     def __enter__(self) -> Station:
+        """Work in a thread of its own; see `check`."""
         self._thread.start()
         return self
 
@@ -71,6 +75,11 @@ class Station:
     def is_running(self) -> bool:
         """Whether `run` has begun and not ended."""
         return self._is_running
+
+    def check(self) -> None:
+        """Raises what ended the thread of this worker, if anything did: nobody else would ever say so."""
+        if self._failure is not None:
+            raise self._failure
 
     def leave(self) -> None:
         """Finish what is being read, give the rest back, then end."""
@@ -97,6 +106,12 @@ class Station:
                 self._exchange()
         finally:
             self._end()
+
+    def _run_apart(self) -> None:
+        try:
+            self.run()
+        except BaseException as exc:  # whoever started the thread asks for it
+            self._failure = exc
 
     def _heed_wishes(self) -> None:
         """Pass on, once, that this worker is to leave or to stop, and set when it ends whatever is heard by then."""
@@ -134,7 +149,7 @@ class Station:
                 any(slot.stop((action.job, action.attempt)) for slot in self._slots)
             case Discard():
                 assert self._drops is not None
-                self._drops.submit(self._discard, action.job, action.attempt)
+                self._drops.submit(self._discard, action.group)
             case Joined():
                 self._notify("worker.joined", {"worker": action.terms.worker})
             case Lost():
@@ -142,17 +157,31 @@ class Station:
             case Refused():
                 raise WorkerRefused(f"the sentinel refused this worker: {action.message}", why=action.code)
 
-    def _discard(self, job: int, attempt: int) -> None:
+    def _discard(self, group: Sequence[Key]) -> None:
         """Remove what a survey left; a sink that keeps its part has files that nobody will name."""
+        job, attempt = group[0]
         try:
             drop_spilled(job_folder(self._tools.scratch, job, attempt), job, attempt, self._tools.open_sink)
         except (CasparianError, OSError) as exc:
             self._notify("worker.kept", {"job": job, "attempt": attempt, "message": str(exc)})
-        self._core.tell(lambda core, now: core.stopped(job, attempt, now))
+
+        def stopped(core: WorkerCore, now: float) -> None:
+            for key in group:
+                core.stopped(*key, now)
+
+        self._core.tell(stopped)
 
     def _open(self) -> None:
         shutil.rmtree(self._tools.scratch, ignore_errors=True)  # what a killed worker left
-        self._tools.scratch.mkdir(mode=0o700, parents=True)
+        try:
+            self._tools.scratch.mkdir(mode=0o700, parents=True)
+        except OSError as exc:
+            raise HomeUnavailable(
+                "a worker has no place for what it keeps meanwhile",
+                where=str(self._tools.scratch),
+                why="the disk is full" if exc.errno in (errno.ENOSPC, errno.EDQUOT) else exc.strerror or str(exc),
+                fix="free some space, or make the folder writable, then repeat the command",
+            ) from exc
         self._slots = [Slot(number, self._core, self._tools) for number in range(self._number_of_slots)]
         self._drops = ThreadPoolExecutor(1, "discards")
 
@@ -164,6 +193,8 @@ class Station:
         for slot in self._slots:
             slot.join()
         self._drops.shutdown(cancel_futures=True)
+        if self._tools.zygotes is not None:
+            self._tools.zygotes.close()
         self._dealer.close()
         self._is_running = False
         shutil.rmtree(self._tools.scratch, ignore_errors=True)

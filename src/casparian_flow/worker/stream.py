@@ -138,8 +138,10 @@ class _Section:
 class Stream:
     """Takes the frames of one guest in order and makes events of them."""
 
-    def __init__(self, parser: str, jobs: Sequence[int]) -> None:
+    def __init__(self, parser: str, jobs: Sequence[int], isolation: str = "process") -> None:
+        """`isolation` is how that guest is kept apart."""
         self._parser = parser
+        self._isolation = isolation
         self._waiting = list(reversed(jobs))
         self._section: _Section | None = None
         self._greeted = False
@@ -212,7 +214,7 @@ class Stream:
         if {k: v for k, v in head.counts.items() if v} != {k: v for k, v in section.emitted.items() if v}:
             raise BrokenFrame(f"the guest counted {head.counts}, but {section.emitted} arrived")
         self._section = None
-        return Ended(section.job, dict(head.counts), log_dropped)
+        return Ended(section.job, dict(head.counts), log_dropped, self._isolation)
 
     def _fail(self, section: _Section, head: _Failed) -> Event:
         if head.job != section.job:

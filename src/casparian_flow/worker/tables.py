@@ -23,24 +23,43 @@ class Place:
     is_waiting: bool = True
     """Whether rows without a contract are surveyed for one; false where all of them are rejected."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether rows wait here until a contract is found for them."""
+        return self.is_waiting and self.contract is None
 
-def place_of(
-    parser: ParserOrder,
-    order: JobOrder,
-    output: str,
-    columns: Sequence[str],
-    headerless: bool,
-    contracts: Mapping[str, Contract],
-) -> Place:
-    """The place of an output with these columns."""
-    if parser.declared and output not in parser.declared:
-        return Place(table_from_output(output) or order.base_table, None, is_declared=False, is_waiting=False)
-    base = base_table(parser, order, output)
-    if parser.tables != "file":
-        return Place(base, contracts.get(base))
-    known = {name: contract.names for name, contract in contracts.items()}
-    table = choose_table(base, columns, known, headerless=headerless)
-    return Place(base, None) if table is None else Place(table, contracts[table])
+
+class Places:
+    """Answers for one order where outputs go: each question once, since files of an order are mostly alike."""
+
+    def __init__(self, parser: ParserOrder, contracts: Mapping[str, Contract]) -> None:
+        self._parser = parser
+        self._contracts = contracts
+        self._columns = {name: contract.names for name, contract in contracts.items()}
+        self._known: dict[tuple[str, str, bool, tuple[str, ...]], Place] = {}
+
+    def of(self, order: JobOrder, output: str, batch: pa.RecordBatch) -> Place:
+        """The place of an output with the columns of this batch."""
+        headerless = is_headerless(batch)
+        key = (order.base_table, output, headerless, tuple(batch.schema.names))
+        if key not in self._known:
+            self._known[key] = self._place(order, output, batch.schema.names, headerless)
+        return self._known[key]
+
+    def of_nothing(self, order: JobOrder, output: str) -> Place:
+        """The place of an output that never had a row: it goes by its bare name."""
+        base = base_table(self._parser, order, output)
+        return Place(base, self._contracts.get(base), is_waiting=False)
+
+    def _place(self, order: JobOrder, output: str, columns: Sequence[str], headerless: bool) -> Place:
+        if self._parser.declared and output not in self._parser.declared:
+            bare = table_from_output(output) or order.base_table
+            return Place(bare, None, is_declared=False, is_waiting=False)
+        base = base_table(self._parser, order, output)
+        if self._parser.tables != "file":
+            return Place(base, self._contracts.get(base))
+        table = choose_table(base, columns, self._columns, headerless=headerless)
+        return Place(base, None) if table is None else Place(table, self._contracts[table])
 
 
 def base_table(parser: ParserOrder, order: JobOrder, output: str) -> str:

@@ -19,25 +19,29 @@ class Turns:
         self._lock = threading.Lock()
         self._begun: set[int] = set()
         self._unwanted: set[int] = set()
-        self._current: int | None = None
+        self._current: frozenset[int] = frozenset()
         self._guest = CancelToken()
 
     def start(self, job: int) -> CancelToken | None:
         """A new guest may begin with this job; what is cancelled to end that guest. None if nobody wants the job."""
+        return self.start_together([job])
+
+    def start_together(self, jobs: Collection[int]) -> CancelToken | None:
+        """These jobs are worked on as one; what is cancelled to end that. None if one of them is not wanted."""
         with self._lock:
             self._guest = CancelToken()
-            return self._guest if self._go_on(job) else None
+            return self._guest if self._go_on(jobs) else None
 
     def next(self, job: int | None) -> bool:
         """The current job is closed; whether the guest may begin with this one."""
         with self._lock:
-            return self._go_on(job)
+            return self._go_on([] if job is None else [job])
 
     def stop(self, job: int) -> bool:
         """Stop one job; whether it never began and never will. Else its slot tells when it is over."""
         with self._lock:
             self._unwanted.add(job)
-            if job == self._current:
+            if job in self._current:
                 self._guest.cancel()
             return job not in self._begun
 
@@ -50,10 +54,10 @@ class Turns:
         for job in jobs:
             self.stop(job)
 
-    def _go_on(self, job: int | None) -> bool:
-        self._current = None
-        if job is None or job in self._unwanted:
+    def _go_on(self, jobs: Collection[int]) -> bool:
+        self._current = frozenset()
+        if not jobs or self._unwanted.intersection(jobs):
             return False
-        self._current = job
-        self._begun.add(job)
+        self._current = frozenset(jobs)
+        self._begun.update(jobs)
         return True

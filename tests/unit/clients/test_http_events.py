@@ -162,7 +162,7 @@ class LoudDoor:
         raise NotFound(f"{name} found nothing", why=type(request).__name__)
 
     def attempt(self, name: str, request: Request) -> Reply:
-        raise NotImplementedError(name, request)
+        raise AssertionError(f"{name} was not to be tried: {request}")
 
 
 def test_a_client_that_does_not_read_holds_up_nobody_and_is_dropped(

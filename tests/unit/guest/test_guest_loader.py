@@ -12,6 +12,7 @@ import pytest
 
 from casparian_flow.guest.loader import load
 from casparian_flow.guest.problems import BadYield, NotAParser
+from casparian_flow.guest.sources import import_parser
 from casparian_flow.sdk import Context, Rows
 
 CONTEXT = Context("blake3:11", 7, {"delimiter": ";"})
@@ -27,7 +28,7 @@ def _clean_imports() -> Iterator[None]:
 
 
 def items_of(path: Path, files: tuple[str, ...] = ("a.dat",), config: dict[str, Any] | None = None) -> list[Any]:
-    entry = load(path, "sample", config or {})
+    entry = load(import_parser(path), "sample", config or {})
     found: list[Any] = []
     for file in files:
         entry(Path(file), CONTEXT, found.append)
@@ -139,13 +140,13 @@ def test_a_single_file_cannot_import_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "neighbour.py").write_text("")
     path = write(tmp_path, "import neighbour\ndef parse(path): ...")
     with pytest.raises(ModuleNotFoundError):
-        load(path, "sample", {})
+        load(import_parser(path), "sample", {})
 
 
 @pytest.mark.parametrize("source", ["x = 1", "class Handler(BasePlugin): pass"])
 def test_a_file_without_an_entry_point_is_not_a_parser(tmp_path: Path, source: str) -> None:
     with pytest.raises(NotAParser):
-        load(write(tmp_path, source), "sample", {})
+        load(import_parser(write(tmp_path, source)), "sample", {})
 
 
 def test_returning_something_else_is_refused(tmp_path: Path) -> None:

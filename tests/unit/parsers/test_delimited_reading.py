@@ -221,9 +221,10 @@ def test_a_record_too_long_to_hold_is_passed_over_in_bounded_memory(
 
 def test_one_giant_line_is_one_rejection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import delimited_damage
+    import delimited_file
     import delimited_reader
 
-    for module in (delimited_damage, delimited_reader):
+    for module in (delimited_damage, delimited_file, delimited_reader):
         monkeypatch.setattr(module, "MAX_RECORD", 1 << 20)
     outcome = read(tmp_path, b"x" * (5 << 20))
     assert [entry.code for entry in outcome.rejected] == ["cf.csv.oversize"]
@@ -267,4 +268,34 @@ def test_a_line_of_delimiters_does_not_become_millions_of_columns(tmp_path: Path
     outcome = read(tmp_path, b"a,b,c\n" + b"1,2,3\n" * 50 + b"," * 200_000 + b"\n4,5,6\n")
     assert len(outcome.rows) == 51
     assert [entry.code for entry in outcome.rejected] == ["cf.csv.arity"]
-    assert read(tmp_path, b"," * 200_000).names == ["column_1"]
+
+
+@pytest.mark.parametrize("count", [4_097, 25_000])
+def test_a_table_of_more_columns_than_there_may_be_is_refused(tmp_path: Path, count: int) -> None:
+    for line in (b"," * (count - 1) + b"\n", b",".join([b"1"] * count) + b"\r\n"):
+        with pytest.raises(PermanentError, match="4,096 columns"):
+            read(tmp_path, line * 3)
+
+
+def test_a_header_longer_than_names_may_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="header is 300,001 bytes"):
+        read(tmp_path, b"a," + b"h" * 300_000 + b"\n1,2\n3,4\n")
+
+
+def test_a_first_line_too_long_to_hold_says_nothing_about_the_table_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import delimited_damage
+    import delimited_file
+    import delimited_reader
+
+    for module in (delimited_file, delimited_reader, delimited_damage):
+        monkeypatch.setattr(module, "MAX_RECORD", 1 << 20)
+    monkeypatch.setattr(delimited_file, "MOST_SAMPLE", 1 << 19)
+    line = b"a," + b"h" * (3 << 20) + b"\n"
+    outcome = read(tmp_path, line + b"id;name\n" + b"1;x\n2;y\n" * 9)
+    assert [(each.code, each.start, each.end) for each in outcome.rejected] == [("cf.csv.oversize", 0, len(line))]
+    assert outcome.names == ["id", "name"]
+    assert len(outcome.rows) == 18
+    spans = sorted(outcome.spans)
+    assert [spans[0][:2], spans[-1][1]] == [(0, len(line)), len(line) + 8 + 72]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from casparian_flow.sdk import PermanentError
+from casparian_flow.sdk import PermanentError, Rows
 from shipped_parser import Parsed, load_shipped_parser, run_parser
 
 parser = load_shipped_parser("database/sqlite")
@@ -230,6 +233,58 @@ def test_an_unfinished_transaction_is_rolled_back_in_the_copy_only(evidence: Pat
     assert "before" in values(parsed, "t", "v") and "during" not in values(parsed, "t", "v")
 
 
+def stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
+    seen = {path.name: path.stat() for path in (folder, *folder.iterdir())}
+    return {name: (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in seen.items()}
+
+
+def open_modes(folder: Path) -> list[int]:
+    """How this process holds the files of a folder open."""
+    modes = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if link.readlink().is_relative_to(folder):
+                flags = re.search(r"flags:\s*(\d+)", Path(f"/proc/self/fdinfo/{link.name}").read_text())
+                modes.append(int(flags[1], 8) & os.O_ACCMODE)
+    return modes
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").is_dir(), reason="needs /proc")
+@pytest.mark.parametrize("mode", ["DELETE", "TRUNCATE", "PERSIST", "WAL"])
+def test_a_database_without_journals_is_read_where_it_is_and_nothing_is_written(build, scratch: Path, mode) -> None:
+    path = build(
+        f"PRAGMA journal_mode = {mode}",
+        "CREATE TABLE t (v)",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO t SELECT i FROM n",
+    )
+    before = stamps(path.parent)
+    reading = parser.parse(path)
+    first = next(item for item in reading if isinstance(item, Rows))
+    assert first.data.num_rows < 20_000
+    assert open_modes(path.parent) == [os.O_RDONLY]
+    assert list(scratch.iterdir()) == [] and stamps(path.parent) == before
+    assert sum(item.data.num_rows for item in reading) == 20_000 - first.data.num_rows
+    assert stamps(path.parent) == before
+
+
+@pytest.mark.parametrize("name", ["of % kinds?#&.db", "naïve.db", b"\xff\xfe.db"])
+def test_a_database_of_any_name_is_read(build, name) -> None:
+    path = build("CREATE TABLE t (v)", "INSERT INTO t VALUES (1)")
+    path = path.rename(path.with_name(os.fsdecode(name)))
+    assert parse(path).rows("t") == [{"v": 1}]
+
+
+def test_a_copy_that_finds_no_room_is_refused_with_advice(build, evidence: Path, monkeypatch) -> None:
+    def has_no_room(*_names: object) -> None:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+    build("CREATE TABLE t (v)")
+    Path(f"{evidence}-wal").write_bytes(b"7" * 100)
+    monkeypatch.setattr(shutil, "copyfile", has_no_room)
+    with pytest.raises(PermanentError, match="too large to be copied"):
+        parse(evidence)
+
+
 def test_nothing_is_left_in_scratch(build, scratch: Path) -> None:
     parse(build("CREATE TABLE t (v)", "INSERT INTO t VALUES (1)"))
     assert list(scratch.iterdir()) == []
@@ -298,7 +353,82 @@ def test_a_cell_that_claims_a_gigabyte_is_refused_and_the_file_goes_on(build) ->
     )
     assert parsed.rows("t") == [{"v": 1}]
     assert values(parsed, "bomb", "a") == [10]
-    assert parsed.codes == {"cf.sqlite.corrupt": 1}
+    assert parsed.codes == {"cf.sqlite.oversize": 1}
+
+
+def test_rows_too_large_are_named_one_by_one_and_those_between_are_read(build) -> None:
+    parsed = parse(
+        build(
+            "CREATE TABLE bomb (a, big AS (zeroblob(a)))",
+            "INSERT INTO bomb VALUES (900000000), (1), (2), (800000000), (700000000), (3), (600000000)",
+        )
+    )
+    assert values(parsed, "bomb", "a") == [1, 2, 3]
+    assert [(entry.source_row, entry.locator) for entry in parsed.rejected] == [
+        (row, f"table bomb, row {row}") for row in (1, 4, 5, 7)
+    ]
+
+
+def test_an_index_that_covers_a_table_changes_nothing_about_the_order_of_its_rows(build, evidence: Path) -> None:
+    rows = ", ".join(f"({900 - at})" for at in range(900))
+    build("CREATE TABLE t (v)", "CREATE INDEX i ON t (v)", f"INSERT INTO t VALUES {rows}", "ANALYZE")
+    parsed = parse(evidence)
+    assert parsed.places("t", "source_row") == list(range(1, 901))
+    assert values(parsed, "t", "v") == list(range(900, 0, -1))
+
+
+def test_a_table_too_wide_to_be_given_is_named_as_such(build) -> None:
+    names = ", ".join(f"c{at}" for at in range(2000))
+    parsed = parse(build(f"CREATE TABLE wide ({names})", "INSERT INTO wide (c0) VALUES (1)", "CREATE TABLE t (v)"))
+    (entry,) = parsed.rejected
+    assert (entry.output, entry.code) == ("wide", "cf.sqlite.unreadable") and "2,000 columns" in entry.message
+    assert parsed.outputs() == ["t"]
+
+
+def test_a_database_of_more_tables_than_a_file_may_have_is_refused(build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser, "MOST_TABLES", 3)
+    assert parse(build(*[f"CREATE TABLE t{at} (v)" for at in range(3)])).outputs() == ["t0", "t1", "t2"]
+    with pytest.raises(PermanentError, match="4 tables"):
+        parse(build("CREATE TABLE more (v)"))
+
+
+def pages_in_turn(evidence: Path) -> list[int]:
+    return list(range(evidence.stat().st_size // 4096))
+
+
+@pytest.mark.parametrize("damage", ["zeroed", "overwritten", "kind"])
+def test_each_page_in_turn_may_be_damaged_and_what_is_lost_is_told(build, evidence: Path, damage: str) -> None:
+    rows = ", ".join(f"({at}, '{'x' * 300}')" for at in range(1, 101))
+    long = ", ".join(f"('{str(at) * 9000}')" for at in range(1, 4))
+    build(
+        *("CREATE TABLE one (id INTEGER PRIMARY KEY, v)", f"INSERT INTO one VALUES {rows}"),
+        *("CREATE TABLE two (v)", "CREATE INDEX i ON two (v)", "INSERT INTO two VALUES (1), (2), (3)"),
+        *("CREATE TABLE long (v)", f"INSERT INTO long VALUES {long}"),
+    )
+    whole, counts = evidence.read_bytes(), {"one": 100, "two": 3, "long": 3}
+    harmless = refused = 0
+    for page in pages_in_turn(evidence):
+        data = bytearray(whole)
+        start = page * 4096 + 100 * (page == 0)  # the header of the file itself stays
+        length = {"zeroed": 4096 - start % 4096, "overwritten": 200, "kind": 1}[damage]
+        data[start : start + length] = bytes([0 if damage == "zeroed" else 0xC3]) * length
+        evidence.write_bytes(data)
+        try:
+            parsed = parse(evidence)
+        except PermanentError:
+            refused += 1
+            assert page == 0  # the list of tables
+            continue
+        for table, count in counts.items():
+            read = parsed.places(table, "source_row") if table in parsed.outputs() else []
+            told = [entry for entry in parsed.rejected if entry.output == table]
+            assert len(set(read)) == len(read) and set(read) <= set(range(1, count + 1)), (page, table)
+            if damage == "zeroed" and table == "long" and not told:
+                continue  # zeros in the middle of a long text are a text
+            assert len(read) == count or told, f"page {page}: rows of {table} are lost and nobody said so"
+            assert len(told) <= 1
+        harmless += not parsed.rejected
+    assert refused <= 1 and harmless < len(whole) // 4096
 
 
 def test_batches_are_bounded_by_the_bytes_of_their_rows(build) -> None:

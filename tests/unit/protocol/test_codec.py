@@ -7,7 +7,7 @@ import pytest
 
 from casparian_flow.core.outputs import Role, SealedOutput
 from casparian_flow.core.receipts import OutputCounts, Receipt
-from casparian_flow.protocol.bodies import Ack, Conclude, Seal, Sealed
+from casparian_flow.protocol.bodies import Ack, Conclude, JobReceipt, Seal, Sealed
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel, from_worker
 from casparian_flow.protocol.opcodes import HEADER, LARGEST_PAYLOAD, LARGEST_SMALL, VERSION, Opcode
 
@@ -28,7 +28,14 @@ RECEIPT = Receipt(
     seconds=0.5,
     bytes_read=9,
 )
-SEAL = Message(opcode=Opcode.SEALED, session="w", seq=2, job=7, attempt=1, body=Seal(outcome=Sealed(receipt=RECEIPT)))
+SEAL = Message(
+    opcode=Opcode.SEALED,
+    session="w",
+    seq=2,
+    job=7,
+    attempt=1,
+    body=Seal(outcome=Sealed(jobs=[JobReceipt(job=7, attempt=1, receipt=RECEIPT)])),
+)
 
 
 def packed(opcode: int, payload: bytes, *, version: int = VERSION, reserved: int = 0, job: int = 7) -> bytes:
@@ -47,7 +54,7 @@ def refusal(data: bytes) -> tuple[str, int, int]:
 
 def test_the_header_is_what_the_page_says() -> None:
     data = encode(Message(opcode=Opcode.CONCLUDE, session="w", seq=3, job=7, attempt=1, body=Conclude()))
-    assert data[:16].hex(" ") == "05 05 00 00 00 00 00 00 00 00 00 07 00 00 00 2d"
+    assert data[:16].hex(" ") == "06 05 00 00 00 00 00 00 00 00 00 07 00 00 00 2d"
     assert data[16:] == b'{"session":"w","seq":3,"attempt":1,"body":{}}'
 
 
@@ -104,7 +111,7 @@ def test_a_reason_stays_short_whatever_the_peer_wrote() -> None:
 
 def changed(path: list[str | int], value: Any) -> bytes:
     raw = json.loads(encode(SEAL)[HEADER.size :])
-    at = raw["body"]["outcome"]["receipt"]
+    at = raw["body"]["outcome"]["jobs"][0]["receipt"]
     for step in path[:-1]:
         at = at[step]
     at[path[-1]] = value
@@ -136,14 +143,18 @@ def test_a_law_of_a_noun_that_a_message_breaks_makes_it_a_bad_one() -> None:
             "kind": "cast",
             "parser": {
                 "name": "csv", "label": "", "path": "", "artifact_hash": "", "env_hash": "", "tables": "file",
-                "requires": [], "declared": [], "shipped": True, "options": {},
+                "requires": [], "declared": [], "shares_process": True, "options": {},
             },
-            "job": {
-                "job": 7, "attempt": 1, "path": "", "size": 0, "mtime_ns": 0, "source_hash": "", "file_version": 1,
-                "base_table": "t", "processed_at_ns": 0,
-            },
+            "jobs": [
+                {
+                    "job": {
+                        "job": 7, "attempt": 1, "path": "", "size": 0, "mtime_ns": 0, "source_hash": "",
+                        "file_version": 1, "base_table": "t", "processed_at_ns": 0,
+                    },
+                    "tables": {},
+                }
+            ],
             "routes": {"default": [], "topics": {}},
-            "tables": {},
             "contracts": {},
         }
     }  # fmt: skip

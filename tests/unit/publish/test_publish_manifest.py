@@ -179,3 +179,33 @@ def test_a_missing_file_is_invalid(tmp_path: Path) -> None:
 
 def test_an_odd_escape_in_the_source_is_no_reason_to_refuse(tmp_path: Path) -> None:
     assert read(tmp_path, "PATTERN = '\\d'" + PARSE).entry is EntryForm.PARSE
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("-" * 1500 + "1", id="nested"),
+        pytest.param("a" + ".b" * 900, id="a long way"),
+        pytest.param("0x" + "f" * 9000, id="a long number"),
+        pytest.param("'\\ud800'", id="half a character"),
+        pytest.param("[['\\udfff']]", id="half a character inside"),
+    ],
+)
+@pytest.mark.parametrize("field", ["topic", "priority", "options", "outputs"])
+def test_no_literal_is_too_strange_to_be_refused_with_its_line(tmp_path: Path, field: str, value: str) -> None:
+    with pytest.raises(ParserInvalid) as caught:
+        read(tmp_path, f"\nMANIFEST = PluginMetadata({field}={value})" + PARSE)
+    assert caught.value.where.endswith("sample.py:2")
+    assert len(caught.value.message.encode()) < 300
+
+
+def test_a_priority_that_no_database_holds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParserInvalid, match="63 bits"):
+        read(tmp_path, f"MANIFEST = PluginMetadata(priority={2**63})" + PARSE)
+
+
+def test_a_comment_in_another_encoding_is_refused_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "sample.py"
+    path.write_bytes(b"# TOPIC: s\xffales" + PARSE.encode())
+    with pytest.raises(ParserInvalid, match="not valid Python"):
+        read_manifest(path)

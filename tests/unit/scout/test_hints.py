@@ -26,8 +26,8 @@ MOUNTS = rb"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
         (b"/data", None),
         (b"/mnt/share one/in", "nfs4"),
         (b"/mnt/share one/local/in", None),
-        (b"/home/me", "fuse.rclone"),
-        (b"/home/mean", None),
+        (b"/srv/cloud", "fuse.rclone"),
+        (b"/srv/clouds", None),
         (b"/", "nfs4"),
     ],
 )

@@ -57,11 +57,12 @@ def a_receipt(job: int, *sinks: str, rows: int = 2) -> Receipt:
     )
 
 
-def permit(past: HomeBuilder, job: int, receipt: Receipt) -> list[PermittedEntry] | None:
+def permit(past: HomeBuilder, job: int, receipt: Receipt) -> list[PermittedEntry]:
     with past.database.transaction() as connection:
-        facts = facts_of(connection, job)
-        commits.check(connection, facts, receipt)
-        return commits.permit(connection, facts, receipt, {}, NOW_NS)
+        group = [(facts_of(connection, job), receipt)]
+        for error in commits.check(connection, group).values():
+            raise error
+        return commits.permit(connection, group, {}, NOW_NS)
 
 
 def read(entry: PermittedEntry) -> Entry:
@@ -71,11 +72,10 @@ def read(entry: PermittedEntry) -> Entry:
 def test_one_permit_fixes_an_entry_for_every_sink_and_one_record_proves_them_all(past: HomeBuilder) -> None:
     job = a_job(past, BOTH)
     entries = permit(past, job, a_receipt(job, A, B))
-    assert entries is not None
     assert [(entry.sink, entry.table, entry.seq) for entry in entries] == [(A, "sales", 1), (B, "sales", 1)]
     assert [read(entry).adds[0].rows for entry in entries] == [2, 2]
     with past.database.transaction() as connection:
-        commits.record(connection, facts_of(connection, job), {}, NOW_NS)
+        commits.record(connection, [facts_of(connection, job)], {}, NOW_NS)
         assert output_store.unrecorded(connection) == []
         proofs = {
             row.sink_uri: row.accepted
@@ -91,7 +91,6 @@ def test_numbers_of_each_sink_go_on_by_themselves(past: HomeBuilder) -> None:
     first, second = a_job(past, Routes(default=(SinkTarget(A),))), a_job(past, BOTH, "b.csv")
     permit(past, first, a_receipt(first, A))
     entries = permit(past, second, a_receipt(second, A, B))
-    assert entries is not None
     assert [(entry.sink, entry.seq) for entry in entries] == [(A, 2), (B, 1)]
 
 
@@ -108,7 +107,7 @@ def test_mode_error_looks_at_the_one_sink_that_has_it(past: HomeBuilder) -> None
     past.rows(old, "sales", sink_uri=A)
     only_b = Routes(default=(SinkTarget(A), SinkTarget(B, SinkMode.ERROR)))
     job = a_job(past, only_b, "b.csv")
-    assert permit(past, job, a_receipt(job, A, B)) is not None
+    assert permit(past, job, a_receipt(job, A, B))
     only_a = Routes(default=(SinkTarget(A, SinkMode.ERROR), SinkTarget(B)))
     job = a_job(past, only_a, "c.csv")
     with pytest.raises(OutputExists) as caught:
@@ -124,7 +123,7 @@ def test_a_held_job_appends_in_one_sink_and_replaces_in_the_other_by_the_same_pe
     with past.database.transaction() as connection:
         sealed = [(facts_of(connection, job), a_receipt(job, A, B)) for job in jobs]
         assert all(commits.waits_for_the_end(facts, receipt) for facts, receipt in sealed)
-        assert commits.permit_replacement(connection, sealed, [], {}, NOW_NS) == set(jobs)
+        commits.permit_replacement(connection, sealed, [], {}, NOW_NS)
         rows = output_store.unrecorded(connection)
     found = {row.sink_uri: parse_entry(row.body, "") for row in rows}
     assert {sink: (entry.action, entry.removed_jobs) for sink, entry in found.items()} == {

@@ -24,14 +24,13 @@ from casparian_flow.protocol.bodies import (
     Reload,
     Seal,
     Stopped,
-    Surveyed,
 )
 from casparian_flow.protocol.codec import from_sentinel
 from casparian_flow.protocol.opcodes import HEADER, VERSION, Opcode
 from casparian_flow.sentinel import core
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import meta, tables
-from scripted_worker import REPLACING, ScriptedWorker, SentinelHome, sentinel_home, the
+from scripted_worker import REPLACING, ScriptedWorker, SentinelHome, sentinel_home, surveyed_as, the
 
 CRASHED = Err(code="parser-crashed", message="it died")
 AWAY = Err(code="sink-unavailable", message="the disk went away", transient=True)
@@ -405,7 +404,7 @@ def test_surveyed_jobs_are_cast_by_the_worker_that_has_their_rows(new_table: Sen
     for worker, job in ((one, first), (two, second)):
         worker.beat(worker.progress(job, JobPhase.SURVEYED))
         casts = [m.body.order for m in worker.heard if isinstance(m.body, Dispatch) and isinstance(m.body.order, Cast)]
-        assert [cast.job.job for cast in casts] == [job]
+        assert [each.job.job for cast in casts for each in cast.jobs] == [job]
         the(Permit, worker.seal(job))
     assert {home.state(job) for job in jobs} == {"committing"}
 
@@ -604,7 +603,7 @@ def test_a_worker_that_speaks_of_the_jobs_of_another_changes_nothing(home: Senti
     liar.about(Opcode.ERR, CRASHED, job, 1)
     liar.about(Opcode.STOPPED, Stopped(), job, 1)
     the(Err, liar.about(Opcode.CONCLUDE, Conclude(), job, 1))
-    liar.say(Opcode.SEALED, Seal(outcome=Surveyed(outputs=[], sealed=[])), job, 1)
+    liar.say(Opcode.SEALED, Seal(outcome=surveyed_as(job)), job, 1)
     assert home.state(job) == "running"
     assert home.job(job).failures == 0
 

@@ -14,20 +14,28 @@ from casparian_flow.core.jobs import JobPhase, LogLine
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.protocol.bodies import (
     Abort,
+    Cast,
     Dispatch,
     Heartbeat,
     Holding,
     Printed,
     Progress,
     Seal,
-    Sealed,
-    Surveyed,
 )
 from casparian_flow.protocol.messages import OutputSurvey
 from casparian_flow.protocol.opcodes import Opcode
 from casparian_flow.schema.survey import Survey
 from casparian_flow.store import tables
-from scripted_worker import REPLACING, ScriptedWorker, SentinelHome, a_receipt, sentinel_home, the
+from scripted_worker import (
+    REPLACING,
+    ScriptedWorker,
+    SentinelHome,
+    a_receipt,
+    sealed,
+    sentinel_home,
+    surveyed_as,
+    the,
+)
 
 LARGEST = (1 << 63) - 1
 
@@ -87,7 +95,7 @@ def test_a_receipt_that_lies_fails_its_attempt_alone(home: SentinelHome, lie: st
     job, worker = at_work(home, **({"routes": REPLACING} if is_held else {}))
     changes = {at: new.format(job=job) if isinstance(new, str) else new for at, new in LIES[lie].items()}
     receipt = a_changed_receipt(job, **changes)
-    assert the(Abort, worker.about(Opcode.SEALED, Seal(outcome=Sealed(receipt=receipt)), job)).code
+    assert the(Abort, worker.about(Opcode.SEALED, Seal(outcome=sealed((job, 1, receipt))), job)).code
     assert home.state(job) == "failed"
     assert home.core.is_over(home.plan)
     assert (home.promoted, home.discarded) == ([], [])
@@ -98,7 +106,7 @@ def test_a_place_that_is_named_twice_with_opposite_rows_is_refused(home: Sentine
     one = a_receipt(job, 1).outputs[0]
     outputs = [_with_rows(one, rows) for rows in (5, -5)]
     receipt = Receipt(counts=(), outputs=tuple(outputs), isolation="process", seconds=0.1, bytes_read=1)
-    the(Abort, worker.about(Opcode.SEALED, Seal(outcome=Sealed(receipt=receipt)), job))
+    the(Abort, worker.about(Opcode.SEALED, Seal(outcome=sealed((job, 1, receipt))), job))
     assert home.state(job) == "failed"
 
 
@@ -114,11 +122,11 @@ def test_numbers_that_no_database_takes_do_no_harm(home: SentinelHome) -> None:
 
 
 def test_a_worker_that_has_seen_what_was_never_sent_gets_no_more_than_its_slots(home: SentinelHome) -> None:
-    home.submit(12, parser=home.add_parser("own", origin="plugin"))
+    home.submit(200)
     worker = ScriptedWorker(home, "liar", "liar", 2)
     worker.identify()
     worker.say(Opcode.HEARTBEAT, Heartbeat(free=2, seen=LARGEST))
-    assert len(worker.orders) == 2
+    assert len([message for message in worker.heard if isinstance(message.body, Dispatch)]) == 2
 
 
 def test_one_heartbeat_brings_no_flood_of_answers(home: SentinelHome) -> None:
@@ -145,8 +153,8 @@ SENSELESS = {
 
 @pytest.mark.parametrize("senseless", SENSELESS)
 def test_a_senseless_survey_does_not_stand_in_the_way_of_the_others(new_table: SentinelHome, senseless: str) -> None:
-    good, bad = new_table.submit(2, parser=new_table.add_parser("own", origin="plugin"))
     honest, liar = new_table.worker("honest"), new_table.worker("liar")
+    good, bad = new_table.submit(2)
     honest.take(), liar.take()
     if good not in honest.orders:
         good, bad = bad, good
@@ -156,10 +164,11 @@ def test_a_senseless_survey_does_not_stand_in_the_way_of_the_others(new_table: S
         "survey": Survey.empty().to_bytes(),
     }  # fmt: skip
     output = OutputSurvey(**said | SENSELESS[senseless])
-    liar.about(Opcode.SEALED, Seal(outcome=Surveyed(outputs=[output], sealed=[])), bad)
+    liar.about(Opcode.SEALED, Seal(outcome=surveyed_as(bad, output)), bad)
     assert new_table.state(bad) == "failed"
     honest.beat(honest.progress(good, JobPhase.SURVEYED))
-    assert any(isinstance(message.body, Dispatch) and hasattr(message.body.order, "tables") for message in honest.heard)
+    orders = [message.body.order for message in honest.heard if isinstance(message.body, Dispatch)]
+    assert any(isinstance(order, Cast) for order in orders)
 
 
 def test_lines_of_an_attempt_that_an_earlier_sentinel_gave_out_are_kept(home: SentinelHome) -> None:

@@ -6,11 +6,12 @@ The walk is run on the product's statements and on variants that are known to be
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, Update, select, update
 
 from builders import HomeBuilder
 from casparian_flow.core.jobs import MOVES, JobState
@@ -75,7 +76,7 @@ class Walk:
 
     def permit(self, connection: Connection) -> None:
         attempt = self.some_attempt()
-        if job_store.permit(connection, self.job, attempt, "{}"):
+        if job_store.permit(connection, [{"job": self.job, "of_attempt": attempt, "sealed_receipt": "{}"}]):
             self.permitted.append(attempt)
             if len(self.permitted) > 1:
                 raise Broken("two permits for one job")
@@ -100,7 +101,7 @@ class Walk:
             self.cancelled_before_permit = True
 
     def complete(self, connection: Connection) -> None:
-        if job_store.complete(connection, self.job, 1) and not self.permitted:
+        if job_store.complete(connection, [self.job], 1) and not self.permitted:
             raise Broken("a job was completed without a permit")
 
     def abandon(self, connection: Connection) -> None:
@@ -124,19 +125,24 @@ def test_no_order_of_messages_breaks_the_protocol(tmp_path: Path) -> None:
     walk_all(tmp_path / "home")
 
 
-def permit_without_attempt(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
-    changed = update(jobs).where(jobs.c.id == job, jobs.c.state == "running", jobs.c.cancel_requested.is_(False))
-    return connection.execute(changed.values(state="committing")).rowcount == 1
+def permit_where(sealed: Sequence[dict[str, Any]], *conditions: ColumnElement[bool]) -> Update:
+    [each] = sealed
+    return update(jobs).where(jobs.c.id == each["job"], *conditions).values(state="committing")
 
 
-def permit_without_cancel(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
-    changed = update(jobs).where(jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.state == "running")
-    return connection.execute(changed.values(state="committing")).rowcount == 1
+def permit_without_attempt(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
+    changed = permit_where(sealed, jobs.c.state == "running", jobs.c.cancel_requested.is_(False))
+    return connection.execute(changed).rowcount == 1
 
 
-def permit_from_any_state(connection: Connection, job: int, attempt: int, receipt: str) -> bool:
-    changed = update(jobs).where(jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.cancel_requested.is_(False))
-    return connection.execute(changed.values(state="committing")).rowcount == 1
+def permit_without_cancel(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
+    changed = permit_where(sealed, jobs.c.attempt == sealed[0]["of_attempt"], jobs.c.state == "running")
+    return connection.execute(changed).rowcount == 1
+
+
+def permit_from_any_state(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
+    changed = permit_where(sealed, jobs.c.attempt == sealed[0]["of_attempt"], jobs.c.cancel_requested.is_(False))
+    return connection.execute(changed).rowcount == 1
 
 
 def requeue_after_permit(connection: Connection, job: int, attempt: int, due_ns: int, **_error: object) -> bool:
@@ -158,8 +164,8 @@ def end_after_permit(connection: Connection, job: int, attempt: int, to: JobStat
     return connection.execute(changed.values(state=to)).rowcount == 1
 
 
-def complete_without_permit(connection: Connection, job: int, now_ns: int) -> bool:
-    changed = update(jobs).where(jobs.c.id == job, jobs.c.state.in_(["running", "committing"]))
+def complete_without_permit(connection: Connection, permitted: Sequence[int], now_ns: int) -> bool:
+    changed = update(jobs).where(jobs.c.id.in_(permitted), jobs.c.state.in_(["running", "committing"]))
     return connection.execute(changed.values(state="completed")).rowcount == 1
 
 

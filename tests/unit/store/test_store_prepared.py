@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from builders import HomeBuilder
+from casparian_flow.core.errors import HomeUnavailable
 from casparian_flow.store.database import Database
 from casparian_flow.store.prepared import Prepared, execute
 from casparian_flow.store.tables import locations, meta
@@ -68,7 +69,8 @@ def test_a_transaction_inside_another_is_taken_back_alone(database: Database) ->
 
 
 def test_what_the_disk_refused_inside_another_transaction_is_told_as_that(database: Database) -> None:
-    with pytest.raises(OperationalError, match="full"), database.transaction() as connection:
+    with pytest.raises(HomeUnavailable) as refused, database.transaction() as connection:
         execute(database.driver, "PRAGMA max_page_count = 1")
         with database.transaction():
             ADD.run(connection, name="large", its_value="x" * 10_000_000)
+    assert (refused.value.where, refused.value.why) == (str(database.path), "the disk is full (SQLITE_FULL)")

@@ -15,6 +15,7 @@ from casparian_flow.protocol.bodies import (
     Ack,
     Body,
     Cast,
+    CastJob,
     Conclude,
     Dispatch,
     Echo,
@@ -22,6 +23,8 @@ from casparian_flow.protocol.bodies import (
     Err,
     Heartbeat,
     Identify,
+    JobReceipt,
+    JobSurvey,
     Permit,
     PrepareEnv,
     Reload,
@@ -39,8 +42,14 @@ from guest_orders import a_job_order
 from scripted_sentinel import a_parse, a_profile
 
 RECEIPT = Receipt(counts=(), outputs=(), isolation="process", seconds=1.0, bytes_read=1)
-SEALED = Sealed(receipt=RECEIPT)
-SURVEYED = Surveyed(outputs=[], sealed=[])
+
+
+def sealed(*jobs: int) -> Sealed:
+    return Sealed(jobs=[JobReceipt(job=job, attempt=1, receipt=RECEIPT) for job in jobs])
+
+
+def surveyed(*jobs: int) -> Surveyed:
+    return Surveyed(jobs=[JobSurvey(job=job, attempt=1, outputs=[], sealed=[]) for job in jobs])
 
 
 class Wire:
@@ -83,7 +92,8 @@ class Wire:
 
     def cast(self, job: int) -> None:
         parse = a_parse(Path("p.py"), [a_job_order(job)], Path("/out"))
-        order = Cast(parser=parse.parser, job=a_job_order(job), routes=parse.routes, tables={}, contracts={})
+        cast = [CastJob(job=each, tables={}) for each in parse.jobs]
+        order = Cast(parser=parse.parser, jobs=cast, routes=parse.routes, contracts={})
         self.say(Opcode.DISPATCH, Dispatch(order=order), job)
 
     def slot(self, verb: str, *args: Any) -> Any:
@@ -129,7 +139,7 @@ class Wire:
 def sealed_one(wire: Wire) -> Message:
     wire.parse(1)
     wire.slot("started", 1, 1)
-    wire.slot("sealed", 1, 1, SEALED)
+    wire.slot("sealed", sealed(1))
     wire.done()
     return wire.last(Seal)
 
@@ -274,7 +284,7 @@ def test_a_seal_that_comes_after_the_abort_is_turned_down_here() -> None:
     wire.slot("started", 1, 1)
     wire.say(Opcode.ABORT, Abort(code="cancelled"), 1, 1)
     wire.done()
-    wire.slot("sealed", 1, 1, SEALED)
+    wire.slot("sealed", sealed(1))
     assert wire.done() == [actions.Answer(1, 1, actions.Fenced("it was stopped"))]
     assert wire.said() == []
 
@@ -283,7 +293,7 @@ def test_a_surveyed_attempt_keeps_its_rows_until_it_is_cast() -> None:
     wire = Wire()
     wire.parse(1)
     wire.slot("started", 1, 1)
-    assert wire.slot("surveyed", 1, 1, SURVEYED)
+    assert wire.slot("surveyed", surveyed(1))
     wire.slot("free", 0)
     wire.ack(wire.last(Seal))
     wire.tick(1.0)
@@ -308,11 +318,11 @@ def test_a_cast_of_what_is_not_here_any_more_is_given_back() -> None:
 def test_an_abort_of_a_surveyed_attempt_discards_what_it_left() -> None:
     wire = Wire()
     wire.parse(1)
-    wire.slot("surveyed", 1, 1, SURVEYED)
+    wire.slot("surveyed", surveyed(1))
     wire.done()
     wire.said()
     wire.say(Opcode.ABORT, Abort(code="awaiting-approval"), 1, 1)
-    assert wire.done() == [actions.Discard(1, 1)]
+    assert wire.done() == [actions.Discard(((1, 1),))]
     assert wire.said() == []
     wire.slot("stopped", 1, 1)
     assert wire.said() == [(Stopped, 1, 1)]
@@ -323,9 +333,9 @@ def test_without_echoes_everything_but_what_is_sealed_is_given_up() -> None:
     for job in (1, 2, 3, 4):
         wire.parse(job)
         wire.slot("started", job, 1)
-    wire.slot("sealed", 2, 1, SEALED)
-    wire.slot("surveyed", 3, 1, SURVEYED)
-    wire.slot("sealed", 4, 1, SEALED)
+    wire.slot("sealed", sealed(2))
+    wire.slot("surveyed", surveyed(3))
+    wire.slot("sealed", sealed(4))
     wire.say(Opcode.PERMIT, Permit(entries=[]), 4, 1)
     wire.done()
     wire.tick(1.0)
@@ -333,7 +343,7 @@ def test_without_echoes_everything_but_what_is_sealed_is_given_up() -> None:
     wire.tick(9.9)
     assert wire.done() == []
     wire.tick(0.2)
-    assert wire.done() == [actions.Stop(1, 1), actions.Discard(3, 1), actions.Lost()]
+    assert wire.done() == [actions.Stop(1, 1), actions.Discard(((3, 1),)), actions.Lost()]
     identify = wire.last(Identify).body
     assert isinstance(identify, Identify)
     assert {each.job: each.phase for each in identify.holding} == {
@@ -367,7 +377,7 @@ def test_an_identify_names_as_many_attempts_as_fit_and_the_surveys_beyond_are_gi
     wire = Wire()
     for job in range(1, 6):
         wire.parse(job)
-        wire.slot("surveyed", job, 1, SURVEYED)
+        wire.slot("surveyed", surveyed(job))
         wire.slot("free", 0)
     wire.mail.clear()
     wire.done()
@@ -375,7 +385,7 @@ def test_an_identify_names_as_many_attempts_as_fit_and_the_surveys_beyond_are_gi
     identify = wire.last(Identify).body
     assert isinstance(identify, Identify)
     assert len(identify.holding) == 3
-    assert wire.done() == [actions.Discard(4, 1), actions.Discard(5, 1)]
+    assert wire.done() == [actions.Discard(((4, 1),)), actions.Discard(((5, 1),))]
 
 
 def test_an_echo_counts_from_when_its_heartbeat_was_sent() -> None:
@@ -515,11 +525,11 @@ def test_a_worker_that_leaves_gives_back_what_waits_finishes_what_runs_and_says_
     wire.parse(1, 2)
     wire.slot("started", 1, 1)
     wire.parse(3)
-    wire.slot("surveyed", 3, 1, SURVEYED)
+    wire.slot("surveyed", surveyed(3))
     wire.slot("free", 1)
     wire.done()
     wire.slot("leave")
-    assert wire.done() == [actions.Stop(2, 1), actions.Discard(3, 1)]
+    assert wire.done() == [actions.Stop(2, 1), actions.Discard(((3, 1),))]
     assert wire.heartbeat().leaving
     assert wire.heartbeat().free == 0
     wire.mail.clear()
@@ -530,7 +540,7 @@ def test_a_worker_that_leaves_gives_back_what_waits_finishes_what_runs_and_says_
     assert (Stopped, 4, 1) in wire.said()
     wire.tick(1.0)
     wire.ack(wire.last(Stopped))
-    wire.slot("sealed", 1, 1, SEALED)
+    wire.slot("sealed", sealed(1))
     wire.say(Opcode.PERMIT, Permit(entries=[]), 1, 1)
     wire.slot("concluded", 1, 1)
     wire.slot("free", 0)
@@ -548,7 +558,7 @@ def test_a_survey_that_ends_while_the_worker_leaves_is_given_back() -> None:
     wire.parse(1)
     wire.slot("started", 1, 1)
     wire.slot("leave")
-    assert wire.slot("surveyed", 1, 1, SURVEYED) is False
+    assert wire.slot("surveyed", surveyed(1)) is False
     wire.slot("stopped", 1, 1)
     assert wire.last(Stopped).job == 1
 
@@ -557,9 +567,9 @@ def test_bytes_that_are_no_message_are_answered_and_an_error_never_is() -> None:
     wire = Wire()
     wire.core.receive(b"\x05", wire.now)
     wire.core.receive(b"\x04\x02\x00\x00" + bytes(12), wire.now)
-    wire.core.receive(b"\x05\x63\x00\x00" + bytes(12), wire.now)
-    wire.core.receive(b"\x05\x02\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
-    wire.core.receive(b"\x05\x06\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
+    wire.core.receive(b"\x06\x63\x00\x00" + bytes(12), wire.now)
+    wire.core.receive(b"\x06\x02\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
+    wire.core.receive(b"\x06\x06\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
     codes = [
         message.body.code for message in map(from_worker, wire.core.take_outgoing()) if isinstance(message.body, Err)
     ]
@@ -587,7 +597,7 @@ def test_an_outcome_that_no_message_can_hold_is_a_failure(monkeypatch: pytest.Mo
     wire.parse(1)
     wire.slot("started", 1, 1)
     monkeypatch.setattr("casparian_flow.protocol.codec.largest_payload", lambda opcode: 200)
-    wire.slot("sealed", 1, 1, SEALED)
+    wire.slot("sealed", sealed(1))
     [_, answer] = wire.done()
     assert isinstance(answer, actions.Answer)
     assert isinstance(answer.answer, actions.Fenced)
@@ -610,7 +620,7 @@ def test_thousands_that_wait_for_their_contracts_are_told_once_a_second_only() -
     wire = Wire(slots=2)
     for job in range(1, 101):
         wire.parse(job)
-        wire.slot("surveyed", job, 1, SURVEYED)
+        wire.slot("surveyed", surveyed(job))
         wire.ack(wire.last(Seal))
         wire.slot("free", 0)
     sizes = [len(each.body.progress) for each in wire.mail if isinstance(each.body, Heartbeat)]

@@ -56,6 +56,8 @@ RECORDS = {
     "casparian.preview/1": "preview",
     "casparian.quarantine-export/1": "quarantine.export",
     "casparian.quarantine-group/1": "quarantine.show",
+    "casparian.compaction-plan/1": "output.plan_compact",
+    "casparian.compaction/1": "output.compact",
     "casparian.revert-plan/1": "output.plan_revert",
     "casparian.revert/1": "output.revert",
     "casparian.rule.removed/1": "rules.remove",

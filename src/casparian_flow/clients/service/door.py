@@ -30,6 +30,8 @@ PROMPT = frozenset(
     }
 )
 """Operations that change a few rows at once, or only leave word with the sentinel."""
+UNHURRIED = frozenset({"output.compact"})
+"""Operations that take long and see to it themselves that they are in nobody's way."""
 CHANGES_WATCHES = frozenset({"watch.add", "watch.remove"})
 HELD_BY_COMMANDS = frozenset({"watch.follow"})
 """Operations by which a command holds the home itself."""
@@ -65,5 +67,5 @@ class ServedDoor:
                 where=str(self._served.home.path),
                 fix="casparian run --watch DIR",
             )
-        acting = partial(self._served.open_acting, self._cwd, self._actor, alone=name not in PROMPT)
+        acting = partial(self._served.open_acting, self._cwd, self._actor, alone=name not in PROMPT | UNHURRIED)
         return Control(partial(self._served.open_reading, self._cwd), acting)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
-from casparian_flow.core.errors import KeyInUse, KeyReused
+from casparian_flow.core.errors import HomeUnavailable, KeyInUse, KeyReused
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.scopes import Scope
 from casparian_flow.store import requests, tokens
@@ -109,7 +109,10 @@ class Doorkeeper:
         try:
             with self._turn, self._database.undone():
                 return True
-        except DatabaseError:  # the disk is full or gone, or another process holds the file: that is the answer
+        except (
+            DatabaseError,
+            HomeUnavailable,
+        ):  # the disk is full or gone, or another process holds the file: that is the answer
             return False
 
     @contextmanager

@@ -14,6 +14,9 @@ from casparian_flow.operations.doing.placement import sink_of
 from casparian_flow.operations.output_history import HistoryEntry, ShowHistory, TableHistory
 from casparian_flow.sentinel.timeline import Replay, TableCommit, commits_of
 
+COMPACT = "compact"
+"""In place of the action of the log, where files were merged."""
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -49,14 +52,17 @@ def _rows(past: Replay) -> dict[Role, int]:
 
 def _entry(commit: TableCommit, before: Mapping[Role, int], after: Mapping[Role, int]) -> HistoryEntry:
     added = {
-        role: sum(file.rows for file in commit.entries[role].adds) if role in commit.entries else 0 for role in Role
+        role: sum(file.rows for file in commit.entries[role].adds)
+        if role in commit.entries and not commit.is_compaction
+        else 0
+        for role in Role
     }
     removed = {role: before[role] + added[role] - after[role] for role in Role}
     seqs = {role: entry.seq for role, entry in commit.entries.items()}
     return HistoryEntry(
         snapshot=commit.snapshot,
         at=rfc3339(commit.at_ns),
-        action=commit.action,
+        action=COMPACT if commit.is_compaction else commit.action,
         job=None if commit.job is None else str(commit.job),
         added=added[Role.ACCEPTED],
         removed=removed[Role.ACCEPTED],

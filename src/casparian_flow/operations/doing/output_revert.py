@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 from casparian_flow.core.errors import PlanStale, VerificationFailed
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.context import Acting, Reading
+from casparian_flow.operations.doing.lost_commits import refuse_lost_commits
 from casparian_flow.operations.doing.placement import sink_of
 from casparian_flow.operations.output_revert import PlanRevert, Reverted, RevertOutput, RevertPlan
 from casparian_flow.sentinel.recovery import roll_forward
 from casparian_flow.sentinel.reversal import Reversal, permit_reversal, plan_reversal
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
-from casparian_flow.store import outputs as output_store
 
 MAX_REASON = 1000
 
@@ -53,15 +53,7 @@ def revert(acting: Acting, request: RevertOutput) -> Reverted:
 
 def _refuse_damaged(connection: Connection, sink: Sink, reversal: Reversal) -> None:
     """Refuse what could be permitted but never be written: the target lost its log, or files that come back."""
-    for row in output_store.last_recorded(connection, reversal.sink):
-        role = Role(row.role)
-        if row.table_name == reversal.table and not sink.present([(row.table_name, role, row.seq)]):
-            raise VerificationFailed(
-                f"table {reversal.table} has lost commits",
-                where=reversal.sink,
-                why=f"entry {row.seq} of its log is not there: the target was removed, emptied or replaced",
-                fix="bring the target back first",
-            )
+    refuse_lost_commits(connection, sink, reversal.table)
     for role, seq in reversal.seqs.items():
         for path in sink.snapshot(reversal.table, role, seq).files if seq else ():
             if not Path(path).exists():

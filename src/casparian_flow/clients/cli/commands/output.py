@@ -1,4 +1,4 @@
-"""`casparian output`: the tables that landed, their history, and the way back."""
+"""`casparian output`: the tables that landed, their history, the way back, and fewer files."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from casparian_flow.clients.cli.render import Column, Kind, plain, size_text, ta
 
 if TYPE_CHECKING:
     from casparian_flow.operations.output import OutputDetail
+    from casparian_flow.operations.output_compact import Compacted, CompactionPlan
     from casparian_flow.operations.output_revert import RevertPlan
 
 OUTPUTS = (
@@ -110,6 +111,46 @@ def history(face: Face, table: str, sink: str | None) -> None:
 
     reply = face.ask("output.history", ShowHistory(table=table, sink=sink))
     face.show_list("casparian.output-history/1", "commits", reply.commits, COMMITS, HistoryEntry)
+
+
+@command.command("compact")
+@click.argument("table")
+@sink_option
+@click.option("--dry-run", is_flag=True, help="Only show what would happen.")
+@pass_face
+def compact(face: Face, table: str, sink: str | None, dry_run: bool) -> None:
+    """Merge the small files of a table, so that it is read faster; its rows and its past stay as they are."""
+    from casparian_flow.operations.output_compact import CompactOutput, PlanCompaction
+
+    if dry_run:
+        plan = face.ask("output.plan_compact", PlanCompaction(table=table, sink=sink))
+        face.show("casparian.compaction-plan/1", plan, _compaction_lines(plan))
+        return
+    reply = face.ask("output.compact", CompactOutput(table=table, sink=sink))
+    face.show("casparian.compaction/1", reply, _compacted_lines(reply))
+
+
+def _compaction_lines(plan: CompactionPlan) -> Iterator[str]:
+    held = f"{plan.files:,} files ({size_text(plan.size)})"
+    if not plan.merges:
+        yield f"{plain(plan.table)} has {held} in {plain(plan.sink)}: none of them is worth merging"
+        return
+    yield f"{plain(plan.table)} has {held} in {plain(plan.sink)}"
+    for each in plan.merges:
+        left_out = f"; {each.left_out:,} superseded rows stay behind" if each.left_out else ""
+        yield (
+            f"{each.role:<10} {each.files:,} files ({size_text(each.size)}) of contract version {each.contract} "
+            f"become one of {each.rows:,} rows{left_out}"
+        )
+
+
+def _compacted_lines(reply: Compacted) -> Iterator[str]:
+    if reply.made is None:
+        yield f"{plain(reply.plan.table)}: no files were worth merging"
+        return
+    before, after = reply.plan, f"{reply.files:,} files ({size_text(reply.size)})"
+    yield f"{plain(before.table)} is in {after} now, before in {before.files:,} ({size_text(before.size)})"
+    yield f"this is snapshot {reply.made}; the rows are the same, and the old files stay for --as-of and revert"
 
 
 @command.command("revert")

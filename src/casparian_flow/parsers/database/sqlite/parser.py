@@ -8,31 +8,37 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from sqlite_copy import open_copy
-from sqlite_rows import Damage, Row, walk
+from sqlite_open import LONGEST_CELL, open_database
+from sqlite_rows import Damage, Row, TooLarge, walk
 from sqlite_tables import Table, Unreadable, find_tables, list_left_out
 from sqlite_values import ARROW, Form, Layout, survey, tag
 
-from casparian_flow.sdk import PluginMetadata, Rejected, Rows, Verdict
+from casparian_flow.sdk import PermanentError, PluginMetadata, Rejected, Rows, Verdict
 
 MANIFEST = PluginMetadata(
     version="1",
+    shares_process=True,
     pattern=["*.db", "*.sqlite", "*.sqlite3", "*.db3"],
     content=["sqlite"],
     tables="file",
 )
 
+MOST_TABLES = 4096
 CORRUPT = "cf.sqlite.corrupt"
 NOT_UTF8 = "cf.sqlite.text"
+TOO_LARGE = "cf.sqlite.oversize"
 UNREADABLE = "cf.sqlite.unreadable"
 
 
 def parse(path: Path) -> Iterator[Rows | Rejected | Verdict]:
     """Each table in turn. Damage ends a table at the worst, never the file."""
-    with open_copy(path) as connection:
+    with open_database(path) as connection:
         left_out = list_left_out(connection)
         yield Verdict("not read", ", ".join(left_out) or "nothing")
-        for table in find_tables(connection):
+        tables = list(find_tables(connection))
+        if len(tables) > MOST_TABLES:
+            raise PermanentError(f"the database has {len(tables):,} tables; {MOST_TABLES:,} are the most of one file")
+        for table in tables:
             if isinstance(table, Unreadable):
                 yield Rejected(table.name or "unnamed", UNREADABLE, table.why, locator=f"table {table.name}", raw=b"")
             elif table.columns:
@@ -41,15 +47,26 @@ def parse(path: Path) -> Iterator[Rows | Rejected | Verdict]:
 
 def read_table(connection: sqlite3.Connection, table: Table) -> Iterator[Rows | Rejected]:
     """All rows of one table that can be read; a table without rows still goes out with its columns."""
+    most = connection.getlimit(sqlite3.SQLITE_LIMIT_COLUMN)  # the rowid is one more
+    layout: Layout | None = None
     try:
-        layout = survey(connection, table)
+        if len(table.columns) < most:
+            layout = survey(connection, table)
     except sqlite3.DatabaseError as error:
         yield Rejected(table.output, UNREADABLE, str(error), locator=f"table {table.name}", raw=b"")
+        return
+    if layout is None or len(layout.expressions()) >= most:
+        message = f"SQLite gives no more than {most:,} values of a row; the table has {len(table.columns):,} columns"
+        yield Rejected(table.output, UNREADABLE, message, locator=f"table {table.name}", raw=b"")
         return
     is_empty = True
     for rows in walk(connection, table, layout.expressions(), layout.rows_at_once):
         if isinstance(rows, Damage):
             yield _reject_damage(table, rows)
+        elif isinstance(rows, TooLarge):
+            message = f"a value of the row is larger than {LONGEST_CELL >> 20} MiB"
+            locator = f"table {table.name}, row {rows.row}"
+            yield Rejected(table.output, TOO_LARGE, message, locator=locator, raw=b"", source_row=rows.row)
         else:
             yield from _emit(layout, rows)
             is_empty = False

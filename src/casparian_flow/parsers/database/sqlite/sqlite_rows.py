@@ -20,30 +20,56 @@ class Damage:
     before: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """One row that cannot be read since it has a larger value than SQLite may give."""
+
+    row: int
+
+
 Row = tuple[Any, ...]
 
 
 def walk(
     connection: sqlite3.Connection, table: Table, expressions: Sequence[str], size: int
-) -> Iterator[list[Row] | Damage]:
+) -> Iterator[list[Row] | Damage | TooLarge]:
     """Lists of at most `size` rows, each with the rowid (or the ordinal from 1) before the expressions' values.
 
     Where a page is damaged, the rows before it have been given; with rowids the rows behind the damage follow,
     last first, and one Damage says what lies between.
     """
-    count, last = 0, None
-    try:
-        for rows in _fetch(connection, table.select([table.rowid or "NULL", *expressions]), size):
+    count: int = 0
+    last: int | None = None
+    while True:
+        try:
+            for rows in _fetch(connection, table.select_rows(expressions, after=last), size):
+                if table.rowid is None:
+                    rows = [(ordinal, *row[1:]) for ordinal, row in enumerate(rows, start=count + 1)]
+                count += len(rows)
+                last = rows[-1][0]
+                yield rows
+        except sqlite3.DatabaseError as error:
+            large = _next_row(connection, table, last) if isinstance(error, sqlite3.DataError) else None
+            if large is not None:
+                last = large
+                yield TooLarge(large)
+                continue
             if table.rowid is None:
-                rows = [(ordinal, *row[1:]) for ordinal, row in enumerate(rows, start=count + 1)]
-            count += len(rows)
-            last = rows[-1][0]
-            yield rows
-    except sqlite3.DatabaseError as error:
-        if table.rowid is None:
-            yield Damage(f"{error}; {count} rows were read before it")
-        else:
-            yield from _walk_back(connection, table, expressions, size, last, str(error))
+                yield Damage(f"{error}; {count} rows were read before it")
+            else:
+                yield from _walk_back(connection, table, expressions, size, last, str(error))
+        return
+
+
+def _next_row(connection: sqlite3.Connection, table: Table, last: int | None) -> int | None:
+    """The rowid that follows, if it can be read."""
+    if table.rowid is None:
+        return None
+    try:
+        found = connection.execute(table.select_rows([], after=last) + " LIMIT 1").fetchone()
+    except sqlite3.DatabaseError:
+        return None
+    return None if found is None else int(found[0])
 
 
 def _walk_back(
@@ -51,13 +77,9 @@ def _walk_back(
 ) -> Iterator[list[Row] | Damage]:
     first: int | None = None
     try:
-        for rows in _fetch(connection, table.select([table.rowid or "", *expressions], backwards=True), size):
-            fresh = [row for row in rows if last is None or row[0] > last]
-            if fresh:
-                first = fresh[-1][0]
-                yield fresh
-            if len(fresh) < len(rows):
-                break
+        for rows in _fetch(connection, table.select_rows(expressions, after=last, backwards=True), size):
+            first = rows[-1][0]
+            yield rows
     except sqlite3.DatabaseError as second:
         error = str(second)
     yield Damage(error, after=last, before=first)

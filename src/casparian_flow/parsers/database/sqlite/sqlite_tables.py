@@ -35,10 +35,17 @@ class Table:
         """The output's name; an output of no name would be the file's own table."""
         return self.name or "unnamed"
 
-    def select(self, expressions: Sequence[str], *, backwards: bool = False) -> str:
-        """A statement for these expressions over all rows, in the order of their keys or against it."""
-        order = f" ORDER BY {self.rowid} DESC" if backwards else ""
-        return f"SELECT {', '.join(expressions)} FROM main.{quote(self.name)}{order}"  # noqa: S608 - names are quoted
+    def select(self, expressions: Sequence[str]) -> str:
+        """A statement for these expressions over all rows, from the table's own pages and not from an index."""
+        return f"SELECT {', '.join(expressions)} FROM main.{quote(self.name)} NOT INDEXED"  # noqa: S608 - names are quoted
+
+    def select_rows(self, expressions: Sequence[str], *, after: int | None = None, backwards: bool = False) -> str:
+        """The same with the rowid in front, in the order of the rowids or against it; NULL where there are none."""
+        if self.rowid is None:
+            return self.select(["NULL", *expressions])
+        beyond = "" if after is None else f" WHERE {self.rowid} > {after}"
+        order = f" ORDER BY {self.rowid}{' DESC' if backwards else ''}"
+        return self.select([self.rowid, *expressions]) + beyond + order
 
 
 @dataclass(frozen=True, slots=True)

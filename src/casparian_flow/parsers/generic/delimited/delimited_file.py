@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from delimited_damage import skip_line
+from delimited_dialect import Dialect
 from delimited_encoding import UnknownEncoding, detect_encoding
 from delimited_layout import Layout, Line, lay_out
 from delimited_ledger import Ledger
 from delimited_options import Options
 from delimited_reader import RAW, Item, TableReader
+from delimited_records import Grammar
 from delimited_sniff import SAMPLE, Sniffed, sniff
-from delimited_stream import Stream
+from delimited_stream import MAX_RECORD, Stream
 from delimited_tables import first_table
 
 from casparian_flow.sdk import PermanentError, Rejected, Verdict
@@ -55,6 +58,9 @@ class DelimitedFile:
         sniffed: Sniffed | None = None
         while stream.has_more(HEAD):
             sample = self._sample()
+            if sniffed is None and len(sample) >= MAX_RECORD and not _lines(sample):
+                yield self._pass_over()
+                continue
             if sniffed is None:
                 sniffed = self._sniff(sample)
             tables += 1
@@ -89,11 +95,24 @@ class DelimitedFile:
                 return
 
     def _sample(self) -> bytes:
-        """The text ahead, with at least a few lines where lines are very long."""
+        """The text ahead, with at least a few lines where lines are very long, and one if it can be held at all."""
         stream = self._stream
-        while not stream.eof and len(stream.buf) - stream.pos < MOST_SAMPLE and _lines(stream.buf) < FEW_LINES:
-            stream.fill(2 * (len(stream.buf) - stream.pos))
+        while not stream.eof:
+            have, lines = len(stream.buf) - stream.pos, _lines(stream.buf)
+            if lines >= FEW_LINES or have >= (MOST_SAMPLE if lines else MAX_RECORD):
+                break
+            stream.fill(2 * have)
         return stream.buf[stream.pos :]
+
+    def _pass_over(self) -> Rejected:
+        """A line too long to hold above the table: how that is to be read is told by what follows."""
+        stream = self._stream
+        start = stream.origin(stream.pos)
+        skip_line(stream, Grammar.of(Dialect(None, None, None)))
+        end = stream.origin(stream.pos)
+        self._ledger.mark("rejected", start, end)
+        raw = stream.raw(start, min(end, start + RAW))
+        return Rejected("", "cf.csv.oversize", f"a line of more than {MAX_RECORD >> 20} MiB", start, end, raw=raw)
 
     def _sniff(self, sample: bytes) -> Sniffed:
         small = sample[:SAMPLE]

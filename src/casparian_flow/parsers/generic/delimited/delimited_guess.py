@@ -11,7 +11,6 @@ from itertools import pairwise
 
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT, kind_of, shapes_of
-from delimited_records import MAX_COLUMNS
 from delimited_sample import Fields, Records, Sample
 
 PRIORS = {
@@ -133,7 +132,7 @@ def _shape_of(widths: list[int], dialect: Dialect) -> _Shape:
     counts = Counter(widths)
     damaged = counts.pop(0, 0)
     arity, most = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or is_one), item[0]), default=(0, 0))
-    if not most or not (is_one or 2 <= arity <= MAX_COLUMNS):
+    if not most or not (is_one or arity >= 2):
         return _Shape()
     share = most / len(widths)
     if not is_one and share < 0.9:

@@ -1,0 +1,40 @@
+"""A guest's whole life: it takes its order, shuts the doors, opens the environment and parses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from casparian_flow.guest import shield, wire
+
+
+def attend(socket: int, life: int, log: int) -> None:
+    """Serve the host at the other end of `socket` until it kills this process or goes away."""
+    os.set_inheritable(log, False)
+    line, order = begin(socket, life)
+    shield.open_log(log)
+    sys.path.extend(order["site"])
+    greet(line)
+
+    from casparian_flow.guest import runner  # noqa: PLC0415 - needs the environment
+
+    runner.run(line, order)
+
+
+def begin(socket: int, life: int) -> tuple[wire.Wire, Any]:
+    """The line to the host and the order that came over it; from now on this process is bound by its limits."""
+    for fd in (socket, life):
+        os.set_inheritable(fd, False)
+    shield.die_with_host(life)
+    shield.adopt_orphans()
+    line = wire.Wire(socket)
+    order = line.receive_order()
+    shield.limit(order["limits"])
+    return line, order
+
+
+def greet(line: wire.Wire) -> None:
+    """Say which protocol is spoken, before anything of the parser runs."""
+    line.send(wire.Kind.HELLO, {"protocol": wire.PROTOCOL, "python": sys.version.split()[0]})
+    line.flush()
