@@ -14,7 +14,6 @@ from casparian_flow.guest.wire import MAX_COLUMNS, MAX_ROWS
 from casparian_flow.worker.frames import BrokenFrame
 from casparian_flow.worker.ipc_message import Malformed, read_batch_header
 
-
 _REMEMBERED_BYTES = 16 << 10
 
 
