@@ -19,7 +19,7 @@ class ParserStatus(StrEnum):
 
 
 class ParserOrigin(StrEnum):
-    """Where a parser comes from: only shipped ones share a process between files."""
+    """Where a parser comes from."""
 
     SHIPPED = "shipped"
     PLUGIN = "plugin"

@@ -43,6 +43,7 @@ class Manifest:
     tables: str = "topic"
     requires: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    shares_process: bool = False
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -241,6 +242,7 @@ _FIELDS: dict[str, _Check] = {
     "tables": (lambda v: v in TABLES, " or ".join(map(repr, TABLES))),
     "requires": (_is_texts, "a list of distributions"),
     "options": (lambda v: isinstance(v, dict) and all(isinstance(key, str) for key in v), "a dict with text keys"),
+    "shares_process": (lambda v: isinstance(v, bool), "True or False"),
 }
 _COLUMN_FIELDS: dict[str, _Check] = {
     "name": (lambda v: isinstance(v, str), "text"),

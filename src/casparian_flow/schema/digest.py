@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.hashing import PREFIX
-from casparian_flow.schema.arrow import normalise
+from casparian_flow.schema.arrow import normalise, type_text
 from casparian_flow.schema.cells import Ints, as_mask
 
 CHUNK = 65_536
@@ -30,7 +30,7 @@ class Content:
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch = normalise(batch)
-        self.names = repr([[field.name, str(field.type)] for field in self.batch.schema]).encode()
+        self.names = repr([[field.name, type_text(field.type)] for field in self.batch.schema]).encode()
 
     def at_most(self, start: int, rows: int) -> int:
         """Bytes that some of the rows do not exceed."""

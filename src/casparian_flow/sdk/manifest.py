@@ -21,6 +21,9 @@ class PluginMetadata:
     file: output `""` is the file's table itself, any other output `x` is `<table>__x`.
     `requires` are the distributions that the guest may import besides pyarrow.
     `options` are the options it understands, with their defaults; None means "detect".
+    `shares_process` says that nothing which the parser keeps from one file (in its module, in a library)
+    changes how it reads the next: then one process may read many small files, one after another. Else each file
+    finds the parser as it was imported.
     """
 
     pattern: str | Sequence[str] = ()
@@ -33,3 +36,4 @@ class PluginMetadata:
     tables: str = "topic"
     requires: Sequence[str] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    shares_process: bool = False

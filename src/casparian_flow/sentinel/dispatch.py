@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from casparian_flow.core.artifacts import ParserOrigin
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.routes import routes_of
 from casparian_flow.protocol.bodies import Identify, Parse
@@ -45,7 +44,7 @@ ROOTS = select(sources.c.id, sources.c.root)
 
 
 class Dispatcher:
-    """Claims jobs for workers with room and words the orders; small files of one shipped parser travel together."""
+    """Claims jobs for workers with room and words the orders; small files of one parser travel together."""
 
     def __init__(self) -> None:
         self._parsers: dict[int, Registered] = {}
@@ -80,8 +79,8 @@ class Dispatcher:
         )
         if first is None:
             return []
-        if self.registered(connection, first.parser_id).artifact.origin is not ParserOrigin.SHIPPED:
-            return [first]
+        if first.failures:
+            return [first]  # whatever made it fail must not stand in the way of others
         size = places_of(connection, [first.version_id])[first.version_id].size
         waiting = job_store.count_queued(connection, slots * (GROUP_FILES - 1)) if slots else 0
         if size > job_store.LARGEST_GROUPED or waiting < slots or not slots:

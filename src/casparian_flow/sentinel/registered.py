@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin
+from casparian_flow.core.artifacts import ParserArtifact
 from casparian_flow.core.contracts import Contract, Origin
 from casparian_flow.core.tables import table_from_output, table_of_file
 from casparian_flow.protocol.messages import ParserOrder
@@ -40,7 +40,7 @@ def parser_order(parser: Registered, options: dict[str, Any]) -> ParserOrder:
         tables=parser.manifest.tables,
         requires=list(parser.manifest.requires),
         declared=sorted(parser.manifest.outputs),
-        shares_process=parser.artifact.origin is ParserOrigin.SHIPPED,
+        shares_process=parser.manifest.shares_process,
         options=options,
     )
 

@@ -16,7 +16,7 @@ _ROUNDS = 50
 
 
 def kill_tree(leader: int) -> list[int]:
-    """SIGKILL to the group that `leader` leads and to all its descendants; a process that is gone is no error.
+    """SIGKILL to `leader`, to its group and to all its descendants; a process that is gone is no error.
 
     A guest adopts the orphans among its descendants (`guest.shield`), so while it lives they are all to be found. The
     answer are process descriptors of the descendants, for `wait_until_dead`: the signal is on its way, no more.
@@ -40,6 +40,8 @@ def kill_tree(leader: int) -> list[int]:
                 else:
                     signal.pidfd_send_signal(handles[-1], signal.SIGKILL)
         killed |= found
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(leader, signal.SIGKILL)  # it may not have made its group yet
     kill_group(leader)
     return handles
 

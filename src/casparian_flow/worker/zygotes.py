@@ -92,6 +92,11 @@ class Zygotes:
             with self._lock:
                 warm.forking -= 1
 
+    def has(self, parser: ParserOrder, limits: Limits) -> bool:
+        """Whether the parser has a zygote that is warm."""
+        with self._lock:
+            return _key(parser, limits) in self._warm
+
     def why_not(self, parser: ParserOrder, limits: Limits) -> str:
         """Why guests of this parser are never forked; empty as long as they may be."""
         with self._lock:

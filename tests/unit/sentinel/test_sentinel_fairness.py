@@ -48,7 +48,7 @@ def test_no_job_waits_longer_than_the_law_says_under_a_steady_stream_of_newer_mo
             session = chance.choice(sessions) if seed % 2 else sessions[sum(claims.values()) % len(sessions)]
             claims[session.name] += 1
             with past.database.transaction() as connection:
-                taken |= {row.id for row in dispatcher.claim(connection, session, parsers.values(), 1, NOW_NS)}
+                taken |= {row.id for row in dispatcher.claim(connection, session, parsers.values(), 0, NOW_NS)}
             assert all(claims[each.name] <= bound for each in able), f"seed {seed}: {claims}"
     assert len(taken) == sum(claims.values())
 
@@ -63,5 +63,5 @@ def test_the_most_urgent_job_is_taken_first_in_between(tmp_path: Path) -> None:
         order = []
         for _ in jobs:
             with past.database.transaction() as connection:
-                order += [row.id for row in dispatcher.claim(connection, session, [parser], 1, NOW_NS)]
+                order += [row.id for row in dispatcher.claim(connection, session, [parser], 0, NOW_NS)]
     assert order == [*jobs[:2:-1], jobs[0], jobs[2], jobs[1]]

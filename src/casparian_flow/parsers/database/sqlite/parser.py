@@ -17,6 +17,7 @@ from casparian_flow.sdk import PermanentError, PluginMetadata, Rejected, Rows, V
 
 MANIFEST = PluginMetadata(
     version="1",
+    shares_process=True,
     pattern=["*.db", "*.sqlite", "*.sqlite3", "*.db3"],
     content=["sqlite"],
     tables="file",

@@ -11,6 +11,7 @@ from casparian_flow.sdk import Context, PluginMetadata, Rejected, Rows, Verdict
 
 MANIFEST = PluginMetadata(
     version="1",
+    shares_process=True,
     pattern=["*.csv", "*.tsv", "*.psv", "*.tab"],
     content=["delimited"],
     tables="file",

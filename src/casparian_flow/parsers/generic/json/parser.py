@@ -12,7 +12,7 @@ from casparian_flow.sdk import Context, PluginMetadata, Rejected, Rows, Verdict
 from casparian_flow.sdk.encodings import HEAD_BYTES, detect_unicode
 
 MANIFEST = PluginMetadata(
-    pattern=["*.json"], version="1", content=["json"], tables="file", requires=["numpy", "orjson"]
+    pattern=["*.json"], version="1", content=["json"], tables="file", requires=["numpy", "orjson"], shares_process=True
 )
 
 

@@ -16,7 +16,12 @@ from casparian_flow.sdk.json_text import is_json_with_huge_numbers
 from casparian_flow.sdk.lines import LineBlock, read_blocks
 
 MANIFEST = PluginMetadata(
-    pattern=["*.jsonl", "*.ndjson"], version="1", content=["jsonl"], tables="file", requires=["numpy", "orjson"]
+    pattern=["*.jsonl", "*.ndjson"],
+    version="1",
+    content=["jsonl"],
+    tables="file",
+    requires=["numpy", "orjson"],
+    shares_process=True,
 )
 
 

@@ -15,6 +15,7 @@ MANIFEST = PluginMetadata(
     pattern=["*.txt", "*.log"],
     topic="log_lines",
     version="1",
+    shares_process=True,
     content=["text"],
     requires=["numpy"],
     outputs={"log_lines": [Column("line", "string", nullable=False, description="The line without its end")]},

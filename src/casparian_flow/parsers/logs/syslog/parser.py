@@ -17,6 +17,7 @@ MANIFEST = PluginMetadata(
     pattern=["syslog*", "auth.log*", "messages*", "*.syslog"],
     topic="syslog",
     version="1",
+    shares_process=True,
     content=["syslog"],
     requires=["numpy"],
     options={"year": None},

@@ -15,6 +15,7 @@ from casparian_flow.sdk.lines import read_blocks
 MANIFEST = PluginMetadata(
     pattern=["u_ex*.log", "*pfirewall*.log"],
     version="1",
+    shares_process=True,
     content=["w3c"],
     tables="file",
     requires=["numpy"],

@@ -16,6 +16,7 @@ MANIFEST = PluginMetadata(
     pattern=["*access.log*", "*access_log*"],
     topic="web_access",
     version="1",
+    shares_process=True,
     content=["web_access"],
     requires=["numpy"],
     outputs={

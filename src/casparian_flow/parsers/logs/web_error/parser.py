@@ -16,6 +16,7 @@ MANIFEST = PluginMetadata(
     pattern=["*error.log*", "*error_log*"],
     topic="web_error",
     version="1",
+    shares_process=True,
     content=["web_error"],
     requires=["numpy"],
     outputs={

@@ -11,6 +11,7 @@ from casparian_flow.sdk import Column, PluginMetadata, Rejected, Rows, Verdict
 
 MANIFEST = PluginMetadata(
     version="1",
+    shares_process=True,
     pattern="*.evtx",
     content=["evtx"],
     requires=["evtx", "orjson", "numpy"],
