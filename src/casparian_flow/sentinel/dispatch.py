@@ -79,6 +79,8 @@ class Dispatcher:
         )
         if first is None:
             return []
+        if first.failures:
+            return [first]  # whatever made it fail must not stand in the way of others
         size = places_of(connection, [first.version_id])[first.version_id].size
         waiting = job_store.count_queued(connection, slots * (GROUP_FILES - 1)) if slots else 0
         if size > job_store.LARGEST_GROUPED or waiting < slots or not slots:
