@@ -39,6 +39,6 @@ def test_small_files_read_the_same_by_each_reader(more: bytes, tmp_path: Path, m
 
 
 def test_which_marks_of_several_characters_are_tried_depends_on_the_text_alone() -> None:
-    from delimited_sniff import _delimiters  # noqa: PLC0415 - importable since `delimited_support` is
+    from delimited_sniff import _delimiters
 
     assert _delimiters(["a<>b||c~~d%%e&&f"] * 9)[-4:] == ["<>", "||", "~~", "%%"]
