@@ -279,6 +279,8 @@ def _cast(
             link.failed(job, exc if isinstance(exc, CasparianError) else host_fault(exc))
     else:
         turns.leave(job.job for job in jobs)
+        if len(members) == len(order.jobs):  # the answer may be long in coming, and nobody reads this again
+            shutil.rmtree(folder, ignore_errors=True)
         try_commit(jobs, sealed, targets, link)
 
 
