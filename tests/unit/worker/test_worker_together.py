@@ -13,7 +13,7 @@ import pytest
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import Role
-from casparian_flow.worker import channel, job_run, together
+from casparian_flow.worker import channel, job_run, seal, together
 from casparian_flow.worker.actions import Fenced
 from casparian_flow.worker.events import Batch, Event, Quiet, RejectedRecord
 from casparian_flow.worker.turns import Turns
@@ -188,3 +188,26 @@ def test_jobs_that_are_worked_on_as_one_stop_with_any_of_them() -> None:
     assert stop.is_cancelled
     assert turns.start_together([1, 2]) is None
     assert turns.start_together([1, 3]) is not None
+
+
+def test_a_fault_while_several_jobs_are_cast_costs_one_job_alone(tmp_path: Path) -> None:
+    real = channel.Channel.accept
+
+    def accept(self: Any, rows: Any) -> None:
+        if "2" in rows.batch.column(0).to_pylist():
+            raise InvariantBroken("this one cannot be")
+        real(self, rows)
+
+    with patch.object(channel.Channel, "accept", accept):
+        landed = land_all(tmp_path, files(3), [[1, 2, 3]])
+    assert [[job.job for job in group] for group, _ in landed.surveys] == [[1, 2, 3]]
+    assert groups(landed) == [[1], [3]]
+    assert "cannot be" in landed.outcomes[2].error
+
+
+def test_more_than_fits_into_one_message_is_told_job_by_job(tmp_path: Path) -> None:
+    with patch.object(seal, "TOLD_TOGETHER", 100):
+        landed = land_all(tmp_path / "known", files(3), [[1, 2, 3]], contracts=KNOWN)
+        surveyed = land_all(tmp_path / "new", files(3), [[1, 2, 3]])
+    assert groups(landed) == groups(surveyed) == [[1], [2], [3]]
+    assert len(list((tmp_path / "known").rglob("*.parquet"))) == 3
