@@ -50,7 +50,13 @@ def test_a_job_that_failed_in_the_host_is_not_told_again_when_it_begins_anew_in_
     monkeypatch.setattr(execute, "parse", lambda *_: (event for event in events))
     parser = a_parser_order(write_parser(tmp_path, ""))
     jobs = [a_job_order(1), a_job_order(2)]
-    order = Parse(parser=parser, jobs=jobs, contracts={}, routes=Routes(default=(SinkTarget(f"parquet://{tmp_path}/out"),)), limits=Limits())
+    order = Parse(
+        parser=parser,
+        jobs=jobs,
+        contracts={},
+        routes=Routes(default=(SinkTarget(f"parquet://{tmp_path}/out"),)),
+        limits=Limits(),
+    )
     words = Words()
     execute.parse_group(order, words, execute.Tools(open_sink=open_sink, scratch=tmp_path), Turns())
     told = [(word, job) for word, job in words.said if word not in ("progressed", "printed")]
