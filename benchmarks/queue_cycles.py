@@ -12,10 +12,13 @@ from benchmarks.rounds import Side, in_turn
 from benchmarks.shape import CYCLES, MILLISECONDS, Bench, Benchmark, Figure, Row
 
 SLOTS = 16
+SMALL, LARGE = 3 << 10, 100 << 20
+"""Sizes of files that are ordered together, and of such that are not."""
 
 
 def _measure(bench: Bench) -> Iterator[Row]:
     yield _cycles(bench)
+    yield _groups(bench)
     yield from _waits(bench)
 
 
@@ -31,7 +34,7 @@ def _cycles(bench: Bench) -> Row:
 
     def cycles() -> float:
         nonlocal commits
-        found = ours("cycles", str(fresh()), str(count), str(SLOTS)).json
+        found = ours("cycles", str(fresh()), str(count), str(SLOTS), str(LARGE)).json
         commits = found["commits"]
         return count / float(found["seconds"])
 
@@ -42,6 +45,26 @@ def _cycles(bench: Bench) -> Row:
     found = in_turn(bench, {"raw": Side(raw), "ours": Side(cycles)})
     what = f"claim to record, {count:,}"
     return Row(what, CYCLES, Figure(found["ours"]), "sqlite3", Figure(found["raw"]), JOB_CYCLE)
+
+
+def _groups(bench: Bench) -> Row:
+    """Orders of many small files, each of which commits as one."""
+    count = bench.pick(2_000, 20_000)
+    numbers = iter(range(1_000))
+
+    def cycles() -> float:
+        folder = bench.folder / f"g{next(numbers)}"
+        folder.mkdir()
+        return count / float(ours("cycles", str(folder), str(count), "4", str(SMALL)).json["seconds"])
+
+    def alone() -> float:
+        folder = bench.folder / f"g{next(numbers)}"
+        folder.mkdir()
+        return count / float(ours("cycles", str(folder), str(count), "4", str(LARGE)).json["seconds"])
+
+    found = in_turn(bench, {"alone": Side(alone), "ours": Side(cycles)})
+    what = f"claim to record, {count:,} in groups of 50"
+    return Row(what, CYCLES, Figure(found["ours"]), "one by one", Figure(found["alone"]))
 
 
 def _waits(bench: Bench) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Claims, permits and records so many jobs over a flushed database, and prints how it went: FOLDER JOBS SLOTS."""
+"""Claims, permits and records jobs over a flushed database, and prints how it went: FOLDER JOBS SLOTS SIZE."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Room:
 
 def main() -> None:
     folder, count, slots = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    database = queue_jobs(folder / "state.sqlite3", count)
+    database = queue_jobs(folder / "state.sqlite3", count, file_size=int(sys.argv[4]))
     talker = Talker("w", slots)
     loop = open_loop(database, Room([talker]))
     cpu = time.process_time()

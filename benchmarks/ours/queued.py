@@ -37,6 +37,7 @@ from casparian_flow.sentinel.loop import Loop
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store import contracts, meta, runs, tables
+from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
 PLAN = 1
@@ -46,8 +47,11 @@ _FIRST_JOB = 3_700_000_000_000_000_000
 _DIGEST = digest_of(b"rows")
 
 
-def queue_jobs(path: Path, count: int) -> Database:
-    """A new control database with one submitted run of so many jobs, each for a file and an order of its own."""
+def queue_jobs(path: Path, count: int, *, file_size: int = job_store.LARGEST_GROUPED + 1) -> Database:
+    """A new control database with one submitted run of so many jobs, each for a file of its own.
+
+    Only small files are ordered together.
+    """
     database = Database(path)
     now_ns = time.time_ns()
     with database.transaction() as connection:
@@ -73,7 +77,8 @@ def queue_jobs(path: Path, count: int) -> Database:
         ).scalar_one()
         files = [digest_of(str(number).encode()) for number in range(1, count + 1)]
         connection.execute(
-            insert(tables.hashes), [{"source_hash": each, "size": 3000, "first_seen_at_ns": now_ns} for each in files]
+            insert(tables.hashes),
+            [{"source_hash": each, "size": file_size, "first_seen_at_ns": now_ns} for each in files],
         )
         connection.execute(
             insert(tables.locations),
@@ -84,7 +89,7 @@ def queue_jobs(path: Path, count: int) -> Database:
                     "rel_path": f"{number}.csv".encode(),
                     "display": f"{number}.csv",
                     "kind": "file",
-                    "size": 3000,
+                    "size": file_size,
                     "mtime_ns": now_ns,
                     "ctime_ns": now_ns,
                     "inode": number,
@@ -101,7 +106,7 @@ def queue_jobs(path: Path, count: int) -> Database:
                     "id": number,
                     "location_id": number,
                     "source_hash": each,
-                    "size": 3000,
+                    "size": file_size,
                     "mtime_ns": now_ns,
                     "content": "delimited",
                     "content_reason": "two fields on every line",
@@ -151,7 +156,7 @@ def open_loop(database: Database, router: Router) -> Loop:
 
 
 class Talker:
-    """A worker that seals whatever it is ordered at once, and says that it is visible as soon as it may be."""
+    """A worker that seals whatever it is ordered at once and together, and says that it is visible when it may be."""
 
     def __init__(self, name: str, slots: int) -> None:
         self.peer = name.encode()
@@ -162,6 +167,7 @@ class Talker:
         self._session = secrets.token_hex(16)
         self._seq = 0
         self._seen = 0
+        self._groups: dict[int, int] = {}
 
     def join(self) -> list[bytes]:
         """Its first words."""
@@ -177,21 +183,16 @@ class Talker:
         match message.body:
             case Dispatch(order=Parse() as order):
                 self._free -= 1
-                [job] = order.jobs
-                return [
-                    self._say(
-                        Opcode.SEALED,
-                        Seal(
-                            outcome=Sealed(
-                                jobs=[JobReceipt(job=job.job, attempt=job.attempt, receipt=a_receipt(job.job))]
-                            )
-                        ),
-                        message,
-                    )
+                leader = order.jobs[0].job
+                self._groups[leader] = len(order.jobs)
+                group = [
+                    JobReceipt(job=job.job, attempt=job.attempt, receipt=a_receipt(job.job, leader))
+                    for job in order.jobs
                 ]
+                return [self._say(Opcode.SEALED, Seal(outcome=Sealed(jobs=group)), message)]
             case Permit():
                 self._free += 1
-                self.done += 1
+                self.done += self._groups[message.job]
                 return [self._say(Opcode.CONCLUDE, Conclude(), message), self._beat()]
             case _:
                 return []
@@ -206,9 +207,9 @@ class Talker:
         return encode(message)
 
 
-def a_receipt(job: int) -> Receipt:
-    """What a small file leaves: one table, one file of rows."""
-    file = SealedFile(name=f"v1/{TABLE}_{job}.1.0.parquet", rows=24, size=3000, digest=_DIGEST)
+def a_receipt(job: int, leader: int) -> Receipt:
+    """What a small file leaves: one table, its rows in the file of its group."""
+    file = SealedFile(name=f"v1/{TABLE}_{leader}.1.0.parquet", rows=24, size=3000, digest=_DIGEST)
     output = SealedOutput(
         sink=SINK,
         table=TABLE,

@@ -20,8 +20,10 @@ from casparian_flow.publish.syntax import EntryForm
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import contracts as contract_store
 
-FILES = 12
+FILES = 16
 KNOWN, NEW = "known", "fresh"
+TOLERANCE = 0.5
+"""A file whose rows are all rejected may not commit."""
 SINKS = ("parquet:///sim/0", "duckdb:///sim/1.duckdb")
 
 
@@ -44,7 +46,7 @@ def template() -> tuple[bytes, tuple[dict[str, Any], ...]]:
                     "location_id": location,
                     "version_id": past.version(location, data),
                     "source_hash": digest_of(data),
-                    "parser_id": parsers[at % 2],
+                    "parser_id": parsers[at % 4 == 3],
                     "reason": "new",
                     "config": "{}",
                     "config_hash": digest_of(b"{}"),
@@ -61,11 +63,13 @@ def template() -> tuple[bytes, tuple[dict[str, Any], ...]]:
         return Path(folder, "home", "state.sqlite3").read_bytes(), tuple(jobs)
 
 
-def a_run(chance: random.Random, jobs: list[dict[str, Any]], plan: int) -> tuple[Policy, list[dict[str, Any]], int]:
+def a_run(
+    chance: random.Random, jobs: list[dict[str, Any]], plan: int, replaces: float
+) -> tuple[Policy, list[dict[str, Any]], int]:
     """A run of some jobs that appends or replaces, its rows for the store, and into how many sinks it goes."""
     sinks = SINKS[: chance.choice((1, 1, 2))]
-    mode = SinkMode.REPLACE if chance.random() < 0.15 else SinkMode.APPEND
+    mode = SinkMode.REPLACE if chance.random() < replaces else SinkMode.APPEND
     routes = Routes(default=tuple(SinkTarget(uri, mode) for uri in sinks)).to_json()
     tables = {job["id"]: NEW if chance.random() < 0.25 else KNOWN for job in jobs}
     rows = [{**job, "plan_id": plan, "routes": routes, "base_table": tables[job["id"]]} for job in jobs]
-    return Policy(holds_first_contracts=chance.random() < 0.1), rows, len(sinks)
+    return Policy(holds_first_contracts=chance.random() < 0.1, tolerance=TOLERANCE), rows, len(sinks)

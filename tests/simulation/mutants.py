@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,18 +10,21 @@ from unittest.mock import patch
 
 from sqlalchemy import ColumnElement, Connection, literal_column, update
 
+from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.jobs import JobPhase, JobState
-from casparian_flow.protocol.bodies import Err, Progress, Sealed
+from casparian_flow.core.receipts import Receipt
+from casparian_flow.protocol.bodies import Abort, Err, Progress, Seal, Sealed
 from casparian_flow.protocol.codec import Message
 from casparian_flow.sentinel import heartbeats, presence
-from casparian_flow.sentinel.actions import Action
+from casparian_flow.sentinel.actions import Action, Discard
+from casparian_flow.sentinel.attempts import Attempts
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.heartbeats import Heartbeats
 from casparian_flow.sentinel.landing import Landing
 from casparian_flow.sentinel.leases import Lease, Leases
 from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
-from casparian_flow.sentinel.runs import CancelOutcome
+from casparian_flow.sentinel.runs import CancelOutcome, Run
 from casparian_flow.sentinel.sessions import Session, Sessions
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
@@ -58,9 +61,10 @@ class Mutant:
 class PromotesFirst(WorkerNode):
     """Makes its rows visible, then tells."""
 
-    def _sealed(self, work: Work, receipt: Any, now: float) -> None:
-        self._sinks.promote_without_permit(receipt.outputs, work.current[0])
-        super()._sealed(work, receipt, now)
+    def _sealed(self, work: Work, receipts: list[Receipt], now: float) -> None:
+        for (job, _attempt), receipt in zip(work.asked, receipts, strict=True):
+            self._sinks.promote_without_permit(receipt.outputs, job)
+        super()._sealed(work, receipts, now)
 
 
 class DropsWhatIsSealed(WorkerCore):
@@ -179,25 +183,65 @@ def _hears_of_surveys(self: Heartbeats, session: Session, lease: Lease, said: Pr
     lease.is_surveyed = lease.is_surveyed or said.phase is JobPhase.SURVEYED
 
 
+def _permit_the_others(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
+    job_store.PERMIT_COMMIT.run_all(connection, sealed)
+    return True
+
+
+_record = Landing.record
+
+
+def _record_one(self: Landing, connection: Connection, jobs: Iterable[int], now_ns: int) -> None:
+    _record(self, connection, list(jobs)[:1], now_ns)
+
+
+_refuse = Landing._refuse
+
+
+def _refuse_everyone(self: Landing, leases: Sequence[Lease], wrong: dict[int, CasparianError], *words: Any) -> Abort:
+    return _refuse(self, leases, {lease.job: error for lease in leases for error in wrong.values()}, *words)
+
+
+def _others_failed(self: Attempts, lease: Lease, now_ns: int) -> None:
+    self.lost(lease, "one of its group may not commit", now_ns)
+
+
+def _drop_alone(self: Landing, run: Run, job: int, now_ns: int) -> None:
+    facts, receipt = run.held.pop(job)
+    self._act(Discard(job=facts.id, attempt=facts.attempt, outputs=receipt.outputs))
+
+
+class ForgetsSomeOnResend(WorkerCore):
+    """Says again what a group came to, but for its last job."""
+
+    def _resend(self, now: float) -> None:
+        for attempt in self._held.values():
+            if attempt.question is not None and isinstance(attempt.question.body, Seal):
+                group = attempt.question.body.outcome
+                if isinstance(group, Sealed) and len(group.jobs) > 1:
+                    attempt.question.body = Seal(outcome=Sealed(jobs=group.jobs[:-1]))
+        super()._resend(now)
+
+
 MUTANTS: dict[str, Mutant] = {
     "worker-promotes-first": Mutant(
-        "rows are visible before anybody decided that they may be", Build(node=PromotesFirst), first=2
+        "rows are visible before anybody decided that they may be", Build(node=PromotesFirst), first=1
     ),
     "permit-any-attempt": Mutant(
         "the permit goes to whoever asks, not to the attempt that counts",
         patches=[(Leases, "held", _lease_of_job), (job_store, "permit", _permit_any_attempt)],
-        first=3,
+        first=5,
     ),
     "requeue-permitted": Mutant(
         "a permitted job is given to another worker when its own goes away",
         patches=[(Presence, "gone", _requeue_permitted)],
-        first=7,
+        first=15,
     ),
     "cancel-permitted": Mutant(
         "a job is aborted while it commits",
         Build(often="cancel"),
         patches=[(SentinelCore, "cancel", _cancel_permitted)],
-        first=2,
+        first=3,
     ),
     "permit-cancelled": Mutant(
         "a job commits after somebody was told that it is cancelled",
@@ -211,49 +255,72 @@ MUTANTS: dict[str, Mutant] = {
         first=15,
     ),
     "answer-before-durable": Mutant(
-        "what the sentinel says leaves before it is durable", Build(is_durable_first=False), first=11
+        "what the sentinel says leaves before it is durable", Build(is_durable_first=False), first=40
     ),
     "incarnation-unchecked": Mutant(
         "a sentinel that was taken over goes on",
         patches=[(Database, "_check_incarnation", lambda _self: None)],
-        first=5,
+        first=13,
     ),
     "old-messages-at-sentinel": Mutant(
-        "the sentinel takes in what a worker said long ago", patches=[(Sessions, "is_new", lambda *_: True)], first=4
+        "the sentinel takes in what a worker said long ago", patches=[(Sessions, "is_new", lambda *_: True)], first=15
     ),
     "old-messages-at-worker": Mutant(
         "a worker takes in what its sentinel said long ago", Build(worker=BelievesOldMessages), first=14
     ),
     "fence-drops-sealed": Mutant(
-        "a worker that cannot hear removes what may be permitted", Build(worker=DropsWhatIsSealed), first=12
+        "a worker that cannot hear removes what may be permitted", Build(worker=DropsWhatIsSealed), first=9
     ),
-    "asks-once": Mutant("a question that is lost is never asked again", Build(worker=AsksOnce), first=4),
+    "asks-once": Mutant("a question that is lost is never asked again", Build(worker=AsksOnce), first=1),
     "stops-what-asks": Mutant(
         "an attempt that waits for its answer is stopped because it is in no list any more",
         patches=[(module, "ASKING", frozenset({JobPhase.PROMOTING})) for module in (heartbeats, presence)],
-        first=4,
+        first=5,
     ),
     "sweep-what-is-out": Mutant(
         "a start removes the files of attempts that are not decided",
         patches=[(job_store, "undecided", _only_committing)],
-        first=9,
+        first=4,
     ),
     "nothing-rolls-forward": Mutant(
         "what a worker did not finish promoting stays as it is",
         patches=[(RunEnds, "roll_forward", _nothing_rolls)],
-        first=2,
+        first=3,
     ),
     "survey-known-by-hearsay": Mutant(
         "a survey that was lost is taken for a repetition when it comes, since a heartbeat told of it",
         patches=[(Heartbeats, "_progress", _hears_of_surveys)],
-        first=145,
+        first=74,
     ),
     "lost-cast-forgotten": Mutant(
         "a cast that was lost is forgotten when a heartbeat does not name what waits",
         patches=[(Heartbeats, "_may_wait", lambda *_: False)],
-        first=33,
+        first=35,
     ),
     "same-attempt-again": Mutant(
         "a new try has the number of the one before", patches=[(job_store, "claim", _claim_again)]
     ),
+    "permit-without-one": Mutant(
+        "a group commits without the one of it that was cancelled, whose rows are in its files",
+        Build(often="cancel"),
+        patches=[(Landing, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_the_others)],
+    ),
+    "record-the-leader": Mutant(
+        "of a group that is visible only the leader is recorded", patches=[(Landing, "record", _record_one)]
+    ),
+    "all-fail-for-one": Mutant(
+        "who shares a group with the cause of a refusal ends as that one does",
+        patches=[(Landing, "_refuse", _refuse_everyone)],
+    ),
+    "all-count-for-one": Mutant(
+        "who is given back because of another has failed once more",
+        Build(is_calm=True),
+        patches=[(Attempts, "give_back", _others_failed)],
+    ),
+    "discard-shared-files": Mutant(
+        "files of a held group go when one of it is cancelled, and the others stay held",
+        Build(often="cancel", replaces=0.8),
+        patches=[(Landing, "drop_held", _drop_alone)],
+    ),
+    "forget-on-resend": Mutant("a group that is told again has one job less", Build(worker=ForgetsSomeOnResend)),
 }

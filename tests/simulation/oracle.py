@@ -7,11 +7,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from casparian_flow.core.errors import OverTolerance
 from casparian_flow.core.jobs import FINAL_STATES, MOVES, JobState
 
 from .sinks import Sinks, Violation
 
-_JOBS = "SELECT id, state, attempt, session, cancel_requested FROM cf_jobs"
+ENDED = (JobState.ABORTED, JobState.REJECTED)
+"""A job that ends so counts one failure more, whoever wanted that."""
+_JOBS = "SELECT id, state, attempt, session, cancel_requested, failures, error_code FROM cf_jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Row:
     attempt: int
     session: str | None
     is_cancelled: bool
+    failures: int
+    error: str | None
 
 
 class Oracle:
@@ -35,6 +40,10 @@ class Oracle:
         self._begun: dict[tuple[int, int], str] = {}
         self.told_cancelled: set[int] = set()
         """Jobs of which somebody was told that they will never commit."""
+        self.blamed: set[tuple[int, int]] = set()
+        """Attempts that failed by themselves."""
+        self.is_calm = False
+        """Nothing but parsers fails in this world: nobody is to blame for anything else."""
 
     def close(self) -> None:
         """Let go of the store."""
@@ -43,8 +52,8 @@ class Oracle:
     def rows(self) -> dict[int, Row]:
         """Every job."""
         return {
-            job: Row(JobState(state), attempt, session, bool(cancelled))
-            for job, state, attempt, session, cancelled in self._file.execute(_JOBS)
+            job: Row(JobState(state), attempt, session, bool(cancelled), failures, error)
+            for job, state, attempt, session, cancelled, failures, error in self._file.execute(_JOBS)
         }
 
     def begun(self, key: tuple[int, int], session: str) -> None:
@@ -63,6 +72,7 @@ class Oracle:
         for job, row in rows.items():
             self._check_move(job, self._before.get(job), row)
             self._check_visible(job, row)
+            self._check_blame(job, row)
         self._before = rows
 
     def is_over(self) -> bool:
@@ -88,6 +98,13 @@ class Oracle:
             raise Violation(f"job {job} went from {before.state} to {row.state}")
         if job in self.told_cancelled and row.state in (JobState.COMMITTING, JobState.COMPLETED):
             raise Violation(f"job {job} is {row.state} after somebody was told that it is cancelled")
+
+    def _check_blame(self, job: int, row: Row) -> None:
+        """Who shares a group with one that fails does not fail with it."""
+        if row.error == OverTolerance.code and (job, row.attempt) not in self.blamed:
+            raise Violation(f"job {job} failed as {row.error} for rows of another")
+        if self.is_calm and row.failures > sum(blamed == job for blamed, _ in self.blamed) + (row.state in ENDED):
+            raise Violation(f"job {job} has failed {row.failures} times, and never did by itself")
 
     def _check_visible(self, job: int, row: Row) -> None:
         shown = self._sinks.shown.get(job)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tests.sink_builders import a_batch, sealed
+from tests.sink_builders import DIGEST, a_batch, stamped
 
-from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
+from casparian_flow.core.outputs import PermittedEntry, Role, SealedFile, SealedOutput
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.sinks.base import Attempt
 from casparian_flow.sinks.folder import FolderSink
+from casparian_flow.sinks.lineage import stamped_schema
 from casparian_flow.sinks.parquet_format import ParquetFormat
+from casparian_flow.worker.held import Key
 
+from .rows import ROWS
 from .sinks import Sinks, Violation
 
 
@@ -25,17 +28,35 @@ class RealSinks(Sinks):
     def __init__(self, chance: random.Random, root: Path) -> None:
         super().__init__(chance)
         self._root = root
-        self._written: dict[Attempt, list[SealedOutput]] = {}
+        self._written: dict[Attempt, list[SealedOutput]] = defaultdict(list)
 
-    def seal(self, receipt: Receipt, attempt: Attempt) -> Receipt:
-        """The receipt with the files that were really written."""
-        outputs = []
-        for output in receipt.outputs:
-            batch = a_batch(_numbers(attempt.job, output.rows))
-            real = sealed(self._folder(output.sink), attempt.job, [batch], table=output.table, attempt=attempt.attempt)
-            outputs.append(replace(output, files=real.files))
-        self._written[attempt] = outputs
-        return super().seal(replace(receipt, outputs=tuple(outputs)), attempt)
+    def seal(self, keys: Sequence[Key], receipts: list[Receipt]) -> list[Receipt]:
+        """The receipts with the files that were really written: one for every place, with the rows of all its jobs."""
+        leader = Attempt(job=keys[0][0], attempt=keys[0][1])
+        brought: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for (job, _attempt), receipt in zip(keys, receipts, strict=True):
+            for output in receipt.outputs:
+                brought[output.sink, output.table].append(job)
+        files = {place: self._write(leader, *place, jobs) for place, jobs in brought.items()}
+        found = []
+        for receipt in receipts:
+            outputs = [
+                replace(
+                    output, files=tuple(replace(file, rows=output.rows) for file in files[output.sink, output.table])
+                )
+                for output in receipt.outputs
+            ]
+            found.append(replace(receipt, outputs=tuple(outputs)))
+        return super().seal(keys, found)
+
+    def _write(self, leader: Attempt, sink: str, table: str, jobs: list[int]) -> tuple[SealedFile, ...]:
+        batch = a_batch((0,))
+        staged = self._folder(sink).stage(leader, table, Role.ACCEPTED, 1, stamped_schema(batch.schema))
+        for job in jobs:
+            staged.write(stamped(a_batch(_numbers(job, ROWS)), job))
+        output = staged.seal(DIGEST, DIGEST)
+        self._written[leader].append(output)
+        return output.files
 
     def promote(self, permitted: PermittedEntry) -> None:
         """Write one entry, in memory and in the folder's log."""

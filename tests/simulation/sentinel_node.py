@@ -24,6 +24,7 @@ from casparian_flow.store import runs as run_store
 from casparian_flow.store.database import Database
 from casparian_flow.store.engine import make_engine
 
+from .evidence import TOLERANCE
 from .sinks import Sinks
 
 DEFAULT_SINK = "parquet:///sim/0"
@@ -119,7 +120,7 @@ class SentinelNode:
         """Somebody wants what a job that failed was to do: a new job, in a run of its own."""
         with self.database.transaction() as connection:
             row = job_changes.again(job_changes.with_world(connection, job), number, plan, "retry", now_ns)
-        self.submit(plan, Policy(), [row], now_ns)
+        self.submit(plan, Policy(tolerance=TOLERANCE), [row], now_ns)
 
     def drain(self, worker: str) -> None:
         """Somebody wants a worker to end."""

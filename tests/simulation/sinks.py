@@ -13,6 +13,7 @@ from casparian_flow.core.receipts import Receipt
 from casparian_flow.sinks.base import Attempt
 from casparian_flow.sinks.layout import owner_of
 from casparian_flow.sinks.log import parse_entry
+from casparian_flow.worker.held import Key
 
 
 class Violation(AssertionError):
@@ -27,6 +28,7 @@ class Shown:
     table: str
     attempt: int
     digest: str
+    file: str
 
 
 class Sinks:
@@ -35,7 +37,8 @@ class Sinks:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self.failing = 0.0
-        self._staged: dict[tuple[str, str, str], str] = {}
+        self._staged: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
+        """Every file with the digest of the rows that each job has in it."""
         self._entries: dict[tuple[str, str, Role, int], bytes] = {}
         self._committed: set[tuple[str, str, Role, int]] = set()
         self.shown: dict[int, set[Shown]] = defaultdict(set)
@@ -49,12 +52,13 @@ class Sinks:
         """The sink of that URI."""
         return MemorySink(self, uri)
 
-    def seal(self, receipt: Receipt, attempt: Attempt) -> Receipt:
-        """The receipt of an attempt whose files are staged now."""
-        for output in receipt.outputs:
-            for file in output.files:
-                self._staged[output.sink, output.table, file.name] = output.row_digest
-        return receipt
+    def seal(self, keys: Sequence[Key], receipts: list[Receipt]) -> list[Receipt]:
+        """The receipts of a group whose files are staged now."""
+        for (job, _attempt), receipt in zip(keys, receipts, strict=True):
+            for output in receipt.outputs:
+                for file in output.files:
+                    self._staged[output.sink, output.table, file.name][job] = output.row_digest
+        return receipts
 
     def check_end(self) -> None:
         """What else holds when everything is over."""
@@ -72,11 +76,18 @@ class Sinks:
         self._entries[name] = permitted.body
         for job in entry.removed_jobs:
             self.shown[job] = {each for each in self.shown[job] if (each.uri, each.table) != name[:2]}
+        attempts = {record.job: record.attempt for record in entry.jobs}
         for file in entry.adds:
-            if (permitted.sink, permitted.table, file.name) not in self._staged:
+            staged = self._staged.get((permitted.sink, permitted.table, file.name))
+            if staged is None:
                 raise Violation(f"{file.name} of {permitted.table} was permitted, and is gone")
-            [part] = file.jobs
-            self._show(part.job, permitted, file.name)
+            if (jobs := {part.job for part in file.jobs}) != staged.keys():
+                raise Violation(f"{file.name} holds rows of {sorted(staged)}, and {sorted(jobs)} are permitted")
+            owner = owner_of(permitted.table, file.name.partition("/")[2])
+            if owner is None or attempts.get(owner.job, owner.attempt) != owner.attempt:
+                raise Violation(f"{file.name} is a file of none of the attempts {attempts}")
+            for job, digest in staged.items():
+                self._show(job, permitted, Shown(*name[:2], attempts[job], digest, file.name))
 
     def promote_without_permit(self, outputs: Iterable[SealedOutput], job: int) -> None:
         """What a worker could do that does not ask."""
@@ -85,13 +96,13 @@ class Sinks:
             for file in output.files:
                 owner = owner_of(output.table, file.name.partition("/")[2])
                 assert owner is not None
-                self.shown[job].add(Shown(output.sink, output.table, owner.attempt, output.row_digest))
+                self.shown[job].add(Shown(output.sink, output.table, owner.attempt, output.row_digest, file.name))
 
     def discard(self, attempt: Attempt, uri: str | None = None) -> None:
         """Remove what an attempt staged and nobody sees."""
         for where in list(self._staged):
             owner = owner_of(where[1], where[2].partition("/")[2])
-            if owner == attempt and uri in (None, where[0]) and not self._is_shown(where, attempt):
+            if owner == attempt and uri in (None, where[0]) and not self._is_shown(where):
                 del self._staged[where]
 
     def sweep(self, uri: str, keep: Sequence[Attempt]) -> int:
@@ -108,21 +119,16 @@ class Sinks:
         if self._chance.random() < self.failing:
             raise SinkUnavailable(f"{uri} went away")
 
-    def _show(self, job: int, permitted: PermittedEntry, name: str) -> None:
+    def _show(self, job: int, permitted: PermittedEntry, shown: Shown) -> None:
         commit = (permitted.sink, permitted.table, permitted.role, job)
         if commit in self._committed:
             raise Violation(f"rows of job {job} were committed twice to {permitted.table}")
         self._committed.add(commit)
-        owner = owner_of(permitted.table, name.partition("/")[2])
-        if owner is None or owner.job != job:
-            raise Violation(f"{name} is not a file of job {job}")
-        digest = self._staged[permitted.sink, permitted.table, name]
-        self.shown[job].add(Shown(permitted.sink, permitted.table, owner.attempt, digest))
+        self.shown[job].add(shown)
 
-    def _is_shown(self, where: tuple[str, str, str], attempt: Attempt) -> bool:
+    def _is_shown(self, where: tuple[str, str, str]) -> bool:
         return any(
-            (each.uri, each.table, each.attempt) == (*where[:2], attempt.attempt)
-            for each in self.shown.get(attempt.job, ())
+            (each.uri, each.table, each.file) == where for job in self._staged[where] for each in self.shown[job]
         )
 
 

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-import pyarrow as pa
-
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import SinkUnavailable
-from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.jobs import LogLine
-from casparian_flow.core.outputs import PermittedEntry, Role, SealedFile, SealedOutput
-from casparian_flow.core.receipts import OutputCounts, Receipt
+from casparian_flow.core.outputs import PermittedEntry
+from casparian_flow.core.receipts import Receipt
 from casparian_flow.core.routes import Routes
-from casparian_flow.protocol.bodies import Identify, JobReceipt, JobSurvey, Parse, Permit, Sealed, Surveyed
-from casparian_flow.protocol.messages import JobOrder, OutputSurvey
-from casparian_flow.schema.survey import Survey
+from casparian_flow.protocol.bodies import Cast, Identify, Parse, Permit
+from casparian_flow.protocol.messages import JobOrder
 from casparian_flow.sinks.base import Attempt
-from casparian_flow.sinks.layout import data_file
 from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Held, Stop
 from casparian_flow.worker.core import WorkerCore
+from casparian_flow.worker.held import Key
 
+from .oracle import Oracle
+from .rows import a_receipt, a_survey, sealed, surveyed
 from .sinks import Sinks, Violation
-
-ROWS = 3
-Key = tuple[int, int]
-_COLUMNS = pa.record_batch({"n": pa.array([1, 2, 3], pa.int64())})
-_SURVEY = Survey.of(_COLUMNS, pa.array([1, 2, 3], pa.int64())).to_bytes()
 
 
 class Stage(Enum):
@@ -44,7 +36,7 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class Work:
-    """One order in one slot."""
+    """One order in one slot. What it has read and not told yet is its open `group`; what it asks about is `asked`."""
 
     routes: Routes
     contracts: dict[str, Contract]
@@ -52,8 +44,11 @@ class Work:
     is_cast: bool
     stage: Stage = Stage.NEXT
     current: Key = (0, 0)
-    table: str = ""
     is_stopped: bool = False
+    tables: dict[Key, str] = field(default_factory=dict)
+    group: list[Key] = field(default_factory=list)
+    unwanted: set[Key] = field(default_factory=set)
+    asked: list[Key] = field(default_factory=list)
     entries: list[PermittedEntry] = field(default_factory=list)
 
 
@@ -63,10 +58,11 @@ class Habits:
 
     fails: float = 0.0
     fails_for_now: float = 0.0
+    rejects: float = 0.0
 
 
 class WorkerNode:
-    """A worker from its start to its crash. `begun` is told of every attempt that a slot begins with."""
+    """A worker from its start to its crash. The oracle is told what its slots begin with and what fails there."""
 
     def __init__(
         self,
@@ -76,7 +72,7 @@ class WorkerNode:
         sinks: Sinks,
         chance: random.Random,
         habits: Habits,
-        begun: Callable[[Key, str], None],
+        oracle: Oracle,
         core: type[WorkerCore] = WorkerCore,
     ) -> None:
         self.name = name
@@ -86,7 +82,7 @@ class WorkerNode:
         self._sinks = sinks
         self._chance = chance
         self._habits = habits
-        self._begun = begun
+        self._oracle = oracle
         self._works: dict[int, Work] = {}
         self._surveyed: set[Key] = set()
         profile = Identify(worker=name, host="here", pid=boot, product="test", slots=slots, isolation="process")
@@ -128,18 +124,10 @@ class WorkerNode:
             case Begin(slot=slot, order=order):
                 if slot in self._works:
                     raise Violation(f"{self.session} was told to begin twice in slot {slot}")
-                jobs = order.jobs if isinstance(order, Parse) else [each.job for each in order.jobs]
-                is_cast = not isinstance(order, Parse)
-                self._works[slot] = Work(order.routes, order.contracts, deque(jobs), is_cast)
-                for job in jobs:
-                    if not is_cast:
-                        self._begun((job.job, job.attempt), self.session)
-                    elif (job.job, job.attempt) not in self._surveyed:
-                        raise Violation(f"{self.session} was told to cast what it has not surveyed")
-                    self._surveyed.discard((job.job, job.attempt))
+                self._begin(slot, order)
             case Answer(job=job, attempt=attempt, answer=answer):
                 for work in self._works.values():
-                    if work.current == (job, attempt) and work.stage is Stage.WAITING:
+                    if work.stage is Stage.WAITING and work.asked[0] == (job, attempt):
                         self._answered(work, answer, now)
             case Stop(job=job, attempt=attempt):
                 self._stop((job, attempt), now)
@@ -150,33 +138,50 @@ class WorkerNode:
             case _:
                 pass
 
+    def _begin(self, slot: int, order: Parse | Cast) -> None:
+        is_cast = isinstance(order, Cast)
+        jobs = [each.job for each in order.jobs] if isinstance(order, Cast) else order.jobs
+        self._works[slot] = Work(order.routes, order.contracts, deque(jobs), is_cast)
+        for job in jobs:
+            key = (job.job, job.attempt)
+            if not is_cast:
+                self._oracle.begun(key, self.session)
+            elif key not in self._surveyed:
+                raise Violation(f"{self.session} was told to cast what it has not surveyed")
+            self._surveyed.discard(key)
+
     def _answered(self, work: Work, answer: object, now: float) -> None:
         if isinstance(answer, Permit):
             work.stage, work.entries = Stage.PROMOTING, list(answer.entries)
             return
-        key, work.current, work.stage = work.current, (0, 0), Stage.NEXT
+        keys, work.asked, work.stage = work.asked, [], Stage.NEXT
         if not isinstance(answer, Held):
-            self._sinks.discard(Attempt(job=key[0], attempt=key[1]))
-            self.core.stopped(*key, now)
+            self._sinks.discard(Attempt(job=keys[0][0], attempt=keys[0][1]))
+            for key in keys:
+                self.core.stopped(*key, now)
 
     def _stop(self, key: Key, now: float) -> None:
         for work in self._works.values():
             if work.current == key:
                 work.is_stopped = work.stage is Stage.WORKING
+            elif key in work.group:
+                work.unwanted.add(key)
             elif waiting := [job for job in work.todo if (job.job, job.attempt) == key]:
                 work.todo.remove(waiting[0])
                 self.core.stopped(*key, now)
 
     def _step(self, slot: int, work: Work, now: float) -> None:
         if work.stage is Stage.NEXT:
-            if not work.todo:
+            if work.group and (not work.todo or (not work.is_cast and self._chance.random() < 0.3)):
+                self._close(work, now)
+            elif not work.todo:
                 del self._works[slot]
                 self.core.free(slot, now)
-                return
-            order = work.todo.popleft()
-            work.current, work.stage, work.table = (order.job, order.attempt), Stage.WORKING, order.base_table
-            work.is_stopped = False
-            self.core.started(*work.current, now)
+            else:
+                order = work.todo.popleft()
+                work.current, work.stage, work.is_stopped = (order.job, order.attempt), Stage.WORKING, False
+                work.tables[work.current] = order.base_table
+                self.core.started(*work.current, now)
         elif work.is_stopped:
             key, work.current, work.stage, work.is_stopped = work.current, (0, 0), Stage.NEXT, False
             self.core.stopped(*key, now)
@@ -193,71 +198,57 @@ class WorkerNode:
         if luck < 0.35:
             self.core.printed(*work.current, [LogLine("stdout", "a line")], now)
             return
-        key, work.stage = work.current, Stage.NEXT
+        key, work.current, work.stage = work.current, (0, 0), Stage.NEXT
         luck = self._chance.random()
         if luck < self._habits.fails:
-            work.current = (0, 0)
+            self._oracle.blamed.add(key)
             self.core.failed(*key, "parser-refused", "not today", "", False, now)
         elif luck < self._habits.fails + self._habits.fails_for_now:
-            work.current = (0, 0)
+            self._oracle.blamed.add(key)
             self.core.failed(*key, "parser-transient", "not now", "", True, now)
-        elif work.is_cast or work.table in work.contracts:
-            work.stage = Stage.WAITING
-            receipt = self._sinks.seal(a_receipt(key, work.table, work.routes), Attempt(job=key[0], attempt=key[1]))
-            self._sealed(work, receipt, now)
         else:
-            work.current = (0, 0)
-            self._surveyed.add(key)
-            found = JobSurvey(job=key[0], attempt=key[1], outputs=[a_survey(work.table)], sealed=[])
-            if not self.core.surveyed(Surveyed(jobs=[found]), now):
-                self._surveyed.discard(key)
+            work.group.append(key)
+
+    def _close(self, work: Work, now: float) -> None:
+        """Tell of everything that was read since the last time as of one group."""
+        # Who is stopped while the group is closed may be in it: the core has to notice.
+        dropped = {key for key in work.group if key in work.unwanted and self._chance.random() < 0.7}
+        keys = [key for key in work.group if key not in dropped]
+        work.group, work.unwanted = [], set()
+        for key in sorted(dropped):
+            self.core.stopped(*key, now)
+        if not keys:
+            return
+        if work.is_cast or all(work.tables[key] in work.contracts for key in keys):
+            self._seal(work, keys, now)
+            return
+        self._surveyed.update(keys)
+        outputs = [[] if table in work.contracts else [a_survey(table)] for table in (work.tables[key] for key in keys)]
+        if not self.core.surveyed(surveyed(keys, outputs), now):
+            self._surveyed.difference_update(keys)
+            for key in keys:
                 self.core.stopped(*key, now)
 
-    def _sealed(self, work: Work, receipt: Receipt, now: float) -> None:
-        job, attempt = work.current
-        self.core.sealed(Sealed(jobs=[JobReceipt(job=job, attempt=attempt, receipt=receipt)]), now)
+    def _seal(self, work: Work, keys: list[Key], now: float) -> None:
+        rejected = {key for key in keys if self._chance.random() < self._habits.rejects}
+        self._oracle.blamed |= rejected
+        receipts = [a_receipt(key, keys[0], work.tables[key], work.routes, is_rejected=key in rejected) for key in keys]
+        work.stage, work.asked = Stage.WAITING, keys
+        self._sealed(work, self._sinks.seal(keys, receipts), now)
+
+    def _sealed(self, work: Work, receipts: list[Receipt], now: float) -> None:
+        self.core.sealed(sealed(work.asked, receipts), now)
 
     def _promote(self, work: Work, now: float) -> None:
+        leader = work.asked[0]
         try:
             if work.entries:
                 self._sinks.promote(work.entries[0])
                 del work.entries[0]
                 return
         except SinkUnavailable as exc:
-            key, work.current, work.stage = work.current, (0, 0), Stage.NEXT
-            self.core.failed(*key, exc.code, exc.message, "", True, now)
+            work.asked, work.stage = [], Stage.NEXT
+            self.core.failed(*leader, exc.code, exc.message, "", True, now)
             return
-        key, work.current, work.stage = work.current, (0, 0), Stage.NEXT
-        self.core.concluded(*key, now)
-
-
-def a_receipt(key: Key, table: str, routes: Routes) -> Receipt:
-    """What an attempt sealed: the same rows each time, in files of its own."""
-    digest = digest_of(str(key[0]).encode())
-    name = "v1/" + data_file(table, Attempt(job=key[0], attempt=key[1]), 0, ".parquet")
-    return Receipt(
-        counts=(OutputCounts(table=table, emitted=ROWS, accepted=ROWS, quarantined=0),),
-        outputs=tuple(
-            SealedOutput(
-                sink=target.uri,
-                table=table,
-                role=Role.ACCEPTED,
-                contract_version=1,
-                schema_hash=digest,
-                rows=ROWS,
-                row_digest=digest,
-                files=(SealedFile(name=name, rows=ROWS, size=100, digest=digest_of(name.encode())),),
-            )
-            for target in routes.targets_of(table)
-        ),
-        isolation="process",
-        seconds=0.1,
-        bytes_read=10,
-    )
-
-
-def a_survey(table: str) -> OutputSurvey:
-    """What an attempt found in a table that has no contract."""
-    return OutputSurvey(
-        output="rows", base_table=table, is_named=False, columns=["n"], headerless=False, rows=ROWS, survey=_SURVEY
-    )
+        work.asked, work.stage = [], Stage.NEXT
+        self.core.concluded(*leader, now)

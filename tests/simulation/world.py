@@ -24,6 +24,8 @@ from .worker_node import Habits, WorkerNode
 
 CALM_SECONDS = 400
 """Simulated seconds after the last fault within which every job has to come to its end."""
+FAULTS = {"jump", "crash_worker", "pause_worker", "crash_sentinel", "supersede", "cut", "break_sinks", "disconnect"}
+"""Events that happen to no parser."""
 AGAIN = 1_000
 """What the number of a job that does again what another was to do has more than that one's."""
 
@@ -38,6 +40,10 @@ class Build:
     is_durable_first: bool = True
     often: str = ""
     """An event that happens more often than in other worlds."""
+    replaces: float = 0.15
+    """How many runs replace what is there."""
+    is_calm: bool = False
+    """Nothing but parsers fails."""
 
 
 PRODUCT = Build()
@@ -70,9 +76,11 @@ class World:
         self._network.loss = chance.choice((0.0, 0.02, 0.2))
         self._network.repeats = chance.choice((0.0, 0.05, 0.3))
         self._sinks = sinks(chance)
-        self._habits = Habits(chance.choice((0.0, 0.1)), chance.choice((0.0, 0.2)))
+        self._habits = Habits(chance.choice((0.0, 0.1)), chance.choice((0.0, 0.2)), chance.choice((0.0, 0.05, 0.2)))
         self._oracle = Oracle(self._path, self._sinks)
         self._crashes = chance.choice((0.0, 0.01, 0.04))
+        if build.is_calm:
+            self._network.loss, self._crashes, self._oracle.is_calm = 0.0, 0.0, True
         self._superseded: SentinelNode | None = None
         self._sentinel: SentinelNode | None = self._new_sentinel()
         self._waiting_jobs = list(jobs)
@@ -129,6 +137,8 @@ class World:
             (self._disconnect, rate(0, 0.3)),
         ]
         often = f"_{self._build.often}"
+        if self._build.is_calm:
+            table = [(event, 0 if event.__name__.strip("_") in FAULTS else weight) for event, weight in table]
         return [event for event, _ in table], [6 if event.__name__ == often else weight for event, weight in table]
 
     def _happen(self, event: Callable[[], None]) -> None:
@@ -198,14 +208,14 @@ class World:
             self._at_sentinel(old, lambda: old.act(self.now_ns))
 
     def _submit(self) -> None:
-        """Somebody runs something: one to four more files."""
+        """Somebody runs something: one to six more files."""
         node = self._sentinel
         if node is None or not self._waiting_jobs:
             return
         self._plan += 1
-        count = min(self._chance.randint(1, 4), len(self._waiting_jobs))
+        count = min(self._chance.randint(1, 6), len(self._waiting_jobs))
         jobs, self._waiting_jobs = self._waiting_jobs[:count], self._waiting_jobs[count:]
-        policy, rows, sinks = a_run(self._chance, jobs, self._plan)
+        policy, rows, sinks = a_run(self._chance, jobs, self._plan, self._build.replaces)
         self._targets |= {row["id"]: sinks for row in rows}
         if not self._at_sentinel(node, lambda: node.submit(self._plan, policy, rows, self.now_ns)):
             self._waiting_jobs += [job for job in jobs if job["id"] not in self._oracle.rows()]
@@ -292,7 +302,7 @@ class World:
         """No more faults: everybody is there, and everything arrives."""
         self._network.heal()
         self._network.loss = self._network.repeats = self._sinks.failing = self._crashes = 0.0
-        self._habits.fails = self._habits.fails_for_now = 0.0
+        self._habits.fails = self._habits.fails_for_now = self._habits.rejects = 0.0
         if self._superseded is not None:
             self._superseded.close()
             self._superseded = None
@@ -368,7 +378,7 @@ class World:
             self._sinks,
             self._chance,
             self._habits,
-            self._oracle.begun,
+            self._oracle,
             self._build.worker,
         )
 

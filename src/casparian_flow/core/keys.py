@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.core.ids import (
     ArtifactHash,
@@ -14,11 +16,13 @@ from casparian_flow.core.ids import (
 )
 
 
+@lru_cache(maxsize=1024)
 def output_target_key(sink_uri: str, table: str, schema_hash: str, sink_mode: str) -> TargetKey:
     """Identity of a place where rows of one schema land in one mode; `sink_uri` is absolute."""
     return TargetKey(digest_of_json(["target", sink_uri, table, schema_hash, sink_mode]))
 
 
+@lru_cache(maxsize=4096)
 def materialization_key(
     target: TargetKey,
     source: SourceHash,

@@ -33,7 +33,7 @@ class Routes:
 
     def topic_of(self, table: str) -> str | None:
         """The longest topic that a table is, or that its name begins with before a `__`; None if there is none."""
-        return next((topic for topic in topics_over(table) if topic in self.topics), None)
+        return next((topic for topic in topics_over(table) if topic in self.topics), None) if self.topics else None
 
     def targets_of(self, table: str) -> tuple[SinkTarget, ...]:
         """Where a table lands: in the targets of its topic, else in the default ones."""

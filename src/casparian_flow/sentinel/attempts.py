@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.jobs import GAVE_UP, PAUSED, JobPhase, JobState
 from casparian_flow.protocol.bodies import Abort, Ack, Body, Err, Surveyed
@@ -61,6 +63,16 @@ class Attempts:
                 lease.state = JobState.RUNNING
                 self.tell("job.started", lease.job, lease.plan, lease.attempt)
 
+    def all_begun(self, leases: Sequence[Lease], now_ns: int) -> None:
+        """Their worker is, or was, at work on all of these attempts, though it may never have said so."""
+        new = [lease for lease in leases if lease.state is not JobState.RUNNING]
+        with self._database.transaction() as connection:
+            started = job_store.start_all(connection, [(lease.job, lease.attempt) for lease in new], now_ns)
+        if started == len(new):  # if not, one of them is stale or cancelled: nothing that is asked of all can be done
+            for lease in new:
+                lease.state = JobState.RUNNING
+                self.tell("job.started", lease.job, lease.plan, lease.attempt)
+
     def surveyed(self, nonce: str, found: Surveyed, now_ns: int) -> Body:
         """A group is read and waits for its contracts at that worker, where it lives and falls together."""
         held = [self._leases.held(nonce, each.job, each.attempt) for each in found.jobs]
@@ -74,10 +86,10 @@ class Attempts:
                 self.give_back(lease, now_ns)
             return Abort(code=FENCED, message="its order was lost with the sentinel that gave it")
         group = tuple(lease.job for lease in leases)
+        self.all_begun(leases, now_ns)
         for lease, each in zip(leases, found.jobs, strict=True):
             lease.is_reported = True
             if not lease.is_surveyed:
-                self.begun(lease, now_ns)
                 lease.is_surveyed, lease.phase, lease.group = True, JobPhase.SURVEYED, group
                 self._founding.surveyed(each.job, each.outputs)
         self.found_tables(now_ns)

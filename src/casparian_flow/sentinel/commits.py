@@ -101,15 +101,25 @@ def permit(
     if not job_store.permit(connection, _sealed(group)):
         raise NotPermitted
     permitted = []
+    behind = contracts_behind(connection, group, contracts)
     for sink in dict.fromkeys(sink for facts, _ in group for sink in facts.routes.sinks):
-        removed = [
-            row
-            for facts, _ in group
-            for row in output_store.superseded_by(connection, sink, facts.id, facts.source_hash, facts.parser_name)
-        ]
-        permitted += entries_for(connection, sink, group, removed, contracts_behind(connection, group, contracts))
+        permitted += entries_for(connection, sink, group, _superseded(connection, sink, group), behind)
     _keep(connection, permitted, group[0][0], now_ns)
     return permitted
+
+
+def _superseded(connection: Connection, sink: str, group: Group) -> list[AnyRow]:
+    """What jobs replace in a sink because they have read the same bytes again, or newer ones."""
+    by_parser: dict[str, list[Facts]] = defaultdict(list)
+    for facts, _ in group:
+        by_parser[facts.parser_name].append(facts)
+    return [
+        row
+        for parser, each in by_parser.items()
+        for row in output_store.superseded_by(
+            connection, sink, [facts.id for facts in each], [facts.source_hash for facts in each], parser
+        )
+    ]
 
 
 def _sealed(group: Group) -> list[dict[str, Any]]:
@@ -147,8 +157,8 @@ def permit_replacement(
             for row in output_store.current_in_table(connection, sink, table)
             if row.source_hash not in kept
         ]
-        for facts, _ in sealed:  # what a file brought before may be in tables that this run brings nothing to
-            removed += output_store.superseded_by(connection, sink, facts.id, facts.source_hash, facts.parser_name)
+        # What a file brought before may be in tables that this run brings nothing to.
+        removed += _superseded(connection, sink, sealed)
         entries += entries_for(connection, sink, sealed, removed, contracts, replaced=tables)
     _keep(connection, entries, sealed[0][0], now_ns)
 
@@ -190,12 +200,12 @@ def record(
         raise InvariantBroken(f"jobs {', '.join(str(each.id) for each in new)} were promoted without a permit")
     group = [(facts, msgspec.json.decode(facts.receipt or "", type=Receipt)) for facts in new]
     contracts = contracts_behind(connection, group, contracts)
-    for facts in new:
-        for row in output_store.unrecorded_of(connection, facts.id):
-            output_store.supersede(
-                connection, row.sink_uri, row.table_name, parse_entry(row.body, row.sink_uri).removed_jobs
-            )
-        output_store.record_commits(connection, facts.id)
+    ids = [facts.id for facts in new]
+    for row in output_store.unrecorded_of(connection, ids):
+        output_store.supersede(
+            connection, row.sink_uri, row.table_name, parse_entry(row.body, row.sink_uri).removed_jobs
+        )
+    output_store.record_commits(connection, ids)
     output_store.add_materializations(
         connection, [row for facts, receipt in group for row in materializations_of(facts, receipt, contracts, now_ns)]
     )

@@ -80,6 +80,8 @@ class Dispatcher:
         )
         if first is None:
             return []
+        if first.failures:
+            return [first]  # whatever made it fail must not stand in the way of others
         parser = self.registered(connection, first.parser_id)
         others = self.pace.files(first.parser_id, shares_process=parser.manifest.shares_process) - 1
         size = places_of(connection, [first.version_id])[first.version_id].size

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from casparian_flow.core.routes import Routes, routes_of
-from casparian_flow.store.prepared import Prepared
+from casparian_flow.store.prepared import Prepared, each_of
 from casparian_flow.store.tables import jobs, parsers
 
 FACTS = Prepared(
@@ -28,7 +30,7 @@ FACTS = Prepared(
         parsers.c.env_hash,
     )
     .join(parsers, parsers.c.id == jobs.c.parser_id)
-    .where(jobs.c.id == bindparam("job"))
+    .where(jobs.c.id.in_(each_of("jobs")))
 )
 
 
@@ -55,14 +57,22 @@ class Facts:
     env_hash: str
 
 
+def facts_of_all(connection: Connection, of_jobs: Sequence[int]) -> list[Facts]:
+    """The facts of jobs that are known to be there, in this order."""
+    found = {each.id: each for each in _facts(connection, of_jobs)}
+    return [found[job] for job in of_jobs]
+
+
 def find_facts(connection: Connection, job: int) -> Facts | None:
     """The facts of a job; None if there is none of that id."""
-    found = FACTS.row(connection, job=job)
-    return None if found is None else Facts(**found._asdict() | {"routes": routes_of(found.routes)})
+    return next(_facts(connection, [job]), None)
 
 
 def facts_of(connection: Connection, job: int) -> Facts:
     """The facts of a job that is known to be there."""
-    facts = find_facts(connection, job)
-    assert facts is not None
-    return facts
+    return facts_of_all(connection, [job])[0]
+
+
+def _facts(connection: Connection, of_jobs: Sequence[int]) -> Iterator[Facts]:
+    for row in FACTS.rows(connection, jobs=json.dumps(list(of_jobs))):
+        yield Facts(**row._asdict() | {"routes": routes_of(row.routes)})

@@ -16,7 +16,7 @@ from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.actions import Action, Discard
 from casparian_flow.sentinel.attempts import CANCELLED, CANCELLED_BEFORE, FENCED, Attempts
 from casparian_flow.sentinel.commits import NotPermitted
-from casparian_flow.sentinel.facts import Facts, facts_of, find_facts
+from casparian_flow.sentinel.facts import Facts, facts_of_all, find_facts
 from casparian_flow.sentinel.founding import Founding
 from casparian_flow.sentinel.leases import Lease, Leases
 from casparian_flow.sentinel.litter import Litter
@@ -65,15 +65,14 @@ class Landing:
             return self._refuse(leases, {}, FENCED, "one of the group runs elsewhere, or is over", now_ns)
         if any(lease.is_cancelled for lease in leases):
             return self._refuse(leases, {}, CANCELLED, CANCELLED_BEFORE, now_ns)
-        for lease in leases:
-            self._attempts.begun(lease, now_ns)
+        self._attempts.all_begun(leases, now_ns)
         run = self._runs.of_plan(leases[0].plan)
         assert run is not None  # a lease belongs to a run that is not over
         receipts = [each.receipt for each in group.jobs]
         wrong = _over_tolerance(group.jobs, run.policy.tolerance)
         try:
             with self._database.transaction() as connection:
-                sealed = list(zip([facts_of(connection, lease.job) for lease in leases], receipts, strict=True))
+                sealed = list(zip(facts_of_all(connection, [lease.job for lease in leases]), receipts, strict=True))
                 wrong = wrong or commits.check(connection, sealed)
                 entries: list[PermittedEntry] | None = None
                 if wrong:
@@ -130,10 +129,11 @@ class Landing:
 
     def record(self, connection: Connection, jobs: Iterable[int], now_ns: int) -> None:
         """Permitted jobs are visible in every sink, in one transaction for all of them."""
-        group = [facts_of(connection, job) for job in jobs]
+        group = facts_of_all(connection, list(jobs))
         landed = commits.record(connection, group, self._founding.contracts, now_ns)
+        for parser in {facts.parser_id for facts in group}:
+            self._attempts.breaker.landed(connection, parser)
         for facts in group:
-            self._attempts.breaker.landed(connection, facts.parser_id)
             if (receipt := landed.get(facts.id)) is not None:
                 values = {"rows": receipt.accepted, "quarantined": receipt.quarantined}
                 self._attempts.tell("job.completed", facts.id, facts.plan_id, facts.attempt, **values)

@@ -47,12 +47,12 @@ def open_commits(connection: Connection) -> list[OpenCommit]:
 
 def entries_of_job(connection: Connection, job: int) -> list[PermittedEntry]:
     """What a permitted job is to make visible."""
-    return [_entry(row) for row in output_store.unrecorded_of(connection, job)]
+    return [_entry(row) for row in output_store.unrecorded_of(connection, [job])]
 
 
 def jobs_led_by(connection: Connection, job: int) -> tuple[int, ...]:
     """The permitted jobs whose entries a job leads, itself first; none if it is behind another one's."""
-    if rows := output_store.unrecorded_of(connection, job):
+    if rows := output_store.unrecorded_of(connection, [job]):
         return (job, *sorted(_jobs_behind(rows) - {job}))
     return () if any(job in commit.jobs for commit in open_commits(connection)) else (job,)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from casparian_flow.core.contracts import Contract
@@ -66,5 +67,6 @@ def materializations_of(
     return rows
 
 
+@lru_cache(maxsize=256)
 def _hash_of(contract: Contract | None) -> ContractHash:
     return contract.hash if contract else ContractHash("")

@@ -66,13 +66,17 @@ def claim_on_sqlite(
 
 
 def claim_alike_on_sqlite(limit: int, *, of_sources: bool = False) -> ReturningUpdate[tuple[object, ...]]:
-    """More jobs of small files that can share a process with one already claimed; one plan has one set of routes."""
+    """More jobs of small files that can share a process with one already claimed; one plan has one set of routes.
+
+    None that has failed before: what is alone stands in nobody's way.
+    """
     its = select(locations.c.id).where(locations.c.source_id.in_(bindparam("sources", expanding=True)))
     chosen = _next(
         limit,
         jobs.c.parser_id == bindparam("same_parser"),
         jobs.c.config_hash == bindparam("same_config"),
         jobs.c.plan_id == bindparam("same_plan"),
+        jobs.c.failures == 0,
         text("(SELECT size FROM scout_versions v WHERE v.id = cf_jobs.version_id) <= :largest"),
         *([jobs.c.location_id.in_(its)] if of_sources else []),
     ).scalar_subquery()

@@ -297,6 +297,13 @@ def start(connection: Connection, job: int, attempt: int, now_ns: int) -> bool:
     return START.run(connection, job=job, of_attempt=attempt, now_ns=now_ns) == 1
 
 
+def start_all(connection: Connection, attempts: Iterable[tuple[int, int]], now_ns: int) -> int:
+    """How many of these attempts, each with its job, may run now: those that are neither stale nor cancelled."""
+    return START.run_all(
+        connection, [{"job": job, "of_attempt": attempt, "now_ns": now_ns} for job, attempt in attempts]
+    )
+
+
 def permit(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
     """The commit point: whether all of these attempts may make their rows visible; then they only roll forward.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, literal_colu
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.core.quarantine import EntryState
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.prepared import Prepared
+from casparian_flow.store.prepared import Prepared, each_of
 from casparian_flow.store.tables import commits, jobs, locations, materializations, quarantine, versions
 
 LAST_SEQ = Prepared(
@@ -51,14 +52,14 @@ UNRECORDED = (
 TROUBLED = UNRECORDED.join(jobs, jobs.c.id == commits.c.job_id).where(
     jobs.c.state == literal_column("'committing'"), jobs.c.error_code.is_not(None)
 )
-UNRECORDED_OF_JOB = Prepared(UNRECORDED.where(commits.c.job_id == bindparam("job")))
+UNRECORDED_OF = Prepared(UNRECORDED.where(commits.c.job_id.in_(each_of("jobs"))))
 LAST_RECORDED = (
     select(commits.c.table_name, commits.c.role, func.max(commits.c.seq).label("seq"))
     .where(commits.c.sink_uri == bindparam("sink"), commits.c.is_recorded.is_(True))
     .group_by(commits.c.table_name, commits.c.role)
     .order_by(commits.c.table_name, commits.c.role)
 )
-RECORD_COMMIT = Prepared(update(commits).where(commits.c.job_id == bindparam("job")).values(is_recorded=True))
+RECORD_COMMITS = Prepared(update(commits).where(commits.c.job_id.in_(each_of("jobs"))).values(is_recorded=True))
 ADD_MATERIALIZATION = Prepared(
     insert(materializations).values(
         {
@@ -73,7 +74,7 @@ RECORD_RETIREMENT = update(commits).where(commits.c.id == bindparam("commit")).v
 _now_current = (
     select(locations.c.id)
     .join(versions, versions.c.id == locations.c.current_version_id)
-    .where(versions.c.source_hash == bindparam("hash"))
+    .where(versions.c.source_hash.in_(each_of("hashes")))
 )
 _old = versions.alias("old_versions")
 _carrier = locations.alias("carriers")
@@ -98,21 +99,17 @@ _VISIBLE = (
     materializations.c.accepted,
     materializations.c.quarantined,
 )
+_is_of_jobs = materializations.c.job_id.in_(each_of("jobs"))
+_is_of_bytes = materializations.c.source_hash.in_(each_of("hashes"))
 SUPERSEDED_BY = Prepared(
     select(*_VISIBLE).where(
         materializations.c.is_current.is_(True),
         materializations.c.sink_uri == bindparam("sink"),
-        materializations.c.job_id != bindparam("job"),
-        (
-            (materializations.c.source_hash == bindparam("hash"))
-            & (materializations.c.parser_name == bindparam("parser"))
-        )
+        ~_is_of_jobs,
+        (_is_of_bytes & (materializations.c.parser_name == bindparam("parser")))
         | (
-            materializations.c.source_hash.in_(
-                select(_old.c.source_hash).where(
-                    _old.c.location_id.in_(_now_current), _old.c.source_hash != bindparam("hash")
-                )
-            )
+            materializations.c.source_hash.in_(select(_old.c.source_hash).where(_old.c.location_id.in_(_now_current)))
+            & ~_is_of_bytes
             & ~is_carried
         ),
     )
@@ -207,9 +204,9 @@ def add_commit(
     )
 
 
-def record_commits(connection: Connection, job: int) -> None:
-    """Every entry of a job is written."""
-    RECORD_COMMIT.run(connection, job=job)
+def record_commits(connection: Connection, jobs: Sequence[int]) -> None:
+    """Every entry of these jobs is written."""
+    RECORD_COMMITS.run(connection, jobs=json.dumps(list(jobs)))
 
 
 def add_materializations(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -232,18 +229,21 @@ def last_recorded(connection: Connection, sink: str) -> Sequence[AnyRow]:
     return connection.execute(LAST_RECORDED, {"sink": sink}).all()
 
 
-def unrecorded_of(connection: Connection, job: int) -> Sequence[AnyRow]:
-    """Those of one job."""
-    return UNRECORDED_OF_JOB.rows(connection, job=job)
+def unrecorded_of(connection: Connection, jobs: Sequence[int]) -> Sequence[AnyRow]:
+    """Those of these jobs."""
+    return UNRECORDED_OF.rows(connection, jobs=json.dumps(list(jobs)))
 
 
-def superseded_by(connection: Connection, sink: str, job: int, source_hash: str, parser: str) -> Sequence[AnyRow]:
-    """Current materializations that a job replaces.
+def superseded_by(
+    connection: Connection, sink: str, jobs: Sequence[int], hashes: Sequence[str], parser: str
+) -> Sequence[AnyRow]:
+    """Current materializations that jobs of one parser replace, which read the bytes of these hashes.
 
-    Those of the same bytes by the same parser, and those of older versions of its locations whose bytes no
+    Those of the same bytes by the same parser, and those of older versions of their locations whose bytes no
     location carries any more.
     """
-    return SUPERSEDED_BY.rows(connection, sink=sink, job=job, hash=source_hash, parser=parser)
+    given = {"jobs": json.dumps(list(jobs)), "hashes": json.dumps(list(hashes))}
+    return SUPERSEDED_BY.rows(connection, sink=sink, parser=parser, **given)
 
 
 def stale(connection: Connection) -> Sequence[AnyRow]:

@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Boolean, Connection
+from sqlalchemy import Boolean, Connection, ScalarSelect, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.selectable import ReturnsRows
+
+
+def each_of(name: str) -> ScalarSelect[Any]:
+    """The values of a parameter that is a JSON list, for `in_`: one text of SQL however many there are."""
+    return select(func.json_each(bindparam(name)).table_valued("value").c.value).scalar_subquery()
 
 
 class Prepared:
