@@ -12,7 +12,7 @@ from casparian_flow.core.hashing import digest_of
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
-from casparian_flow.worker.events import Batch, Event, Raised, Silent
+from casparian_flow.worker.events import Batch, Event, Quiet, Raised
 
 
 def write_parser(folder: Path, source: str, name: str = "sample.py") -> Path:
@@ -67,7 +67,7 @@ def run_parser(
 def spoken(events: Generator[Event]) -> Generator[Event]:
     """What is said, without the moments in which nothing is; closing this closes what it reads from."""
     with closing(events):
-        yield from (event for event in events if not isinstance(event, Silent))
+        yield from (event for event in events if not isinstance(event, Quiet))
 
 
 def rows_of(events: Sequence[Event], output: str | None = None) -> list[dict[str, Any]]:
