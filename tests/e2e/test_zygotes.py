@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -25,6 +27,7 @@ from casparian_flow.worker.events import Batch, Began, Ended, Event, Printed, Qu
 from casparian_flow.worker.launch import start_guest
 from casparian_flow.worker.zygotes import Zygotes
 from guest_orders import a_job_order, a_parser_order, rows_of, write_parser
+from product import Product
 from warm_zygotes import LIMITS, open_zygotes, read, wait_until, warm
 
 pytestmark = pytest.mark.skipif(not pool.can_fork(), reason="zygotes need Linux")
@@ -432,3 +435,31 @@ def test_without_fork_every_guest_is_fresh(tmp_path: Path, monkeypatch: pytest.M
         assert zygotes.fork(order, LIMITS, ".", ()) is None
     assert not zygotes.has(order, LIMITS)
     zygotes.close()
+
+
+def test_a_run_over_many_files_of_a_stranger_forks_a_process_for_each_and_leaves_nothing(
+    product: Product, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(30):
+        (data / f"f{number}.txt").write_text(f"{number}\n")
+    parser = write_parser(
+        tmp_path,
+        """
+        import os
+        SEEN = []
+        def parse(path):
+            SEEN.append(path)
+            yield "x", [{"n": int(path.read_text()), "seen": len(SEEN), "pid": os.getpid()}]
+        """,
+    )
+    product.run(str(data), "--parser", str(parser), expect=[0])
+    table = product.table("x")
+    assert sorted(table["n"].to_pylist()) == list(range(30))
+    assert set(table["seen"].to_pylist()) == {1}
+    assert len(set(table["pid"].to_pylist())) == 30
+    with closing(sqlite3.connect(product.home / "state.sqlite3")) as state:
+        found = [isolation for (isolation,) in state.execute("SELECT receipt ->> 'isolation' FROM cf_jobs")]
+    assert set(found) == {"process", "process:forked"}
+    assert list(product.home.rglob("casparian-*")) == []
