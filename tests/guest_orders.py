@@ -61,12 +61,12 @@ def run_parser(
 ) -> list[Event]:
     order = a_parser_order(write_parser(folder, source), **options)
     paths = [a_job_order(job, folder / f"{job}.dat") for job in jobs]
-    return list(spoken(parse(order, paths, limits or Limits(job_seconds=60.0), stop or CancelToken())))
+    return list(said(order, paths, limits or Limits(job_seconds=60.0), stop or CancelToken()))
 
 
-def spoken(events: Generator[Event]) -> Generator[Event]:
-    """What is said, without the moments in which nothing is; closing this closes what it reads from."""
-    with closing(events):
+def said(*arguments: Any, **more: Any) -> Generator[Event]:
+    """What `parse` yields, its silence aside."""
+    with closing(parse(*arguments, **more)) as events:
         yield from (event for event in events if not isinstance(event, Quiet))
 
 

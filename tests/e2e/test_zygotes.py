@@ -442,7 +442,7 @@ def test_a_run_over_many_files_of_a_stranger_forks_a_process_for_each_and_leaves
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    for number in range(30):
+    for number in range(16):
         (data / f"f{number}.txt").write_text(f"{number}\n")
     parser = write_parser(
         tmp_path,
@@ -456,9 +456,9 @@ def test_a_run_over_many_files_of_a_stranger_forks_a_process_for_each_and_leaves
     )
     product.run(str(data), "--parser", str(parser), expect=[0])
     table = product.table("x")
-    assert sorted(table["n"].to_pylist()) == list(range(30))
+    assert sorted(table["n"].to_pylist()) == list(range(16))
     assert set(table["seen"].to_pylist()) == {1}
-    assert len(set(table["pid"].to_pylist())) == 30
+    assert len(set(table["pid"].to_pylist())) == 16
     with closing(sqlite3.connect(product.home / "state.sqlite3")) as state:
         found = [isolation for (isolation,) in state.execute("SELECT receipt ->> 'isolation' FROM cf_jobs")]
     assert set(found) == {"process", "process:forked"}

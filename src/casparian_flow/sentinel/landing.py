@@ -175,6 +175,7 @@ class Landing:
                 code=CANCELLED,
                 message=CANCELLED_BEFORE,
             )
+            self._litter.may_be_left_by(connection, job)
         self.drop_held(run, job, now_ns)
         self._attempts.tell(
             "job.aborted", job, run.plan, facts.attempt, code=CANCELLED, message=CANCELLED_BEFORE, why=""
@@ -225,6 +226,8 @@ class Landing:
         """A sealed group may not commit; those that were cancelled end when their worker has let go of them."""
         for lease in leases:
             if (error := wrong.get(lease.job)) is not None:
+                with self._database.transaction() as connection:
+                    self._litter.may_be_left_by(connection, lease.job)
                 self._attempts.refuse(lease, error, now_ns)
             elif not lease.is_cancelled:
                 self._attempts.give_back(lease, now_ns)
