@@ -47,7 +47,7 @@ from casparian_flow.store import runs as run_store
 from casparian_flow.store.contracts import apply_first
 
 SECOND = 1_000_000_000
-MANIFEST = manifest_text(Manifest(name="csv", entry=EntryForm.PARSE, tables="file"))
+MANIFEST = manifest_text(Manifest(name="csv", entry=EntryForm.PARSE, tables="file", shares_process=True))
 REPLACING = Routes(default=(SinkTarget(SINK, SinkMode.REPLACE),))
 B = TypeVar("B", bound=Body)
 

@@ -339,6 +339,7 @@ class SentinelCore:
                 answer = Err(code="bad-group", message="the header names the first job, and each is named once")
             case Seal(outcome=Sealed() as sealed):
                 session.returned = 0
+                self._note_pace(nonce, sealed)
                 answer = self._landing.sealed(nonce, sealed, now_ns)
             case Seal(outcome=Surveyed() as surveyed):
                 answer = self._attempts.surveyed(nonce, surveyed, now_ns)
@@ -365,6 +366,11 @@ class SentinelCore:
             answer = Err(code=answer.code, message=answer.message, of=message.seq)
         if answer is not None:
             self._send(session.peer, answer, job=job, attempt=attempt)
+
+    def _note_pace(self, nonce: str, sealed: Sealed) -> None:
+        for each in sealed.jobs:
+            if (lease := self._leases.held(nonce, each.job, each.attempt)) is not None:
+                self._dispatcher.pace.took(lease.parser, each.receipt.seconds)
 
     def _abort(self, lease: Lease, now_ns: int) -> None:
         assert lease.holder is not None
