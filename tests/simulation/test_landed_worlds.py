@@ -18,7 +18,7 @@ STEPS = 300
 
 
 @pytest.mark.invariant(2)
-@pytest.mark.parametrize(("first", "worlds"), [(1, 6), pytest.param(101, 40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("first", "worlds"), [(1, 4), pytest.param(101, 40, marks=pytest.mark.slow)])
 def test_real_targets_hold_the_rows_of_completed_jobs_and_nothing_else(first: int, worlds: int, tmp_path: Path) -> None:
     deaths = sum(run_landed_world(seed, STEPS, tmp_path)[1] for seed in range(first, first + worlds))
     assert deaths, "nobody died inside a sink"
@@ -38,10 +38,10 @@ REAL_SWEEP = folder.FolderSink.sweep
 @pytest.mark.parametrize(
     ("owner", "name", "wrong"),
     [
-        (folder.FolderSink, "sweep", no_sweep),
+        pytest.param(folder.FolderSink, "sweep", no_sweep, marks=pytest.mark.slow),
         (folder.FolderSink, "sweep", sweep_of_everything),
         (database, "remove_data_files", lambda _folder, _names: None),
-        (sweep, "remove_data_files", lambda _folder, _names: None),
+        pytest.param(sweep, "remove_data_files", lambda _folder, _names: None, marks=pytest.mark.slow),
     ],
 )
 def test_a_sink_that_tidies_wrongly_is_found_out(owner: object, name: str, wrong: object, tmp_path: Path) -> None:
