@@ -18,7 +18,7 @@ STEPS = 300
 
 
 @pytest.mark.invariant(2)
-@pytest.mark.parametrize(("first", "worlds"), [(1, 4), pytest.param(101, 40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("first", "worlds"), [(1, 6), pytest.param(101, 40, marks=pytest.mark.slow)])
 def test_real_targets_hold_the_rows_of_completed_jobs_and_nothing_else(first: int, worlds: int, tmp_path: Path) -> None:
     deaths = sum(run_landed_world(seed, STEPS, tmp_path)[1] for seed in range(first, first + worlds))
     assert deaths, "nobody died inside a sink"
