@@ -32,7 +32,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="casparian-benchmark-"))
     os.environ["HOME"] = str(folder)  # no setting and no cache of whoever measures
     os.environ.pop("CASPARIAN_HOME", None)
-    large_mb = options.large_mb or (200 if options.quick else 10 * 1024)
+    large_mb = options.large_mb or (128 if options.quick else 10 * 1024)
     report = Report(this_machine(), options.quick, rounds)
     began = time.perf_counter()
     peer("imports")
@@ -77,7 +77,7 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
     parser.add_argument("--quick", action="store_true", help="small inputs and one round: under two minutes")
     parser.add_argument("--rounds", type=int, help="how often each side is measured (3; with --quick 1)")
-    parser.add_argument("--large-mb", type=int, metavar="MB", help="the size of a large file (10240; with --quick 200)")
+    parser.add_argument("--large-mb", type=int, metavar="MB", help="the size of a large file (10240; with --quick 128)")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--check", action="store_true", help=f"end with {MISSED} when a bar is missed")
     parser.add_argument("--keep", action="store_true", help="keep data and homes")

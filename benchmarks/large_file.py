@@ -58,7 +58,7 @@ BENCHMARK = Benchmark(
     "large",
     "whole processes, first contact, ours under a ceiling of 1 GB beyond which it fails: a control group where one can"
     " be made, else RLIMIT_DATA for each of at most three processes, together as much. The peer has none. Peak memory"
-    " is what all processes of a side were seen to hold, shared pages counted for each; with --quick its bar is 512 MB",
+    " is what all processes of a side were seen to hold, shared pages counted for each; with --quick its bar is 400 MB",
     _measure,
     (LARGE_FILE,),
 )

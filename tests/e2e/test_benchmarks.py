@@ -47,7 +47,7 @@ def test_a_table_names_every_bar_beside_what_was_measured(tmp_path) -> None:
     lines = [line.split() for line in done.stdout.splitlines()]
     assert [line[1] for line in lines if line[:1] == ["start"]] == ["--help", "version", "status", "first"]
     judged = [line[-1] for line in lines if line[:1] in (["start"], ["evtx"])]
-    assert set(judged) <= {"yes", "no", "small", "-"} and (done.returncode == 7) == ("no" in judged)
+    assert set(judged) <= {"yes", "no", "small", "-", "peer"} and (done.returncode == 7) == ("no" in judged)
     (kept,) = tmp_path.glob("casparian-benchmark-*")
     assert (kept / "evtx" / "logs" / "log_0000.evtx").exists() and str(kept) in done.stderr
 

@@ -290,3 +290,22 @@ def test_a_parser_that_yields_endless_outputs_is_ended_by_name(
     landed = land("--parser", str(parser), expect=3)
     assert landed.failures == {"other.txt": "parser-raised"}
     assert landed.accepted == {"good": GOOD_ROWS}
+
+
+@pytest.mark.slow
+def test_rejections_with_as_much_text_as_they_may_have_are_not_held_together(
+    land: Callable[..., Landed], product: Product, evidence: Path, tmp_path: Path
+) -> None:
+    parser = tmp_path / "talker.py"
+    parser.write_text(
+        "from casparian_flow.sdk import Rejected\n"
+        "def parse(path):\n"
+        "    if path.name == 'good.csv':\n"
+        "        yield 'good', [{'n': n} for n in range(1000)]\n"
+        "        return\n"
+        "    for n in range(1200):\n"
+        "        yield Rejected('bad', 'c.talk', 'm' * 60000, n, n + 1, raw=b'r' * (1 << 20))\n"
+    )
+    (evidence / "other.txt").write_text("x\n")
+    landed = land("--parser", str(parser), expect=3)
+    assert landed.rejected["bad"] == {"c.talk": 1200}

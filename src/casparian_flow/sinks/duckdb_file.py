@@ -24,8 +24,10 @@ from casparian_flow.sinks.database_engine import LOCK_SECONDS, Relation, quoted
 STORAGE_VERSION = "v1.2.0"
 """New files can be opened by every DuckDB from this version on."""
 
-MEMORY = "256MB"
+MEMORY_MB = 256
 """What one engine may hold before it writes to its temporary files. Its own choice is most of the machine."""
+MEMORY_MB_PER_COLUMN = 1
+"""Besides, for each column of a table that it fills or reads: some blocks of 256 KiB are in memory for each."""
 _ROWS_AT_ONCE = 65_536
 _PAUSE = 0.01
 """Short, since whoever reads all the time leaves the file for moments only."""
@@ -142,6 +144,7 @@ class DuckDBConnection:
 
     def __init__(self, file: duckdb.DuckDBPyConnection) -> None:
         self._file = file
+        self._columns = 0
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement; what it answers."""
@@ -163,6 +166,7 @@ class DuckDBConnection:
 
     def load(self, table: str, columns: Sequence[str], files: Sequence[Path]) -> None:
         """Append the rows of staged files to a table."""
+        self._make_room(len(columns))
         names, kept = ", ".join(map(quoted, columns)), ", ".join(f"c{at}" for at in range(len(columns)))
         self._file.execute(
             f"INSERT INTO {quoted(table)} ({names}) SELECT {kept} "
@@ -172,9 +176,16 @@ class DuckDBConnection:
 
     def stream(self, query: str, values: Sequence[Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The answer to a query in batches of these types."""
+        self._make_room(len(schema))
         for batch in self._file.sql(query, params=list(map(_plain, values))).to_arrow_reader(_ROWS_AT_ONCE):
             columns = [column.cast(field.type) for column, field in zip(batch.columns, schema, strict=True)]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def _make_room(self, columns: int) -> None:
+        """Let the engine hold what its widest table so far asks for."""
+        if columns > self._columns:
+            self._columns = columns
+            self._file.execute(f"SET memory_limit = '{MEMORY_MB + MEMORY_MB_PER_COLUMN * columns}MB'")
 
 
 def _plain(value: Any) -> Any:
@@ -191,7 +202,7 @@ def _new_engine() -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions": False,
         "autoinstall_known_extensions": False,
         "temp_directory": str(Path(tempfile.gettempdir(), "casparian-duckdb")),
-        "memory_limit": MEMORY,
+        "memory_limit": f"{MEMORY_MB}MB",
     }
     return duckdb.connect(":memory:", config=settings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,8 +17,13 @@ from casparian_flow.sdk.emit import FIELD_ENCODING, FIELD_ORIGINAL, FIELD_TYPE
 EXACT = 1 << 53
 """Up to here every integer is a float64 of the same value."""
 
-COLUMNS_AT_ONCE = 300
+EXPRESSIONS_AT_ONCE = 1800
+"""SQLite answers at most 2,000 columns."""
 MOST_ROWS, MOST_BYTES = 8192, 16 << 20
+
+
+Extreme = Callable[..., Any]
+"""`min` or `max`, which SQLite has under the same names."""
 
 
 class Form(StrEnum):
@@ -75,54 +80,65 @@ def _field(column: TableColumn, form: Form) -> pa.Field:
 
 
 def survey(connection: sqlite3.Connection, table: Table) -> Layout:
-    """What storage classes the values of each column have, found by looking at all of them."""
-    forms: list[Form] = []
-    widest = 16 * len(table.columns)
-    for start in range(0, len(table.columns), COLUMNS_AT_ONCE):
-        columns = table.columns[start : start + COLUMNS_AT_ONCE]
-        for column, (integer, real, text, blob, inexact, length) in zip(
-            columns, _survey_columns(connection, table, columns), strict=True
-        ):
-            widest += length
-            forms.append(_form(column, integer, real, text, blob, inexact))
+    """What storage classes the values of each column have, found by looking at all of them.
+
+    Twice: the second time only at what the classes leave open, which is how large values are, mostly.
+    """
+    columns = [quote(column.original) for column in table.columns]
+    classes = [f"nullif(typeof({column}), 'null')" for column in columns]
+    found = _aggregate(connection, table, [(extreme, each) for each in classes for extreme in (min, max)])
+    lowest, highest = found[::2], found[1::2]
+    forms = list(map(_form, table.columns, lowest, highest))
+    doubtful = [at for at, form in enumerate(forms) if form is Form.REAL and lowest[at] == b"integer"]
+    inexact = [
+        f"typeof({columns[at]}) = 'integer' AND {columns[at]} NOT BETWEEN -{EXACT} AND {EXACT}" for at in doubtful
+    ]
+    sizes = [
+        f"CASE typeof({column}) WHEN 'text' THEN 4 * length({column}) WHEN 'blob' THEN length({column}) END"
+        for column, form in zip(columns, forms, strict=True)
+        if form not in (Form.INTEGER, Form.REAL)
+    ]
+    found = _aggregate(connection, table, [(max, each) for each in (*inexact, *sizes)])
+    for at, is_inexact in zip(doubtful, found[: len(doubtful)], strict=True):
+        if is_inexact:
+            forms[at] = Form.MIXED
+    widest = 16 * len(columns) + sum(size or 0 for size in found[len(doubtful) :])
     return Layout(table, forms, max(1, min(MOST_ROWS, MOST_BYTES // max(1, widest))))
 
 
-def _survey_columns(
-    connection: sqlite3.Connection, table: Table, columns: Sequence[TableColumn]
-) -> list[tuple[int, ...]]:
-    """For each column: has it integers, reals, texts, blobs, inexact integers; and the most bytes of a value."""
-    names = [quote(column.original) for column in columns]
-    seen = [
-        expression
-        for name in names
-        for expression in (
-            *(f"typeof({name}) = '{kind}'" for kind in ("integer", "real", "text", "blob")),
-            f"typeof({name}) = 'integer' AND {name} NOT BETWEEN -{EXACT} AND {EXACT}",
-            f"CASE typeof({name}) WHEN 'text' THEN 4 * length({name}) WHEN 'blob' THEN length({name}) END",
-        )
-    ]
-    try:
-        found = connection.execute(table.select([f"max({expression})" for expression in seen])).fetchone()
-    except sqlite3.DatabaseError:
-        found = [0] * len(seen)
-        for rows in walk(connection, table, seen, MOST_ROWS):
-            if isinstance(rows, list):
-                found = [
-                    max(value or 0 for value in values)
-                    for values in zip(found, *(row[1:] for row in rows), strict=True)
-                ]
-    values = [value or 0 for value in found]
-    return [tuple(values[at : at + 6]) for at in range(0, len(values), 6)]
+def _aggregate(connection: sqlite3.Connection, table: Table, wanted: Sequence[tuple[Extreme, str]]) -> list[Any]:
+    """The least or the largest value of each expression over all rows that can be read; None where all are null."""
+    found: list[Any] = []
+    for start in range(0, len(wanted), EXPRESSIONS_AT_ONCE):
+        some = wanted[start : start + EXPRESSIONS_AT_ONCE]
+        try:
+            found += connection.execute(table.select([f"{which.__name__}({each})" for which, each in some])).fetchone()
+        except sqlite3.DatabaseError:
+            found += _aggregate_by_walking(connection, table, some)
+    return found
 
 
-def _form(column: TableColumn, integer: int, real: int, text: int, blob: int, inexact: int) -> Form:
-    present = bool(integer) + bool(real) + bool(text) + bool(blob)
-    if present == 0:
+def _aggregate_by_walking(
+    connection: sqlite3.Connection, table: Table, wanted: Sequence[tuple[Extreme, str]]
+) -> list[Any]:
+    found: list[Any] = [None] * len(wanted)
+    for rows in walk(connection, table, [each for _, each in wanted], MOST_ROWS):
+        if isinstance(rows, list):
+            columns = list(zip(*rows, strict=True))[1:]  # without the rowids
+            found = [
+                which((value for value in (known, *values) if value is not None), default=None)
+                for (which, _), known, values in zip(wanted, found, columns, strict=True)
+            ]
+    return found
+
+
+def _form(column: TableColumn, lowest: bytes | None, highest: bytes | None) -> Form:
+    """By the first and the last of its classes in the order of the alphabet: blob, integer, real, text."""
+    if lowest is None or highest is None:
         return _declared_form(column.declared)
-    if present == 1:
-        return Form.INTEGER if integer else Form.REAL if real else Form.TEXT if text else Form.BLOB
-    return Form.REAL if present == 2 and integer and real and not inexact else Form.MIXED
+    if lowest == highest:
+        return Form(lowest.decode())
+    return Form.REAL if (lowest, highest) == (b"integer", b"real") else Form.MIXED
 
 
 def _declared_form(declared: str) -> Form:
