@@ -33,7 +33,7 @@ from casparian_flow.protocol.bodies import (
     Terms,
 )
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_worker
-from casparian_flow.protocol.opcodes import Opcode
+from casparian_flow.protocol.opcodes import VERSION, Opcode
 from casparian_flow.sentinel.actions import Action, Done, Sweep
 from casparian_flow.sentinel.attempts import CANCELLED, CANCELLED_BEFORE, FENCED, Attempts
 from casparian_flow.sentinel.dispatch import Dispatcher
@@ -122,7 +122,8 @@ class SentinelCore:
             message = from_worker(data)
         except BadMessage as bad:
             if data[1:2] != bytes([Opcode.ERR]):
-                self._send(peer, Err(code=bad.code, message=bad.message, of=bad.seq), job=bad.job)
+                refusal = Err(code=bad.code, message=bad.message, of=bad.seq)
+                self._send(peer, refusal, job=bad.job, version=bad.version)
             return
         if not self._sessions.is_new(message.session, message.seq):
             return
@@ -447,11 +448,11 @@ class SentinelCore:
         seq = self._send(session.peer, Dispatch(order=order), job=job, attempt=attempt)
         session.sent[seq] = Sent(seq, order)
 
-    def _send(self, peer: bytes, body: Body, *, job: int = 0, attempt: int = 0) -> int:
+    def _send(self, peer: bytes, body: Body, *, job: int = 0, attempt: int = 0, version: int = VERSION) -> int:
         self._seq += 1
         opcode = _OPCODE_OF[type(body)]
         message = Message(opcode=opcode, session=self._session, seq=self._seq, job=job, attempt=attempt, body=body)
-        self._outgoing.append((peer, encode(message)))
+        self._outgoing.append((peer, encode(message, version=version)))
         return self._seq
 
 

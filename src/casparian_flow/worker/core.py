@@ -34,7 +34,7 @@ from casparian_flow.protocol.bodies import (
     Surveyed,
     Terms,
 )
-from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel
+from casparian_flow.protocol.codec import UNKNOWN_VERSION, BadMessage, Message, encode, from_sentinel
 from casparian_flow.protocol.opcodes import Opcode
 from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Fenced, Held, Joined, Lost, Refused, Stop
 from casparian_flow.worker.asking import RESEND_SECONDS, Asking
@@ -133,6 +133,8 @@ class WorkerCore:
         except BadMessage as bad:
             if data[1:2] != bytes([Opcode.ERR]):
                 self._send(Opcode.ERR, Err(code=bad.code, message=_words(bad.message), of=bad.seq))
+            elif bad.code == UNKNOWN_VERSION and not self._is_joined:
+                self._actions.append(Refused(bad.code, bad.message))
             return
         if not self._is_news(message, now):
             return
