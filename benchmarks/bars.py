@@ -19,7 +19,7 @@ EVTX_MEMORY = Bar("event logs in 600 MB", 600)
 SMALL_FILES = Bar("500 files of 3 kB a second", 500)
 LARGE_FILE = Bar("10 GB in 1 GB, host and guest together", 1024)
 LARGE_FILE_QUICK = Bar(LARGE_FILE.name, 512)
-"""For inputs of 200 MB: a limit that a file kept in memory would exceed as well."""
+"""For inputs of 200 MB: what a run that kept its file in memory, as text and as columns, would exceed."""
 JOB_CYCLE = Bar("1,500 claims to records a second", 1_500)
 HELP = Bar("--help in 200 ms", 200)
 FIRST_LINE = Bar("first line of run in 500 ms", 500)

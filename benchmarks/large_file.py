@@ -17,8 +17,7 @@ from benchmarks.shape import MEGABYTES, MEMORY, Bench, Benchmark, Row
 
 
 def _measure(bench: Bench) -> Iterator[Row]:
-    bar = bench.pick(LARGE_FILE_QUICK, LARGE_FILE)
-    with ceiling(int(bar.limit) * MB) as limit:
+    with ceiling(int(LARGE_FILE.limit) * MB) as limit:
         compare = partial(_compare, bench, limit)
         yield from compare("large.csv", partial(write_csv, seed=1), "DuckDB", ("duckdb_copy", "read_csv"))
         yield from compare("large.db", write_database, "sqlite3 and pyarrow", ("sqlite_convert", "flows"))
@@ -57,9 +56,9 @@ def _under(limit: Ceiling, home: Home, path: Path, rows: int) -> Measured:
 
 BENCHMARK = Benchmark(
     "large",
-    "whole processes, first contact, ours under a ceiling of 1 GB (512 MB with --quick) beyond which it fails: a"
-    " control group where one can be made, else RLIMIT_DATA for each of at most three processes, together as much. The"
-    " peer has none. Peak memory is what all processes of a side were seen to hold, shared pages counted for each",
+    "whole processes, first contact, ours under a ceiling of 1 GB beyond which it fails: a control group where one can"
+    " be made, else RLIMIT_DATA for each of at most three processes, together as much. The peer has none. Peak memory"
+    " is what all processes of a side were seen to hold, shared pages counted for each; with --quick its bar is 512 MB",
     _measure,
     (LARGE_FILE,),
 )

@@ -28,7 +28,7 @@ CYCLES = Unit("jobs/s", more_is_better=True)
 REQUESTS = Unit("requests/s", more_is_better=True)
 PERCENT = Unit("% of a core", more_is_better=False)
 PER_CELL = Unit("ns/cell", more_is_better=False)
-CASES = Unit("cases", more_is_better=True)
+CELLS = Unit("cells", more_is_better=True)
 
 
 @dataclass(frozen=True)

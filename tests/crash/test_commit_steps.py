@@ -49,7 +49,7 @@ sys.argv = ["casparian", *sys.argv[1:]]
 main()
 """
 STEPS = [
-    ("casparian_flow.worker.job_run", "module", "seal_channels", "after", 0),
+    ("casparian_flow.worker.landing", "module", "seal_channels", "after", 0),
     ("casparian_flow.worker.settle", "module", "seal_channels", "after", 1),
     ("casparian_flow.store.jobs", "module", "permit", "after", 0),
     ("casparian_flow.sentinel.commits", "module", "permit", "after", 1),

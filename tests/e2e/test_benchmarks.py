@@ -29,12 +29,12 @@ def test_what_was_measured_is_said_as_json_and_nothing_is_left_behind(tmp_path) 
     done = benchmarks(tmp_path, "--quick", "--only", "cells", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    assert report["schema"] == "casparian.benchmarks/1" and report["quick"] is True
+    assert report["schema"] == "casparian.benchmarks/2" and report["quick"] is True
     assert report["machine"].keys() == {"cores", "processor", "load_before", "python", "is_idle"}
     (cells,) = report["benchmarks"]
     assert cells["name"] == "cells" and cells["failure"] is None and cells["footing"]
     for row in cells["rows"]:
-        assert row.keys() == {"what", "unit", "more_is_better", "bar", "ours", "peer", "ratio", "pass"}
+        assert row.keys() == {"what", "unit", "more_is_better", "bar", "promise", "ours", "peer", "ratio", "pass"}
         assert 0 < row["ours"]["min"] <= row["ours"]["median"] <= row["ours"]["max"]
         assert row["peer"]["name"] and row["peer"]["median"] > 0
     assert list(tmp_path.iterdir()) == []
@@ -61,4 +61,19 @@ def test_the_queue_is_measured_beside_a_bare_database_and_bare_sockets(tmp_path)
     rows = [(row["unit"], row["peer"]["name"]) for row in queue["rows"]]
     assert rows == [("jobs/s", "sqlite3"), ("ms", "bare echo"), ("ms", "bare echo")]
     assert all(row["ours"]["median"] > 0 for row in queue["rows"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_large_files_are_read_under_a_ceiling_that_the_table_names(tmp_path) -> None:
+    done = benchmarks(tmp_path, "--quick", "--only", "large", "--large-mb", "8", "--json")
+    assert done.returncode == 0, done.stderr
+    (large,) = json.loads(done.stdout)["benchmarks"]
+    assert large["failure"] is None
+    rows = [(row["what"].split(", ")[:2], row["promise"] is not None) for row in large["rows"]]
+    assert [what for what, is_judged in rows if is_judged] == [
+        ["peak memory", "large.csv"],
+        ["peak memory", "large.db"],
+    ]
+    assert all(row["pass"] for row in large["rows"] if row["promise"])
     assert list(tmp_path.iterdir()) == []

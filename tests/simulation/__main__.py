@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from .landed_world import run_landed_world
 from .mutants import MUTANTS, Mutant
 from .worlds import run_world
 
@@ -21,18 +22,25 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="events with faults in each world")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="a protocol that is known to be wrong")
     parser.add_argument("--seconds", type=float, help="begin no world after that long")
+    parser.add_argument("--sinks", action="store_true", help="land in real files, and die inside the sinks")
     parser.add_argument("--trace", action="store_true", help="print what happens")
     asked = parser.parse_args()
     mutant = MUTANTS.get(asked.mutant, RIGHT)
-    began, steps = time.perf_counter(), 0
+    began, steps, deaths = time.perf_counter(), 0, 0
     with TemporaryDirectory() as folder, mutant.at_work() as build:
         for seed in range(asked.seed, asked.seed + asked.worlds):
             if asked.seconds and time.perf_counter() - began > asked.seconds:
                 asked.worlds = seed - asked.seed
                 break
-            steps += run_world(seed, asked.steps, Path(folder), build, print if asked.trace else None)
+            tell = print if asked.trace else None
+            if asked.sinks:
+                taken, died = run_landed_world(seed, asked.steps, Path(folder), build, tell)
+                steps, deaths = steps + taken, deaths + died
+            else:
+                steps += run_world(seed, asked.steps, Path(folder), build, tell)
     seconds = time.perf_counter() - began
-    print(f"{asked.worlds} worlds, {steps} steps, {steps / seconds:.0f} steps/s: no law broken")
+    dead = f", {deaths} deaths inside sinks" if asked.sinks else ""
+    print(f"{asked.worlds} worlds, {steps} steps, {steps / seconds:.0f} steps/s{dead}: no law broken")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
@@ -14,6 +15,8 @@ from casparian_flow.guest.plain import plain_batch
 from casparian_flow.guest.problems import BadYield
 from casparian_flow.sdk.emit import Rows
 
+LEAST_ROWS = 8_192
+"""Enough rows for a frame of their own, where waiting for more would mean to copy them or to send too many."""
 TARGET_ROWS = 16_384
 TARGET_BYTES = 4 << 20
 
@@ -62,10 +65,14 @@ class Gatherer:
             raise BadYield(f"source_row, start and end must be as long as the data ({done} rows)")
 
     def _add_piece(self, piece: Piece) -> None:
-        if self._pieces and not self._pieces[-1].fits(piece):
+        rows = piece.batch.num_rows
+        is_enough = self._rows >= LEAST_ROWS and self._rows + rows > TARGET_ROWS
+        if self._pieces and (is_enough or not self._pieces[-1].fits(piece)):
             self.flush()
         self._pieces.append(piece)
-        self._grow(piece.batch.num_rows, piece.batch.nbytes)
+        self._grow(rows, piece.batch.nbytes)
+        if len(self._pieces) == 1 and rows >= LEAST_ROWS:
+            self.flush()
 
     def _add_dicts(self, rows: Rows) -> None:
         places = places_of(rows)
@@ -107,7 +114,8 @@ class Gatherer:
     def _send_slices(self, piece: Piece) -> None:
         total = piece.batch.num_rows
         rows_by_size = TARGET_BYTES * max(total, 1) // max(piece.batch.nbytes, 1)
-        step = max(1, min(TARGET_ROWS, rows_by_size))
+        most = max(1, min(TARGET_ROWS, rows_by_size))
+        step = math.ceil(total / math.ceil(total / most)) if total else 1  # equal parts, none of them a small rest
         for offset in range(0, max(total, 1), step):
             self._send(piece.slice(offset, min(step, total - offset)))
 

@@ -73,12 +73,15 @@ class Section:
                 raise
 
     def finish(self) -> None:
-        """Send everything that waits; raises what an earlier `emit` raised, and BadYield if it cannot be sent."""
+        """Frame everything that waits; raises what an earlier `emit` raised, and BadYield if it cannot be sent.
+
+        It leaves with the section's end: a small file costs one write besides that of its beginning.
+        """
         with self._lock:
             self._is_open = False
             if self._broken is not None:
                 raise self._broken
-            self._flush()
+            self._frame()
 
     def close(self) -> None:
         """Close the section with its counts; `finish` comes before."""
@@ -114,10 +117,13 @@ class Section:
                 f"a parser yields (output, data), Rows, Rejected or Verdict, not a {type(item).__name__}{size}"
             )
 
-    def _flush(self) -> None:
+    def _frame(self) -> None:
         for output in sorted(self._waiting):
             self._gatherers[output].flush()
         self._waiting.clear()
+
+    def _flush(self) -> None:
+        self._frame()
         self._wire.flush()
         self._flushed = time.monotonic()
 

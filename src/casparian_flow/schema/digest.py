@@ -13,13 +13,14 @@ from blake3 import blake3
 
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.hashing import PREFIX
-from casparian_flow.schema.arrow import normalise
+from casparian_flow.schema.arrow import normalise, type_text
 from casparian_flow.schema.cells import Ints, as_mask
 
 CHUNK = 65_536
 CHUNK_BYTES = 32 << 20
 """Rows are hashed in pieces that end with the row that reaches either size, however they arrive: what waits for its
 piece is in memory, and rows may be wide."""
+_SMALL = 1 << 20
 _CANONICAL_NAN = np.float64("nan")
 _NO_NULLS = (0).to_bytes(8, "little")
 
@@ -29,7 +30,15 @@ class Content:
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch = normalise(batch)
-        self.names = repr([[field.name, str(field.type)] for field in self.batch.schema]).encode()
+        self.names = repr([[field.name, type_text(field.type)] for field in self.batch.schema]).encode()
+
+    def at_most(self, start: int, rows: int) -> int:
+        """Bytes that some of the rows do not exceed."""
+        return self._bytes if self._bytes < _SMALL else int(self.batch.slice(start, rows).nbytes)
+
+    @cached_property
+    def _bytes(self) -> int:
+        return int(self.batch.nbytes)
 
     @cached_property
     def columns(self) -> list[_Column]:
@@ -65,7 +74,7 @@ class RowDigest:
         elif content.names != self._names:
             raise InvariantBroken("a row digest met rows of another schema", why=f"{content.batch.schema}")
         while rows:
-            taken, completes = self._fitting(content.batch.slice(start, rows))
+            taken, completes = self._fitting(content, start, min(rows, CHUNK - self._rows))
             self._waiting.append((content, start, taken))
             self._rows += taken
             start += taken
@@ -79,25 +88,25 @@ class RowDigest:
             self._flush()
         return PREFIX + self._hasher.hexdigest()
 
-    def _fitting(self, batch: pa.RecordBatch) -> tuple[int, bool]:
-        """How many rows of the batch belong to the piece that waits, and whether they complete it.
+    def _fitting(self, content: Content, start: int, rows: int) -> tuple[int, bool]:
+        """How many of these rows belong to the piece that waits, and whether they complete it.
 
         Bytes are counted only where buffers are large enough for them to matter.
         """
-        batch = batch.slice(0, CHUNK - self._rows)
-        rows = batch.num_rows
         is_full = self._rows + rows == CHUNK
-        self._at_most += batch.nbytes
+        self._at_most += content.at_most(start, rows)
         if self._at_most < CHUNK_BYTES:
             return rows, is_full
-        waiting = self._waiting[self._measured :]
-        self._size += sum(int(row_bytes(known.batch.slice(at, count)).sum()) for known, at, count in waiting)
+        self._size += sum(int(row_bytes(known.batch.slice(*place)).sum()) for known, *place in self._unmeasured())
         self._measured = len(self._waiting) + 1
-        sizes = self._size + np.cumsum(row_bytes(batch))
+        sizes = self._size + np.cumsum(row_bytes(content.batch.slice(start, rows)))
         self._size = int(sizes[-1])
         if self._size < CHUNK_BYTES:
             return rows, is_full
         return int(np.searchsorted(sizes, CHUNK_BYTES)) + 1, True
+
+    def _unmeasured(self) -> list[tuple[Content, int, int]]:
+        return self._waiting[self._measured :]
 
     def _flush(self) -> None:
         waiting, self._waiting, self._rows = self._waiting, [], 0
@@ -157,31 +166,6 @@ class _Column:
         self._values = _fixed(self._array)
 
 
-def row_bytes(batch: pa.RecordBatch) -> Ints:
-    """The bytes of each row's values, whatever lies under nulls; flags count as nothing."""
-    return sum((_value_bytes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
-
-
-def _value_bytes(array: pa.Array) -> Ints:
-    kind = array.type
-    sizes = np.zeros(len(array), np.int64)
-    if array.null_count == len(array) or pt.is_boolean(kind):
-        return sizes
-    is_valid = as_mask(array.is_valid())
-    dense = array.drop_null() if array.null_count else array
-    if pt.is_struct(kind):
-        sizes[is_valid] = sum(map(_value_bytes, dense.flatten()))
-    elif pt.is_list(kind):
-        ends = np.cumsum(pc.list_value_length(dense).to_numpy())
-        upto = np.concatenate(([0], np.cumsum(_value_bytes(dense.flatten()))))
-        sizes[is_valid] = np.diff(upto[np.concatenate(([0], ends))])
-    elif pt.is_string(kind) or pt.is_binary(kind):
-        sizes[is_valid] = pc.binary_length(dense).to_numpy()
-    else:
-        sizes[is_valid] = kind.bit_width // 8
-    return sizes
-
-
 def _hash(hasher: blake3, array: pa.Array) -> None:
     """Hash one column: its validity, then its values in a canonical form."""
     count, nulls = len(array), array.null_count
@@ -227,3 +211,28 @@ def _fixed(array: pa.Array) -> memoryview:
 
 def _bytes_of(values: np.ndarray[tuple[int], np.dtype[Any]]) -> memoryview:
     return memoryview(values.tobytes())
+
+
+def row_bytes(batch: pa.RecordBatch) -> Ints:
+    """The bytes of each row's values, whatever lies under nulls; flags count as nothing."""
+    return sum((_value_bytes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
+
+
+def _value_bytes(array: pa.Array) -> Ints:
+    kind = array.type
+    sizes = np.zeros(len(array), np.int64)
+    if array.null_count == len(array) or pt.is_boolean(kind):
+        return sizes
+    is_valid = as_mask(array.is_valid())
+    dense = array.drop_null() if array.null_count else array
+    if pt.is_struct(kind):
+        sizes[is_valid] = sum(map(_value_bytes, dense.flatten()))
+    elif pt.is_list(kind):
+        ends = np.cumsum(pc.list_value_length(dense).to_numpy())
+        upto = np.concatenate(([0], np.cumsum(_value_bytes(dense.flatten()))))
+        sizes[is_valid] = np.diff(upto[np.concatenate(([0], ends))])
+    elif pt.is_string(kind) or pt.is_binary(kind):
+        sizes[is_valid] = pc.binary_length(dense).to_numpy()
+    else:
+        sizes[is_valid] = kind.bit_width // 8
+    return sizes

@@ -163,11 +163,17 @@ class Elimination(msgspec.Struct):
 
     def _rule_out(self, key: str, failed: Mask, cells: Cells, rows: Positions) -> None:
         at = np.flatnonzero(failed)
-        if not len(at):
-            return
-        at = rows.up_to(at, int(at[min(EXAMPLES, len(at)) - 1]))  # all cells of the last row compete
-        found = {Example(*rows.place(row), str(cells.array[row].as_py())[:LONGEST_EXAMPLE]) for row in at.tolist()}
-        self.ruled[key] = _smallest(self.ruled.get(key, ()), tuple(sorted(found)[:EXAMPLES]))
+        found: set[Example] = set()
+        count, seen = EXAMPLES, 0
+        while len(found) < EXAMPLES and seen < len(at):  # the same bytes may come twice, and say everything twice
+            first = rows.up_to(at, int(at[min(count, len(at)) - 1]))  # all cells of the last row compete
+            found |= {
+                Example(*rows.place(row), str(cells.array[row].as_py())[:LONGEST_EXAMPLE])
+                for row in first[seen:].tolist()
+            }
+            count, seen = 2 * count, len(first)
+        if found:
+            self.ruled[key] = _smallest(self.ruled.get(key, ()), tuple(sorted(found)[:EXAMPLES]))
 
     def _set_words_aside(self, cells: Cells, rows: Positions) -> tuple[Cells, Positions]:
         first, lengths = cells.byte(0), cells.lengths

@@ -95,20 +95,21 @@ def permit_compaction(
     sink, table, past = compaction.sink, compaction.table, compaction.past
     for commit in commits_since(connection, sink, table, past.snapshot):
         past.apply(commit)
-    made = []
+    entries = []
     for role in Role:
         own = [each for each in merged if each.merge.role is role]
         entry = entry_for(table, role, past.states[role], own, compaction.schema_hashes[role])
         if entry is not None:
-            made.append(PermittedEntry(sink=sink, table=table, role=role, seq=entry.seq, body=entry_bytes(entry)))
-    if not made:
+            entries.append(entry)
+    if not entries:
         return None
-    for permitted in made:
+    for entry in entries:
+        permitted = PermittedEntry(sink=sink, table=table, role=entry.role, seq=entry.seq, body=entry_bytes(entry))
         output_store.add_commit(connection, permitted, now_ns, job=None, attempt=None)
         reversals.note(connection, permitted, None, actor, "")
+        past.states[entry.role].apply(entry)
     rewrites.end(connection, begun)
-    for commit in commits_since(connection, sink, table, past.snapshot):
-        past.apply(commit)
+    past.snapshot = reversals.newest_commit(connection, sink, table)
     return past.snapshot
 
 

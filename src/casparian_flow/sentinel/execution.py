@@ -6,6 +6,7 @@ import queue
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Protocol
 
 from casparian_flow.core.errors import SentinelStopped
 from casparian_flow.core.jobs import FINAL_STATES
@@ -15,6 +16,13 @@ from casparian_flow.sentinel.runs import CancelOutcome
 
 STOPPED = "sentinel.stopped"
 LOOK_SECONDS = 0.5
+
+
+class Workers(Protocol):
+    """What does the jobs of a command."""
+
+    def check(self) -> None:
+        """Raises what ended it before its time, if anything did."""
 
 
 class _Verbs:
@@ -45,8 +53,8 @@ class Embedded(_Verbs):
 
     outlives_asker = False
 
-    def __init__(self, loop: Loop, open_workers: Callable[[int], AbstractContextManager[object]]) -> None:
-        """`open_workers` starts so many slots, which are gone at the end of its block."""
+    def __init__(self, loop: Loop, open_workers: Callable[[int], AbstractContextManager[Workers]]) -> None:
+        """`open_workers` starts so many slots, which are gone at the end of its block; its value tells if they fail."""
         super().__init__(loop)
         self._open_workers = open_workers
         self._slots = 1
@@ -63,11 +71,15 @@ class Embedded(_Verbs):
             if values.get("plan", plan) == plan:
                 report(event, values)
 
+        def is_over() -> bool:
+            workers.check()
+            return self._loop.core.is_over(plan)
+
         unsubscribe = self._loop.subscribe(hear)
         try:
             if self._loop.core.has_open(plan):
-                with self._open_workers(self._slots):
-                    self._loop.run_until(lambda: self._loop.core.is_over(plan))
+                with self._open_workers(self._slots) as workers:
+                    self._loop.run_until(is_over)
                 self._loop.call(lambda core, now: core.dismiss(now))
             else:
                 self._loop.run_until(lambda: self._loop.core.is_over(plan))

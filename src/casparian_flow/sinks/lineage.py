@@ -118,6 +118,6 @@ class _Constants:
 
     def of_rows(self, members: npt.NDArray[np.int8]) -> pa.DictionaryArray:
         rows = len(members)
-        is_constant = len(self.values) == 1 and rows <= _CHUNK
-        indices = _ZEROS.slice(0, rows) if is_constant else pa.array(self.place[members])
+        is_one = len(self.values) == 1 and rows <= _CHUNK
+        indices = _ZEROS.slice(0, rows) if is_one else pa.array(self.place[members])
         return pa.DictionaryArray.from_arrays(indices, self.values, safe=False)

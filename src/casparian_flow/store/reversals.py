@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 
 from casparian_flow.core.outputs import PermittedEntry
 from casparian_flow.store.engine import AnyRow
@@ -17,6 +17,9 @@ COMMITS_OF_TABLE = (
     .order_by(commits.c.id)
 )
 COMMITS_SINCE = COMMITS_OF_TABLE.where(commits.c.id > bindparam("snapshot"))
+NEWEST_COMMIT = select(func.max(commits.c.id)).where(
+    commits.c.sink_uri == bindparam("sink"), commits.c.table_name == bindparam("table")
+)
 COMMITS_OF_JOB = COMMITS_OF_TABLE.where(commits.c.job_id == bindparam("job"))
 NOTE = (
     update(commits)
@@ -91,6 +94,11 @@ def commits_of_table(connection: Connection, sink: str, table: str) -> Iterator[
 def commits_since(connection: Connection, sink: str, table: str, snapshot: int) -> Sequence[AnyRow]:
     """Those after a snapshot."""
     return connection.execute(COMMITS_SINCE, {"sink": sink, "table": table, "snapshot": snapshot}).all()
+
+
+def newest_commit(connection: Connection, sink: str, table: str) -> int:
+    """The newest of them, which names the snapshot after it; there must be one."""
+    return int(connection.execute(NEWEST_COMMIT, {"sink": sink, "table": table}).scalar_one())
 
 
 def commits_of_job(connection: Connection, sink: str, table: str, job: int) -> Sequence[AnyRow]:

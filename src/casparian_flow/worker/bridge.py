@@ -20,7 +20,7 @@ from casparian_flow.core.errors import (
 from casparian_flow.guest.wire import Kind
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.cancel import CancelToken
-from casparian_flow.worker.events import Began, Ended, Event, Raised, Silent
+from casparian_flow.worker.events import Began, Ended, Event, Quiet, Raised
 from casparian_flow.worker.frames import BrokenFrame, Closed, FrameReader
 from casparian_flow.worker.launch import Guest, start_guest
 from casparian_flow.worker.printed import Printout
@@ -85,7 +85,7 @@ def parse(
     In `scratch` the guest gets a folder, so that whoever takes that over finds what a killed host left; without, it is
     in the machine's folder for temporary files.
 
-    A guest that gives nothing yields Silent several times a second, so that whoever listens can do what is due.
+    A guest that gives nothing yields Quiet several times a second, so that whoever listens can do what is due.
 
     Silence is no failure: a parser may compute for an hour before it gives a row, in C and with the interpreter's lock
     held, where no thread of the guest could send a sign of life. So none is asked of it. The host itself sees whether
@@ -171,7 +171,7 @@ class _Conversation:
             for event in self._talk():
                 if isinstance(event, (Ended, Raised)):
                     self.over.add(event.job)
-                if not isinstance(event, Began):
+                if not isinstance(event, (Began, Quiet)):
                     self._sign_by = math.inf
                 given = time.monotonic()
                 yield event
@@ -214,7 +214,7 @@ class _Conversation:
                 if not ready:
                     if self._guest.has_exited:
                         raise self._death()
-                    yield Silent()
+                    yield Quiet()
                 for key, _ in sorted(ready, key=lambda found: found[0].data is not None):  # BEGIN before its prints
                     if key.data is None:
                         yield from self._listen()

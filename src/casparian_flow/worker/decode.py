@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from casparian_flow.core.errors import ParserReserved
 from casparian_flow.core.lineage import reserved_names
@@ -14,9 +14,23 @@ from casparian_flow.guest.wire import MAX_COLUMNS, MAX_ROWS
 from casparian_flow.worker.frames import BrokenFrame
 from casparian_flow.worker.ipc_message import Malformed, read_batch_header
 
+_REMEMBERED_BYTES = 16 << 10
+
 
 def decode_schema(body: pa.Buffer) -> pa.Schema:
-    """The declared schema; raises BrokenFrame, or ParserReserved for `_cf_` columns."""
+    """The declared schema; raises BrokenFrame, or ParserReserved for `_cf_` columns.
+
+    Files of a kind declare the same one again and again: what was found good is not looked at anew.
+    """
+    return _known(body.to_pybytes()) if body.size <= _REMEMBERED_BYTES else _decode(body)
+
+
+@lru_cache(maxsize=128)
+def _known(body: bytes) -> pa.Schema:
+    return _decode(pa.py_buffer(body))
+
+
+def _decode(body: pa.Buffer) -> pa.Schema:
     try:
         schema = pa.ipc.read_schema(body)
         names = schema.names
@@ -74,6 +88,6 @@ def _places(body: pa.Buffer, at: int, rows: int, present: Sequence[bool]) -> lis
         found.append(pa.Array.from_buffers(pa.int64(), rows, [None, body.slice(at, 8 * rows)]))
         at += 8 * rows
     _, start, end = found
-    if start is not None and end is not None and pc.any(pc.greater(start, end)).as_py():
+    if start is not None and end is not None and (start.to_numpy() > end.to_numpy()).any():
         raise BrokenFrame("a row starts after its end")
     return found

@@ -91,8 +91,8 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
+class Quiet:
     """Nothing has come for a moment; the guest lives."""
 
 
-Event = Silent | Began | Batch | RejectedRecord | Noted | Printed | Ended | Raised
+Event = Quiet | Began | Batch | RejectedRecord | Noted | Printed | Ended | Raised

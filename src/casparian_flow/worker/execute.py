@@ -67,6 +67,7 @@ class _Files:
         self._premises = Premises(order.parser, order.contracts, self._targets, tools.scratch)
         self._guest_at: int | None = jobs[0].job
         self._begun: set[int] = set()
+        self._failed: set[int] = set()
         self._current: JobOrder | None = None
         self._run: JobRun | None = None
         self._ended = OpenGroup()
@@ -143,7 +144,7 @@ class _Files:
                     self._send_log()
                     if self._run:
                         self._end(self._run, event)
-                case Raised():
+                case Raised() if event.job not in self._failed:
                     self._begun.add(event.job)
                     self._current = self._jobs[event.job]
                     self._fail(event.error)
@@ -155,7 +156,9 @@ class _Files:
             self._fail(host_fault(exc))
 
     def _begin(self, job: JobOrder) -> None:
-        self._drop_quietly()  # a job that begins anew
+        self._drop_quietly()  # what came of it before it began anew
+        if job.job in self._failed:
+            return
         self._begun.add(job.job)
         self._current = job
         self._link.started(job)
@@ -210,6 +213,7 @@ class _Files:
 
     def _fail(self, error: CasparianError) -> None:
         assert self._current is not None
+        self._failed.add(self._current.job)
         self._drop_quietly()
         self._send_log()
         self._link.failed(self._current, error)

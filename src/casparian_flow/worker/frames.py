@@ -10,6 +10,7 @@ import pyarrow as pa
 from casparian_flow.guest.wire import HEADER, MAX_HEAD, MAX_RAW, Kind
 
 _CHUNK = 1 << 16
+_NOTHING = pa.py_buffer(b"")
 
 
 class BrokenFrame(ValueError):
@@ -70,10 +71,12 @@ class FrameReader:
         _, head, body = header
         self._head = bytes(self._small[HEADER.size : HEADER.size + head])
         del self._small[: HEADER.size + head]
-        self._body = pa.allocate_buffer(body)
         self._filled = min(body, len(self._small))
-        if body:
-            memoryview(self._body).cast("B")[: self._filled] = self._small[: self._filled]
+        if not body:
+            self._body = _NOTHING
+            return
+        self._body = pa.allocate_buffer(body)
+        memoryview(self._body).cast("B")[: self._filled] = self._small[: self._filled]
         del self._small[: self._filled]
 
     def _finish(self) -> Frame:

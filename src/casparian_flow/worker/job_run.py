@@ -172,20 +172,20 @@ class JobRun:
 
     def _output(self, name: str) -> _Output:
         if name not in self._outputs:
-            folder = job_folder(self._premises.scratch, self.order.job, self.order.attempt)
-            self._outputs[name] = _Output(folder / f"{len(self._outputs)}.unplaced")
+            self._outputs[name] = _Output()
         return self._outputs[name]
 
     def _land_rejections(self, landing: Landing, name: str, output: _Output, member: int) -> None:
         for rejected, source_row in output.take_rejections():
             if output.place is None:
-                output.put_aside(rejected, source_row)
+                folder = job_folder(self._premises.scratch, self.order.job, self.order.attempt)
+                output.put_aside(rejected, source_row, folder / f"{list(self._outputs).index(name)}.unplaced")
             else:
                 landing.reject(name, output.place, Gathered.of(member, rejected, source_row))
 
     def _look(self) -> os.stat_result:
         try:
-            return Path(os.fsdecode(self.order.path)).stat()
+            return os.stat(self.order.path)  # noqa: PTH116 - it is bytes, and this is asked twice of every file
         except OSError as exc:
             raise SourceUnreadable("the file cannot be read", why=exc.strerror or str(exc)) from exc
 
@@ -203,31 +203,31 @@ class JobRun:
 class _Output:
     """One output of the parser: where it goes, and its records that could not be read."""
 
-    def __init__(self, aside: Path) -> None:
+    def __init__(self) -> None:
         self.place: Place | None = None
         self.rejections: list[Rejected] = []
         self.bytes = 0
         self._next_row = 1
-        self._path = aside
-        self._aside: Spill | None = None
+        self._aside: tuple[Path, Spill] | None = None
 
     def number(self, count: int) -> pa.Array:
         """Ordinals for rows whose parser gives none."""
         first, self._next_row = self._next_row, self._next_row + count
         return pa.array(np.arange(first, self._next_row, dtype=np.int64))
 
-    def put_aside(self, rejected: pa.RecordBatch, source_row: pa.Array) -> None:
+    def put_aside(self, rejected: pa.RecordBatch, source_row: pa.Array, path: Path) -> None:
         """Keep rejections until the place is known, which may be as late as the end of the file."""
         if self._aside is None:
-            self._aside = Spill(self._path)
-        self._aside.write(rejected, source_row, None, None)
+            self._aside = path, Spill(path)
+        self._aside[1].write(rejected, source_row, None, None)
 
     def take_rejections(self) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
         """What was put aside, if the place is known by now, and what came since, in order."""
         if self.place is not None and self._aside is not None:
-            self.close()
+            path, spill = self._aside
+            spill.close()
             self._aside = None
-            for rejected, source_row, _start, _end in read_spill(self._path):
+            for rejected, source_row, _start, _end in read_spill(path):
                 yield rejected, source_row
         waiting, self.rejections, self.bytes = self.rejections, [], 0
         for at in range(0, len(waiting), REJECTIONS_AT_ONCE):
@@ -237,4 +237,4 @@ class _Output:
     def close(self) -> None:
         """Give the file back."""
         if self._aside is not None:
-            self._aside.close()
+            self._aside[1].close()

@@ -77,7 +77,7 @@ def with_more(receipt: Receipt, sealed: SealedTables, seconds: float) -> Receipt
 
 
 def check_size(outcome: Sealed | Surveyed) -> None:
-    """Raises InvariantBroken if it tells more about several jobs than fits into a message: then each is told alone."""
+    """Raises InvariantBroken if it tells more of several jobs than fits into one message: each is told alone then."""
     if len(outcome.jobs) > 1 and sum(map(told_size, outcome.jobs)) > TOLD_TOGETHER:
         raise InvariantBroken("what became of these jobs cannot be told at once")
 

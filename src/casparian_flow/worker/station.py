@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import shutil
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
-from casparian_flow.core.errors import CasparianError, WorkerRefused
+from casparian_flow.core.errors import CasparianError, HomeUnavailable, WorkerRefused
 from casparian_flow.protocol.bodies import Identify
 from casparian_flow.protocol.transport import Dealer
 from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Joined, Lost, Refused, Stop
@@ -58,9 +59,11 @@ class Station:
         self._is_closed = False
         self._is_running = False
         self._ends_at = float("inf")
-        self._thread = threading.Thread(target=self.run, name="station", daemon=True)
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run_apart, name="station", daemon=True)
 
     def __enter__(self) -> Station:
+        """Work in a thread of its own; see `check`."""
         self._thread.start()
         return self
 
@@ -72,6 +75,11 @@ class Station:
     def is_running(self) -> bool:
         """Whether `run` has begun and not ended."""
         return self._is_running
+
+    def check(self) -> None:
+        """Raises what ended the thread of this worker, if anything did: nobody else would ever say so."""
+        if self._failure is not None:
+            raise self._failure
 
     def leave(self) -> None:
         """Finish what is being read, give the rest back, then end."""
@@ -98,6 +106,12 @@ class Station:
                 self._exchange()
         finally:
             self._end()
+
+    def _run_apart(self) -> None:
+        try:
+            self.run()
+        except BaseException as exc:  # whoever started the thread asks for it
+            self._failure = exc
 
     def _heed_wishes(self) -> None:
         """Pass on, once, that this worker is to leave or to stop, and set when it ends whatever is heard by then."""
@@ -159,7 +173,15 @@ class Station:
 
     def _open(self) -> None:
         shutil.rmtree(self._tools.scratch, ignore_errors=True)  # what a killed worker left
-        self._tools.scratch.mkdir(mode=0o700, parents=True)
+        try:
+            self._tools.scratch.mkdir(mode=0o700, parents=True)
+        except OSError as exc:
+            raise HomeUnavailable(
+                "a worker has no place for what it keeps meanwhile",
+                where=str(self._tools.scratch),
+                why="the disk is full" if exc.errno in (errno.ENOSPC, errno.EDQUOT) else exc.strerror or str(exc),
+                fix="free some space, or make the folder writable, then repeat the command",
+            ) from exc
         self._slots = [Slot(number, self._core, self._tools) for number in range(self._number_of_slots)]
         self._drops = ThreadPoolExecutor(1, "discards")
 

@@ -41,18 +41,16 @@ def main() -> None:
         ]
         broken = 0
         with ThreadPoolExecutor(asked.drivers) as pool:
-            for cell, answer in zip(cells, pool.map(crew.run, cells), strict=True):
-                if answer["broken"] or asked.say:
-                    broken += bool(answer["broken"])
+            for at, (cell, answer) in enumerate(zip(cells, pool.map(crew.run, cells), strict=True), 1):
+                broken += bool(answer["broken"])
+                if answer["broken"] or asked.say or not answer["struck"]:
+                    what = answer["broken"] or ([] if answer["struck"] else ["never came"])
+                    said = [answer["said"]] if asked.say or answer["broken"] else []
                     print(
-                        f"{cell.scenario} | {cell.fault}",
-                        *answer["broken"],
-                        answer["said"] if asked.say else "",
-                        sep="\n    ",
-                        flush=True,
+                        f"{at} of {len(cells)}: {cell.scenario} | {cell.fault}", *what, *said, sep="\n    ", flush=True
                     )
-                elif not answer["struck"]:
-                    print(f"{cell.scenario} | {cell.fault} never came", flush=True)
+                elif at % 20 == 0:
+                    print(f"{at} of {len(cells)}", flush=True)
     print(f"{len(cells)} cells, {broken} broken, {time.monotonic() - began:.0f} s")
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from .disk import Fault
 
 SCHEMES = ("parquet", "csv", "duckdb", "sqlite")
+LARGE_ROWS = 4000
+KEPT_BYTES = 32 << 10
+"""What a job keeps in memory in these worlds, so that a file of so many rows is a large one."""
 Step = tuple[Sequence[str], Fault | None]
 
 
@@ -40,6 +43,11 @@ class World:
         for at in range(first, first + count):
             (self.data / f"sales_{at:03}.csv").write_text(f"id,amount\n{at},1.5\n{at}0,oops,1\n")
 
+    def add_large_file(self, at: int) -> None:
+        """A file that is too large to be kept in memory until its end."""
+        rows = [f"{number},{number}.5" for number in range(LARGE_ROWS)]
+        (self.data / f"sales_9{at:02}.csv").write_text("\n".join(["id,amount", *rows, "", "1,2,3"]) + "\n")
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
@@ -48,12 +56,15 @@ class Scenario:
     scheme: str
     before: str
     files: int = 2
-    mode: str = "append"
+    large: int = 0
+    options: tuple[str, ...] = ()
     codes: tuple[int, ...] = (0, 3)
 
     def arguments(self, world: World) -> list[str]:
         """The command."""
-        return ["run", str(world.data), "--sink", world.uri(self.scheme), "--workers", "1", "--mode", self.mode]
+        if self.before == "three runs":
+            return ["output", "compact", "sales", "--sink", world.uri(self.scheme)]
+        return ["run", str(world.data), "--sink", world.uri(self.scheme), "--workers", "1", *self.options]
 
     def prepare(self, world: World) -> Iterator[Step]:
         """What is run before, and how that ends."""
@@ -64,6 +75,12 @@ class Scenario:
         world.add_files(0, 1)
         yield append, None
         world.add_files(1, self.files)
+        for at in range(self.large):
+            world.add_large_file(at)
+        if self.before == "three runs":
+            yield append, None
+            world.add_files(10, 1)
+            yield append, None
         if self.before == "a permit":
             yield append, Fault("state log: write (record)", 1, "kill", 0)
         if self.before == "a seal":
@@ -77,10 +94,15 @@ def _scenarios() -> dict[str, Scenario]:
         found[f"run into {scheme}"] = Scenario(scheme, "a run")
         if scheme == "csv":  # what is not about its files is as in the other folder
             continue
-        found[f"replacement in {scheme}"] = Scenario(scheme, "a run", mode="replace")
-        found[f"refusal by {scheme}"] = Scenario(scheme, "a run", mode="error", codes=(1, 3))
+        found[f"replacement in {scheme}"] = Scenario(scheme, "a run", options=("--mode", "replace"))
+        found[f"refusal by {scheme}"] = Scenario(scheme, "a run", options=("--tolerance", "0.1"), codes=(1, 3))
         found[f"start after a permit for {scheme}"] = Scenario(scheme, "a permit")
         found[f"start after a seal for {scheme}"] = Scenario(scheme, "a seal")
+    found["group of files into parquet"] = Scenario("parquet", "a run", files=50)
+    found["group of files into sqlite"] = Scenario("sqlite", "a run", files=50)
+    found["large files into parquet"] = Scenario("parquet", "a run", large=2)
+    found["large files into duckdb"] = Scenario("duckdb", "a run", large=2)
+    found["merging of files in parquet"] = Scenario("parquet", "three runs")
     return found
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -274,6 +274,62 @@ def test_waiting_rows_are_sent_once_they_have_waited_long_enough(monkeypatch: py
         section.emit(("x", [{"a": 2}]))
 
     assert [event.batch.num_rows for event in batches_of(emit)] == [1, 1]
+
+
+class RecordingWire(Wire):
+    """A wire that keeps what it would send: the kinds of frames, and where they leave."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def send(self, kind: Kind, head: Mapping[str, Any], body: Sequence[Any] = ()) -> None:
+        self.sent.append(f"{kind.name} {head['rows']}" if kind == Kind.BATCH else kind.name)
+
+    def flush(self) -> None:
+        self.sent.append("leaves")
+
+    def drain(self) -> None:
+        self.flush()
+
+
+def test_a_parser_that_yields_a_row_a_second_shows_each_at_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter((0.0, 0.1, 1.1, 1.1, 2.1, 2.1))
+    monkeypatch.setattr(section_module.time, "monotonic", lambda: next(seconds))
+    wire = RecordingWire()
+    section = Section(wire, 1, FRAME_BYTES)
+    seen = []
+    for number in range(3):
+        section.emit(("x", [{"n": number}]))
+        seen.append(wire.sent.copy())
+        wire.sent.clear()
+    assert seen == [["BEGIN", "leaves"], ["SCHEMA", "BATCH 2", "leaves"], ["BATCH 1", "leaves"]]
+
+
+def test_a_small_file_takes_two_writes() -> None:
+    wire = RecordingWire()
+    section = Section(wire, 1, FRAME_BYTES)
+    section.emit(Verdict("encoding", "utf-8"))
+    section.emit(("x", [{"n": 1}]))
+    section.finish()
+    section.close()
+    assert wire.sent == ["BEGIN", "leaves", "VERDICT", "SCHEMA", "BATCH 1", "END", "leaves"]
+
+
+@pytest.mark.parametrize(
+    ("yielded", "sent"),
+    [
+        ([8_600, 8_600, 8_600], [8_600, 8_600, 8_600]),
+        ([20_000], [10_000, 10_000]),
+        ([5_000, 5_000, 9_000], [10_000, 9_000]),
+        ([1_000] * 17, [16_000, 1_000]),
+    ],
+)
+def test_batches_have_eight_to_sixteen_thousand_rows_and_no_small_rests(yielded: list[int], sent: list[int]) -> None:
+    def emit(section: Section) -> None:
+        for rows in yielded:
+            section.emit(("x", pa.table({"n": range(rows)})))
+
+    assert [event.batch.num_rows for event in batches_of(emit)] == sent
 
 
 def test_small_frames_are_sent_together() -> None:

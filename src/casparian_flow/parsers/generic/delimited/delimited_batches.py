@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,16 @@ from casparian_flow.sdk import Rows
 ENOUGH_ROWS = 8192
 MOST_ROWS = 16384
 ENOUGH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Verified records: their columns, and where each starts and ends in the window."""
+
+    columns: pa.RecordBatch
+    starts: np.ndarray
+    ends: np.ndarray
+    end: int
 
 
 class Gatherer:
@@ -65,7 +76,7 @@ class Gatherer:
     def _seal_rows(self) -> None:
         if self._rows:
             columns = list(zip(*self._rows, strict=True))[: self._arity]
-            arrays = [pa.array(column, pa.binary()).cast(pa.string()) for column in columns]
+            arrays = [pa.array(column, pa.string()) for column in columns]
             self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
             self._places.append(np.array(self._row_places, np.int64).T)
             self._rows, self._row_places = [], []

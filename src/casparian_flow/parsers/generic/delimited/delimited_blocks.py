@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.csv as pc
+from delimited_batches import Block
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT
 from delimited_layout import Layout
@@ -16,16 +15,6 @@ from delimited_records import resync_lines
 LF, CR = 10, 13
 _ABSENT = "\x1f"
 _BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Verified records: their columns, and where each starts and ends in the window."""
-
-    columns: pa.RecordBatch
-    starts: np.ndarray
-    ends: np.ndarray
-    end: int
 
 
 class BlockReader:
@@ -37,9 +26,6 @@ class BlockReader:
         self._may_resync = may_resync
         self._quote = ord(dialect.quote) if dialect.quote and ord(dialect.quote) < 128 else None
         self._delimiter = dialect.delimiter
-        self.works = _is_simple(dialect)
-        if not self.works:
-            return
         names = [f"f{i}" for i in range(layout.width)]
         delimiter = dialect.delimiter or _ABSENT
         self._literal = pc.ParseOptions(delimiter=delimiter, quote_char=False, escape_char=False)
@@ -58,14 +44,14 @@ class BlockReader:
             check_utf8=True,
         )
         self._names = names
-        self._header = _telling_name(layout)
+        self._header = telling_name(layout)
 
     def read(self, buf: bytes, pos: int, stop: int, eof: bool) -> Block | None:
         """The records that start at `pos` and end by `stop`, or None where anything is out of the ordinary."""
         view = memoryview(buf)[pos:stop]
         codes = np.frombuffer(view, np.uint8)
         at_end = eof and stop == len(buf)
-        if not self._is_ordinary(buf, pos, stop):
+        if not is_ordinary(buf, pos, stop) or (self._delimiter is None and buf.find(_ABSENT.encode(), pos, stop) >= 0):
             return None
         line_ends = self._line_ends(buf, codes, pos, stop, at_end)
         if line_ends is None:
@@ -98,11 +84,6 @@ class BlockReader:
         if columns is None:
             return None
         return Block(columns, starts + pos, ends + pos, pos + int(ends[-1]))
-
-    def _is_ordinary(self, buf: bytes, pos: int, stop: int) -> bool:
-        if buf.find(b"\x00", pos, stop) >= 0 or buf.startswith(_BOM, pos):
-            return False
-        return self._delimiter is not None or buf.find(_ABSENT.encode(), pos, stop) < 0
 
     def _line_ends(self, buf: bytes, codes: np.ndarray, pos: int, stop: int, at_end: bool) -> np.ndarray | None:
         """The last byte of every line end; at the end of the file a line may end without one."""
@@ -189,7 +170,12 @@ class BlockReader:
         return pa.RecordBatch.from_arrays(columns, schema=self._layout.schema)
 
 
-def _telling_name(layout: Layout) -> tuple[int, str] | None:
+def is_ordinary(buf: bytes, pos: int, stop: int) -> bool:
+    """Whether the window neither has a NUL byte nor begins with the mark of an encoding."""
+    return buf.find(b"\x00", pos, stop) < 0 and not buf.startswith(_BOM, pos)
+
+
+def telling_name(layout: Layout) -> tuple[int, str] | None:
     """A typed column and its name: where the name turns up among the values, a header is repeated."""
     if not layout.header:
         return None
@@ -200,6 +186,7 @@ def _telling_name(layout: Layout) -> tuple[int, str] | None:
     return None
 
 
-def _is_simple(dialect: Dialect) -> bool:
+def is_simple(dialect: Dialect) -> bool:
+    """Whether blocks of a dialect can be vouched for: neither escapes nor marks of several bytes."""
     single = dialect.delimiter is None or (len(dialect.delimiter) == 1 and ord(dialect.delimiter) < 128)
     return single and (dialect.quote is None or ord(dialect.quote) < 128) and dialect.escape is None

@@ -53,7 +53,7 @@ class UnknownEncoding(ValueError):
 def detect_encoding(file: BinaryIO, asked: str | None) -> Encoding:
     """The file's encoding: asked for, marked, or judged from its head and from samples further in."""
     file.seek(0)
-    head = file.read(HEAD)
+    head = file.read(min(HEAD, os.fstat(file.fileno()).st_size))
     for bom, codec in _BOMS:
         if head.startswith(bom) and (asked is None or canonical(asked) == codec or asked.lower().startswith("utf-16")):
             return Encoding(codec, len(bom))
@@ -93,9 +93,9 @@ def canonical(name: str) -> str:
 def _without_bom(head: bytes) -> str | None:
     if wide := detect_utf_32(head):
         return wide.name
-    pairs = np.frombuffer(head[: len(head) & ~1], np.uint8).reshape(-1, 2)
-    if len(pairs) < 2:
+    if len(head) < 4 or not head.count(0):
         return None
+    pairs = np.frombuffer(head[: len(head) & ~1], np.uint8).reshape(-1, 2)
     even, odd = (pairs == 0).mean(axis=0)
     if odd > 0.4 and even < 0.05:
         return "utf-16-le"

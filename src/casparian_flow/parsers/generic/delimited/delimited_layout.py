@@ -98,7 +98,7 @@ def lay_out(
     return Layout(
         dialect,
         columns,
-        schema_of(names, columns),
+        schema_of(tuple(tuple(row) for row in names), columns),
         trailing,
         len(head),
         sureness,

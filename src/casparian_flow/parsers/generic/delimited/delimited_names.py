@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -15,10 +15,12 @@ MOST_NAMES = 256 << 10
 _RESERVED = "_cf_"
 
 
-def schema_of(header: Sequence[Sequence[bytes | None]], arity: int) -> pa.Schema:
+@lru_cache(maxsize=16)
+def schema_of(header: tuple[tuple[bytes | None, ...], ...], arity: int) -> pa.Schema:
     """The schema: all text, each name unique; `cf.original` keeps a header that had to be changed.
 
-    Raises PermanentError for more columns, or longer names, than a table may have.
+    Files with the same header share one. Raises PermanentError for more columns, or longer names, than a table may
+    have.
     """
     if arity > MAX_COLUMNS:
         raise PermanentError(f"its lines have more fields than the {MAX_COLUMNS:,} columns that a table may have")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
-from delimited_batches import Gatherer
-from delimited_blocks import Block, BlockReader
+from delimited_batches import Block, Gatherer
+from delimited_blocks import BlockReader, is_simple
 from delimited_damage import is_confined, resync, skip_line
+from delimited_few import FewReader
 from delimited_header import looks_like_header
 from delimited_layout import Layout
 from delimited_ledger import Ledger
@@ -47,8 +49,9 @@ class TableReader:
         self._ledger = ledger
         self._fixed = fixed
         self._grammar = Grammar.of(layout.dialect, may_resync, nulls)
-        self._blocks = BlockReader(layout, may_resync, nulls)
-        self._vectorised = vectorised and self._blocks.works
+        self._may_resync = may_resync
+        self._nulls = nulls
+        self._vectorised = vectorised and is_simple(layout.dialect)
         self._gathered = Gatherer(output, layout)
         self._header = [list(line.fields or ()) for line in layout.header[:1]]
         self._has_typed_header = bool(self._header) and looks_like_header(self._header[0], layout.kinds)
@@ -67,7 +70,8 @@ class TableReader:
         while self.next is None and stream.has_more(BLOCK):
             if self._vectorised and exact <= 0:
                 stop = min(len(stream.buf), stream.pos + size)
-                block = self._blocks.read(stream.buf, stream.pos, stop, stream.eof)
+                reader = self._few if stop - stream.pos <= LEAST_BLOCK else self._blocks
+                block = reader.read(stream.buf, stream.pos, stop, stream.eof)
                 if block is None and stop - stream.pos > LEAST_BLOCK:
                     size = (stop - stream.pos) >> 3
                     continue
@@ -82,6 +86,14 @@ class TableReader:
             if gathered.is_full:
                 yield from gathered.flush()
         yield from gathered.flush()
+
+    @cached_property
+    def _blocks(self) -> BlockReader:
+        return BlockReader(self._layout, self._may_resync, self._nulls)
+
+    @cached_property
+    def _few(self) -> FewReader:
+        return FewReader(self._layout, self._grammar)
 
     def _take(self, block: Block) -> None:
         stream = self._stream

@@ -54,6 +54,7 @@ class Grammar:
         self.escape = dialect.escape.encode() if dialect.escape else None
         self.line_end = re.compile(rb"\r\n|\n|\r" if dialect.lone_cr else rb"\r?\n")
         self._lead = dialect.lead and self.delimiter not in (b" ", b"\t")
+        self._opening = self.delimiter + self.quote if self.delimiter and self.quote else b"\n"
         self._resync = resync
         self._compile()
 
@@ -121,17 +122,26 @@ class Grammar:
 
     def fields(self, line: bytes) -> list[bytes | None] | None:
         """The fields of a line that is a record for sure; None where it takes a closer look."""
+        quote, nulls = self.quote, self._nulls
+        if quote is None or quote not in line:
+            if self.escape is not None and self.escape in line:
+                return None
+        elif len(quote) > 1 or b"\r" in line or (self.escape and self.escape in line) or self._is_too_wide(line):
+            return None
+        elif self._lead or line.startswith(quote) or self._opening in line:
+            return self._split(line, quote)
+        fields = line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line]
+        return [None if field in nulls else field for field in fields]
+
+    def _is_too_wide(self, line: bytes) -> bool:
+        return len(line) >= MAX_COLUMNS and self.delimiter is not None and line.count(self.delimiter) >= MAX_COLUMNS
+
+    def _split(self, line: bytes, quote: bytes) -> list[bytes | None] | None:
+        """The fields of a line in which one or more begin with a quote; None where not all of them close."""
         nulls = self._nulls
-        if self._is_plain(line):
-            fields = line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line]
-            return [None if field in nulls else field for field in fields]
-        quote = self.quote
-        if not self._may_split(line) or quote is None:
-            return None
-        if (closed_fields := self._closed(line, quote)) is not None:
-            return closed_fields
-        if not self._line.fullmatch(line):
-            return None
+        fields = self._closed(line, quote)
+        if fields is not None or not self._line.fullmatch(line):
+            return fields
         return [
             closed[:-1].replace(quote * 2, quote) if closed else None if bare in nulls else bare
             for closed, bare in self._fields.findall(line)
@@ -169,46 +179,14 @@ class Grammar:
         held: list[bytes | list[bytes | None]] = list(lines)
         widths = [line.count(delimiter) + 1 for line in lines] if delimiter else [1] * len(lines)
         is_simple = not (self.escape or self._lead) and self.dialect.lone_cr and max(widths, default=1) <= MAX_COLUMNS
-        opening = delimiter + quote if delimiter and quote else b"\n"
         for at, line in enumerate(lines):
             if not line:
                 widths[at] = 0
-            elif not is_simple or (quote and quote in line and (line.startswith(quote) or opening in line)):
+            elif not is_simple or (quote and quote in line and (line.startswith(quote) or self._opening in line)):
                 fields = self.fields(line)
                 held[at] = fields or []
                 widths[at] = 0 if fields is None or fields in ([None], [b""]) else len(fields)
         return held, widths
-
-    def _is_plain(self, line: bytes) -> bool:
-        """Whether every field of a line is what stands between two delimiters: none begins with a quote."""
-        if self.escape is not None and self.escape in line:
-            return False
-        if self.quote is None or self.quote not in line:
-            return True
-        if self._lead or line.startswith(self.quote) or not self._may_split(line):
-            return False
-        return self.delimiter is None or self.delimiter + self.quote not in line
-
-    def _may_split(self, line: bytes) -> bool:
-        """Whether a line with quotes can be split all at once."""
-        if self.quote is None or len(self.quote) > 1 or b"\r" in line or (self.escape and self.escape in line):
-            return False
-        return not self.delimiter or len(line) < MAX_COLUMNS or line.count(self.delimiter) < MAX_COLUMNS
-
-    def _count_closed(self, line: bytes) -> int:
-        """The number of fields where each quote opens or closes a whole field, or is doubled inside one; else 0."""
-        delimiter, quote = self.delimiter, self.quote
-        if delimiter is None or quote is None or len(delimiter) > 1 or self._lead:
-            return 0
-        outside = line.split(quote)
-        if len(outside) % 2 == 0:
-            return 0
-        outside = outside[::2]
-        last = len(outside) - 1
-        for at, text in enumerate(outside):
-            if text and ((at and not text.startswith(delimiter)) or (at < last and not text.endswith(delimiter))):
-                return 0
-        return sum(text.count(delimiter) for text in outside) + 1
 
     def count(self, line: bytes) -> int:
         """The number of fields in a line that is a whole record, 0 if it is not."""

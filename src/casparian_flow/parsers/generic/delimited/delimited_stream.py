@@ -57,7 +57,8 @@ class Stream:
         before = len(parts[0])
         self._origin = self.origin(self.pos)
         while missing > 0 and not self.eof:
-            raw = self._file.read(max(missing, CHUNK))
+            left = self._size - self._file.tell()  # room for a whole chunk costs more than reading a small file
+            raw = self._file.read(min(max(missing, CHUNK), max(left, 0) + 1))
             self.eof = not raw
             part = raw
             if self._decoder is not None:

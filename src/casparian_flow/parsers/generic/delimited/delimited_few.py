@@ -1,0 +1,64 @@
+"""The reader of a few records at once, as in small files: their lines are split before any is asked about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from delimited_batches import Block
+from delimited_blocks import is_ordinary, telling_name
+from delimited_layout import Layout
+from delimited_records import Grammar
+
+
+class FewReader:
+    """Reads a small block whose lines are all records of the table; any other is left to the exact reader."""
+
+    def __init__(self, layout: Layout, grammar: Grammar) -> None:
+        self._layout = layout
+        self._grammar = grammar
+        header = telling_name(layout)
+        self._header = None if header is None else (header[0], header[1].encode("utf-8", "replace"))
+
+    def read(self, buf: bytes, pos: int, stop: int, eof: bool) -> Block | None:
+        """The records that start at `pos` and end by `stop`, or None where anything is out of the ordinary."""
+        if not (eof and stop == len(buf)):
+            stop = buf.rfind(b"\n", pos, stop) + 1
+        if stop <= pos or not is_ordinary(buf, pos, stop):
+            return None
+        data = buf[pos:stop]
+        lines = data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        ends = pos + np.cumsum([len(line) + 1 for line in lines])
+        ends[-1] = stop
+        if b"\r" in data:
+            if data.count(b"\r") != data.count(b"\r\n"):
+                return None
+            lines = [line.removesuffix(b"\r") for line in lines]
+        columns = self._columns(lines) if _is_text(data) else None
+        return None if columns is None else Block(columns, np.append(pos, ends[:-1]), ends, stop)
+
+    def _columns(self, lines: list[bytes]) -> pa.RecordBatch | None:
+        layout, grammar = self._layout, self._grammar
+        held, widths = grammar.records(lines)
+        if widths != [layout.width] * len(lines) or (layout.width == 1 and not all(map(_has_text, lines))):
+            return None
+        rows = [grammar.fields(each) if isinstance(each, bytes) else each for each in held]
+        columns = list(zip(*(row for row in rows if row is not None), strict=True))
+        if layout.trailing and any(cell is not None for cell in columns.pop()):
+            return None
+        if self._header is not None and self._header[1] in columns[self._header[0]]:
+            return None
+        arrays = [pa.array(column, pa.string()) for column in columns]
+        return pa.RecordBatch.from_arrays(arrays, schema=layout.schema)
+
+
+def _has_text(line: bytes) -> bool:
+    return bool(line.strip(b"\r\n\x1a"))
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return data.isascii() or bool(data.decode())
+    except UnicodeDecodeError:
+        return False
