@@ -27,7 +27,7 @@ from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
 
-class Landing:
+class Committing:
     """Moves jobs from `running` over `committing` to `completed`, in the groups in which they were sealed."""
 
     def __init__(
