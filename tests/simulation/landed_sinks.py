@@ -12,6 +12,7 @@ from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.sinks.layout import TableFolder, number_of
 from casparian_flow.sinks.log import parse_entry
 from casparian_flow.sinks.uri import FILE_SCHEMES, open_sink
+from casparian_flow.worker.held import Key
 
 from .mortality import Mortality
 from .real_sinks import RealSinks
@@ -27,10 +28,10 @@ class LandedSinks(RealSinks):
         self._schemes = chance.sample(FILE_SCHEMES, len(FILE_SCHEMES))
         self._targets: dict[str, Sink] = {}
 
-    def seal(self, receipt: Receipt, attempt: Attempt) -> Receipt:
-        """Write what an attempt found to files; whoever does it may die."""
+    def seal(self, keys: Sequence[Key], receipts: list[Receipt]) -> list[Receipt]:
+        """Write what a group found to files; whoever does it may die."""
         with self._mortality.at_risk():
-            return super().seal(receipt, attempt)
+            return super().seal(keys, receipts)
 
     def promote(self, permitted: PermittedEntry) -> None:
         """Write one entry, at the target first: nobody remembers more than there is."""

@@ -222,7 +222,12 @@ class Committing:
     def _refuse(
         self, leases: Sequence[Lease], wrong: dict[int, CasparianError], code: str, message: str, now_ns: int
     ) -> Abort:
-        """A sealed group may not commit; those that were cancelled end when their worker has let go of them."""
+        """A sealed group may not commit; those that were cancelled end when their worker has let go of them.
+
+        Nothing tells us if that worker goes away before it has removed the files.
+        """
+        with self._database.transaction() as connection:
+            self._litter.left_by(connection, leases[0].job)
         for lease in leases:
             if (error := wrong.get(lease.job)) is not None:
                 self._attempts.refuse(lease, error, now_ns)
