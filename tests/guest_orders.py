@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from casparian_flow.core.hashing import digest_of
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
-from casparian_flow.worker.events import Batch, Event, Raised
+from casparian_flow.worker.events import Batch, Event, Quiet, Raised
 
 
 def write_parser(folder: Path, source: str, name: str = "sample.py") -> Path:
@@ -60,7 +61,13 @@ def run_parser(
 ) -> list[Event]:
     order = a_parser_order(write_parser(folder, source), **options)
     paths = [a_job_order(job, folder / f"{job}.dat") for job in jobs]
-    return list(parse(order, paths, limits or Limits(job_seconds=60.0), stop or CancelToken()))
+    return list(said(order, paths, limits or Limits(job_seconds=60.0), stop or CancelToken()))
+
+
+def said(*arguments: Any) -> Generator[Event]:
+    """What `parse` yields, its silence aside."""
+    with closing(parse(*arguments)) as events:
+        yield from (event for event in events if not isinstance(event, Quiet))
 
 
 def rows_of(events: Sequence[Event], output: str | None = None) -> list[dict[str, Any]]:

@@ -44,6 +44,7 @@ HELD_FAST = {
     "files.versions": {"file"},
     "jobs.list": {"parser", "file"},  # the name of one, and a known file
     "output.history": {"sink"},  # one that holds the table already
+    "output.plan_compact": {"sink"},
     "output.plan_revert": {"sink"},
     "output.show": {"sink"},
     "parser.show": {"parser"},  # the name of one that is listed

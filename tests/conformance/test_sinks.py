@@ -187,6 +187,33 @@ def test_a_superseded_job_leaves_the_current_rows_and_stays_in_the_past(sink: Si
     assert sink.snapshot("events", Role.ACCEPTED).seq == 3
 
 
+def test_a_file_can_come_back_without_the_rows_of_a_job_that_stays_out(sink: Sink) -> None:
+    staged = sink.stage(Attempt(job=1, attempt=1), "events", Role.ACCEPTED, 1, stamped_schema(a_batch().schema))
+    for job in (1, 2, 3):
+        staged.write(stamped(a_batch([job, job]), job))
+    [file] = staged.seal(DIGEST, DIGEST).files
+    jobs = tuple(JobRows(job=job, rows=2) for job in (1, 2, 3))
+    of_group = AddedFile(name=file.name, size=file.size, digest=file.digest, rows=6, jobs=jobs)
+
+    def put(seq: int, adds: tuple[AddedFile, ...], removed: tuple[int, ...]) -> None:
+        entry = Entry(
+            table="events", role=Role.ACCEPTED, seq=seq, action=EntryAction.REVERT, contract_version=1,
+            schema_hash=DIGEST, adds=adds, removed_jobs=removed,
+        )  # fmt: skip
+        sink.promote(
+            [PermittedEntry(sink=sink.uri, table="events", role=Role.ACCEPTED, seq=seq, body=entry_bytes(entry))]
+        )
+
+    put(1, (of_group,), ())
+    put(2, (), (2,))
+    put(3, (), (3,))
+    put(4, (of_group,), (2,))
+
+    assert [numbers(sink, seq) for seq in (1, 2, 3)] == [[1, 1, 2, 2, 3, 3], [1, 1, 3, 3], [1, 1]]
+    assert numbers(sink) == [1, 1, 3, 3]
+    assert sink.snapshot("events", Role.ACCEPTED).rows == 4
+
+
 def test_a_state_that_was_not_reached_cannot_be_asked_for(sink: Sink) -> None:
     commit(sink, 1, 1)
 

@@ -185,3 +185,19 @@ def test_a_home_works_on_while_one_of_its_sinks_is_away(tmp_path: Path, data: Pa
     with open_acting(home, Settings(), tmp_path, lambda _event, _values: None) as acting:
         assert acting.recovered.rolled_forward == 3
         assert run(acting, RunFiles(selection=selection)).skipped == {"up_to_date": 3}
+
+
+def test_files_of_a_refused_job_go_though_its_worker_died_before_it_could_remove_them(
+    tmp_path: Path, data: Path
+) -> None:
+    product = Product(tmp_path / "home")
+    run_here(product.home, data, "append")  # the table is known: what follows is sealed at once
+    before = sorted(product.home.rglob("*.parquet"))
+    (data / "sales_3.csv").write_text("id,amount\n3,1.5\n30,oops,1\n")
+    source = DIE.format(
+        module="casparian_flow.worker.targets", owner="module.Targets", name="discard", when="before", passes=0
+    )
+    assert die(product, source, "run", str(data), "--tolerance", "0.1", "--workers", "1") == -signal.SIGKILL
+    assert len(list(product.home.rglob("*.parquet"))) == len(before) + 2
+    product("scan", str(data), expect=[0])
+    assert sorted(product.home.rglob("*.parquet")) == before

@@ -292,6 +292,7 @@ def test_a_sentinel_merges_files_while_its_workers_bring_more_and_supersede_some
     for commit in history[::7]:
         query = ("sql", "SELECT count(*) AS n FROM sales", "--as-of", str(commit["snapshot"]), "-f", "csv")
         assert product(*query, expect=[0]).out.split() == ["n", str(commit["rows"])]
+    assert "new" in product("trace", f"{data}/sales_11.csv:1", expect=[0]).out
     assert product.run(str(data))["run"] == 0
     sink = open_sink(f"parquet://{product.home}")
     assert len(sink.snapshot("sales", Role.ACCEPTED).files) <= 2

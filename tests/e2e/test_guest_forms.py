@@ -9,10 +9,9 @@ import pytest
 from casparian_flow.core.errors import ParserInvalid, ParserRaised, ParserRefused, ParserTransient
 from casparian_flow.protocol.messages import Limits
 from casparian_flow.sdk.emit import FIELD_ENCODING
-from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Ended, Noted, RejectedRecord
-from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, the_failure, write_parser
+from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, said, the_failure, write_parser
 
 
 def test_a_handler_that_publishes_frames_of_both_libraries(tmp_path: Path) -> None:
@@ -65,7 +64,7 @@ def test_a_folder_parser_reads_its_file_and_reports_what_it_could_not(tmp_path: 
     )
     source = tmp_path / "file.csv"
     source.write_bytes(b"1,2\nbroken\n3,4\n")
-    events = list(parse(a_parser_order(folder), [a_job_order(1, source)], Limits(), CancelToken()))
+    events = list(said(a_parser_order(folder), [a_job_order(1, source)], Limits(), CancelToken()))
     [batch] = [event for event in events if isinstance(event, Batch)]
     assert batch.batch.to_pylist() == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
     assert [column.to_pylist() for column in (batch.source_row, batch.start, batch.end) if column is not None] == [
@@ -103,7 +102,7 @@ def test_a_path_that_is_not_text_reaches_the_parser_unchanged(tmp_path: Path) ->
     Path(raw.decode("utf-8", "surrogateescape")).write_bytes(b"found")
     order = a_job_order(1).__class__(**{**_fields(a_job_order(1)), "path": raw})
     parser = write_parser(tmp_path, "def parse(path): yield 'x', [{'data': path.read_bytes()}]\n")
-    assert rows_of(list(parse(a_parser_order(parser), [order], Limits(), CancelToken()))) == [{"data": b"found"}]
+    assert rows_of(list(said(a_parser_order(parser), [order], Limits(), CancelToken()))) == [{"data": b"found"}]
 
 
 def _fields(order: object) -> dict[str, object]:

@@ -19,10 +19,9 @@ from casparian_flow.core.errors import (
     ParserTimedOut,
 )
 from casparian_flow.protocol.messages import Limits
-from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Printed, Raised
-from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, the_failure, write_parser
+from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, said, the_failure, write_parser
 
 SOCKET = """
 import os, stat
@@ -358,7 +357,7 @@ def test_cancelling_kills_a_parser_that_ignores_every_signal(tmp_path: Path) -> 
         """,
     )
     stop = CancelToken()
-    events = parse(a_parser_order(path), [a_job_order(1)], Limits(job_seconds=60.0), stop)
+    events = said(a_parser_order(path), [a_job_order(1)], Limits(job_seconds=60.0), stop)
     assert next(events) == Began(1)
     first = next(events)
     assert isinstance(first, Batch)
@@ -378,7 +377,7 @@ def test_cancelling_kills_the_guest_while_nobody_reads_from_it(tmp_path: Path) -
         """,
     )
     stop = CancelToken()
-    events = parse(a_parser_order(path), [a_job_order(1)], Limits(job_seconds=60.0), stop)
+    events = said(a_parser_order(path), [a_job_order(1)], Limits(job_seconds=60.0), stop)
     next(events)
     first = next(events)
     assert isinstance(first, Batch)
@@ -398,11 +397,11 @@ def test_closing_the_iterator_early_kills_the_guest_and_removes_its_folder(tmp_p
             time.sleep(3600)
         """,
     )
-    events = parse(a_parser_order(path), [a_job_order(1)], Limits(), CancelToken())
+    events = said(a_parser_order(path), [a_job_order(1)], Limits(), CancelToken())
     next(events)
     first = next(events)
     assert isinstance(first, Batch)
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     [row] = first.batch.slice(0, 1).to_pylist()
     assert not is_alive(row["pid"])
     assert not Path(row["folder"]).exists()
@@ -521,12 +520,11 @@ def test_a_guest_dies_with_its_host_even_in_a_busy_loop(tmp_path: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from guest_orders import a_job_order, a_parser_order
+from guest_orders import a_job_order, a_parser_order, said
 from casparian_flow.protocol.messages import Limits
-from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 
-events = parse(a_parser_order(Path(sys.argv[1])), [a_job_order(1)], Limits(), CancelToken())
+events = said(a_parser_order(Path(sys.argv[1])), [a_job_order(1)], Limits(), CancelToken())
 next(events)
 print(next(events).batch["pid"][0].as_py(), flush=True)
 next(events)
@@ -555,7 +553,7 @@ def test_two_hundred_thousand_rows_stream_through_bounded_memory(tmp_path: Path)
         """,
     )
     rows = 0
-    for event in parse(a_parser_order(path), [a_job_order(1)], Limits(), CancelToken()):
+    for event in said(a_parser_order(path), [a_job_order(1)], Limits(), CancelToken()):
         if isinstance(event, Batch):
             assert event.batch.num_rows <= 16_384
             assert event.batch["n"][0].as_py() == rows

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from itertools import pairwise
-from pathlib import Path
 
 from delimited_support import FOLDER, Outcome, read_delimited
 
-from .target import Target
+from .target import Target, scratch
 
-_PLACE = Path(tempfile.mkdtemp(prefix="casparian-fuzz-"))
+_PLACE = scratch()
 MAX_BYTES = 1 << 14
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRecord, J
 from casparian_flow.sinks.sealed_json import open_json, seal_json
 from casparian_flow.sinks.state import TableState
 
-from .target import Target
+from .target import Target, scratch
 
-_PLACE = Path(tempfile.mkdtemp(prefix="casparian-fuzz-"))
+_PLACE = scratch()
 CHECKPOINT = 7
 DIGEST = "blake3:" + "0" * 64
 
@@ -68,12 +67,11 @@ def seeds() -> list[bytes]:
         an_entry(4, EntryAction.RETIRE, (), removed_files=(added(11).name,)),
     ]
     files = [entry_bytes(entry) for entry in entries]
-    folder = TableFolder(_PLACE / "events")
+    folder = TableFolder(scratch() / "events")
     state = TableState(CHECKPOINT - 1)
     state.apply(an_entry(CHECKPOINT, EntryAction.APPEND, (added(12), added(13))))
     write_checkpoint(folder, Role.ACCEPTED, state)
     files.append(folder.checkpoint(CHECKPOINT).read_bytes())
-    folder.checkpoint(CHECKPOINT).unlink()
     return files + [json.dumps(open_json(file, "seed")).encode() for file in files]
 
 

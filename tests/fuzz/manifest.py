@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import ParserInvalid
 from casparian_flow.core.hashing import digest_of_json
@@ -12,9 +9,9 @@ from casparian_flow.publish.check import check_parser
 from casparian_flow.publish.discover import SHIPPED_FOLDER
 from casparian_flow.publish.manifest import Manifest, read_manifest
 
-from .target import Target
+from .target import Target, scratch
 
-_PLACE = Path(tempfile.mkdtemp(prefix="casparian-fuzz-"))
+_PLACE = scratch()
 MAX_BYTES = 1 << 15
 
 

@@ -16,7 +16,8 @@ from .target import load_target
 
 ROOT = Path(__file__).parents[2]
 MISSING = "atheris is not installed: it comes with the dev extra where there is a wheel of it (Linux on x86-64)"
-INPUT_SECONDS = 20
+INPUT_SECONDS = 60
+"""No input takes a second; a machine that is busy with other things may."""
 MEMORY_MB = 2048
 LARGEST_INPUT = 1 << 15
 _TRIED = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
@@ -62,6 +63,7 @@ def search(
             f"-max_total_time={seconds}",
             f"-seed={seed}",
             f"-timeout={INPUT_SECONDS}",
+            f"-report_slow_units={INPUT_SECONDS}",
             f"-rss_limit_mb={MEMORY_MB}",
             f"-max_len={LARGEST_INPUT}",
             f"-artifact_prefix={crashes}/",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import random
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 TARGETS = {
     "frames": "the frames of a guest, from its socket to checked Arrow data",
@@ -37,6 +41,13 @@ def load_target(name: str) -> Target:
     """The target of that name; what it reads with is imported here and not before."""
     target: Target = importlib.import_module(f"{__package__}.{name}").TARGET
     return target
+
+
+def scratch() -> Path:
+    """A new folder that is gone when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="casparian-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def blind_change(chance: random.Random) -> Change:

@@ -12,7 +12,7 @@ from .target import TARGETS, changed, load_target
 
 BLIND = {"frames": 150, "delimited": 60, "manifest": 60, "log_entry": 300, "messages": 400}
 """How many blind changes the fast suite tries."""
-SECONDS = 15
+SECONDS = 12
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -81,7 +81,7 @@ def test_every_row_that_a_damaged_file_holds_is_in_a_table_or_in_quarantine() ->
 
 @pytest.mark.slow
 def test_many_more_damaged_files_are_conserved() -> None:
-    settings(max_examples=SIMPLEST + 12)(
+    settings(max_examples=SIMPLEST + 4)(
         given(st.lists(damaged_files(), min_size=FILES, max_size=3 * FILES))(conserve)
     )()
 
@@ -124,4 +124,4 @@ def test_types_and_values_do_not_depend_on_the_order_of_rows_their_files_or_the_
 
 @pytest.mark.slow
 def test_more_tables_are_the_same_however_they_are_cut_and_read() -> None:
-    settings(max_examples=SIMPLEST + 8)(given(tables(), st.data())(infer))()
+    settings(max_examples=SIMPLEST + 4)(given(tables(), st.data())(infer))()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pyarrow as pa
 from pyarrow import types
 
@@ -20,6 +22,10 @@ _PLAIN = (
     types.is_large_binary,
     types.is_fixed_size_binary,
 )
+
+
+_RECENT: deque[tuple[pa.Schema, pa.Schema]] = deque(maxlen=8)
+"""Schemas seen lately that need no cast, and what travels in their place: most files of a parser share a few."""
 
 
 def is_plain(kind: pa.DataType) -> bool:
@@ -63,14 +69,19 @@ def _plain_field(field: pa.Field) -> pa.Field:
 
 def plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch in types that travel, keeping only the metadata that the sdk defines."""
-    columns = []
-    fields = []
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        kind = plain_type(field.type)
-        fields.append(pa.field(field.name, kind, metadata=_known(field.metadata)))
-        columns.append(column if kind == field.type else _cast(field.name, column, kind))
-    schema = pa.schema(fields, metadata=_known(batch.schema.metadata))
-    return pa.RecordBatch.from_arrays(columns, schema=schema) if columns else batch
+    given = batch.schema
+    for known, plain in _RECENT:
+        if known.equals(given, check_metadata=True):
+            return batch if plain is known else pa.RecordBatch.from_arrays(batch.columns, schema=plain)
+    if not len(given):
+        return batch
+    fields = [pa.field(field.name, plain_type(field.type), metadata=_known(field.metadata)) for field in given]
+    plain = pa.schema(fields, metadata=_known(given.metadata))
+    if plain.types == given.types:
+        _RECENT.append((given, given if plain.equals(given, check_metadata=True) else plain))
+        return pa.RecordBatch.from_arrays(batch.columns, schema=plain)
+    columns = [_cast(field.name, column, field.type) for field, column in zip(fields, batch.columns, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=plain)
 
 
 def _known(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes] | None:

@@ -175,6 +175,7 @@ class Committing:
                 code=CANCELLED,
                 message=CANCELLED_BEFORE,
             )
+            self._litter.may_be_left_by(connection, job)
         self.drop_held(run, job, now_ns)
         self._attempts.tell(
             "job.aborted", job, run.plan, facts.attempt, code=CANCELLED, message=CANCELLED_BEFORE, why=""
@@ -230,6 +231,8 @@ class Committing:
             self._litter.left_by(connection, leases[0].job)
         for lease in leases:
             if (error := wrong.get(lease.job)) is not None:
+                with self._database.transaction() as connection:
+                    self._litter.may_be_left_by(connection, lease.job)
                 self._attempts.refuse(lease, error, now_ns)
             elif not lease.is_cancelled:
                 self._attempts.give_back(lease, now_ns)

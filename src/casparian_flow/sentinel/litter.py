@@ -24,10 +24,14 @@ class Litter:
 
     def left_by(self, connection: Connection, job: int) -> None:
         """Nobody is there to remove what an attempt of that job staged."""
+        self.may_be_left_by(connection, job)
+        self._is_wanted = True
+
+    def may_be_left_by(self, connection: Connection, job: int) -> None:
+        """An attempt is over whose files somebody is about to remove: if all of us die before, the next start does."""
         before = littered_sinks(connection)
         if new := set(job_store.sinks_of(connection, job)) - set(before):
             set_littered_sinks(connection, [*before, *new])
-        self._is_wanted = True
 
     def sweep(self) -> None:
         """Have it removed, if there is any. To be called while no worker has anything in hand."""

@@ -66,7 +66,7 @@ class Landing:
 
         Raises InvariantBroken unless every row that a parser emitted is sealed or waits.
         """
-        orders = [[place.table for place in ending.places.values()] for ending in endings]
+        orders = [list(dict.fromkeys(place.table for place in ending.places.values())) for ending in endings]
         sealed = seal_channels(self._channels, orders)
         receipts = [
             receipt_of(its, ending.verdicts, ending.isolation, ending.seconds, job.size)

@@ -80,3 +80,15 @@ def test_rows_that_are_about_to_be_taken_out_are_not_taken_out_twice(past: HomeB
     with past.database.transaction() as connection:  # the sink was away: nothing is recorded
         assert commits.retire(connection, NOW_NS) == []
         assert len(output_store.unrecorded(connection)) == 1
+
+
+def test_a_start_that_the_disk_cut_short_is_not_taken_for_a_later_sentinel(
+    past: HomeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_right(past, Swept())
+    with monkeypatch.context() as patched:
+        patched.setattr("casparian_flow.sentinel.recovery.littered_sinks", lambda _connection: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            put_right(past, Swept())
+    with past.database.transaction():  # raises SentinelSuperseded if it believes in a number that was never kept
+        pass

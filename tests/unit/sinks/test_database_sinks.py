@@ -445,3 +445,9 @@ def test_more_columns_than_sqlite_has_are_refused_before_the_permit(tmp_path: Pa
 
     with pytest.raises(UsageError, match="too many columns"):
         sealed(sink, 1, [batch])
+
+
+def test_the_end_of_a_commit_to_sqlite_is_durable_and_not_its_beginning(tmp_path: Path) -> None:
+    (tmp_path / "out.db").touch()
+    with sqlite_file.SQLite().writing(tmp_path / "out.db") as connection:
+        assert connection.rows("PRAGMA synchronous") == [(3,)]  # EXTRA: a journal whose removal was lost undoes rows

@@ -54,6 +54,16 @@ def test_the_bytes_of_an_entry_are_canonical_json() -> None:
     assert data == json.dumps(whole, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
+def test_an_entry_that_older_programs_would_misread_is_of_a_format_they_refuse() -> None:
+    plain, partly = an_entry(removed_jobs=(3,)), an_entry(removed_jobs=(2,))
+    assert [open_json(entry_bytes(entry), "here")["version"] for entry in (plain, partly)] == [1, 2]
+    assert parse_entry(entry_bytes(partly), "here") == partly
+    for entry, version in ((plain, 2), (partly, 1), (plain, 3)):
+        body = open_json(entry_bytes(entry), "here")
+        with pytest.raises(VerificationFailed, match="cannot be understood"):
+            parse_entry(seal_json(body | {"version": version}), "here")
+
+
 def test_every_altered_or_missing_byte_is_noticed() -> None:
     data = entry_bytes(an_entry())
 

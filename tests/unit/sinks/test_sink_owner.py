@@ -43,3 +43,15 @@ def test_a_damaged_mark_is_nobodys(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(VerificationFailed):
         open_sink(f"parquet://{tmp_path}").claim("home")
     assert mark.read_bytes() == data
+
+
+def test_what_a_killed_claim_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    sink = open_sink(f"parquet://{tmp_path / 'out'}")
+    half = tmp_path / "out" / MARK.with_name(f".{MARK.name}.{'0' * 16}.tmp")
+    half.parent.mkdir(parents=True)
+    half.touch()
+    sink.claim("first")
+    assert [path.name for path in half.parent.iterdir()] == [MARK.name]
+    half.touch()
+    sink.claim("first")
+    assert [path.name for path in half.parent.iterdir()] == [MARK.name]

@@ -26,6 +26,9 @@ TABLES = (
     Column("quarantined", Kind.COUNT),
 )
 FAILURES = (Column("path"), Column("code"), Column("message"))
+SINK_AWAY = "sink-unavailable"
+MOST_REASONS = 3
+"""Why a target took nothing is said in so many ways: it is the same for all files, and a person can change it."""
 EXIT_CODES = {"completed": 0, "quarantined": 3, "failed_files": 3, "approval": 4, "aborted": 8}
 
 
@@ -140,6 +143,8 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
     if reply.failures:
         yield ""
         yield from _cut(face, reply.failures, FAILURES, "files: casparian files --state failed")
+        for why in sorted({each.why for each in reply.failures if each.code == SINK_AWAY and each.why})[:MOST_REASONS]:
+            yield f"because   {plain(why)}"
     for path in reply.unreadable:
         yield f"could not be read: {plain(path)}"
     for waiting in reply.waiting:

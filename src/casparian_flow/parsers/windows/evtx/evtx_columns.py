@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,11 @@ LARGEST = (1 << 63) - 1
 INTEGERS = frozenset({"event_id", "qualifiers", "version", "level", "task", "opcode", "process_id", "thread_id"})
 
 
+KNOWN = 8_192
+"""So many heads and tails are known from one file to the next, none longer than `LONGEST_KNOWN`: some megabytes."""
+LONGEST_KNOWN = 1_024
+
+
 class Unreadable(Exception):
     """The library gave a text for a record that cannot be taken as an event."""
 
@@ -30,8 +36,8 @@ class Events:
     """Collects events and turns them into one table.
 
     The System element is cut out of the text at its time and its record id. What stands before and after is
-    nearly always text seen already, so it is parsed once and looked up from then on; equal text means equal
-    values. An event that cannot be cut so is parsed as a whole.
+    nearly always text seen already, if not in this file then in one before it, so it is parsed once and looked up
+    from then on; equal text means equal values. An event that cannot be cut so is parsed as a whole.
     """
 
     def __init__(self) -> None:
@@ -111,19 +117,15 @@ class Events:
         return True
 
     def _learn_head(self, head: str) -> int:
-        """Parse the text before the time; ValueError unless it ends inside System."""
-        top = orjson.loads(head.removesuffix(",") + "}}}")
-        if list(top) != ["Event"] or list(top["Event"])[-1] != "System" or not isinstance(top["Event"]["System"], dict):
-            raise ValueError("the text before the time is not the first half of System")
-        self._head_codes[head] = len(self._heads)
-        self._heads.append(head_of(top["Event"]["System"]))
+        """Number the text before the time; ValueError unless it ends inside System."""
+        self._heads.append(_known_head(head) if len(head) <= LONGEST_KNOWN else _parse_head(head))
+        self._head_codes[head] = len(self._heads) - 1
         return len(self._heads) - 1
 
     def _learn_tail(self, tail: str) -> int:
-        """Parse the text after the record id; ValueError unless it ends where System ends."""
-        system = orjson.loads("{" + tail.removeprefix(",") + "}")
-        self._tail_codes[tail] = len(self._tails)
-        self._tails.append(tail_of(system))
+        """Number the text after the record id; ValueError unless it ends where System ends."""
+        self._tails.append(_known_tail(tail) if len(tail) <= LONGEST_KNOWN else _parse_tail(tail))
+        self._tail_codes[tail] = len(self._tails) - 1
         return len(self._tails) - 1
 
     def _add_whole(self, text: str) -> None:
@@ -165,6 +167,21 @@ class Events:
         messages = pa.array(self._messages.values(), pa.string())
         columns["message"] = scatter([(list(self._messages), messages)] if messages else [], len(self), pa.string())
         return columns
+
+
+def _parse_head(head: str) -> tuple[Any, ...]:
+    top = orjson.loads(head.removesuffix(",") + "}}}")
+    if list(top) != ["Event"] or list(top["Event"])[-1] != "System" or not isinstance(top["Event"]["System"], dict):
+        raise ValueError("the text before the time is not the first half of System")
+    return head_of(top["Event"]["System"])
+
+
+def _parse_tail(tail: str) -> tuple[Any, ...]:
+    return tail_of(orjson.loads("{" + tail.removeprefix(",") + "}"))
+
+
+_known_head = lru_cache(maxsize=KNOWN)(_parse_head)
+_known_tail = lru_cache(maxsize=KNOWN)(_parse_tail)
 
 
 def _as_cell(value: Any) -> str | None:
