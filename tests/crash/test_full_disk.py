@@ -78,7 +78,9 @@ def test_a_full_disk_is_named_and_with_space_again_the_run_finishes(full: str, t
     )
 
     said, again = (tmp_path / "said").read_text(), (tmp_path / "again").read_text()
-    assert done.stdout.split() == ["first", "1" if full == "home" else "3", "second", "0"], f"{done.stderr}\n{said}\n{again}"
+    assert done.stdout.split() == ["first", "1" if full == "home" else "3", "second", "0"], (
+        f"{done.stderr}\n{said}\n{again}"
+    )
     assert "the disk is full" in said, said
     assert "Traceback" not in said and "crash" not in said, said
     shutil.rmtree(place)

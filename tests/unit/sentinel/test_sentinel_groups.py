@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from builders import SINK
-from casparian_flow.core.errors import SinkUnavailable
+from casparian_flow.core.errors import InvariantBroken, SinkUnavailable
 from casparian_flow.core.jobs import JobPhase
 from casparian_flow.core.outputs import SinkMode, SinkTarget
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.core.routes import Routes
 from casparian_flow.protocol.bodies import Abort, Ack, Cast, Conclude, Dispatch, Err, Holding, Permit, Seal, Stopped
 from casparian_flow.protocol.opcodes import Opcode
+from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.log import parse_entry
 from casparian_flow.store import tables
@@ -174,6 +175,23 @@ def test_who_is_of_another_run_than_its_leader_fails_alone(home: SentinelHome) -
     the(Abort, worker.seal_together(first, second))
     assert home.state(second) == "failed"
     given_back(home, first)
+
+
+def test_a_group_that_fails_for_nobody_knows_whom_is_tried_again_one_by_one(
+    home: SentinelHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise InvariantBroken("who knows why")
+
+    worker, jobs = at_work(home, policy=Policy(back_off_seconds=(0.0,)))
+    with monkeypatch.context() as patched:
+        patched.setattr(commits, "permit", broken)
+        the(Abort, worker.seal_together(*jobs))
+    assert [home.job(job).failures for job in jobs] == [1, 1, 1]
+    worker.heard.clear()
+    worker.beat()
+    [order] = [message.body.order for message in worker.heard if isinstance(message.body, Dispatch)]
+    assert len(order.jobs) == 1
 
 
 def test_only_the_leader_can_conclude(home: SentinelHome) -> None:
