@@ -147,6 +147,7 @@ class Committing:
             for job in jobs:
                 self._part(job)
                 self._litter.left_by(connection, job)
+            self._litter.look(connection)
         return bool(jobs)
 
     def note_trouble(self, jobs: Iterable[int], code: str, message: str, why: str, now_ns: int) -> None:
@@ -226,10 +227,10 @@ class Committing:
     ) -> Abort:
         """A sealed group may not commit; those that were cancelled end when their worker has let go of them.
 
-        Nothing tells us if that worker goes away before it has removed the files.
+        Its worker may go away before it has removed the files.
         """
         with self._database.transaction() as connection:
-            self._litter.left_by(connection, leases[0].job)
+            self._litter.may_be_left_by(connection, leases[0].job)
         for lease in leases:
             if (error := wrong.get(lease.job)) is not None:
                 self._attempts.refuse(lease, error, now_ns)
@@ -240,7 +241,7 @@ class Committing:
     def _try_alone(self, nonce: str, leases: Sequence[Lease], error: CasparianError, now_ns: int) -> Abort:
         """Nobody can say which of a group is the cause: each counts one failure, and is ordered alone next time."""
         with self._database.transaction() as connection:
-            self._litter.left_by(connection, leases[0].job)
+            self._litter.may_be_left_by(connection, leases[0].job)
         words = Err(code=error.code, message=error.message, why=error.why, transient=True)
         for lease in leases:
             self._attempts.failed(nonce, lease.job, lease.attempt, words, now_ns)
