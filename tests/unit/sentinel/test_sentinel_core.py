@@ -613,8 +613,9 @@ def test_two_runs_share_the_workers(home: SentinelHome) -> None:
 def test_bytes_that_are_no_message_are_answered_with_a_reason(home: SentinelHome, data: bytes, code: str) -> None:
     home.core.receive(b"peer", data, home.now_ns)
     [(peer, answer)] = home.core.take_outgoing()
-    assert (peer, from_sentinel(answer).opcode) == (b"peer", Opcode.ERR)
-    assert from_sentinel(answer).body.code == code  # type: ignore[attr-defined]
+    error = from_sentinel(bytes([VERSION]) + answer[1:])  # it is said in the version of the message
+    assert (peer, error.opcode) == (b"peer", Opcode.ERR)
+    assert error.body.code == code  # type: ignore[attr-defined]
 
 
 def test_an_error_is_never_answered_with_an_error(home: SentinelHome) -> None:
@@ -696,3 +697,15 @@ def test_workers_of_one_name_leave_it_to_each_other(home: SentinelHome) -> None:
     home.worker("w")
     joined = [values["worker"] for values in home.told("worker.joined")]
     assert joined == ["w", "w-2", "w-2"]
+
+
+def test_a_worker_of_another_version_is_refused_in_words_that_it_understands(home: SentinelHome) -> None:
+    """Its IDENTIFY is not taken for one of ours; the answer has its version, and the number that it waits for."""
+    payload = b'{"session":"old","seq":3,"attempt":0,"body":{"worker":"old","speaks":"as it did"}}'
+    home.core.receive(b"old", HEADER.pack(VERSION - 1, Opcode.IDENTIFY, 0, 0, len(payload)) + payload, home.now_ns)
+    [(peer, data)] = home.core.take_outgoing()
+    assert (peer, data[0]) == (b"old", VERSION - 1)
+    refusal = from_sentinel(bytes([VERSION]) + data[1:]).body
+    assert isinstance(refusal, Err)
+    assert (refusal.code, refusal.of) == ("unknown-version", 3)
+    assert home.core.count_workers() == 0
