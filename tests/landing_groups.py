@@ -48,6 +48,8 @@ class Outcome:
     receipt: Receipt | None = None
     rows: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     error: str = ""
+    may_pass: bool = False
+    """Whether it is worth another try."""
 
 
 class Landed:
@@ -75,6 +77,7 @@ class Landed:
     def failed(self, job: JobOrder, error: CasparianError) -> None:
         self.over.append(job.job)
         self.outcomes[job.job].error = f"{error.code}: {error.message}"
+        self.outcomes[job.job].may_pass = error.transient
 
     def surveyed(self, jobs: Sequence[JobOrder], outcome: Surveyed) -> bool:
         self.over += [job.job for job in jobs]

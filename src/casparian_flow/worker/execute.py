@@ -275,8 +275,10 @@ def _cast(
             for member in members:
                 _cast(order, [member], folder, targets, link, turns, stop)
             return
+        error = exc if isinstance(exc, CasparianError) else host_fault(exc)
+        error.transient |= len(jobs) > 1  # one of them is the cause: each is tried again, alone
         for job in jobs:
-            link.failed(job, exc if isinstance(exc, CasparianError) else host_fault(exc))
+            link.failed(job, error)
     else:
         turns.leave(job.job for job in jobs)
         if len(members) == len(order.jobs):  # the answer may be long in coming, and nobody reads this again

@@ -14,7 +14,7 @@ import pytest
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import Role
-from casparian_flow.worker import channel, job_run, seal, together
+from casparian_flow.worker import channel, job_run, seal, settle, together
 from casparian_flow.worker.actions import Fenced
 from casparian_flow.worker.events import Batch, Event, Quiet, RejectedRecord
 from casparian_flow.worker.turns import Turns
@@ -205,6 +205,18 @@ def test_a_fault_while_several_jobs_are_cast_costs_one_job_alone(tmp_path: Path)
     assert [[job.job for job in group] for group, _ in landed.surveys] == [[1, 2, 3]]
     assert groups(landed) == [[1], [3]]
     assert "cannot be" in landed.outcomes[2].error
+
+
+def test_a_fault_over_jobs_that_share_files_already_lets_each_be_tried_again(tmp_path: Path) -> None:
+    def events(job: int) -> list[Event]:
+        others = Batch(job, "others", pa.record_batch({"id": pa.array([str(job)])}), None, None, None)
+        return [*a_file(str(job)).events(job), others]
+
+    with patch.object(settle, "with_more", side_effect=InvariantBroken("these cannot be")):
+        landed = land_all(tmp_path, {job: MadeUp(b"", events, 2) for job in (1, 2)}, [[1, 2]], contracts=KNOWN)
+    assert groups(landed) == []
+    assert [landed.outcomes[job].may_pass for job in (1, 2)] == [True, True]
+    assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_more_than_fits_into_one_message_is_told_job_by_job(tmp_path: Path) -> None:
