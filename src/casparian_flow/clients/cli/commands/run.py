@@ -88,7 +88,11 @@ def selection_of(given: dict[str, Any]) -> MakePlan:
 @click.option("--plan", metavar="ID", help="Do exactly what this saved plan says, or refuse.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Parser processes at once.")
 @click.option(
-    "--job-timeout", "job_seconds", type=click.FloatRange(min=0.01), metavar="S", help="Stop a job after S seconds."
+    "--job-timeout",
+    "job_seconds",
+    type=click.FloatRange(min=0.01),
+    metavar="S",
+    help="Stop a job after S seconds (3600).",
 )
 @click.option(
     "--tolerance", type=click.FloatRange(0, 1), metavar="R", help="Hold a file when more of its rows are rejected."
