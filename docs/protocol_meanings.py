@@ -66,7 +66,7 @@ MEANINGS: dict[str, str] = {
     "Receipt.groups": "rejected rows by cause",
     "Receipt.drift": "how the file differs from contracts",
     "Receipt.verdicts": "what the parser found out about the file",
-    "Receipt.isolation": "the level of protection that held while the parser ran",
+    "Receipt.isolation": "how the parser was kept apart: `process`, or `process:forked` if a warm process was copied",
     "Receipt.seconds": "how long it took",
     "Receipt.bytes_read": "how much of the file was read",
     "Receipt.host": "where",

@@ -17,7 +17,15 @@ from casparian_flow.core.jobs import JobPhase
 from casparian_flow.protocol import strict, zmq_sockets
 from casparian_flow.protocol.bodies import FROM_SENTINEL, FROM_WORKER, Body, Conclude
 from casparian_flow.protocol.codec import Message, encode
-from casparian_flow.protocol.opcodes import HEADER, LARGEST_PAYLOAD, LARGEST_SMALL, VERSION, Opcode, largest_payload
+from casparian_flow.protocol.opcodes import (
+    HEADER,
+    LARGEST_PAYLOAD,
+    LARGEST_SMALL,
+    TOLD_TOGETHER,
+    VERSION,
+    Opcode,
+    largest_payload,
+)
 from protocol_meanings import MEANINGS
 from protocol_vectors import MALFORMED, VALID
 
@@ -227,5 +235,6 @@ _FACTS = {
     "handshake": str(zmq_sockets.HANDSHAKE_MS),
     "maxmsgsize": f"{zmq_sockets.LARGEST_FRAME:,}",
     "hwm": f"{zmq_sockets.WAITING_TO_SEND:,}, {zmq_sockets.WAITING_TO_BE_READ}",
+    "told": f"{TOLD_TOGETHER:,}",
     "rcvhwm": str(zmq_sockets.WAITING_TO_BE_READ),
 }

@@ -43,6 +43,11 @@ class ForeignPeer(threading.Thread):
         if self.fault is not None:
             raise self.fault
 
+    def check(self) -> None:
+        """Raises what ended it before its time."""
+        if self.fault is not None:
+            raise self.fault
+
     def run(self) -> None:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = context.socket(zmq.DEALER)

@@ -64,9 +64,9 @@ def run_parser(
     return list(said(order, paths, limits or Limits(job_seconds=60.0), stop or CancelToken()))
 
 
-def said(*arguments: Any) -> Generator[Event]:
+def said(*arguments: Any, **more: Any) -> Generator[Event]:
     """What `parse` yields, its silence aside."""
-    with closing(parse(*arguments)) as events:
+    with closing(parse(*arguments, **more)) as events:
         yield from (event for event in events if not isinstance(event, Quiet))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -27,6 +27,7 @@ from casparian_flow.protocol.bodies import (
     Identify,
     JobReceipt,
     JobSurvey,
+    Parse,
     Progress,
     Seal,
     Sealed,
@@ -47,7 +48,7 @@ from casparian_flow.store import runs as run_store
 from casparian_flow.store.contracts import apply_first
 
 SECOND = 1_000_000_000
-MANIFEST = manifest_text(Manifest(name="csv", entry=EntryForm.PARSE, tables="file"))
+MANIFEST = manifest_text(Manifest(name="csv", entry=EntryForm.PARSE, tables="file", shares_process=True))
 REPLACING = Routes(default=(SinkTarget(SINK, SinkMode.REPLACE),))
 B = TypeVar("B", bound=Body)
 
@@ -205,7 +206,7 @@ class ScriptedWorker:
         self.heard += messages
         for message in messages:
             self.seen = max(self.seen, message.seq)
-            if isinstance(message.body, Dispatch) and not hasattr(message.body.order, "job"):
+            if isinstance(message.body, Dispatch) and isinstance(message.body.order, Parse):
                 self.orders |= {job.job: job for job in message.body.order.jobs}
         return [message.body for message in messages]
 
@@ -246,7 +247,15 @@ class ScriptedWorker:
             Opcode.SEALED, Seal(outcome=sealed((job, attempt, a_receipt(job, attempt, **changes)))), job, attempt
         )
 
-    def survey(self, job: int) -> list[Body]:
+    def seal_together(self, *jobs: int, quarantined: Mapping[int, int] | None = None) -> list[Body]:
+        """Seal a group, which the first of the jobs leads; some may have rows in quarantine, too."""
+        leader, attempt = jobs[0], self.orders[jobs[0]].attempt
+        receipts = [a_receipt(job, attempt, owner=leader, quarantined=(quarantined or {}).get(job, 0)) for job in jobs]
+        found = [(job, self.orders[job].attempt, each) for job, each in zip(jobs, receipts, strict=True)]
+        return self.about(Opcode.SEALED, Seal(outcome=sealed(*found)), leader)
+
+    def survey(self, *jobs: int) -> list[Body]:
+        """Survey a group, which the first of the jobs leads."""
         surveyed = OutputSurvey(
             output="rows",
             base_table="a",
@@ -256,9 +265,8 @@ class ScriptedWorker:
             rows=1,
             survey=Survey.empty().to_bytes(),
         )
-        return self.about(
-            Opcode.SEALED, Seal(outcome=surveyed_as(job, surveyed, attempt=self.orders[job].attempt)), job
-        )
+        found = [surveyed_as(job, surveyed, attempt=self.orders[job].attempt).jobs[0] for job in jobs]
+        return self.about(Opcode.SEALED, Seal(outcome=Surveyed(jobs=found)), jobs[0])
 
 
 def a_receipt(job: int, attempt: int, *, rows: int = 2, quarantined: int = 0, owner: int | None = None) -> Receipt:

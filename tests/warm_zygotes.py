@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
-from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Event
 from casparian_flow.worker.zygotes import SEEN_BEFORE, Zygotes
+from guest_orders import said
 
 LIMITS = Limits(job_seconds=60.0)
 
@@ -42,7 +42,7 @@ def read(
     limits: Limits = LIMITS,
 ) -> list[Event]:
     """Everything that comes of these jobs."""
-    return list(parse(parser, jobs, limits, stop or CancelToken(), zygotes=zygotes))
+    return list(said(parser, jobs, limits, stop or CancelToken(), zygotes=zygotes))
 
 
 def wait_until(claim: Callable[[], bool], seconds: float = 60.0) -> None:

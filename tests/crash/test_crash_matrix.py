@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from tests.crash.matrix.cells import Cell, Crew, cell_at, chosen_cells, fast_place, senseless
-from tests.crash.matrix.failpoints import FAILPOINTS, HOME
+from tests.crash.matrix.failpoints import FAILPOINTS, HOME, SOMETIMES
 from tests.crash.matrix.names import is_of_home
 from tests.crash.matrix.scenarios import SCENARIOS
 
@@ -58,7 +58,7 @@ def test_a_run_whose_disk_goes_wrong_is_put_right_by_the_next(place: Path) -> No
     name = "run into parquet"
     with Crew(place, 1) as crew:
         steps = crew.steps(name)
-        assert set(steps) <= FAILPOINTS["parquet"] | HOME, "a step has no name in failpoints.py"
+        assert set(steps) <= FAILPOINTS["parquet"] | HOME | SOMETIMES, "a step has no name in failpoints.py"
         cells = [cell_at(name, point, steps[point], kind, SEED) for point, kind in FAST]
         assert broken(crew, cells, 1) == []
 
@@ -72,7 +72,7 @@ def test_no_fault_at_any_step_loses_doubles_or_leaves_anything(place: Path) -> N
             steps = dict(zip(SCENARIOS, pool.map(crew.steps, SCENARIOS), strict=True))
         census: dict[str, set[str]] = {}
         for name, found in steps.items():
-            census.setdefault(SCENARIOS[name].scheme, set()).update(found)
+            census.setdefault(SCENARIOS[name].scheme, set()).update(set(found) - SOMETIMES)
         at_home = {point for found in census.values() for point in found if is_of_home(point)}
         assert at_home == HOME
         for scheme, points in census.items():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -21,10 +23,11 @@ from casparian_flow.worker import bridge
 from casparian_flow.worker import zygotes as pool
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
-from casparian_flow.worker.events import Batch, Began, Ended, Event, Printed, Raised, Silent
+from casparian_flow.worker.events import Batch, Began, Ended, Event, Printed, Quiet, Raised
 from casparian_flow.worker.launch import start_guest
 from casparian_flow.worker.zygotes import Zygotes
 from guest_orders import a_job_order, a_parser_order, rows_of, write_parser
+from product import Product
 from warm_zygotes import LIMITS, open_zygotes, read, wait_until, warm
 
 pytestmark = pytest.mark.skipif(not pool.can_fork(), reason="zygotes need Linux")
@@ -138,7 +141,7 @@ def test_cancelling_a_deaf_copy_ends_it_and_what_it_started_and_spares_its_zygot
     row = first_batch(events)
     asked: list[float] = []
     threading.Timer(0.1, lambda: (asked.append(time.monotonic()), stop.cancel())).start()
-    assert [event for event in events if not isinstance(event, (Batch, Silent))] == []
+    assert [event for event in events if not isinstance(event, (Batch, Quiet))] == []
     assert time.monotonic() - asked[0] < 1.5
     assert not is_alive(row["pid"])
     assert not is_alive(row["child"])
@@ -186,7 +189,7 @@ def test_zygote_and_guests_die_with_their_host_even_in_a_busy_loop(tmp_path: Pat
         def parse(path):
             yield "x", [{"pid": os.getpid(), "parent": os.getppid()}] * 20000
             while True:
-                sum(range(10**9))
+                sum(range(10**7))  # long enough to be deaf, short enough for the thread that sends rows
         """,
     )
     script = """
@@ -432,3 +435,31 @@ def test_without_fork_every_guest_is_fresh(tmp_path: Path, monkeypatch: pytest.M
         assert zygotes.fork(order, LIMITS, ".", ()) is None
     assert not zygotes.has(order, LIMITS)
     zygotes.close()
+
+
+def test_a_run_over_many_files_of_a_stranger_forks_a_process_for_each_and_leaves_nothing(
+    product: Product, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(16):
+        (data / f"f{number}.txt").write_text(f"{number}\n")
+    parser = write_parser(
+        tmp_path,
+        """
+        import os
+        SEEN = []
+        def parse(path):
+            SEEN.append(path)
+            yield "x", [{"n": int(path.read_text()), "seen": len(SEEN), "pid": os.getpid()}]
+        """,
+    )
+    product.run(str(data), "--parser", str(parser), expect=[0])
+    table = product.table("x")
+    assert sorted(table["n"].to_pylist()) == list(range(16))
+    assert set(table["seen"].to_pylist()) == {1}
+    assert len(set(table["pid"].to_pylist())) == 16
+    with closing(sqlite3.connect(product.home / "state.sqlite3")) as state:
+        found = [isolation for (isolation,) in state.execute("SELECT receipt ->> 'isolation' FROM cf_jobs")]
+    assert set(found) == {"process", "process:forked"}
+    assert list(product.home.rglob("casparian-*")) == []

@@ -33,7 +33,7 @@ def template() -> tuple[bytes, tuple[dict[str, Any], ...]]:
     with TemporaryDirectory() as folder, HomeBuilder(Path(folder, "home")) as past:
         source = past.source()
         manifest = msgspec.json.encode(
-            Manifest(name="csv", entry=EntryForm.PARSE, tables="file", outputs={}, options={})
+            Manifest(name="csv", entry=EntryForm.PARSE, tables="file", outputs={}, options={}, shares_process=True)
         ).decode()
         parsers = [past.parser("csv", manifest=manifest), past.parser("tsv", origin="plugin", manifest=manifest)]
         jobs = []

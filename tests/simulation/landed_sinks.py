@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from casparian_flow.core.outputs import PermittedEntry, Role
+from casparian_flow.core.outputs import PermittedEntry, SealedFile
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.sinks.layout import TableFolder, number_of
 from casparian_flow.sinks.log import parse_entry
 from casparian_flow.sinks.uri import FILE_SCHEMES, open_sink
+from casparian_flow.worker.held import Key
 
 from .mortality import Mortality
 from .real_sinks import RealSinks
@@ -27,10 +29,15 @@ class LandedSinks(RealSinks):
         self._schemes = chance.sample(FILE_SCHEMES, len(FILE_SCHEMES))
         self._targets: dict[str, Sink] = {}
 
-    def seal(self, receipt: Receipt, attempt: Attempt) -> Receipt:
-        """Write what an attempt found to files; whoever does it may die."""
+    def seal(self, keys: Sequence[Key], receipts: list[Receipt]) -> list[Receipt]:
+        """Write what attempts found to files; whoever does it may die."""
         with self._mortality.at_risk():
-            return super().seal(receipt, attempt)
+            return super().seal(keys, receipts)
+
+    def _write(self, leader: Attempt, sink: str, table: str, jobs: list[int]) -> tuple[SealedFile, ...]:
+        files = super()._write(leader, sink, table, jobs)
+        self._written[leader][-1] = replace(self._written[leader][-1], sink=sink)  # the world's name of the target
+        return files
 
     def promote(self, permitted: PermittedEntry) -> None:
         """Write one entry, at the target first: nobody remembers more than there is."""
@@ -56,7 +63,7 @@ class LandedSinks(RealSinks):
     def check_end(self) -> None:
         """Raises Violation unless tables are right, logs can be read, and no file is there that no log names."""
         super().check_end()
-        for uri in {sink for sink, *_ in self._entries}:
+        for uri in sorted({sink for sink, *_ in self._entries}):
             place = self._place(uri)
             if place.is_dir():
                 left = _unnamed(place)
@@ -91,6 +98,3 @@ def _unnamed(root: Path) -> list[str]:
                 path = table.path / file.name
                 named |= {path, path.with_name("schema.json")}
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path not in named)
-
-
-__all__ = ["LandedSinks", "Role"]

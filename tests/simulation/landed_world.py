@@ -57,6 +57,8 @@ class LandedWorld(World):
             return LandedSinks(chance, root, self.mortality)
 
         super().__init__(seed, folder, replace(build, node=MortalNode), tell, sinks)
+        # What a refused group leaves when its worker dies may stay until the next start of a sentinel.
+        self._habits.rejects = 0.0
 
     def run(self, steps: int) -> None:
         """As in any world."""

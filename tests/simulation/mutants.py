@@ -18,9 +18,9 @@ from casparian_flow.protocol.codec import Message
 from casparian_flow.sentinel import heartbeats, presence
 from casparian_flow.sentinel.actions import Action, Discard
 from casparian_flow.sentinel.attempts import Attempts
+from casparian_flow.sentinel.committing import Committing
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.heartbeats import Heartbeats
-from casparian_flow.sentinel.landing import Landing
 from casparian_flow.sentinel.leases import Lease, Leases
 from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
@@ -31,6 +31,7 @@ from casparian_flow.store.database import Database
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import jobs
 from casparian_flow.worker.core import WorkerCore
+from casparian_flow.worker.hearing import Hearing, News
 
 from .worker_node import Work, WorkerNode
 from .world import PRODUCT, Build
@@ -84,12 +85,12 @@ class AsksOnce(WorkerCore):
         self._asking.due = float("inf")
 
 
-class BelievesOldMessages(WorkerCore):
-    """Takes every message of its sentinel in, however old."""
+_judge = Hearing.judge
 
-    def _is_news(self, message: Message, now: float) -> bool:
-        self._seen = 0
-        return super()._is_news(message, now)
+
+def _take_old(self: Hearing, message: Message) -> News:
+    self.seen = 0
+    return _judge(self, message)
 
 
 def _lease_of_job(self: Leases, nonce: str, job: int, attempt: int) -> Lease | None:
@@ -114,7 +115,7 @@ _gone = Presence.gone
 
 
 def _requeue_permitted(self: Presence, session: Session, state: Any, why: str, now_ns: int, **options: bool) -> None:
-    for job, nonce in self._landing.promoting.items():
+    for job, nonce in self._committing.promoting.items():
         if nonce == session.nonce:
             with self._database.transaction() as connection:
                 _set(connection, job, JobState.QUEUED)
@@ -133,10 +134,10 @@ def _cancel_permitted(self: SentinelCore, job: int, now_ns: int) -> CancelOutcom
     return CancelOutcome(state=JobState.ABORTED, is_cancelled=True)
 
 
-_troubled = Landing.troubled
+_troubled = Committing.troubled
 
 
-def _fail_permitted(self: Landing, nonce: str, job: int, error: Err, now_ns: int) -> bool:
+def _fail_permitted(self: Committing, nonce: str, job: int, error: Err, now_ns: int) -> bool:
     if self.promoting.get(job) == nonce:
         with self._database.transaction() as connection:
             _set(connection, job, JobState.FAILED)
@@ -147,10 +148,10 @@ def _permit_cancelled(connection: Connection, sealed: Sequence[dict[str, Any]]) 
     return all(_set_permitted(connection, each, jobs.c.attempt == each["of_attempt"]) for each in sealed)
 
 
-_sealed = Landing.sealed
+_sealed = Committing.sealed
 
 
-def _sealed_though_cancelled(self: Landing, nonce: str, group: Sealed, now_ns: int) -> Any:
+def _sealed_though_cancelled(self: Committing, nonce: str, group: Sealed, now_ns: int) -> Any:
     for each in group.jobs:
         if (lease := self._leases.of_job(each.job)) is not None:
             lease.is_cancelled = False
@@ -188,17 +189,17 @@ def _permit_the_others(connection: Connection, sealed: Sequence[dict[str, Any]])
     return True
 
 
-_record = Landing.record
+_record = Committing.record
 
 
-def _record_one(self: Landing, connection: Connection, jobs: Iterable[int], now_ns: int) -> None:
+def _record_one(self: Committing, connection: Connection, jobs: Iterable[int], now_ns: int) -> None:
     _record(self, connection, list(jobs)[:1], now_ns)
 
 
-_refuse = Landing._refuse
+_refuse = Committing._refuse
 
 
-def _refuse_everyone(self: Landing, leases: Sequence[Lease], wrong: dict[int, CasparianError], *words: Any) -> Abort:
+def _refuse_everyone(self: Committing, leases: Sequence[Lease], wrong: dict[int, CasparianError], *words: Any) -> Abort:
     return _refuse(self, leases, {lease.job: error for lease in leases for error in wrong.values()}, *words)
 
 
@@ -206,7 +207,7 @@ def _others_failed(self: Attempts, lease: Lease, now_ns: int) -> None:
     self.lost(lease, "one of its group may not commit", now_ns)
 
 
-def _drop_alone(self: Landing, run: Run, job: int, now_ns: int) -> None:
+def _drop_alone(self: Committing, run: Run, job: int, now_ns: int) -> None:
     facts, receipt = run.held.pop(job)
     self._act(Discard(job=facts.id, attempt=facts.attempt, outputs=receipt.outputs))
 
@@ -246,12 +247,12 @@ MUTANTS: dict[str, Mutant] = {
     "permit-cancelled": Mutant(
         "a job commits after somebody was told that it is cancelled",
         Build(often="cancel"),
-        patches=[(Landing, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_cancelled)],
+        patches=[(Committing, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_cancelled)],
         first=23,
     ),
     "fail-permitted": Mutant(
         "a job that could not be made visible yet ends as failed",
-        patches=[(Landing, "troubled", _fail_permitted)],
+        patches=[(Committing, "troubled", _fail_permitted)],
         first=15,
     ),
     "answer-before-durable": Mutant(
@@ -266,7 +267,7 @@ MUTANTS: dict[str, Mutant] = {
         "the sentinel takes in what a worker said long ago", patches=[(Sessions, "is_new", lambda *_: True)], first=15
     ),
     "old-messages-at-worker": Mutant(
-        "a worker takes in what its sentinel said long ago", Build(worker=BelievesOldMessages), first=14
+        "a worker takes in what its sentinel said long ago", patches=[(Hearing, "judge", _take_old)], first=14
     ),
     "fence-drops-sealed": Mutant(
         "a worker that cannot hear removes what may be permitted", Build(worker=DropsWhatIsSealed), first=9
@@ -303,14 +304,14 @@ MUTANTS: dict[str, Mutant] = {
     "permit-without-one": Mutant(
         "a group commits without the one of it that was cancelled, whose rows are in its files",
         Build(often="cancel"),
-        patches=[(Landing, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_the_others)],
+        patches=[(Committing, "sealed", _sealed_though_cancelled), (job_store, "permit", _permit_the_others)],
     ),
     "record-the-leader": Mutant(
-        "of a group that is visible only the leader is recorded", patches=[(Landing, "record", _record_one)]
+        "of a group that is visible only the leader is recorded", patches=[(Committing, "record", _record_one)]
     ),
     "all-fail-for-one": Mutant(
         "who shares a group with the cause of a refusal ends as that one does",
-        patches=[(Landing, "_refuse", _refuse_everyone)],
+        patches=[(Committing, "_refuse", _refuse_everyone)],
     ),
     "all-count-for-one": Mutant(
         "who is given back because of another has failed once more",
@@ -320,7 +321,7 @@ MUTANTS: dict[str, Mutant] = {
     "discard-shared-files": Mutant(
         "files of a held group go when one of it is cancelled, and the others stay held",
         Build(often="cancel", replaces=0.8),
-        patches=[(Landing, "drop_held", _drop_alone)],
+        patches=[(Committing, "drop_held", _drop_alone)],
     ),
     "forget-on-resend": Mutant("a group that is told again has one job less", Build(worker=ForgetsSomeOnResend)),
 }

@@ -38,10 +38,10 @@ REAL_SWEEP = folder.FolderSink.sweep
 @pytest.mark.parametrize(
     ("owner", "name", "wrong"),
     [
-        (folder.FolderSink, "sweep", no_sweep),
+        pytest.param(folder.FolderSink, "sweep", no_sweep, marks=pytest.mark.slow),
         (folder.FolderSink, "sweep", sweep_of_everything),
         (database, "remove_data_files", lambda _folder, _names: None),
-        (sweep, "remove_data_files", lambda _folder, _names: None),
+        pytest.param(sweep, "remove_data_files", lambda _folder, _names: None, marks=pytest.mark.slow),
     ],
 )
 def test_a_sink_that_tidies_wrongly_is_found_out(owner: object, name: str, wrong: object, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from casparian_flow.protocol.bodies import FROM_SENTINEL, FROM_WORKER, Body, Job
 from casparian_flow.protocol.opcodes import HEADER, LARGEST_JOB, VERSION, Opcode, largest_payload
 from casparian_flow.protocol.strict import strict
 
+UNKNOWN_VERSION = "unknown-version"
 _LONGEST_REASON = 500
 
 
@@ -33,14 +34,18 @@ class Message:
 
 
 class BadMessage(Exception):
-    """Bytes that are no message. `code` is stable; `seq` and `job` are the sender's, 0 if they cannot be read."""
+    """Bytes that are no message. `code` is stable; `seq` and `job` are the sender's, 0 if they cannot be read.
 
-    def __init__(self, code: str, message: str, *, job: int = 0, seq: int = 0) -> None:
+    `version` is the sender's where it is another one: what is answered in it may be understood.
+    """
+
+    def __init__(self, code: str, message: str, *, job: int = 0, seq: int = 0, version: int = VERSION) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.job = job
         self.seq = seq
+        self.version = version
 
 
 class _Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,14 +59,17 @@ _payloads = msgspec.json.Decoder(_Payload)
 _encoder = msgspec.json.Encoder()
 
 
-def encode(message: Message) -> bytes:
-    """The bytes of a message; raises BadMessage if it is larger than a message may be."""
+def encode(message: Message, *, version: int = VERSION) -> bytes:
+    """The bytes of a message; raises BadMessage if it is larger than a message may be.
+
+    Of another version only an ERR is said, which is the same in all of them.
+    """
     payload = _encoder.encode(
         {"session": message.session, "seq": message.seq, "attempt": message.attempt, "body": message.body}
     )
     if len(payload) > largest_payload(message.opcode):
         raise BadMessage("too-large", f"{len(payload)} bytes of payload", job=message.job, seq=message.seq)
-    return HEADER.pack(VERSION, message.opcode, 0, message.job, len(payload)) + payload
+    return HEADER.pack(version, message.opcode, 0, message.job, len(payload)) + payload
 
 
 def told_size(outcome: JobReceipt | JobSurvey) -> int:
@@ -105,12 +113,21 @@ def _header(data: bytes) -> tuple[int, int]:
         raise BadMessage("bad-header", f"{len(data)} bytes are no header")
     version, opcode, reserved, job, length = HEADER.unpack_from(data)
     if version != VERSION:
-        raise BadMessage("unknown-version", f"version {version} is not {VERSION}")
+        message = f"version {version} of the protocol is not {VERSION}: both sides need the same version of the product"
+        raise BadMessage(UNKNOWN_VERSION, message, seq=_seq_of(data), version=version)
     if reserved or job > LARGEST_JOB:
         raise BadMessage("bad-header", "reserved bits are set, or the job is out of range")
     if length != len(data) - HEADER.size:
         raise BadMessage("bad-header", f"{length} bytes announced, {len(data) - HEADER.size} arrived", job=job)
     return opcode, job
+
+
+def _seq_of(data: bytes) -> int:
+    """The number of a message of another version, whose payload may look as ours does."""
+    try:
+        return _payloads.decode(memoryview(data)[HEADER.size :]).seq
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return 0
 
 
 def _reason(exc: Exception) -> str:

@@ -46,6 +46,8 @@ def check(connection: Connection, group: Group) -> dict[int, CasparianError]:
     files = SharedFiles()
     for facts, receipt in group:
         try:
+            if (facts.plan_id, facts.parser_id) != (group[0][0].plan_id, group[0][0].parser_id):
+                raise InvariantBroken("a group holds jobs of several orders")
             check_receipt(receipt, leader, facts.routes)
             files.check(receipt)
             _check_free(connection, facts, receipt)
@@ -100,7 +102,7 @@ def permit(
     """
     if not job_store.permit(connection, _sealed(group)):
         raise NotPermitted
-    permitted = []
+    permitted: list[PermittedEntry] = []
     behind = contracts_behind(connection, group, contracts)
     for sink in dict.fromkeys(sink for facts, _ in group for sink in facts.routes.sinks):
         permitted += entries_for(connection, sink, group, _superseded(connection, sink, group), behind)

@@ -6,7 +6,6 @@ Whoever calls it makes what it did durable before what it said leaves (`Database
 
 from __future__ import annotations
 
-from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.jobs import FINAL_STATES, JobState
 from casparian_flow.core.workers import WorkerState
@@ -14,8 +13,6 @@ from casparian_flow.protocol.bodies import (
     Abort,
     Ack,
     Body,
-    Cast,
-    CastJob,
     Conclude,
     Deploy,
     Dispatch,
@@ -23,7 +20,6 @@ from casparian_flow.protocol.bodies import (
     Err,
     Heartbeat,
     Identify,
-    Parse,
     Permit,
     Reload,
     Seal,
@@ -33,19 +29,20 @@ from casparian_flow.protocol.bodies import (
     Terms,
 )
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_worker
-from casparian_flow.protocol.opcodes import Opcode
+from casparian_flow.protocol.opcodes import VERSION, Opcode
 from casparian_flow.sentinel.actions import Action, Done, Sweep
 from casparian_flow.sentinel.attempts import CANCELLED, CANCELLED_BEFORE, FENCED, Attempts
+from casparian_flow.sentinel.committing import Committing
 from casparian_flow.sentinel.dispatch import Dispatcher
-from casparian_flow.sentinel.founding import Founding, Notify, contracts_of
+from casparian_flow.sentinel.founding import Founding, Notify
 from casparian_flow.sentinel.heartbeats import Heartbeats
-from casparian_flow.sentinel.landing import Landing
 from casparian_flow.sentinel.leases import LEASE_NS, Lease, Leases
 from casparian_flow.sentinel.litter import Litter
+from casparian_flow.sentinel.orders import Orders
 from casparian_flow.sentinel.presence import Presence
 from casparian_flow.sentinel.run_ends import RunEnds
 from casparian_flow.sentinel.runs import CancelOutcome, Runs, is_held
-from casparian_flow.sentinel.sessions import Sent, Session, Sessions
+from casparian_flow.sentinel.sessions import Session, Sessions
 from casparian_flow.store import job_changes
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import runs as run_store
@@ -56,8 +53,6 @@ FENCE_MS = 10_000
 ABORT_AGAIN_NS = 1_000_000_000
 RETURNS = 2_000
 """Attempts in a row that a worker may give back without having done any; each one more counts as a failure."""
-IDLE_NS = 1_000_000_000
-"""Nothing that only time changes is looked at less often than this."""
 _OPCODE_OF: dict[type[Body], Opcode] = {
     Abort: Opcode.ABORT,
     Ack: Opcode.ACK,
@@ -101,7 +96,7 @@ class SentinelCore:
             notify,
             self._litter,
         )
-        self._landing = Landing(
+        self._committing = Committing(
             database,
             self._runs,
             self._leases,
@@ -110,9 +105,21 @@ class SentinelCore:
             self._actions.append,
             self._litter,
         )
-        self._ends = RunEnds(database, self._runs, self._landing, self._founding, notify, self._actions.append)
-        self._presence = Presence(database, self._sessions, self._leases, self._attempts, self._landing, notify)
+        self._ends = RunEnds(database, self._runs, self._committing, self._founding, notify, self._actions.append)
+        self._presence = Presence(database, self._sessions, self._leases, self._attempts, self._committing, notify)
         self._heartbeats = Heartbeats(database, self._leases, self._attempts, notify)
+        self._orders = Orders(
+            database,
+            self._runs,
+            self._leases,
+            self._sessions,
+            self._founding,
+            self._attempts,
+            self._dispatcher,
+            self._heartbeats,
+            self._send,
+            self.submit,
+        )
 
     # --- messages ----------------------------------------------------------------------------------------------
 
@@ -122,7 +129,8 @@ class SentinelCore:
             message = from_worker(data)
         except BadMessage as bad:
             if data[1:2] != bytes([Opcode.ERR]):
-                self._send(peer, Err(code=bad.code, message=bad.message, of=bad.seq), job=bad.job)
+                refusal = Err(code=bad.code, message=bad.message, of=bad.seq)
+                self._send(peer, refusal, job=bad.job, version=bad.version)
             return
         if not self._sessions.is_new(message.session, message.seq):
             return
@@ -172,7 +180,7 @@ class SentinelCore:
         if self.is_idle:
             self._litter.sweep()
         if not (self._is_draining or self._litter.is_sweeping):
-            self._dispatch(now_ns)
+            self._orders.give(now_ns)
 
     def take_outgoing(self) -> list[tuple[bytes, bytes]]:
         """What is to be sent, with its peer, in this order, once everything before is durable."""
@@ -255,7 +263,7 @@ class SentinelCore:
             self._attempts.cancel_queued(job, standing.plan_id, now_ns)
             return CancelOutcome(state=JobState.ABORTED, is_cancelled=True)
         if run is not None and job in run.held:
-            self._landing.cancel_held(run, job, now_ns)
+            self._committing.cancel_held(run, job, now_ns)
             return CancelOutcome(state=JobState.ABORTED, is_cancelled=True)
         with self._database.transaction() as connection:
             job_store.request_cancel(connection, job)
@@ -298,7 +306,7 @@ class SentinelCore:
     @property
     def is_idle(self) -> bool:
         """Whether no worker has anything in hand."""
-        return not (len(self._leases) or self._landing.promoting)
+        return not (len(self._leases) or self._committing.promoting)
 
     # --- one message --------------------------------------------------------------------------------------------
 
@@ -339,15 +347,16 @@ class SentinelCore:
                 answer = Err(code="bad-group", message="the header names the first job, and each is named once")
             case Seal(outcome=Sealed() as sealed):
                 session.returned = 0
-                answer = self._landing.sealed(nonce, sealed, now_ns)
+                self._note_pace(nonce, sealed)
+                answer = self._committing.sealed(nonce, sealed, now_ns)
             case Seal(outcome=Surveyed() as surveyed):
                 answer = self._attempts.surveyed(nonce, surveyed, now_ns)
             case Conclude():
                 session.returned = 0
-                answer = self._landing.concluded(nonce, job, attempt, now_ns)
+                answer = self._committing.concluded(nonce, job, attempt, now_ns)
             case Err() as error if job:
                 session.returned = 0
-                if not self._landing.troubled(nonce, job, error, now_ns):
+                if not self._committing.troubled(nonce, job, error, now_ns):
                     self._attempts.failed(nonce, job, attempt, error, now_ns)
             case Err() as error:
                 self._notify("worker.complained", {"worker": session.name, "code": error.code})
@@ -366,6 +375,11 @@ class SentinelCore:
         if answer is not None:
             self._send(session.peer, answer, job=job, attempt=attempt)
 
+    def _note_pace(self, nonce: str, sealed: Sealed) -> None:
+        for each in sealed.jobs:
+            if (lease := self._leases.held(nonce, each.job, each.attempt)) is not None:
+                self._dispatcher.pace.took(lease.parser, each.receipt.seconds)
+
     def _abort(self, lease: Lease, now_ns: int) -> None:
         assert lease.holder is not None
         lease.abort_due_ns = now_ns + ABORT_AGAIN_NS
@@ -373,85 +387,11 @@ class SentinelCore:
             abort = Abort(code=CANCELLED, message=CANCELLED_BEFORE)
             self._send(session.peer, abort, job=lease.job, attempt=lease.attempt)
 
-    # --- orders -------------------------------------------------------------------------------------------------
-
-    def _dispatch(self, now_ns: int) -> None:
-        """Give orders to every worker with room, first to those who have most of it."""
-        able = [session for session in self._sessions if session.is_connected and session.room > 0]
-        if not able:
-            return
-        slots = sum(session.profile.slots for session in self._sessions if session.is_present)
-        with self._database.transaction() as connection:
-            self._founding.refresh(connection)
-        for session in sorted(able, key=lambda session: -session.room):
-            while session.room > 0 and session.casts and self._order_cast(session):
-                pass
-            while session.room > 0 and session.is_present and self._order_parse(session, slots, now_ns):
-                pass
-
-    def _order_cast(self, session: Session) -> bool:
-        """Order one surveyed group to go on; whether there may be more."""
-        leader = self._leases.of_job(session.casts.popleft())
-        group = self._attempts.group_of(leader) if leader is not None and leader.holder == session.nonce else None
-        if leader is None or group is None:
-            return True
-        jobs = []
-        contracts: dict[str, Contract] = {}
-        for lease in group:
-            assert lease.order is not None and lease.tables is not None  # who was surveyed was ordered by this sentinel
-            jobs.append(CastJob(job=lease.order, tables=lease.tables))
-            contracts |= contracts_of(lease.tables, self._founding.contracts)
-        assert leader.parse is not None
-        cast = Cast(parser=leader.parse.parser, jobs=jobs, routes=leader.parse.routes, contracts=contracts)
-        self._order(session, cast, leader.job, leader.attempt)
-        return True
-
-    def _order_parse(self, session: Session, slots: int, now_ns: int) -> bool:
-        """Order the next jobs to be read; false when there is nothing for this worker."""
-        version, until_ns = session.asked_at
-        if version == self._attempts.queue_version and now_ns < until_ns:
-            return False
-        with self._database.transaction() as connection:
-            parsers = {parser for run in self._runs for parser in run.parsers}
-            group = self._dispatcher.claim(connection, session, parsers, slots, now_ns)
-            if not group:
-                due = job_store.next_due(connection, now_ns)
-                session.asked_at = (self._attempts.queue_version, due if due is not None else now_ns + 10 * IDLE_NS)
-                return False
-            plan = group[0].plan_id
-            if self._runs.of_plan(plan) is None:
-                self.submit(plan, now_ns)
-            run = self._runs.of_plan(plan)
-            assert run is not None
-            order = self._dispatcher.word(connection, group, self._founding.contracts, run.policy.limits, now_ns)
-        for row, job in zip(group, order.jobs, strict=True):
-            lease = Lease(
-                job=row.id,
-                attempt=row.attempt,
-                plan=plan,
-                parser=row.parser_id,
-                failures=row.failures,
-                holder=session.nonce,
-                session=session.nonce,
-                until_ns=now_ns + LEASE_NS,
-                written_ns=now_ns,
-                order=job,
-                parse=order,
-            )
-            self._leases.add(lease)
-            self._heartbeats.granted(session, lease)
-        self._order(session, order, order.jobs[0].job, order.jobs[0].attempt)
-        return True
-
-    def _order(self, session: Session, order: Parse | Cast, job: int, attempt: int) -> None:
-        seq = self._send(session.peer, Dispatch(order=order), job=job, attempt=attempt)
-        session.sent[seq] = Sent(seq, order)
-
-    def _send(self, peer: bytes, body: Body, *, job: int = 0, attempt: int = 0) -> int:
+    def _send(self, peer: bytes, body: Body, *, job: int = 0, attempt: int = 0, version: int = VERSION) -> int:
         self._seq += 1
         opcode = _OPCODE_OF[type(body)]
         message = Message(opcode=opcode, session=self._session, seq=self._seq, job=job, attempt=attempt, body=body)
-        self._outgoing.append((peer, encode(message)))
+        self._outgoing.append((peer, encode(message, version=version)))
         return self._seq
 
 

@@ -33,6 +33,10 @@ class Litter:
         if new := set(job_store.sinks_of(connection, job)) - set(before):
             set_littered_sinks(connection, [*before, *new])
 
+    def look(self, connection: Connection) -> None:
+        """Somebody is gone who may have been about to remove files."""
+        self._is_wanted = self._is_wanted or bool(littered_sinks(connection))
+
     def sweep(self) -> None:
         """Have it removed, if there is any. To be called while no worker has anything in hand."""
         if not self._is_wanted or self.is_sweeping:

@@ -10,9 +10,9 @@ from casparian_flow.core.jobs import JobPhase
 from casparian_flow.core.workers import WorkerState
 from casparian_flow.protocol.bodies import Identify
 from casparian_flow.sentinel.attempts import Attempts
+from casparian_flow.sentinel.committing import Committing
 from casparian_flow.sentinel.founding import Notify
 from casparian_flow.sentinel.heartbeats import ASKING
-from casparian_flow.sentinel.landing import Landing
 from casparian_flow.sentinel.leases import LEASE_NS, WRITE_EVERY_NS, Leases
 from casparian_flow.sentinel.sessions import Session, Sessions
 from casparian_flow.store import workers as worker_store
@@ -32,14 +32,14 @@ class Presence:
         sessions: Sessions,
         leases: Leases,
         attempts: Attempts,
-        landing: Landing,
+        committing: Committing,
         notify: Notify,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._leases = leases
         self._attempts = attempts
-        self._landing = landing
+        self._committing = committing
         self._notify = notify
         self._left_behind = False
 
@@ -116,7 +116,7 @@ class Presence:
                 self._attempts.lost(lease, why, now_ns)
             else:
                 self._attempts.give_back(lease, now_ns)
-        self._left_behind |= self._landing.let_go(session.nonce)
+        self._left_behind |= self._committing.let_go(session.nonce)
         self._notify(f"worker.{state}", {"worker": session.name, "why": why})
 
     def drain(self, name: str) -> bool:

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.actions import Action, Done, Promote
+from casparian_flow.sentinel.committing import Committing
 from casparian_flow.sentinel.founding import Founding, Notify
-from casparian_flow.sentinel.landing import Landing
 from casparian_flow.sentinel.open_commits import open_commits, record_without_job
 from casparian_flow.sentinel.runs import Run, Runs
 from casparian_flow.store import jobs as job_store
@@ -27,14 +27,14 @@ class RunEnds:
         self,
         database: Database,
         runs: Runs,
-        landing: Landing,
+        committing: Committing,
         founding: Founding,
         notify: Notify,
         act: Callable[[Action], None],
     ) -> None:
         self._database = database
         self._runs = runs
-        self._landing = landing
+        self._committing = committing
         self._founding = founding
         self._notify = notify
         self._act = act
@@ -78,10 +78,10 @@ class RunEnds:
             committing = [row.id for row in connection.execute(job_store.COMMITTING)]
             behind = frozenset[int]().union(*(commit.jobs for commit in waiting))
             for job in committing:
-                if job not in behind and (job not in self._landing.promoting or also(job)):
-                    self._landing.record(connection, [job], now_ns)
+                if job not in behind and (job not in self._committing.promoting or also(job)):
+                    self._committing.record(connection, [job], now_ns)
         for commit in waiting:
-            if any(job in self._landing.promoting and not also(job) for job in commit.jobs):
+            if any(job in self._committing.promoting and not also(job) for job in commit.jobs):
                 continue
             action = Promote(entries=commit.entries, jobs=commit.jobs, commits=commit.ids)
             begun.append(action)
@@ -101,7 +101,7 @@ class RunEnds:
         if done.troubles:
             self._try_again_ns = now_ns + TRY_AGAIN_NS
             error = next(iter(done.troubles.values()))
-            self._landing.note_trouble(sorted(action.jobs), error.code, error.message, error.why, now_ns)
+            self._committing.note_trouble(sorted(action.jobs), error.code, error.message, error.why, now_ns)
         else:
             self._record(action, now_ns)
         for run in self._runs:
@@ -109,7 +109,7 @@ class RunEnds:
 
     def _record(self, action: Promote, now_ns: int) -> None:
         with self._database.transaction() as connection:
-            self._landing.record(connection, sorted(action.jobs), now_ns)
+            self._committing.record(connection, sorted(action.jobs), now_ns)
             if not action.jobs:
                 record_without_job(connection, action.commits)
 
@@ -132,7 +132,7 @@ class RunEnds:
             facts.id for facts, _ in run.held.values() if not job_store.may_commit(connection, facts.id, facts.attempt)
         ]
         for job in cancelled:
-            self._landing.cancel_held(run, job, now_ns)
+            self._committing.cancel_held(run, job, now_ns)
         if run.open or not run.held:
             return
         held = list(run.held.values())

@@ -6,9 +6,6 @@ never. Safety does not rest on that: the sentinel decides alone, and what it has
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-
 import msgspec
 
 from casparian_flow.core.jobs import JobPhase, LogLine
@@ -34,17 +31,17 @@ from casparian_flow.protocol.bodies import (
     Surveyed,
     Terms,
 )
-from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel
+from casparian_flow.protocol.codec import UNKNOWN_VERSION, BadMessage, Message, encode, from_sentinel
 from casparian_flow.protocol.opcodes import Opcode
 from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Fenced, Held, Joined, Lost, Refused, Stop
 from casparian_flow.worker.asking import RESEND_SECONDS, Asking
-from casparian_flow.worker.held import HeldAttempt, Key
-from casparian_flow.worker.pulse import Pulse, newest
+from casparian_flow.worker.hearing import Hearing, News
+from casparian_flow.worker.held import HeldAttempt, Key, doom, join, part
+from casparian_flow.worker.pulse import Pulse
 
 MOST_WORDS = 8192
 MOST_HELD = 15_000
 """Attempts that fit into an IDENTIFY; surveyed ones beyond are given back when the sentinel has to be told anew."""
-_FORMER_SENTINELS = 16
 
 _STOPPABLE = frozenset({JobPhase.STARTING, JobPhase.PARSING, JobPhase.CASTING})
 
@@ -69,13 +66,9 @@ class WorkerCore:
         self._actions: list[Action] = []
         self._seq = 0
 
-        self._sentinel = ""
-        self._former: deque[str] = deque(maxlen=_FORMER_SENTINELS)
-        self._seen = 0
-        self._terms: Terms | None = None
+        self._hearing = Hearing()
         self._is_joined = False
         self._is_fenced = False
-        self._identified: dict[int, float] = {}
         self._identify_at = 0.0
 
         self._pulse = Pulse()
@@ -110,7 +103,7 @@ class WorkerCore:
     @property
     def wakes_at(self) -> float:
         """When `tick` has something to do at the latest."""
-        if not self._is_joined or self._terms is None:
+        if not self._is_joined or self._hearing.terms is None:
             return min(self._identify_at, self._fence_at)
         return min(self._pulse.due, self._asking.due, self._fence_at)
 
@@ -133,8 +126,13 @@ class WorkerCore:
         except BadMessage as bad:
             if data[1:2] != bytes([Opcode.ERR]):
                 self._send(Opcode.ERR, Err(code=bad.code, message=_words(bad.message), of=bad.seq))
+            elif bad.code == UNKNOWN_VERSION and not self._is_joined:
+                self._actions.append(Refused(bad.code, bad.message))
             return
-        if not self._is_news(message, now):
+        news = self._hearing.judge(message)
+        if news is News.STRANGE:
+            self._identify_again(now)
+        if news is not News.NEW:
             return
         match message.body:
             case Echo(of=of):
@@ -158,28 +156,6 @@ class WorkerCore:
             case _:
                 pass
 
-    def _is_news(self, message: Message, now: float) -> bool:
-        """Whether a message counts: it is the newest of the sentinel that accepted this worker, or does that now."""
-        if message.session == self._sentinel:
-            if message.seq <= self._seen:
-                return False
-            self._seen = message.seq
-            return True
-        if message.session in self._former:
-            return False
-        body = message.body
-        if isinstance(body, Ack) and body.terms is not None and body.of in self._identified:
-            if self._terms is not None and body.terms.incarnation < self._terms.incarnation:
-                return False
-            if self._sentinel:
-                self._former.append(self._sentinel)
-            self._sentinel, self._seen = message.session, message.seq
-            return True
-        if isinstance(body, Err) and body.of in self._identified:
-            return True
-        self._identify_again(now)
-        return False
-
     def _echo(self, of: int) -> None:
         if (beat := self._pulse.echoed(of, self._held)) is not None:
             self._echoed = max(self._echoed, beat.sent)
@@ -187,7 +163,7 @@ class WorkerCore:
 
     def _acknowledged(self, ack: Ack, now: float) -> None:
         if ack.terms is not None:
-            self._join(ack.terms, self._identified.get(ack.of, now), now)
+            self._join(ack.terms, self._hearing.accepted(ack.of, ack.terms, now), now)
             return
         if (attempt := self._asking.by(ack.of)) is None:
             return
@@ -199,9 +175,7 @@ class WorkerCore:
         self._forget(attempt)
 
     def _join(self, terms: Terms, sent: float, now: float) -> None:
-        self._terms = terms
         self._echoed = max(self._echoed, sent)
-        self._identified.clear()
         self._is_fenced = False
         if not self._is_joined:
             self._is_joined = True
@@ -273,17 +247,17 @@ class WorkerCore:
 
     def _refused(self, of: int, err: Err, now: float) -> None:
         """A message of ours was not accepted, and never will be."""
-        if of in self._identified:
+        if self._hearing.is_about_identify(of):
             self._actions.append(Refused(err.code, err.message))
         elif self._pulse.is_awaited(of):  # it does not know us any more
             self._identify_again(now)
         elif (attempt := self._asking.by(of)) is not None:
             self._asking.answered(attempt)
             if attempt.phase is JobPhase.SEALED:
-                _doom(attempt.together, err.code, err.message)
+                doom(attempt.together, err.code, _words(err.message))
                 self._turn_down(attempt, err.message)
             elif attempt.phase is JobPhase.SURVEYED:
-                _doom(attempt.together, err.code, err.message)
+                doom(attempt.together, err.code, _words(err.message))
                 self._discard(attempt)
             else:
                 self._forget(attempt)
@@ -312,7 +286,7 @@ class WorkerCore:
     def sealed(self, outcome: Sealed, now: float) -> None:
         """Staged and sealed together; an `Answer` to the leader will come."""
         keys = [(each.job, each.attempt) for each in outcome.jobs]
-        group = self._joined(keys, JobPhase.SEALED)
+        group = join(self._held, keys, JobPhase.SEALED)
         if group:
             self._ask(group[0], Opcode.SEALED, Seal(outcome=outcome), now)
         else:
@@ -321,20 +295,11 @@ class WorkerCore:
     def surveyed(self, outcome: Surveyed, now: float) -> bool:
         """Parsed, and kept until all contracts are known; False if it is to be discarded now, and then `stopped`."""
         keys = [(each.job, each.attempt) for each in outcome.jobs]
-        group = self._joined(keys, JobPhase.STOPPING if self._is_leaving else JobPhase.SURVEYED)
+        group = join(self._held, keys, JobPhase.STOPPING if self._is_leaving else JobPhase.SURVEYED)
         if not group or self._is_leaving:
             return False
         self._ask(group[0], Opcode.SEALED, Seal(outcome=outcome), now)
         return group[0].phase is JobPhase.SURVEYED
-
-    def _joined(self, keys: Sequence[Key], phase: JobPhase) -> tuple[HeldAttempt, ...]:
-        """These attempts as one group in that phase; if one of them was stopped, all are, and there is no group."""
-        found = tuple(self._held[key] for key in keys if key in self._held)
-        is_whole = len(found) == len(keys) and all(each.phase is not JobPhase.STOPPING for each in found)
-        for each in found:
-            each.phase = phase if is_whole else JobPhase.STOPPING
-            each.group = found if phase is not JobPhase.STOPPING and is_whole else ()
-        return found if is_whole else ()
 
     def failed(self, job: int, number: int, code: str, message: str, why: str, transient: bool, now: float) -> None:
         """The attempt ended in an error, and nothing of it remains; or its group was permitted, and cannot be promoted.
@@ -407,9 +372,9 @@ class WorkerCore:
     @property
     def _fence_at(self) -> float:
         """When what runs here has to end unless the sentinel echoes a heartbeat before."""
-        if self._terms is None or self._is_fenced or not self._may_be_cut_off:
+        if self._hearing.terms is None or self._is_fenced or not self._may_be_cut_off:
             return float("inf")
-        return self._echoed + self._terms.fence_ms / 1000
+        return self._echoed + self._hearing.terms.fence_ms / 1000
 
     def _fence(self, now: float) -> None:
         """Nobody may wait for what runs here any more.
@@ -443,11 +408,8 @@ class WorkerCore:
 
     def _part(self, attempt: HeldAttempt) -> tuple[HeldAttempt, ...]:
         """The group of an attempt, which is none any more: each of it stops."""
-        group = attempt.together
-        self._asking.answered(group[0])
-        for each in group:
-            each.phase, each.group = JobPhase.STOPPING, ()
-        return group
+        self._asking.answered(attempt.leader)
+        return part(attempt)
 
     def _identify_again(self, now: float) -> None:
         if self._is_joined:
@@ -461,17 +423,17 @@ class WorkerCore:
             self._give_up(beyond)
         holding = [Holding(job=each.job, attempt=each.attempt, phase=each.phase) for each in held[:MOST_HELD]]
         seq = self._send(Opcode.IDENTIFY, msgspec.structs.replace(self._profile, holding=holding))
-        self._identified = newest({**self._identified, seq: now})
+        self._hearing.identified(seq, now)
         self._identify_at = now + RESEND_SECONDS
 
     def _beat(self, now: float) -> None:
-        assert self._terms is not None
+        assert self._hearing.terms is not None
         heartbeat = self._pulse.heartbeat(
             self._held.values(),
             now,
-            self._terms.heartbeat_ms / 1000,
+            self._hearing.terms.heartbeat_ms / 1000,
             free=0 if self._is_leaving else len(self._free),
-            seen=self._seen,
+            seen=self._hearing.seen,
             leaving=self._is_leaving,
         )
         seq = self._send(Opcode.HEARTBEAT, heartbeat)
@@ -490,7 +452,7 @@ class WorkerCore:
             self._asking.say(attempt, now)
         except BadMessage as bad:  # then that is how the attempt fails
             self._asking.answered(attempt)
-            _doom(attempt.together, "outcome-too-large", f"what it came to cannot be told: {bad.message}")
+            doom(attempt.together, "outcome-too-large", f"what it came to cannot be told: {bad.message}")
             if attempt.phase is JobPhase.SEALED:
                 self._turn_down(attempt, bad.message)
             elif attempt.phase is JobPhase.SURVEYED:
@@ -513,12 +475,6 @@ class WorkerCore:
         message = Message(opcode=opcode, session=self._session, seq=self._seq, job=job, attempt=attempt, body=body)
         self._outgoing.append(encode(message))
         return self._seq
-
-
-def _doom(group: tuple[HeldAttempt, ...], code: str, message: str) -> None:
-    """Why each of these fails once nothing of it remains. Of several one is the cause: they are tried again, alone."""
-    for each in group:
-        each.doom = Err(code=code, message=_words(message), transient=len(group) > 1)
 
 
 def _words(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
@@ -22,7 +23,7 @@ from casparian_flow.worker.job_run import JobRun
 from casparian_flow.worker.link import Link
 from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.premises import Premises
-from casparian_flow.worker.settle import cast_spilled, drop_spilled, outputs_of
+from casparian_flow.worker.settle import can_be_divided, cast_spilled, drop_spilled, outputs_of
 from casparian_flow.worker.targets import Targets
 from casparian_flow.worker.together import OpenGroup, land
 from casparian_flow.worker.turns import Turns
@@ -245,19 +246,41 @@ def cast_group(order: Cast, link: Link, tools: Tools, turns: Turns) -> None:
     if (stop := turns.start_together([job.job for job in jobs])) is None:
         _give_back(jobs, folder, link, tools, turns)
         return
-    targets = Targets(order.routes, tools.open_sink)
     for job in jobs:
         link.started(job)
     try:
-        sealed = cast_spilled(order.parser, order.jobs, order.contracts, folder, targets, stop)
+        _cast(order, range(len(jobs)), folder, Targets(order.routes, tools.open_sink), link, turns, stop)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cast(
+    order: Cast,
+    members: Sequence[int],
+    folder: Path,
+    targets: Targets,
+    link: Link,
+    turns: Turns,
+    stop: CancelToken,
+) -> None:
+    """Cast, seal and commit members of a group; where that fails for several of them, each by itself."""
+    jobs = [order.jobs[member].job for member in members]
+    try:
+        sealed = cast_spilled(order.parser, order.jobs, order.contracts, folder, targets, stop, members)
     except Cancelled:
         for job in jobs:
             link.stopped(job)
-    except CasparianError as error:
+    except Exception as exc:
+        if len(members) > 1 and can_be_divided(folder):
+            for member in members:
+                _cast(order, [member], folder, targets, link, turns, stop)
+            return
         for job in jobs:
-            link.failed(job, error)
+            link.failed(job, exc if isinstance(exc, CasparianError) else host_fault(exc))
     else:
-        turns.next(None)
+        turns.leave(job.job for job in jobs)
+        if len(members) == len(order.jobs):  # the answer may be long in coming, and nobody reads this again
+            shutil.rmtree(folder, ignore_errors=True)
         try_commit(jobs, sealed, targets, link)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -53,6 +53,10 @@ class Gathered:
     def with_batch(self, batch: pa.RecordBatch) -> Gathered:
         """The same rows, told otherwise."""
         return replace(self, batch=batch)
+
+    def with_members(self, places: Mapping[int, int]) -> Gathered:
+        """The same rows, their members by other numbers."""
+        return replace(self, runs=[Run(places[member], rows) for member, rows in self.runs])
 
     def part(self, first: int, last: int) -> Gathered:
         """The rows of some of the runs, from number `first` up to `last`, which is not among them."""

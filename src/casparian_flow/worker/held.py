@@ -1,7 +1,8 @@
-"""What a worker's core knows of one attempt that it has in hand."""
+"""What a worker's core knows of the attempts that it has in hand, and which of them are one group."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from casparian_flow.core.jobs import JobPhase, LogLine
@@ -74,6 +75,30 @@ class HeldAttempt:
             bytes=self.bytes,
             silent_ms=int(silent * 1000),
         )
+
+
+def join(held: Mapping[Key, HeldAttempt], keys: Sequence[Key], phase: JobPhase) -> tuple[HeldAttempt, ...]:
+    """These attempts as one group in that phase; if one of them was stopped, all are, and there is no group."""
+    found = tuple(held[key] for key in keys if key in held)
+    is_whole = len(found) == len(keys) and all(each.phase is not JobPhase.STOPPING for each in found)
+    for each in found:
+        each.phase = phase if is_whole else JobPhase.STOPPING
+        each.group = found if is_whole and phase is not JobPhase.STOPPING else ()
+    return found if is_whole else ()
+
+
+def part(attempt: HeldAttempt) -> tuple[HeldAttempt, ...]:
+    """The group of an attempt, which is none any more: each of it stops."""
+    group = attempt.together
+    for each in group:
+        each.phase, each.group = JobPhase.STOPPING, ()
+    return group
+
+
+def doom(group: Sequence[HeldAttempt], code: str, message: str) -> None:
+    """Why each of these fails once nothing of it remains. Of several one is the cause: they are tried again, alone."""
+    for each in group:
+        each.doom = Err(code=code, message=message, transient=len(group) > 1)
 
 
 class Lines:

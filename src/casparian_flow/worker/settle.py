@@ -19,7 +19,7 @@ from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.channels import Channels
 from casparian_flow.worker.gathered import Gathered, Run
 from casparian_flow.worker.pending import Pending, Spilled, read_pending
-from casparian_flow.worker.seal import SealedTables, seal_channels, with_more
+from casparian_flow.worker.seal import SealedTables, check_size, seal_channels, with_more
 from casparian_flow.worker.spill import read_spill
 from casparian_flow.worker.tables import under_contract
 from casparian_flow.worker.targets import Destination, discard
@@ -32,44 +32,54 @@ def cast_spilled(
     folder: Path,
     targets: Destination,
     stop: CancelToken,
+    only: Sequence[int] | None = None,
 ) -> Sealed:
-    """Seal what a survey left in `folder`; on an error nothing of the group remains there or in the targets.
+    """Seal what a survey left in `folder`, which stays; on an error nothing of the group remains in the targets.
 
-    `jobs` are those of the survey in its order, `contracts` those of all their tables.
+    `jobs` are those of the survey in its order, `contracts` those of all their tables. With `only`, some of them by
+    themselves, which `can_be_divided` must allow.
 
     Raises InvariantBroken unless every spilled row was accepted or quarantined, and Cancelled if `stop` is.
     """
     began = time.monotonic()
-    orders = [each.job for each in jobs]
+    members = range(len(jobs)) if only is None else only
+    casts = [jobs[member] for member in members]
+    orders = [each.job for each in casts]
     pending = read_pending(folder)
+    receipts = [pending.receipts[member] for member in members]
     channels = Channels(parser, orders, contracts, targets)
     try:
         for spilled in pending.spilled:
-            _cast(spilled, folder, jobs, contracts, channels, stop)
-        tables = [list(dict.fromkeys(each.tables.values())) for each in jobs]
-        for member, its in enumerate(tables):
+            _cast(spilled, folder, {member: at for at, member in enumerate(members)}, casts, contracts, channels, stop)
+        tables = [list(dict.fromkeys(each.tables.values())) for each in casts]
+        for at, its in enumerate(tables):
             for table in its:
-                channels.of(table).expect(member)
+                channels.of(table).expect(at)
         sealed = seal_channels(channels, tables)
-        _check_none_is_lost(pending, sealed)
+        _check_none_is_lost(pending, members, sealed)
+        seconds = (time.monotonic() - began) / len(orders)
+        outcome = Sealed(
+            jobs=[
+                JobReceipt(job=order.job, attempt=order.attempt, receipt=with_more(receipt, its, seconds))
+                for order, receipt, its in zip(orders, receipts, sealed, strict=True)
+            ]
+        )
+        check_size(outcome)
     except BaseException as exc:
         try:
             with ExitStack() as stack:
                 owner = Attempt(job=orders[0].job, attempt=orders[0].attempt)
-                stack.callback(targets.discard, owner, outputs_of(pending.receipts))
+                stack.callback(targets.discard, owner, outputs_of(receipts))
                 stack.callback(channels.discard)
         except SinkError as left:  # files that nobody will name; what led here is what is reported
             exc.add_note(f"what was staged could not be removed: {left.message} ({left.why})")
         raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    seconds = (time.monotonic() - began) / len(orders)
-    return Sealed(
-        jobs=[
-            JobReceipt(job=order.job, attempt=order.attempt, receipt=with_more(receipt, its, seconds))
-            for order, receipt, its in zip(orders, pending.receipts, sealed, strict=True)
-        ]
-    )
+    return outcome
+
+
+def can_be_divided(folder: Path) -> bool:
+    """Whether the members of a survey can be sealed one by one: nothing of them shares a file in a target already."""
+    return not outputs_of(read_pending(folder).receipts)
 
 
 def drop_spilled(folder: Path, job: int, attempt: int, open_sink: Callable[[str], Sink]) -> None:
@@ -96,19 +106,27 @@ def outputs_of(receipts: Sequence[Receipt]) -> list[SealedOutput]:
 def _cast(
     spilled: Spilled,
     folder: Path,
-    jobs: Sequence[CastJob],
+    places: Mapping[int, int],
+    casts: Sequence[CastJob],
     contracts: Mapping[str, Contract],
     channels: Channels,
     stop: CancelToken,
 ) -> None:
+    """Hand on the rows of those members that have a place now."""
     for rows in _with_runs(spilled, folder):
         stop.check()
-        for table, part in _by_table(rows, [jobs[member].tables[spilled.output] for member, _ in rows.runs]):
+        for table, part in _by_table(rows, [_table_of(spilled, casts, places.get(member)) for member, _ in rows.runs]):
+            if table is None:
+                continue
+            mine = part.with_members(places)
             if spilled.is_rejected:
-                channels.of(table).reject(part)
+                channels.of(table).reject(mine)
             else:
-                batch = under_contract(part.batch, contracts[table])
-                channels.of(table).accept(part.with_batch(batch))
+                channels.of(table).accept(mine.with_batch(under_contract(mine.batch, contracts[table])))
+
+
+def _table_of(spilled: Spilled, casts: Sequence[CastJob], at: int | None) -> str | None:
+    return None if at is None else casts[at].tables[spilled.output]
 
 
 def _with_runs(spilled: Spilled, folder: Path) -> Iterator[Gathered]:
@@ -126,7 +144,7 @@ def _with_runs(spilled: Spilled, folder: Path) -> Iterator[Gathered]:
         yield Gathered(batch=batch, source_row=source_row, start=start, end=end, runs=mine)
 
 
-def _by_table(rows: Gathered, tables: Sequence[str]) -> Iterator[tuple[str, Gathered]]:
+def _by_table(rows: Gathered, tables: Sequence[str | None]) -> Iterator[tuple[str | None, Gathered]]:
     """The rows by table, each of the runs being for one: mostly all of them are for the same."""
     first = 0
     for at in range(1, len(tables) + 1):
@@ -136,12 +154,12 @@ def _by_table(rows: Gathered, tables: Sequence[str]) -> Iterator[tuple[str, Gath
             first = at
 
 
-def _check_none_is_lost(pending: Pending, sealed: Sequence[SealedTables]) -> None:
-    kept = dict.fromkeys(range(len(sealed)), 0)
+def _check_none_is_lost(pending: Pending, members: Sequence[int], sealed: Sequence[SealedTables]) -> None:
+    kept = dict.fromkeys(range(len(pending.receipts)), 0)
     for each in pending.spilled:
         for member, rows in each.runs:
             kept[member] += rows
-    for member, its in enumerate(sealed):
+    for member, its in zip(members, sealed, strict=True):
         found = sum(count.emitted for count in its.counts)
         if found != kept[member]:
             why = f"{kept[member]} were kept, {found} were sealed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from casparian_flow.worker.cancel import CancelToken
 
@@ -36,6 +36,11 @@ class Turns:
         """The current job is closed; whether the guest may begin with this one."""
         with self._lock:
             return self._go_on([] if job is None else [job])
+
+    def leave(self, jobs: Iterable[int]) -> None:
+        """These are done: stopping them does not end what goes on with the others."""
+        with self._lock:
+            self._current = self._current.difference(jobs)
 
     def stop(self, job: int) -> bool:
         """Stop one job; whether it never began and never will. Else its slot tells when it is over."""

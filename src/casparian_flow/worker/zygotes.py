@@ -174,7 +174,7 @@ class Zygotes:
             if key is None:
                 return
             self._tidy()
-            if self._has_room():
+            if not self._is_closed and self._has_room():
                 self._start(key)
             with self._lock:
                 self._asked_for.discard(key)

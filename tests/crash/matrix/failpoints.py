@@ -15,7 +15,7 @@ def _steps(**places: str) -> Iterator[str]:
 
 _PUT_IF_ABSENT = "create write sync remove"
 """A file that gets its name last: `link` is a step of the name."""
-_TRANSACTIONS = ("", " (begin)", " (submit)", " (claim)", " (start)", " (end)", " (hold)", " (permit)", " (record)")
+_TRANSACTIONS = ("", " (begin)", " (submit)", " (claim)", " (start)", " (end)", " (permit)", " (record)")
 
 HOME = {
     *_steps(
@@ -63,11 +63,13 @@ _WAITING = {
 }
 _DATABASE = {*_steps(target_folder="mkdir sync", new_database="create remove", database="link write sync"), *_WAITING}
 
+SOMETIMES = {"database: cut", "state log: write (hold)", "state log: sync (hold)"}
+"""What an engine does when it finds free space at its end, and what depends on which transactions meet."""
+
 FAILPOINTS = {
     "parquet": FOLDER,
     "csv": (FOLDER | SCHEMA) - {"data file: remove"},
-    "duckdb": _DATABASE
-    | set(_steps(new_database="write sync", database="cut", database_log="create write sync remove")),
+    "duckdb": _DATABASE | set(_steps(new_database="write sync", database_log="create write sync remove")),
     "sqlite": _DATABASE | set(_steps(database_journal="create write sync remove")),
 }
 """By kind of target. Files of `csv` are removed as those of `parquet` are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,13 @@ from casparian_flow.protocol.bodies import (
 )
 from casparian_flow.protocol.codec import from_sentinel
 from casparian_flow.protocol.opcodes import HEADER, VERSION, Opcode
+from casparian_flow.publish.manifest import Manifest
+from casparian_flow.publish.syntax import EntryForm
 from casparian_flow.sentinel import core
+from casparian_flow.sentinel.catalog import manifest_text
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import meta, tables
-from scripted_worker import REPLACING, ScriptedWorker, SentinelHome, sentinel_home, surveyed_as, the
+from scripted_worker import REPLACING, ScriptedWorker, SentinelHome, a_receipt, sealed, sentinel_home, surveyed_as, the
 
 CRASHED = Err(code="parser-crashed", message="it died")
 AWAY = Err(code="sink-unavailable", message="the disk went away", transient=True)
@@ -79,11 +83,33 @@ def test_a_job_that_is_sealed_before_it_is_ever_reported_is_permitted(home: Sent
     the(Permit, home.worker().seal(job))
 
 
-def test_small_files_of_a_shipped_parser_travel_together(home: SentinelHome) -> None:
+def test_small_files_of_a_parser_that_shares_its_process_travel_together(home: SentinelHome) -> None:
     jobs = home.submit(5)
     worker = home.worker()
     assert set(worker.orders) == set(jobs)
     assert home.worker().orders == {}
+
+
+def test_files_of_other_parsers_travel_together_too_more_of_them_with_every_order(home: SentinelHome) -> None:
+    manifest = manifest_text(Manifest(name="own", entry=EntryForm.PARSE, tables="file"))
+    home.submit(40, parser=home.past.parser("own", origin="plugin", manifest=manifest))
+    sizes = []
+    for name in ("one", "two", "three"):
+        worker = home.worker(name)
+        sizes.append(len(worker.orders))
+    assert sizes == [1, 2, 4]
+
+
+def test_a_parser_that_takes_its_time_gets_fewer_files_with_every_order(home: SentinelHome) -> None:
+    jobs = home.submit(120)
+    worker = home.worker()
+    assert len(worker.orders) == 50
+    for job in list(worker.orders):
+        worker.about(Opcode.SEALED, Seal(outcome=sealed((job, 1, replace(a_receipt(job, 1), seconds=1.0)))), job)
+        worker.about(Opcode.CONCLUDE, Conclude(), job)
+    worker.beat()
+    assert len(worker.orders) == 52
+    assert len(jobs) == 120
 
 
 def test_the_last_jobs_are_shared_among_the_slots(home: SentinelHome) -> None:
@@ -587,8 +613,9 @@ def test_two_runs_share_the_workers(home: SentinelHome) -> None:
 def test_bytes_that_are_no_message_are_answered_with_a_reason(home: SentinelHome, data: bytes, code: str) -> None:
     home.core.receive(b"peer", data, home.now_ns)
     [(peer, answer)] = home.core.take_outgoing()
-    assert (peer, from_sentinel(answer).opcode) == (b"peer", Opcode.ERR)
-    assert from_sentinel(answer).body.code == code  # type: ignore[attr-defined]
+    error = from_sentinel(bytes([VERSION]) + answer[1:])  # it is said in the version of the message
+    assert (peer, error.opcode) == (b"peer", Opcode.ERR)
+    assert error.body.code == code  # type: ignore[attr-defined]
 
 
 def test_an_error_is_never_answered_with_an_error(home: SentinelHome) -> None:
@@ -670,3 +697,15 @@ def test_workers_of_one_name_leave_it_to_each_other(home: SentinelHome) -> None:
     home.worker("w")
     joined = [values["worker"] for values in home.told("worker.joined")]
     assert joined == ["w", "w-2", "w-2"]
+
+
+def test_a_worker_of_another_version_is_refused_in_words_that_it_understands(home: SentinelHome) -> None:
+    """Its IDENTIFY is not taken for one of ours; the answer has its version, and the number that it waits for."""
+    payload = b'{"session":"old","seq":3,"attempt":0,"body":{"worker":"old","speaks":"as it did"}}'
+    home.core.receive(b"old", HEADER.pack(VERSION - 1, Opcode.IDENTIFY, 0, 0, len(payload)) + payload, home.now_ns)
+    [(peer, data)] = home.core.take_outgoing()
+    assert (peer, data[0]) == (b"old", VERSION - 1)
+    refusal = from_sentinel(bytes([VERSION]) + data[1:]).body
+    assert isinstance(refusal, Err)
+    assert (refusal.code, refusal.of) == ("unknown-version", 3)
+    assert home.core.count_workers() == 0

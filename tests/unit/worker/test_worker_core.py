@@ -3,137 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from casparian_flow.core.jobs import JobPhase, LogLine
-from casparian_flow.core.receipts import Receipt
 from casparian_flow.protocol.bodies import (
     Abort,
-    Ack,
-    Body,
     Cast,
-    CastJob,
     Conclude,
-    Dispatch,
     Echo,
     EnvReady,
     Err,
     Heartbeat,
     Identify,
-    JobReceipt,
-    JobSurvey,
     Permit,
     PrepareEnv,
     Reload,
     Seal,
-    Sealed,
     Stopped,
-    Surveyed,
     Terms,
 )
-from casparian_flow.protocol.codec import Message, encode, from_worker
+from casparian_flow.protocol.codec import Message, from_worker
 from casparian_flow.protocol.opcodes import Opcode
 from casparian_flow.worker import actions
-from casparian_flow.worker.core import WorkerCore
-from guest_orders import a_job_order
-from scripted_sentinel import a_parse, a_profile
-
-RECEIPT = Receipt(counts=(), outputs=(), isolation="process", seconds=1.0, bytes_read=1)
-
-
-def sealed(*jobs: int) -> Sealed:
-    return Sealed(jobs=[JobReceipt(job=job, attempt=1, receipt=RECEIPT) for job in jobs])
-
-
-def surveyed(*jobs: int) -> Surveyed:
-    return Surveyed(jobs=[JobSurvey(job=job, attempt=1, outputs=[], sealed=[]) for job in jobs])
-
-
-class Wire:
-    """A worker's core with a clock that stands still, and its sentinel's side of the line."""
-
-    def __init__(self, *, slots: int = 1, joined: bool = True, may_be_cut_off: bool = True, **profile: Any) -> None:
-        self.core = WorkerCore(a_profile(slots, **profile), "w1", may_be_cut_off=may_be_cut_off)
-        self.now = 100.0
-        self.session = "s1"
-        self.seq = 0
-        self.mail: list[Message] = []
-        self.todo: list[actions.Action] = []
-        self.tick()
-        if joined:
-            self.accept()
-            self.mail.clear()
-            self.todo.clear()
-
-    def tick(self, seconds: float = 0.0) -> None:
-        self.now += seconds
-        self.core.tick(self.now)
-        self._take()
-
-    def say(self, opcode: Opcode, body: Body, job: int = 0, attempt: int = 0, seq: int | None = None) -> None:
-        self.seq = self.seq + 1 if seq is None else seq
-        message = Message(opcode=opcode, session=self.session, seq=self.seq, job=job, attempt=attempt, body=body)
-        self.core.receive(encode(message), self.now)
-        self._take()
-
-    def accept(self, incarnation: int = 1) -> None:
-        """Answer the last IDENTIFY."""
-        identify = self.last(Identify)
-        terms = Terms(worker="w", incarnation=incarnation, lease_ms=15000, heartbeat_ms=1000, fence_ms=10000)
-        self.say(Opcode.ACK, Ack(of=identify.seq, terms=terms))
-
-    def parse(self, *jobs: int, attempt: int = 1) -> None:
-        orders = [a_job_order(job) for job in jobs]
-        order = a_parse(Path("p.py"), orders, Path("/out"))
-        self.say(Opcode.DISPATCH, Dispatch(order=order), jobs[0])
-
-    def cast(self, job: int) -> None:
-        parse = a_parse(Path("p.py"), [a_job_order(job)], Path("/out"))
-        cast = [CastJob(job=each, tables={}) for each in parse.jobs]
-        order = Cast(parser=parse.parser, jobs=cast, routes=parse.routes, contracts={})
-        self.say(Opcode.DISPATCH, Dispatch(order=order), job)
-
-    def slot(self, verb: str, *args: Any) -> Any:
-        answer = getattr(self.core, verb)(*args, self.now)
-        self._take()
-        return answer
-
-    def echo(self) -> None:
-        self.say(Opcode.HEARTBEAT, Echo(of=self.last(Heartbeat).seq))
-
-    def ack(self, message: Message) -> None:
-        self.say(Opcode.ACK, Ack(of=message.seq), message.job, message.attempt)
-
-    def last(self, body: type[Body]) -> Message:
-        return [each for each in self.mail if isinstance(each.body, body)][-1]
-
-    def said(self, *bodies: type[Body]) -> list[tuple[type[Body], int, int]]:
-        """What was said since, heartbeats aside unless asked for; then forgotten."""
-        wanted = bodies or tuple(set(Body.__subclasses__()) - {Heartbeat})
-        found = [(type(each.body), each.job, each.attempt) for each in self.mail if isinstance(each.body, wanted)]
-        self.mail.clear()
-        return found
-
-    def done(self) -> list[actions.Action]:
-        todo, self.todo = self.todo, []
-        return todo
-
-    def progress(self) -> dict[int, JobPhase]:
-        body = self.last(Heartbeat).body
-        assert isinstance(body, Heartbeat)
-        return {each.job: each.phase for each in body.progress}
-
-    def heartbeat(self) -> Heartbeat:
-        body = self.last(Heartbeat).body
-        assert isinstance(body, Heartbeat)
-        return body
-
-    def _take(self) -> None:
-        self.mail += map(from_worker, self.core.take_outgoing())
-        self.todo += self.core.take_actions()
+from worker_wire import Wire, sealed, surveyed
 
 
 def sealed_one(wire: Wire) -> Message:
@@ -574,6 +467,14 @@ def test_bytes_that_are_no_message_are_answered_and_an_error_never_is() -> None:
         message.body.code for message in map(from_worker, wire.core.take_outgoing()) if isinstance(message.body, Err)
     ]
     assert codes == ["bad-header", "unknown-version", "unknown-opcode", "bad-payload"]
+
+
+def test_a_sentinel_of_another_version_is_told_to_whoever_started_the_worker() -> None:
+    wire = Wire(joined=False)
+    wire.core.receive(b"\x05\x06\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
+    [refused] = wire.core.take_actions()
+    assert isinstance(refused, actions.Refused)
+    assert "version 5 of the protocol is not 6" in refused.message
 
 
 def test_an_environment_is_ready_or_not_supported() -> None:

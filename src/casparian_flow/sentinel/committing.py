@@ -27,7 +27,7 @@ from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
 
-class Landing:
+class Committing:
     """Moves jobs from `running` over `committing` to `completed`, in the groups in which they were sealed."""
 
     def __init__(
@@ -84,8 +84,9 @@ class Landing:
         except NotPermitted:
             return Abort(code=CANCELLED, message=CANCELLED_BEFORE)
         except CasparianError as exc:
-            everyone = {lease.job: exc for lease in leases}
-            return self._refuse(leases, everyone, exc.code, exc.message, now_ns)
+            if len(leases) == 1:
+                return self._refuse(leases, {leases[0].job: exc}, exc.code, exc.message, now_ns)
+            return self._try_alone(nonce, leases, exc, now_ns)
         if wrong:
             culprit = next(iter(wrong.values()))
             return self._refuse(leases, wrong, culprit.code, culprit.message, now_ns)
@@ -146,6 +147,7 @@ class Landing:
             for job in jobs:
                 self._part(job)
                 self._litter.left_by(connection, job)
+            self._litter.look(connection)
         return bool(jobs)
 
     def note_trouble(self, jobs: Iterable[int], code: str, message: str, why: str, now_ns: int) -> None:
@@ -223,15 +225,27 @@ class Landing:
     def _refuse(
         self, leases: Sequence[Lease], wrong: dict[int, CasparianError], code: str, message: str, now_ns: int
     ) -> Abort:
-        """A sealed group may not commit; those that were cancelled end when their worker has let go of them."""
+        """A sealed group may not commit; those that were cancelled end when their worker has let go of them.
+
+        Its worker may go away before it has removed the files.
+        """
+        with self._database.transaction() as connection:
+            self._litter.may_be_left_by(connection, leases[0].job)
         for lease in leases:
             if (error := wrong.get(lease.job)) is not None:
-                with self._database.transaction() as connection:
-                    self._litter.may_be_left_by(connection, lease.job)
                 self._attempts.refuse(lease, error, now_ns)
             elif not lease.is_cancelled:
                 self._attempts.give_back(lease, now_ns)
         return Abort(code=code, message=message)
+
+    def _try_alone(self, nonce: str, leases: Sequence[Lease], error: CasparianError, now_ns: int) -> Abort:
+        """Nobody can say which of a group is the cause: each counts one failure, and is ordered alone next time."""
+        with self._database.transaction() as connection:
+            self._litter.may_be_left_by(connection, leases[0].job)
+        words = Err(code=error.code, message=error.message, why=error.why, transient=True)
+        for lease in leases:
+            self._attempts.failed(nonce, lease.job, lease.attempt, words, now_ns)
+        return Abort(code=error.code, message=error.message)
 
     def _hand_over(self, nonce: str, jobs: Sequence[int]) -> None:
         for job in jobs:
