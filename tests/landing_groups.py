@@ -48,6 +48,7 @@ class Outcome:
     receipt: Receipt | None = None
     rows: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     error: str = ""
+    is_tried_again: bool = False
 
 
 class Landed:
@@ -75,6 +76,7 @@ class Landed:
     def failed(self, job: JobOrder, error: CasparianError) -> None:
         self.over.append(job.job)
         self.outcomes[job.job].error = f"{error.code}: {error.message}"
+        self.outcomes[job.job].is_tried_again = error.transient
 
     def surveyed(self, jobs: Sequence[JobOrder], outcome: Surveyed) -> bool:
         self.over += [job.job for job in jobs]
