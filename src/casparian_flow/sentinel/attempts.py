@@ -178,10 +178,13 @@ class Attempts:
     def found_tables(self, now_ns: int) -> None:
         """Let complete scopes go on; the jobs of those that must wait for a person end `rejected`."""
         settled, refused = self._founding.found(now_ns)
+        groups: dict[tuple[int, ...], Lease] = {}
         for each in settled:
             if (lease := self._leases.of_job(each.job)) is not None:
                 lease.tables = each.tables
-                self._cast_when_settled(lease)
+                groups[lease.group] = lease
+        for lease in groups.values():
+            self._cast_when_settled(lease)
         for refusal in refused:
             lease = self._leases.of_job(refusal.job)
             if lease is not None and refusal.error is not None:
