@@ -176,7 +176,8 @@ def land_all(
     tools.scratch.mkdir()
     link = Landed(target, answer)
     written = {job: _write(folder / "files" / f"{job}.txt", job, made) for job, made in jobs.items()}
-    with _guests(jobs, written), patch.object(together, "MOST_JOBS", most), patch.object(together, "MOST_SECONDS", 1e9):
+    patient = patch.multiple(together, MOST_JOBS=most, MOST_SECONDS=1e9, PAUSE_SECONDS=1e9)
+    with _guests(jobs, written), patient:
         for order in orders:
             parse = Parse(parser=parser, jobs=[written[job] for job in order], contracts=known, routes=routes)
             execute.parse_group(parse, link, tools, turns or Turns())

@@ -46,7 +46,7 @@ def test_a_group_is_closed_by_its_number_its_size_or_its_age() -> None:
     group = together.OpenGroup()
     assert not group.is_due(1e9)
     for at in range(together.MOST_JOBS):
-        assert not group.is_due(10.0 + together.MOST_SECONDS / 2)
+        assert not group.is_due(10.0 + together.PAUSE_SECONDS / 2)
         group.add(a_run(1), 10.0 + at / 1e6)
     assert group.is_due(10.0)
     assert len(group.take()) == together.MOST_JOBS
@@ -55,7 +55,11 @@ def test_a_group_is_closed_by_its_number_its_size_or_its_age() -> None:
     assert group.is_due(20.0)
     group.take()
     group.add(a_run(1), 30.0)
-    assert not group.is_due(30.0 + together.MOST_SECONDS * 0.9)
+    assert not group.is_due(30.0 + together.PAUSE_SECONDS * 0.9)
+    assert group.is_due(30.0 + together.PAUSE_SECONDS)
+    for at in range(1, 10):  # as long as files keep coming it waits for them, but not for ever
+        group.add(a_run(1), 30.0 + at * together.MOST_SECONDS / 10)
+    assert not group.is_due(30.0 + together.MOST_SECONDS * 0.99)
     assert group.is_due(30.0 + together.MOST_SECONDS)
 
 
