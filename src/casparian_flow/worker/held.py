@@ -30,8 +30,9 @@ class Question:
 class HeldAttempt:
     """One attempt from its order to the sentinel's last answer.
 
-    `heard` is when its parser last gave a sign. `known` is what the sentinel has heard of it last. `doom` is why it fails, once what it staged is gone. `group` are the
-    attempts that were surveyed or sealed with it, leader first: what is asked about them is the leader's question.
+    `heard` is when its parser last gave a sign, `known` what the sentinel has heard of it last. `doom` is why it fails,
+    once what it staged is gone. `group` are the attempts that were surveyed or sealed with it, leader first: what is
+    asked about them is the leader's question.
     """
 
     job: int
