@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.jobs import GAVE_UP, PAUSED, JobPhase, JobState
@@ -54,14 +54,16 @@ class Attempts:
 
     # --- what workers tell ------------------------------------------------------------------------------------
 
-    def begun(self, lease: Lease, now_ns: int) -> None:
-        """Its worker is at work on the attempt."""
-        if lease.state is JobState.RUNNING:
+    def begun(self, leases: Iterable[Lease], now_ns: int) -> None:
+        """Their worker is at work on these attempts; of each that is stale or cancelled nothing is noted."""
+        new = [lease for lease in leases if lease.state is not JobState.RUNNING]
+        if not new:
             return
         with self._database.transaction() as connection:
-            if job_store.start(connection, lease.job, lease.attempt, now_ns):
-                lease.state = JobState.RUNNING
-                self.tell("job.started", lease.job, lease.plan, lease.attempt)
+            for lease in new:
+                if job_store.start(connection, lease.job, lease.attempt, now_ns):
+                    lease.state = JobState.RUNNING
+                    self.tell("job.started", lease.job, lease.plan, lease.attempt)
 
     def all_begun(self, leases: Sequence[Lease], now_ns: int) -> None:
         """Their worker is, or was, at work on all of these attempts, though it may never have said so."""
