@@ -189,7 +189,7 @@ def test_zygote_and_guests_die_with_their_host_even_in_a_busy_loop(tmp_path: Pat
         def parse(path):
             yield "x", [{"pid": os.getpid(), "parent": os.getppid()}] * 20000
             while True:
-                sum(range(10**9))
+                sum(range(10**7))  # long enough to be deaf, short enough for the thread that sends rows
         """,
     )
     script = """

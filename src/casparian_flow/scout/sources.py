@@ -32,7 +32,7 @@ def find_or_add_source(connection: Connection, path: Path, now_ns: int) -> tuple
     if known is not None:
         stored.restore_source(connection, known.id)
         return known, []
-    shared = stored.overlapping(stored.all_sources(connection), root)
+    shared = stored.overlapping(stored.all_sources(connection), root, only)
     warnings = [
         f"{display_path(raw)} overlaps source {source.id}, {source.display}: files in both are parsed once"
         for source in shared

@@ -133,9 +133,18 @@ def forget_scan(connection: Connection, scan: int) -> None:
     connection.execute(FORGET_SCAN, {"scan": scan})
 
 
-def overlapping(known: Iterable[Source], root: bytes) -> list[Source]:
-    """The sources that share folders with a root: those above it, below it and of it."""
-    return [source for source in known if _is_within(root, source.root) or _is_within(source.root, root)]
+def overlapping(known: Iterable[Source], root: bytes, only: bytes) -> list[Source]:
+    """The sources that can hold a file of this one: folders around it or inside it, and single files of its folder."""
+    path = _path(root, only)
+    return [each for each in known if _share(_path(each.root, each.only), path, bool(each.only), bool(only))]
+
+
+def _share(one: bytes, other: bytes, one_is_file: bool, other_is_file: bool) -> bool:
+    return (not other_is_file and _is_within(one, other)) or (not one_is_file and _is_within(other, one))
+
+
+def _path(root: bytes, only: bytes) -> bytes:
+    return root.rstrip(b"/") + b"/" + only if only else root
 
 
 def _is_within(path: bytes, folder: bytes) -> bool:

@@ -30,6 +30,9 @@ KEPT_BYTES = 8 << 20
 REJECTIONS_AT_ONCE = 1000
 _RECORD_BYTES = 500
 """What a rejected record takes besides its bytes and its message, about."""
+_BATCH_BYTES = 2_000
+_COLUMN_BYTES = 1_500
+"""What a batch and each of its columns take besides their values, about: many small ones are no small file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class JobRun:
             self._landing.take(piece.output, piece.place, piece.of_member(0))
             return
         self.pieces.append(piece)
-        self._keep(batch.nbytes)
+        self._keep(batch.nbytes + _BATCH_BYTES + batch.num_columns * _COLUMN_BYTES)
 
     def reject(self, event: RejectedRecord) -> None:
         """Take in a record that the parser could not read."""
@@ -150,7 +153,10 @@ class JobRun:
         return any(place.waits for place in self.ending.places.values())
 
     def land_rejections(self, landing: Landing, member: int) -> None:
-        """Hand the records that could not be read to where the job lands; only after its end, and after its rows."""
+        """Hand the records that could not be read to where the job lands; only after its end, and after its rows.
+
+        What is kept here is still here afterwards, so that a job whose group came to nothing can land alone.
+        """
         for name, output in self._outputs.items():
             self._land_rejections(landing, name, output, member)
 
@@ -176,12 +182,14 @@ class JobRun:
         return self._outputs[name]
 
     def _land_rejections(self, landing: Landing, name: str, output: _Output, member: int) -> None:
-        for rejected, source_row in output.take_rejections():
+        for rejected, source_row in output.rejected():
             if output.place is None:
                 folder = job_folder(self._premises.scratch, self.order.job, self.order.attempt)
                 output.put_aside(rejected, source_row, folder / f"{list(self._outputs).index(name)}.unplaced")
             else:
                 landing.reject(name, output.place, Gathered.of(member, rejected, source_row))
+        if self._landing is not None:
+            output.forget_rejections()
 
     def _look(self) -> os.stat_result:
         try:
@@ -221,7 +229,7 @@ class _Output:
             self._aside = path, Spill(path)
         self._aside[1].write(rejected, source_row, None, None)
 
-    def take_rejections(self) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+    def rejected(self) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
         """What was put aside, if the place is known by now, and what came since, in order."""
         if self.place is not None and self._aside is not None:
             path, spill = self._aside
@@ -229,10 +237,13 @@ class _Output:
             self._aside = None
             for rejected, source_row, _start, _end in read_spill(path):
                 yield rejected, source_row
-        waiting, self.rejections, self.bytes = self.rejections, [], 0
-        for at in range(0, len(waiting), REJECTIONS_AT_ONCE):
-            some = waiting[at : at + REJECTIONS_AT_ONCE]
+        for at in range(0, len(self.rejections), REJECTIONS_AT_ONCE):
+            some = self.rejections[at : at + REJECTIONS_AT_ONCE]
             yield rejections_of_records(some), pa.array([each.source_row for each in some], pa.int64())
+
+    def forget_rejections(self) -> None:
+        """They are where they belong."""
+        self.rejections, self.bytes = [], 0
 
     def close(self) -> None:
         """Give the file back."""

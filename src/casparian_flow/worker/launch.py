@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -158,6 +158,26 @@ def start_guest(
 
 
 def _start(parser: ParserOrder, limits: Limits, within: Path | None, zygotes: Zygotes | None) -> Guest:
+    if zygotes is not None:
+
+        def copy(scratch: str, passed: Sequence[int], _held: contextlib.ExitStack) -> Process | None:
+            return zygotes.fork(parser, limits, scratch, passed)
+
+        if (guest := _begin(copy, within)) is not None:
+            return guest
+    guest = _begin(_start_fresh, within)
+    assert guest is not None
+    return guest
+
+
+def _begin(
+    start: Callable[[str, Sequence[int], contextlib.ExitStack], Process | None], within: Path | None
+) -> Guest | None:
+    """A guest with a folder and descriptors of its own; None, and nothing left of them, if `start` starts none.
+
+    They are never given to another one: a zygote may have forked although it could not say so, and its copy ends
+    when this end of its line is closed.
+    """
     with contextlib.ExitStack() as held, contextlib.ExitStack() as given:
         scratch = tempfile.mkdtemp(prefix="casparian-guest-", dir=within)
         held.callback(shutil.rmtree, scratch, ignore_errors=True)
@@ -165,10 +185,9 @@ def _start(parser: ParserOrder, limits: Limits, within: Path | None, zygotes: Zy
         held.callback(line.close)
         given.callback(theirs.close)
         pipes = {stream: _pipe(held, given) for stream in STREAMS}
-        passed = [theirs.fileno(), *(pipes[stream][1] for stream in STREAMS)]
-        process: Process | None = zygotes.fork(parser, limits, scratch, passed) if zygotes else None
+        process = start(scratch, [theirs.fileno(), *(pipes[stream][1] for stream in STREAMS)], held)
         if process is None:
-            process = _start_fresh(scratch, passed, held)
+            return None
         given.close()  # a guest that ends is seen only if nobody else holds its ends
         return Guest(process, line, {stream: ends[0] for stream, ends in pipes.items()}, held.pop_all())
 

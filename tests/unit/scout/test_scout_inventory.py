@@ -184,6 +184,20 @@ def test_a_source_is_found_again_and_an_overlap_is_told(database: Database, evid
         assert find_or_add_source(connection, evidence / "d", 2)[1] == []
 
 
+def test_two_files_of_a_folder_share_nothing_and_their_folder_shares_both(database: Database, evidence: Path) -> None:
+    for name in ("a", "b"):
+        (evidence / name).touch()
+    with database.transaction() as connection:
+        warnings = [find_or_add_source(connection, evidence / name, 1)[1] for name in ("a", "b", ".")]
+    assert warnings[:2] == [[], []]
+    assert ["overlaps source 1" in warnings[2][0], "overlaps source 2" in warnings[2][1]] == [True, True]
+    (evidence / "c").touch()
+    with database.transaction() as connection:
+        inner = find_or_add_source(connection, evidence / "c", 2)[1]
+    assert len(inner) == 1
+    assert "overlaps source 3" in inner[0]
+
+
 def test_an_interrupted_scan_is_finished_by_the_next(
     database: Database, evidence: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

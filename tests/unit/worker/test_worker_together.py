@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from landing_groups import MadeUp, land_all
 
 CONTRACT = Contract("events", 1, (ContractColumn("id", "int64"),))
 KNOWN = {"events": CONTRACT}
+TEXT = pa.schema({"id": pa.string()})
 
 
 def a_file(*ids: str, changes: bool = False) -> MadeUp:
@@ -257,3 +259,39 @@ def test_more_than_fits_into_one_message_is_told_job_by_job(tmp_path: Path) -> N
         surveyed = land_all(tmp_path / "new", files(3), [[1, 2, 3]])
     assert groups(landed) == groups(surveyed) == [[1], [2], [3]]
     assert len(list((tmp_path / "known").rglob("*.parquet"))) == 3
+
+
+def test_a_job_whose_group_came_to_nothing_lands_alone_with_its_rejected_records(tmp_path: Path) -> None:
+    def events(job: int) -> list[Event]:
+        return [*a_file("1").events(job), RejectedRecord(job, "events", "cf.x", "no", 0, 1, None, b"x", None)]
+
+    jobs = {job: MadeUp(b"", events, 2) for job in (1, 2)}
+    with patch.object(seal, "TOLD_TOGETHER", 1):
+        landed = land_all(tmp_path, jobs, [[1, 2]], contracts=KNOWN)
+    assert groups(landed) == [[1], [2]]
+    for job in jobs:
+        assert {place: len(rows) for place, rows in landed.outcomes[job].rows.items()} == {
+            ("events", str(Role.ACCEPTED)): 1,
+            ("events", str(Role.QUARANTINE)): 1,
+        }
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_file_of_many_tiny_batches_is_not_kept_in_memory(tmp_path: Path, rows: int) -> None:
+    kept: list[int] = []
+
+    def events(job: int) -> Iterator[Event]:
+        for _ in range(400):
+            yield Batch(job, "events", pa.record_batch({"id": ["1"] * rows}, TEXT), None, None, None)
+
+    real = job_run.JobRun.take
+
+    def take(run: job_run.JobRun, event: Batch) -> None:
+        real(run, event)
+        kept.append(len(run.pieces))
+
+    with patch.object(job_run, "KEPT_BYTES", 100_000), patch.object(job_run.JobRun, "take", take):
+        landed = land_all(tmp_path, {1: MadeUp(b"", events, 400 * rows)}, [[1]], contracts=KNOWN)
+    assert max(kept) < 50
+    assert kept[-1] == 0
+    assert len(landed.outcomes[1].rows.get(("events", str(Role.ACCEPTED)), [])) == 400 * rows
