@@ -131,7 +131,7 @@ def compact(face: Face, table: str, sink: str | None, dry_run: bool) -> None:
 
 
 def _compaction_lines(plan: CompactionPlan) -> Iterator[str]:
-    held = f"{plan.files:,} files ({size_text(plan.size)})"
+    held = _held(plan.files, plan.size)
     if not plan.merges:
         yield f"{plain(plan.table)} has {held} in {plain(plan.sink)}: none of them is worth merging"
         return
@@ -139,18 +139,22 @@ def _compaction_lines(plan: CompactionPlan) -> Iterator[str]:
     for each in plan.merges:
         left_out = f"; {each.left_out:,} superseded rows stay behind" if each.left_out else ""
         yield (
-            f"{each.role:<10} {each.files:,} files ({size_text(each.size)}) of contract version {each.contract} "
+            f"{each.role:<10} {_held(each.files, each.size)} of contract version {each.contract} "
             f"become one of {each.rows:,} rows{left_out}"
         )
 
 
 def _compacted_lines(reply: Compacted) -> Iterator[str]:
     if reply.made is None:
-        yield f"{plain(reply.plan.table)}: no files were worth merging"
+        yield f"{plain(reply.plan.table)}: no files were worth merging in {plain(reply.plan.sink)}"
         return
-    before, after = reply.plan, f"{reply.files:,} files ({size_text(reply.size)})"
+    before, after = reply.plan, _held(reply.files, reply.size)
     yield f"{plain(before.table)} is in {after} now, before in {before.files:,} ({size_text(before.size)})"
     yield f"this is snapshot {reply.made}; the rows are the same, and the old files stay for --as-of and revert"
+
+
+def _held(files: int, size: int) -> str:
+    return f"{files:,} {'file' if files == 1 else 'files'} ({size_text(size)})"
 
 
 @command.command("revert")

@@ -16,7 +16,7 @@ from casparian_flow.clients.cli.watching import show_watch, watch_options, watch
 
 if TYPE_CHECKING:
     from casparian_flow.operations.plan import MakePlan
-    from casparian_flow.operations.run_reply import RunReply
+    from casparian_flow.operations.run_reply import FailedFile, RunReply
 
 TABLES = (
     Column("table"),
@@ -88,7 +88,11 @@ def selection_of(given: dict[str, Any]) -> MakePlan:
 @click.option("--plan", metavar="ID", help="Do exactly what this saved plan says, or refuse.")
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Parser processes at once.")
 @click.option(
-    "--job-timeout", "job_seconds", type=click.FloatRange(min=0.01), metavar="S", help="Stop a job after S seconds."
+    "--job-timeout",
+    "job_seconds",
+    type=click.FloatRange(min=0.01),
+    metavar="S",
+    help="Stop a job after S seconds (3600).",
 )
 @click.option(
     "--tolerance", type=click.FloatRange(0, 1), metavar="R", help="Hold a file when more of its rows are rejected."
@@ -142,7 +146,7 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
             yield f"in        {plain(sink)}"
     if reply.failures:
         yield ""
-        yield from _cut(face, reply.failures, FAILURES, "files: casparian files --state failed")
+        yield from _cut(face, reply.failures, FAILURES, f"files: {that_shows(reply.failures)}")
         for why in sorted({each.why for each in reply.failures if each.code == SINK_AWAY and each.why})[:MOST_REASONS]:
             yield f"because   {plain(why)}"
     for path in reply.unreadable:
@@ -155,13 +159,19 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
     yield f"next      {_next(reply)}"
 
 
+def that_shows(failures: Sequence[FailedFile]) -> str:
+    """The command that lists what did not land. A file is skipped, and has not failed, if its only job was cancelled."""
+    is_cancelled = all(each.state == "aborted" for each in failures)
+    return "casparian jobs --state aborted" if is_cancelled else "casparian files --state failed"
+
+
 def _next(reply: RunReply) -> str:
     if reply.waiting:
         return f"casparian contract show {reply.waiting[0].contract}"
     if "awaiting_approval" in reply.skipped:
         return "casparian contract list --state proposed"
     if reply.failures:
-        return "casparian files --state failed"
+        return that_shows(reply.failures)
     if reply.open_quarantine:
         return "casparian quarantine"
     if reply.tables:

@@ -42,7 +42,7 @@ class Sniffed:
 
 def sniff(sample: bytes, eof: bool, fixed: Fixed) -> Sniffed:
     """The dialect that makes the most regular table of the sample; `fixed` parts are not questioned."""
-    lines = Sample(sample, eof)
+    lines = Sample.of(sample, eof)
     text = lines.text
     rated: list[Guess] = []
     rated += [Guess(dialect, lines, rated) for dialect in _candidates(text, fixed)]
