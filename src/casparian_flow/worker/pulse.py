@@ -75,11 +75,13 @@ class Pulse:
     ) -> Heartbeat:
         """What to say now: once an interval of every attempt how far it is, in between only what was not heard yet.
 
+        A worker that leaves always says all: that it names nothing is its goodbye.
+
         Surveyed attempts that the sentinel knows of may be thousands: they too are named only once an interval, each
         group by its leader.
         """
         is_whole = now >= self._whole_due
-        progress = [each.progress(now) for each in held if not each.waits and (is_whole or each.has_news)]
+        progress = [each.progress(now) for each in held if not each.waits and (is_whole or leaving or each.has_news)]
         if is_whole:
             self._whole_due = now + interval
             progress += self._surveyed(held, now)

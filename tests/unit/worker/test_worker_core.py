@@ -482,6 +482,18 @@ def test_a_worker_that_leaves_gives_back_what_waits_finishes_what_runs_and_says_
     assert wire.core.is_over
 
 
+def test_a_worker_that_leaves_names_what_it_finishes_in_every_heartbeat() -> None:
+    wire = Wire()
+    wire.parse(1)
+    wire.slot("started", 1, 1)
+    wire.tick(1.0)
+    wire.echo()
+    wire.mail.clear()
+    wire.slot("leave")
+    assert wire.heartbeat().leaving
+    assert [each.job for each in wire.heartbeat().progress] == [1]
+
+
 def test_a_survey_that_ends_while_the_worker_leaves_is_given_back() -> None:
     wire = Wire()
     wire.parse(1)
