@@ -137,12 +137,14 @@ def _after_lines(grammar: Grammar, sample: bytes, eof: bool, count: int) -> int:
 
 def _count_titles(rows: Sequence[Line]) -> int:
     """How many records at the top are title lines, padded with delimiters to the width of the table."""
-    filled = [sum(bool(field) for field in row.fields or ()) for row in rows[:20]]
     width = rows[0].arity if rows else 0
-    count = 0
-    while width > 2 and count < len(filled) and filled[count] <= 1:
-        count += 1
-    return count if count < len(filled) and filled[count] > max(1, width // 2) else 0
+    if width <= 2:
+        return 0
+    for count, row in enumerate(rows[:20]):
+        filled = sum(map(bool, row.fields or ()))
+        if filled > 1:
+            return count if filled > width // 2 else 0
+    return 0
 
 
 def _count_above_gap(lines: Sequence[Line], rows: Sequence[Line]) -> int:
