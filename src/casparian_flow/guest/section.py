@@ -32,6 +32,8 @@ MAX_WAITING = 64
 """Most outputs that hold rows back at once."""
 MAX_NOTED = 1 << 14
 """Characters of verdicts that may wait; however they are escaped, the head of their frame has room for them."""
+NOTE_SIZE = 100
+"""What a verdict takes besides its texts, in characters."""
 RESERVED_PREFIX = "_cf_"
 MAX_TEXT = 4_096
 
@@ -175,7 +177,7 @@ class Section:
             "runner_up": None if item.runner_up is None else clean(item.runner_up),
         }
         self._noted.append(head)
-        self._noted_size += sum(len(text) for text in head.values() if isinstance(text, str))
+        self._noted_size += NOTE_SIZE + sum(len(text) for text in head.values() if isinstance(text, str))
         if self._noted_size >= MAX_NOTED:
             self._send_verdicts()
 

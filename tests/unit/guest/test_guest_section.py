@@ -327,6 +327,16 @@ def test_verdicts_leave_together_before_the_rows_and_rejections_that_follow_them
     assert wire.sent == ["BEGIN", "leaves", "VERDICTS", "REJECTED", "VERDICTS", "FAILED", "leaves"]
 
 
+def test_any_number_of_the_shortest_verdicts_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("casparian_flow.guest.section.LINGER_SECONDS", 60.0)
+
+    def emit(section: Section) -> None:
+        for _ in range(17_000):
+            section.emit(Verdict("", "", 0.12345678901234567))
+
+    assert sum(len(event.verdicts) for event in events_of(emit) if isinstance(event, Noted)) == 17_000
+
+
 def test_any_number_of_the_longest_verdicts_arrives_in_order() -> None:
     values = [f"{number:04}" + "\U0001f600" * 4_000 for number in range(20)]
 
