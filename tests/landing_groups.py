@@ -48,6 +48,7 @@ class Outcome:
     receipt: Receipt | None = None
     rows: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     error: str = ""
+    is_tried_again: bool = False
 
 
 class Landed:
@@ -75,6 +76,7 @@ class Landed:
     def failed(self, job: JobOrder, error: CasparianError) -> None:
         self.over.append(job.job)
         self.outcomes[job.job].error = f"{error.code}: {error.message}"
+        self.outcomes[job.job].is_tried_again = error.transient
 
     def surveyed(self, jobs: Sequence[JobOrder], outcome: Surveyed) -> bool:
         self.over += [job.job for job in jobs]
@@ -174,7 +176,8 @@ def land_all(
     tools.scratch.mkdir()
     link = Landed(target, answer)
     written = {job: _write(folder / "files" / f"{job}.txt", job, made) for job, made in jobs.items()}
-    with _guests(jobs, written), patch.object(together, "MOST_JOBS", most), patch.object(together, "MOST_SECONDS", 1e9):
+    patient = patch.multiple(together, MOST_JOBS=most, MOST_SECONDS=1e9, PAUSE_SECONDS=1e9)
+    with _guests(jobs, written), patient:
         for order in orders:
             parse = Parse(parser=parser, jobs=[written[job] for job in order], contracts=known, routes=routes)
             execute.parse_group(parse, link, tools, turns or Turns())

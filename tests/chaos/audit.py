@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from casparian_flow.core.outputs import Role
-from casparian_flow.sinks.uri import open_sink
 from product import Product
 
 from .corpus import Corpus
@@ -193,8 +192,3 @@ def _left(crew: Crew) -> list[str]:
     """Parsers, and while nobody was killed who looks after them, what parsers started in sessions of their own."""
     found = [(process, command_of(process)) for process in at_home_in(crew.product.home.parent)]
     return [f"{process}: {' '.join(command)}" for process, command in found if command[:1] != ["sleep"]]
-
-
-def sink_names(sinks: list[str]) -> list[str]:
-    """The sinks as the product writes them."""
-    return [open_sink(sink).uri for sink in sinks]

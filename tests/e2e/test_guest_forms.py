@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.core.errors import ParserInvalid, ParserRaised, ParserRefused, ParserTransient
+from casparian_flow.core.receipts import VerdictNote
 from casparian_flow.protocol.messages import Limits
 from casparian_flow.sdk.emit import FIELD_ENCODING
 from casparian_flow.worker.cancel import CancelToken
@@ -72,7 +73,7 @@ def test_a_folder_parser_reads_its_file_and_reports_what_it_could_not(tmp_path: 
         [0, 11],
         [4, 15],
     ]
-    assert Noted(1, "delimiter", ",", 0.9, ";") in events
+    assert Noted(1, (VerdictNote(name="delimiter", value=",", confidence=0.9, runner_up=";"),)) in events
     assert RejectedRecord(1, "", "cf.csv.arity", "1 fields", 4, 11, None, b"broken\n", 2) in events
     assert events[-1] == Ended(1, {"": 3}, 0)
 

@@ -393,6 +393,33 @@ def test_a_zygote_that_lies_about_its_guest_is_left_and_nobody_is_signalled(zygo
         victim.wait()
 
 
+@pytest.mark.parametrize(
+    ("warmed", "forked"),
+    [("{}", ""), ("[" * 60_000, ""), ('{"unsafe": ""}', '{"pid": 1' + "0" * 30 + "}")],
+    ids=["nothing", "nested", "no number of a process"],
+)
+def test_a_zygote_that_talks_nonsense_costs_its_parser_the_copies_and_nobody_else(
+    zygotes: Zygotes, tmp_path: Path, warmed: str, forked: str
+) -> None:
+    source = f"""
+        import json
+        honest = json.dumps
+        def dumps(words, **how):
+            if isinstance(words, dict) and "unsafe" in words:
+                return {warmed!r}
+            return {forked!r} if isinstance(words, dict) and "pid" in words else honest(words, **how)
+        json.dumps = dumps
+        def parse(path):
+            yield "x", [{{"n": 1}}]
+        """
+    liar = an_order(tmp_path, source)
+    assert bool(warm(zygotes, liar)) == (not forked)
+    assert levels(read(zygotes, liar, [a_job_order(1)])) == ["process"]
+    other = an_order(tmp_path, 'def parse(path):\n    yield "x", [{"n": 1}]\n', name="other.py")
+    assert warm(zygotes, other) == ""
+    assert levels(read(zygotes, other, [a_job_order(1)])) == ["process:forked"]
+
+
 def test_the_exit_code_of_a_copy_is_reported(zygotes: Zygotes, tmp_path: Path) -> None:
     order = an_order(tmp_path, "import os\ndef parse(path):\n    os._exit(int(path.stem))\n")
     assert warm(zygotes, order) == ""

@@ -98,7 +98,7 @@ def seeds() -> list[bytes]:
     found = []
     for batch in _batches():
         first = frame(Kind.BEGIN, {"job": 1}) + batch_frames(batch, 0, ("source_row", "start", "end"))
-        first += frame(Kind.REJECTED, rejected, 3) + b"raw" + frame(Kind.VERDICT, verdict)
+        first += frame(Kind.REJECTED, rejected, 3) + b"raw" + frame(Kind.VERDICTS, {"verdicts": [verdict, verdict]})
         first += frame(Kind.END, {"job": 1, "counts": {"out0": batch.num_rows + 1}})
         second = frame(Kind.BEGIN, {"job": 2}) + batch_frames(batch, 0) + frame(Kind.FAILED, failed)
         found.append(hello + first + second + bye)

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from casparian_flow.core.contracts import Contract, ContractColumn
+from casparian_flow.core.receipts import VerdictNote
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sdk.emit import SCHEMA_HEADERLESS
 from casparian_flow.worker.events import Batch, Event, Noted, RejectedRecord
@@ -67,7 +68,7 @@ def jobs(draw: st.DrawFn) -> dict[int, MadeUp]:
 
 def _events(pieces: Sequence[Any]) -> Callable[[int], list[Event]]:
     def events(job: int) -> list[Event]:
-        said: list[Event] = [Noted(job, "kind", f"of {job}", 0.5, None)]
+        said: list[Event] = [Noted(job, (VerdictNote(name="kind", value=f"of {job}", confidence=0.5),))]
         row = 1
         for piece in pieces:
             if len(piece) == 2:

@@ -38,7 +38,9 @@ def what_came(events: Sequence[Event]) -> dict[int, list[Any]]:
                 rows.setdefault(at, [])
                 for number, row in enumerate(event.batch.to_pylist()):
                     rows[at].append((repr(row), event.batch.schema, *(at and at[number] for at in places)))
-            case RejectedRecord() | Noted():
+            case Noted():
+                found.setdefault(event.job, []).extend(event.verdicts)
+            case RejectedRecord():
                 found.setdefault(event.job, []).append(event)
             case Printed() if event.job is not None:
                 found.setdefault(event.job, []).append(event)

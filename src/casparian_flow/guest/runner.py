@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from casparian_flow.guest.loader import Entry, load
@@ -34,14 +34,16 @@ def run(wire: Wire, order: Any, importing: Importing = import_module) -> None:
     """Parse every file of the order; a failure closes its own section only."""
     parser = order["parser"]
     entry: Entry | BaseException | None = None
+    failed_at: TracebackType | None = None
     for job in order["jobs"]:
         section = Section(wire, job["job"], order["frame_bytes"])
         context = Context(job["source_hash"], job["file_version"], parser["options"])
         try:
             if entry is None:
                 entry = _load(parser, importing)
+                failed_at = entry.__traceback__ if isinstance(entry, BaseException) else None
             if isinstance(entry, BaseException):
-                raise entry
+                raise entry.with_traceback(failed_at)  # else it grows with each job
             entry(Path(job["path"]), context, section.emit)
             section.finish()
         except (Exception, SystemExit) as exc:

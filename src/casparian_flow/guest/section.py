@@ -30,6 +30,8 @@ LINGER_SECONDS = 0.25
 """Longest that rows stay here while the parser goes on yielding."""
 MAX_WAITING = 64
 """Most outputs that hold rows back at once."""
+MAX_NOTED = 1 << 14
+"""Characters of verdicts that may wait; however they are escaped, the head of their frame has room for them."""
 RESERVED_PREFIX = "_cf_"
 MAX_TEXT = 4_096
 
@@ -46,6 +48,8 @@ class Section:
         self._frame_bytes = frame_bytes
         self._gatherers: dict[str, Gatherer] = {}
         self._waiting: set[str] = set()
+        self._noted: list[dict[str, Any]] = []
+        self._noted_size = 0
         self._counts: dict[str, int] = {}
         self._schemas: dict[str, list[tuple[int, pa.Schema]]] = {}
         self._declared = 0
@@ -89,7 +93,7 @@ class Section:
         self._wire.drain()
 
     def fail(self, kind: str, message: str, where: str, trace: str) -> None:
-        """Close the section as failed; what waits is dropped."""
+        """Close the section as failed; rows that wait are dropped."""
         head = {
             "job": self._job,
             "kind": kind,
@@ -99,6 +103,7 @@ class Section:
         }
         with self._lock:
             self._is_open = False
+            self._send_verdicts()
             self._wire.send(Kind.FAILED, head)
             self._wire.drain()
 
@@ -118,6 +123,7 @@ class Section:
             )
 
     def _frame(self) -> None:
+        self._send_verdicts()
         for output in sorted(self._waiting):
             self._gatherers[output].flush()
         self._waiting.clear()
@@ -155,6 +161,7 @@ class Section:
         }
         if item.start is not None and item.end is not None and item.start > item.end:
             raise BadYield(f"a rejected record starts at {item.start}, after its end {item.end}")
+        self._send_verdicts()
         self._wire.send(Kind.REJECTED, head, [b"" if item.raw is None else bytes(item.raw[:MAX_RAW])])
 
     def _note(self, item: Verdict) -> None:
@@ -167,7 +174,15 @@ class Section:
             "confidence": confidence,
             "runner_up": None if item.runner_up is None else clean(item.runner_up),
         }
-        self._wire.send(Kind.VERDICT, head)
+        self._noted.append(head)
+        self._noted_size += sum(len(text) for text in head.values() if isinstance(text, str))
+        if self._noted_size >= MAX_NOTED:
+            self._send_verdicts()
+
+    def _send_verdicts(self) -> None:
+        if self._noted:
+            self._wire.send(Kind.VERDICTS, {"verdicts": self._noted})
+            self._noted, self._noted_size = [], 0
 
     def _send(self, output: str, piece: Piece) -> None:
         schema = self._schema_number(output, piece.batch.schema)
@@ -239,4 +254,6 @@ def _values(place: pa.Array) -> bytes:
 
 def clean(text: object, most: int = MAX_TEXT) -> str:
     """The end of a text of any origin, as valid Unicode."""
+    if type(text) is str and text.isascii():
+        return text[-most:]
     return str(text).encode("utf-8", "backslashreplace").decode()[-most:]

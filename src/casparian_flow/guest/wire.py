@@ -3,7 +3,7 @@
 The host sends one ORDER. The guest answers HELLO, then one section per job, then BYE. The host answers each closed
 section with the byte GO, and only then the next one begins, so that what is printed belongs to one job:
 
-    BEGIN(job)  { SCHEMA | BATCH | REJECTED | VERDICT }  END(job, counts) or FAILED(job, ...)
+    BEGIN(job)  { SCHEMA | BATCH | REJECTED | VERDICTS }  END(job, counts) or FAILED(job, ...)
 
 A frame is a 16-byte header (kind, length of the head, length of the body), a head in JSON and a body of bytes. A
 SCHEMA's body is an Arrow IPC schema message; schemas are numbered from 0 within their section, in order. A BATCH's
@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 HEADER: Final = struct.Struct("<BxxxIQ")
 MAX_HEAD: Final = 1 << 20
 """Most bytes of a head, and of a schema."""
@@ -42,6 +42,7 @@ HOST_GONE: Final = 3
 """Exit code of a guest whose host went away."""
 GO: Final = b"\x01"
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _GATHER = 1 << 16
 _AHEAD = 2 << 20
 """Bytes that may wait for the host while the parser goes on; one frame more than this is held at most."""
@@ -56,7 +57,7 @@ class Kind(IntEnum):
     SCHEMA = 4
     BATCH = 5
     REJECTED = 6
-    VERDICT = 7
+    VERDICTS = 7
     END = 8
     FAILED = 9
     BYE = 10
@@ -64,7 +65,7 @@ class Kind(IntEnum):
 
 def frame(kind: Kind, head: Mapping[str, Any], body_length: int = 0) -> bytes:
     """A frame up to its body."""
-    text = json.dumps(head, separators=(",", ":")).encode()
+    text = _ENCODE(head).encode()
     return HEADER.pack(kind, len(text), body_length) + text
 
 

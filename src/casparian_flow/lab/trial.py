@@ -13,6 +13,7 @@ import pyarrow as pa
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import CasparianError, SourceUnreadable
 from casparian_flow.core.hashing import digest_of
+from casparian_flow.core.receipts import VerdictNote
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.schema.draft import draft_contract
 from casparian_flow.schema.rejections import rejections_of_records
@@ -34,7 +35,7 @@ class Trial:
     """What one file gave. `is_cut` says that reading stopped before its end."""
 
     outputs: dict[str, TrialOutput] = field(default_factory=dict)
-    verdicts: list[Noted] = field(default_factory=list)
+    verdicts: list[VerdictNote] = field(default_factory=list)
     printed: list[Printed] = field(default_factory=list)
     error: CasparianError | None = None
     is_cut: bool = False
@@ -104,7 +105,7 @@ def try_parser(
                 case RejectedRecord():
                     _reject(trial, parser, order, event)
                 case Noted():
-                    trial.verdicts.append(event)
+                    trial.verdicts += event.verdicts
                 case Printed():
                     trial.printed.append(event)
                 case Raised():

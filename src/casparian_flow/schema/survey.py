@@ -108,7 +108,8 @@ class Survey:
         """The survey of all rows of several."""
         total = cls.empty()
         for survey in surveys:
-            total = total.merge(survey)
+            if survey.columns or survey.rows:  # of files read together only the first brings what was found in all
+                total = total.merge(survey)
         return total
 
 

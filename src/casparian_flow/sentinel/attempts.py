@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.jobs import GAVE_UP, PAUSED, JobPhase, JobState
@@ -54,14 +54,16 @@ class Attempts:
 
     # --- what workers tell ------------------------------------------------------------------------------------
 
-    def begun(self, lease: Lease, now_ns: int) -> None:
-        """Its worker is at work on the attempt."""
-        if lease.state is JobState.RUNNING:
+    def begun(self, leases: Iterable[Lease], now_ns: int) -> None:
+        """Their worker is at work on these attempts; of each that is stale or cancelled nothing is noted."""
+        new = [lease for lease in leases if lease.state is not JobState.RUNNING]
+        if not new:
             return
         with self._database.transaction() as connection:
-            if job_store.start(connection, lease.job, lease.attempt, now_ns):
-                lease.state = JobState.RUNNING
-                self.tell("job.started", lease.job, lease.plan, lease.attempt)
+            for lease in new:
+                if job_store.start(connection, lease.job, lease.attempt, now_ns):
+                    lease.state = JobState.RUNNING
+                    self.tell("job.started", lease.job, lease.plan, lease.attempt)
 
     def all_begun(self, leases: Sequence[Lease], now_ns: int) -> None:
         """Their worker is, or was, at work on all of these attempts, though it may never have said so."""
@@ -178,10 +180,13 @@ class Attempts:
     def found_tables(self, now_ns: int) -> None:
         """Let complete scopes go on; the jobs of those that must wait for a person end `rejected`."""
         settled, refused = self._founding.found(now_ns)
+        groups: dict[tuple[int, ...], Lease] = {}
         for each in settled:
             if (lease := self._leases.of_job(each.job)) is not None:
                 lease.tables = each.tables
-                self._cast_when_settled(lease)
+                groups[lease.group] = lease
+        for lease in groups.values():
+            self._cast_when_settled(lease)
         for refusal in refused:
             lease = self._leases.of_job(refusal.job)
             if lease is not None and refusal.error is not None:

@@ -56,14 +56,17 @@ class Heartbeats:
         strange: list[Strange] = []
         told: list[dict[str, Any]] = []
         named: dict[int, JobPhase] = {}
+        found: list[tuple[Lease, Progress]] = []
         for each in beat.progress:
             lease = self._leases.held(session.nonce, each.job, each.attempt)
             if lease is not None and (group := self._named_by(lease, each)) is not None:
                 named[each.job] = each.phase
-                for one in group:
-                    self._progress(session, one, each, told, now_ns)
+                found += [(one, each) for one in group]
             elif each.phase not in ASKING and len(strange) < MOST_STRANGE:
                 strange.append((each.job, each.attempt))
+        self._attempts.begun((lease for lease, said in found if said.phase in _AT_WORK), now_ns)
+        for lease, said in found:
+            self._progress(session, lease, said, told, now_ns)
         if told:
             with self._database.transaction() as connection:
                 job_store.tell(connection, told)
@@ -88,8 +91,6 @@ class Heartbeats:
         is_late = now_ns - lease.written_ns >= WRITE_EVERY_NS
         lease.phase, lease.rows, lease.bytes = said.phase, said.rows, said.bytes
         lease.until_ns = now_ns + LEASE_NS
-        if said.phase in _AT_WORK:
-            self._attempts.begun(lease, now_ns)
         if is_late or (lease.silent_since_ns is None) != (silent is None) or has_news:
             lease.written_ns, lease.silent_since_ns = now_ns, silent
             told.append(

@@ -180,6 +180,8 @@ class WorkerCore:
         if not self._is_joined:
             self._is_joined = True
             self._actions.append(Joined(terms))
+            for attempt in self._held.values():
+                attempt.known = None
             self._asking.anew(self._held.values(), now)
             self._pulse.start(now)
             self.tick(now)

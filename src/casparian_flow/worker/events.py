@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from casparian_flow.core.errors import CasparianError
+from casparian_flow.core.receipts import VerdictNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,10 @@ class RejectedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something that the parser detected about the file."""
+    """What the parser detected about the file, in the order in which it said so."""
 
     job: int
-    name: str
-    value: str
-    confidence: float
-    runner_up: str | None
+    verdicts: tuple[VerdictNote, ...]
 
 
 @dataclass(frozen=True, slots=True)

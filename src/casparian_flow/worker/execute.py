@@ -263,7 +263,10 @@ def _cast(
     turns: Turns,
     stop: CancelToken,
 ) -> None:
-    """Cast, seal and commit members of a group; where that fails for several of them, each by itself."""
+    """Cast, seal and commit members of a group; where that fails for several of them, each by itself.
+
+    What is sealed already and shared cannot be divided: then all of them are to be read again, each by itself.
+    """
     jobs = [order.jobs[member].job for member in members]
     try:
         sealed = cast_spilled(order.parser, order.jobs, order.contracts, folder, targets, stop, members)
@@ -275,8 +278,11 @@ def _cast(
             for member in members:
                 _cast(order, [member], folder, targets, link, turns, stop)
             return
+        error = exc if isinstance(exc, CasparianError) else host_fault(exc)
+        if len(members) > 1:
+            error = one_of_several(error)
         for job in jobs:
-            link.failed(job, exc if isinstance(exc, CasparianError) else host_fault(exc))
+            link.failed(job, error)
     else:
         turns.leave(job.job for job in jobs)
         if len(members) == len(order.jobs):  # the answer may be long in coming, and nobody reads this again
@@ -318,6 +324,12 @@ def commit(jobs: Sequence[JobOrder], sealed: Sealed, targets: Targets, link: Lin
             finally:
                 for job in jobs:
                     link.stopped(job)
+
+
+def one_of_several(error: CasparianError) -> CasparianError:
+    """The error of several jobs of which one is the cause: each is tried again, and alone, so that it is named."""
+    error.transient = True
+    return error
 
 
 def host_fault(exc: Exception) -> InvariantBroken:

@@ -30,8 +30,9 @@ class Question:
 class HeldAttempt:
     """One attempt from its order to the sentinel's last answer.
 
-    `heard` is when its parser last gave a sign. `doom` is why it fails, once what it staged is gone. `group` are the
-    attempts that were surveyed or sealed with it, leader first: what is asked about them is the leader's question.
+    `heard` is when its parser last gave a sign, `known` what the sentinel has heard of it last. `doom` is why it fails,
+    once what it staged is gone. `group` are the attempts that were surveyed or sealed with it, leader first: what is
+    asked about them is the leader's question.
     """
 
     job: int
@@ -40,6 +41,7 @@ class HeldAttempt:
     heard: float
     rows: int = 0
     bytes: int = 0
+    known: tuple[JobPhase, int, int] | None = None
     question: Question | None = None
     doom: Err | None = None
     group: tuple[HeldAttempt, ...] = ()
@@ -62,7 +64,15 @@ class HeldAttempt:
     @property
     def waits(self) -> bool:
         """Whether it waits for its contracts, and the sentinel knows."""
-        return self.phase is JobPhase.SURVEYED and self.leader.question is None
+        if self.phase is not JobPhase.SURVEYED:
+            return False
+        leader = self.group[0] if self.group else self  # asked of thousands, several times a second
+        return leader.question is None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the sentinel is not known to have heard how far it is."""
+        return self.known != (self.phase, self.rows, self.bytes)
 
     def progress(self, now: float) -> Progress:
         """How far it is. Only a parser can be silent: what the host does itself ends by itself."""

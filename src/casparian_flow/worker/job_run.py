@@ -118,9 +118,7 @@ class JobRun:
 
     def note(self, event: Noted) -> None:
         """Keep what the parser detected."""
-        self._verdicts.append(
-            VerdictNote(name=event.name, value=event.value, confidence=event.confidence, runner_up=event.runner_up)
-        )
+        self._verdicts += event.verdicts
 
     def end(self, ended: Ended) -> None:
         """The file was read to its end; raises SourceChanged if it changed meanwhile."""

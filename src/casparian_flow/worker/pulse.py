@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ class Beat:
     """A heartbeat that may still be echoed. `is_goodbye`: it said that nothing is left to do here."""
 
     sent: float
+    progress: list[Progress]
     printed: list[Printed]
     is_goodbye: bool
 
@@ -72,13 +73,14 @@ class Pulse:
     def heartbeat(
         self, held: Collection[HeldAttempt], now: float, interval: float, *, free: int, seen: int, leaving: bool
     ) -> Heartbeat:
-        """What to say now.
+        """What to say now: once an interval of every attempt how far it is, in between only what was not heard yet.
 
-        Surveyed attempts that the sentinel knows of may be thousands: they are named only once an interval, each group
-        by its leader.
+        Surveyed attempts that the sentinel knows of may be thousands: they too are named only once an interval, each
+        group by its leader.
         """
-        progress = [each.progress(now) for each in held if not each.waits]
-        if now >= self._whole_due:
+        is_whole = now >= self._whole_due
+        progress = [each.progress(now) for each in held if not each.waits and (is_whole or each.has_news)]
+        if is_whole:
             self._whole_due = now + interval
             progress += self._surveyed(held, now)
         printed, has_more = self._printed(now)
@@ -89,17 +91,20 @@ class Pulse:
 
     def sent(self, seq: int, heartbeat: Heartbeat, now: float, *, is_goodbye: bool) -> None:
         """The heartbeat left under that number."""
-        self._beats = newest({**self._beats, seq: Beat(now, heartbeat.printed, is_goodbye)})
+        self._beats = newest({**self._beats, seq: Beat(now, heartbeat.progress, heartbeat.printed, is_goodbye)})
 
     def is_awaited(self, seq: int) -> bool:
         """Whether a heartbeat of that number was not echoed yet."""
         return seq in self._beats
 
-    def echoed(self, seq: int, held: Collection[Key]) -> Beat | None:
+    def echoed(self, seq: int, held: Mapping[Key, HeldAttempt]) -> Beat | None:
         """The heartbeat that was heard; what was printed and told in it need not be told again."""
         beat = self._beats.get(seq)
         if beat is None:
             return None
+        for said in beat.progress:
+            if (attempt := held.get((said.job, said.attempt))) is not None:
+                attempt.known = said.phase, said.rows, said.bytes
         for printed in beat.printed:
             key = (printed.job, printed.attempt)
             if (lines := self._lines.get(key)) is not None:

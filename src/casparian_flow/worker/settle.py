@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
+
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import InvariantBroken, SinkError
 from casparian_flow.core.outputs import SealedOutput
@@ -79,7 +81,10 @@ def cast_spilled(
 
 def can_be_divided(folder: Path) -> bool:
     """Whether the members of a survey can be sealed one by one: nothing of them shares a file in a target already."""
-    return not outputs_of(read_pending(folder).receipts)
+    try:
+        return not outputs_of(read_pending(folder).receipts)
+    except (OSError, msgspec.MsgspecError):  # nobody knows what they share
+        return False
 
 
 def drop_spilled(folder: Path, job: int, attempt: int, open_sink: Callable[[str], Sink]) -> None:

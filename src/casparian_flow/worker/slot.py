@@ -12,7 +12,7 @@ from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.bodies import Cast, Parse, Permit, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder
 from casparian_flow.worker.actions import Answer, Fenced, Held
-from casparian_flow.worker.execute import Tools, cast_group, host_fault, parse_group
+from casparian_flow.worker.execute import Tools, cast_group, host_fault, one_of_several, parse_group
 from casparian_flow.worker.held import Key
 from casparian_flow.worker.shared import SharedCore
 from casparian_flow.worker.turns import Turns
@@ -128,6 +128,8 @@ class Slot:
                 return
             except Exception as exc:  # a fault of the host: every job of the order is told, the worker lives on
                 error = exc if isinstance(exc, CasparianError) else host_fault(exc)
+                if len(self._open) > 1:
+                    error = one_of_several(error)
                 for key in sorted(self._open):
                     self.failed(self._jobs[key], error)
             self._core.tell(lambda core, now: core.free(self._number, now))

@@ -18,6 +18,7 @@ from casparian_flow.core.errors import (
     ParserTransient,
 )
 from casparian_flow.core.lineage import reserved_names
+from casparian_flow.core.receipts import VerdictNote
 from casparian_flow.guest.wire import MAX_OUTPUT_NAME, MAX_OUTPUTS, MAX_ROWS, MAX_SCHEMAS, PROTOCOL, Kind
 from casparian_flow.worker.decode import decode_batch, decode_schema
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Raised, RejectedRecord
@@ -77,6 +78,10 @@ class _Verdict(_Head, frozen=True):
     runner_up: Text | None
 
 
+class _Verdicts(_Head, frozen=True):
+    verdicts: tuple[_Verdict, ...]
+
+
 class _End(_Head, frozen=True):
     job: int
     counts: dict[OutputName, Count]
@@ -102,7 +107,7 @@ _DECODERS: dict[Kind, msgspec.json.Decoder[Any]] = {
         (Kind.SCHEMA, _Schema),
         (Kind.BATCH, _Batch),
         (Kind.REJECTED, _Rejected),
-        (Kind.VERDICT, _Verdict),
+        (Kind.VERDICTS, _Verdicts),
         (Kind.END, _End),
         (Kind.FAILED, _Failed),
         (Kind.BYE, _Bye),
@@ -183,8 +188,8 @@ class Stream:
             event = _batch(section, head, frame)
         elif isinstance(head, _Rejected):
             event = _rejected(section, head, frame)
-        elif isinstance(head, _Verdict):
-            event = _verdict(section, head, frame)
+        elif isinstance(head, _Verdicts):
+            event = _verdicts(section, head, frame)
         elif isinstance(head, _End):
             event = self._end(section, head, log_dropped)
         else:
@@ -244,11 +249,15 @@ def _batch(section: _Section, head: _Batch, frame: Frame) -> Event:
     return Batch(section.job, output, batch, source_row, start, end)
 
 
-def _verdict(section: _Section, head: _Verdict, frame: Frame) -> Event:
+def _verdicts(section: _Section, head: _Verdicts, frame: Frame) -> Event:
     section.verdict_bytes += len(frame.head)
     if section.verdict_bytes > MAX_VERDICT_BYTES:
         raise BrokenFrame(f"more than {MAX_VERDICT_BYTES} bytes of verdicts in one section")
-    return Noted(section.job, head.name, head.value, head.confidence, head.runner_up)
+    found = (
+        VerdictNote(name=each.name, value=each.value, confidence=each.confidence, runner_up=each.runner_up)
+        for each in head.verdicts
+    )
+    return Noted(section.job, tuple(found))
 
 
 def _rejected(section: _Section, head: _Rejected, frame: Frame) -> Event:

@@ -17,7 +17,9 @@ from casparian_flow.worker.tables import Place
 
 MOST_JOBS = 50
 MOST_BYTES = 8 << 20
-MOST_SECONDS = 0.25
+PAUSE_SECONDS = 0.25
+"""How long after its last job ended a group is closed if no other ends, unless the host is busy."""
+MOST_SECONDS = 1.0
 """How long after its first job ended a group is closed at the latest, unless the host is busy."""
 
 
@@ -28,20 +30,22 @@ class OpenGroup:
         self._runs: list[JobRun] = []
         self._bytes = 0
         self._since = 0.0
+        self._latest = 0.0
 
     def add(self, run: JobRun, now: float) -> None:
         """One more job that has ended."""
         if not self._runs:
             self._since = now
+        self._latest = now
         self._runs.append(run)
         self._bytes += run.bytes
 
     def is_due(self, now: float) -> bool:
-        """Whether it is to be closed: it is large enough, or its first job has waited long enough."""
+        """Whether it is to be closed: it is large enough, or no job follows, or its first one has waited enough."""
         if not self._runs:
             return False
         is_full = len(self._runs) >= MOST_JOBS or self._bytes >= MOST_BYTES
-        return is_full or now - self._since >= MOST_SECONDS
+        return is_full or now - self._latest >= PAUSE_SECONDS or now - self._since >= MOST_SECONDS
 
     def take(self) -> list[JobRun]:
         """All of its jobs; it is empty afterwards."""

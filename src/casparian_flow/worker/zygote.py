@@ -121,7 +121,10 @@ class Zygote:
 
         Raises ZygoteLost if it died or took longer.
         """
-        return str(self._receive(seconds)["unsafe"])
+        unsafe = self._receive(seconds).get("unsafe")
+        if not isinstance(unsafe, str):
+            raise self._broken("its answer is none")
+        return unsafe
 
     def fork(self, folder: str, descriptors: Sequence[int]) -> Forked | None:
         """A guest with these descriptors (`guest.zygote.GIVEN`), in that folder; None if there is no room for one.
@@ -136,7 +139,7 @@ class Zygote:
             try:
                 # Nobody else can get that number: dead guests stay in the table of processes until they are reaped.
                 handle = os.pidfd_open(pid)
-            except (OSError, TypeError, ValueError) as exc:
+            except (OSError, TypeError, ValueError, OverflowError) as exc:
                 raise self._broken(f"its guest cannot be found: {exc}") from exc
             if _parent_of(pid) != self.pid:  # it has run code of the parser, and may lie
                 os.close(handle)
@@ -150,7 +153,7 @@ class Zygote:
             self._guests.discard(pid)
             try:
                 return int(self._ask({"do": "reap", "pid": pid})["code"])
-            except (ZygoteLost, KeyError, TypeError, ValueError):
+            except (ZygoteLost, KeyError, TypeError, ValueError, OverflowError):
                 return -9
 
     def kill(self) -> None:
@@ -192,8 +195,10 @@ class Zygote:
             answer = json.loads(self._control.recv(MAX_MESSAGE))
         except TimeoutError as exc:
             raise self._broken(f"it did not answer within {seconds:g} seconds") from exc
-        except (OSError, ValueError) as exc:
+        except OSError as exc:
             raise self._broken("it died") from exc
+        except (ValueError, RecursionError) as exc:  # nothing at all is what a dead one says
+            raise self._broken("it died, or says what makes no sense") from exc
         if not isinstance(answer, dict):
             raise self._broken("its answer is none")
         return answer

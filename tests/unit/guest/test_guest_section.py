@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 
 from casparian_flow.core import lineage
+from casparian_flow.core.receipts import VerdictNote
 from casparian_flow.guest import section as section_module
 from casparian_flow.guest.gather import TARGET_BYTES, TARGET_ROWS
 from casparian_flow.guest.problems import BadYield, ReservedColumn
 from casparian_flow.guest.section import Section
-from casparian_flow.guest.wire import HEADER, Kind, Wire
+from casparian_flow.guest.wire import HEADER, PROTOCOL, Kind, Wire
 from casparian_flow.sdk import Rejected, Rows, Verdict
 from casparian_flow.worker.events import Batch, Ended, Event, Noted, RejectedRecord
 from casparian_flow.worker.frames import Closed, Frame, FrameReader
@@ -46,7 +47,7 @@ def frames_of(emit: Callable[[Section], None]) -> list[Frame]:
     def talk() -> None:
         try:
             wire = Wire(theirs.fileno())
-            wire.send(Kind.HELLO, {"protocol": 1, "python": "3"})
+            wire.send(Kind.HELLO, {"protocol": PROTOCOL, "python": "3"})
             section = Section(wire, 1, FRAME_BYTES)
             emit(section)
             section.finish()
@@ -187,7 +188,7 @@ def test_counts_are_rows_and_rejections_per_output() -> None:
 
     events = events_of(emit)
     assert RejectedRecord(1, "x", "cf.csv.arity", "3 fields", 10, 20, None, b"a,b,c", 3) in events
-    assert Noted(1, "delimiter", ";", 0.9, ",") in events
+    assert Noted(1, (VerdictNote(name="delimiter", value=";", confidence=0.9, runner_up=","),)) in events
     assert events[-1] == Ended(1, {"x": 3, "empty": 0}, 0)
 
 
@@ -312,7 +313,29 @@ def test_a_small_file_takes_two_writes() -> None:
     section.emit(("x", [{"n": 1}]))
     section.finish()
     section.close()
-    assert wire.sent == ["BEGIN", "leaves", "VERDICT", "SCHEMA", "BATCH 1", "END", "leaves"]
+    assert wire.sent == ["BEGIN", "leaves", "VERDICTS", "SCHEMA", "BATCH 1", "END", "leaves"]
+
+
+def test_verdicts_leave_together_before_the_rows_and_rejections_that_follow_them() -> None:
+    wire = RecordingWire()
+    section = Section(wire, 1, FRAME_BYTES)
+    for name in ("encoding", "newline", "delimiter"):
+        section.emit(Verdict(name, "x"))
+    section.emit(Rejected("x", "cf.csv.arity", "3 fields"))
+    section.emit(Verdict("tables", "1"))
+    section.fail("raised", "no", "", "")
+    assert wire.sent == ["BEGIN", "leaves", "VERDICTS", "REJECTED", "VERDICTS", "FAILED", "leaves"]
+
+
+def test_any_number_of_the_longest_verdicts_arrives_in_order() -> None:
+    values = [f"{number:04}" + "\U0001f600" * 4_000 for number in range(20)]
+
+    def emit(section: Section) -> None:
+        for value in values:
+            section.emit(Verdict(value, value, runner_up=value))
+
+    noted = [note for event in events_of(emit) if isinstance(event, Noted) for note in event.verdicts]
+    assert [note.value for note in noted] == values
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from builders import SINK
 from casparian_flow.core.errors import InvariantBroken, SinkUnavailable
 from casparian_flow.core.jobs import JobPhase
-from casparian_flow.core.outputs import SinkMode, SinkTarget
+from casparian_flow.core.outputs import Role, SinkMode, SinkTarget
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.core.routes import Routes
 from casparian_flow.protocol.bodies import Abort, Ack, Cast, Conclude, Dispatch, Err, Holding, Permit, Seal, Stopped
@@ -20,6 +20,7 @@ from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.log import parse_entry
 from casparian_flow.store import tables
+from casparian_flow.store.views.outputs import last_entries_of
 from scripted_worker import REPLACING, ScriptedWorker, SentinelHome, a_receipt, sealed, sentinel_home, the
 
 STRICT = Policy(tolerance=0.4)
@@ -232,6 +233,15 @@ def test_a_group_that_was_permitted_before_a_restart_is_recorded_as_a_whole(home
     assert the(Err, worker.about(Opcode.CONCLUDE, Conclude(), jobs[2])).code == "fenced"
     the(Ack, worker.about(Opcode.CONCLUDE, Conclude(), jobs[0]))
     assert states(home, jobs) == ["completed"] * 3
+
+
+def test_the_moment_of_a_job_is_that_of_its_group_whoever_led_it(home: SentinelHome) -> None:
+    worker, jobs = at_work(home, 5)
+    worker.seal_together(*jobs[:3])
+    worker.seal_together(*jobs[3:])
+    with home.past.database.transaction() as connection:
+        moments = [last_entries_of(connection, job) for job in jobs]
+    assert moments == [{(SINK, "a", Role.ACCEPTED): 1}] * 3 + [{(SINK, "a", Role.ACCEPTED): 2}] * 2
 
 
 def test_a_sealed_group_is_decided_by_the_sentinel_that_follows(home: SentinelHome) -> None:

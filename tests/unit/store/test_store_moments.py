@@ -10,28 +10,56 @@ from builders import NOW_NS, SINK, HomeBuilder
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.outputs import Role
+from casparian_flow.sinks.sealed_json import seal_json
 from casparian_flow.store.views.outputs import last_entries_of, sinks_of_tables
 from casparian_flow.store.views.versions import landed
 
 
-def test_jobs_that_replaced_together_landed_at_the_same_moment(tmp_path: Path) -> None:
+def test_jobs_that_were_permitted_together_landed_at_the_same_moment(tmp_path: Path) -> None:
     with HomeBuilder(tmp_path / "home") as past:
         source, parser = past.source(), past.parser()
         jobs = {}
-        for name, plan in (("one", 1), ("two", 2), ("three", 2), ("empty", 2), ("failed", 2), ("later", 3)):
+        for name, plan in (
+            ("one", 1),
+            ("two", 2),
+            ("three", 2),
+            ("empty", 2),
+            ("failed", 2),
+            ("other", 2),
+            ("later", 3),
+        ):
             location = past.location(source, name)
             state = "failed" if name == "failed" else "completed"
             jobs[name] = past.job(location, past.version(location, name.encode()), parser, state, plan_id=plan)
         for name in ("one", "two", "three", "later"):
             past.rows(jobs[name])
         past.rows(jobs["empty"], "", accepted=0)
-        for seq, name in enumerate(("one", "two", "later"), 1):  # the second brought the rows of the third too
-            past.commit(seq=seq, job_id=jobs[name], attempt=1, permitted_at_ns=NOW_NS + seq, is_recorded=True)
+        past.rows(jobs["other"], "others")
+        moments = (
+            (1, "sales", ["one"]),
+            (2, "sales", ["two", "three"]),
+            (1, "others", ["other"]),
+            (3, "sales", ["later"]),
+        )
+        for at, (seq, table, names) in enumerate(moments):
+            past.commit(
+                table=table,
+                seq=seq,
+                job_id=jobs[names[0]],
+                attempt=1,
+                body=seal_json({"jobs": [{"job": jobs[name]} for name in names]}),
+                permitted_at_ns=NOW_NS + at,
+                is_recorded=True,
+            )
         connection = past.database.connection
-        found = {name: last_entries_of(connection, jobs[name]) for name in ("one", "two", "three", "later")}
+        found = {name: last_entries_of(connection, jobs[name]) for name in ("one", "two", "three", "other", "later")}
+        sales, others = (SINK, "sales", Role.ACCEPTED), (SINK, "others", Role.ACCEPTED)
         assert found == {
-            name: {(SINK, "sales", Role.ACCEPTED): seq}
-            for name, seq in (("one", 1), ("two", 2), ("three", 2), ("later", 3))
+            "one": {sales: 1},
+            "two": {sales: 2},
+            "three": {sales: 2},
+            "other": {sales: 2, others: 1},
+            "later": {sales: 3, others: 1},
         }
         assert [row["seq"] for row in landed(connection, digest_of(b"three"))] == [2]
         for name in ("empty", "failed"):

@@ -413,6 +413,42 @@ def test_how_long_a_parser_is_silent_is_told_and_ends_nothing() -> None:
     assert wire.done() == []
 
 
+def test_what_the_sentinel_has_heard_is_said_again_only_once_an_interval() -> None:
+    wire = Wire(slots=2)
+    wire.parse(1, 2)
+    wire.slot("started", 1, 1)
+    wire.tick(0.1)
+    assert wire.progress() == {1: JobPhase.PARSING, 2: JobPhase.STARTING}
+    wire.slot("started", 1, 1)
+    wire.tick(0.1)
+    assert wire.progress() == {1: JobPhase.PARSING, 2: JobPhase.STARTING}, "nobody has heard it"
+    wire.echo()
+    wire.slot("started", 2, 1)
+    wire.tick(0.1)
+    assert wire.progress() == {2: JobPhase.PARSING}
+    wire.echo()
+    wire.slot("progressed", 1, 1, 5, 40)
+    wire.slot("printed", 2, 1, lines("a"))
+    wire.tick(0.1)
+    assert wire.progress() == {1: JobPhase.PARSING}
+    wire.echo()
+    wire.tick(1.0)
+    assert wire.progress() == {1: JobPhase.PARSING, 2: JobPhase.PARSING}
+
+
+def test_another_sentinel_is_told_what_the_former_has_heard() -> None:
+    wire = Wire()
+    wire.parse(1)
+    wire.tick(1.0)
+    wire.echo()
+    wire.say(Opcode.RELOAD, Reload())
+    wire.accept()
+    assert wire.progress() == {1: JobPhase.STARTING}
+    wire.slot("printed", 1, 1, lines("a"))
+    wire.tick(0.2)
+    assert wire.progress() == {1: JobPhase.STARTING}, "nobody has heard it"
+
+
 def test_a_worker_that_leaves_gives_back_what_waits_finishes_what_runs_and_says_goodbye() -> None:
     wire = Wire(slots=2)
     wire.parse(1, 2)

@@ -29,7 +29,7 @@ def a_frame(kind: Kind, body: bytes = b"", /, **head: Any) -> Frame:
     return Frame(kind, json.dumps(head).encode(), pa.py_buffer(body))
 
 
-HELLO = a_frame(Kind.HELLO, protocol=1, python="3.11.7")
+HELLO = a_frame(Kind.HELLO, protocol=2, python="3.11.7")
 SCHEMA = a_frame(Kind.SCHEMA, ROWS.schema.serialize().to_pybytes(), output="x")
 BATCH = a_frame(Kind.BATCH, ROWS.serialize().to_pybytes(), schema=0, rows=2, source_row=False, start=False, end=False)
 BYE = a_frame(Kind.BYE)
@@ -85,7 +85,7 @@ def test_a_whole_stream_gives_its_events_in_order() -> None:
     [
         (begin(1),),
         (HELLO, HELLO),
-        (a_frame(Kind.HELLO, protocol=2, python="3"),),
+        (a_frame(Kind.HELLO, protocol=1, python="3"),),
         (HELLO, begin(2)),
         (HELLO, begin(1), begin(1)),
         (HELLO, SCHEMA),
@@ -169,7 +169,7 @@ def test_a_death_is_blamed_on_the_job_in_progress_else_on_the_next() -> None:
 
 
 def test_verdicts_without_end_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    verdict = a_frame(Kind.VERDICT, name="n", value="v" * 100, confidence=0.5, runner_up=None)
+    verdict = a_frame(Kind.VERDICTS, verdicts=[{"name": "n", "value": "v" * 100, "confidence": 0.5, "runner_up": None}])
     monkeypatch.setattr(stream_module, "MAX_VERDICT_BYTES", 3 * len(verdict.head))
     assert len(play(HELLO, begin(1), verdict, verdict, verdict)) == 4
     with pytest.raises(BrokenFrame, match="of verdicts"):

@@ -14,7 +14,7 @@ import pytest
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import Role
-from casparian_flow.worker import channel, job_run, seal, together
+from casparian_flow.worker import channel, job_run, seal, settle, together
 from casparian_flow.worker.actions import Fenced
 from casparian_flow.worker.events import Batch, Event, Quiet, RejectedRecord
 from casparian_flow.worker.turns import Turns
@@ -48,7 +48,7 @@ def test_a_group_is_closed_by_its_number_its_size_or_its_age() -> None:
     group = together.OpenGroup()
     assert not group.is_due(1e9)
     for at in range(together.MOST_JOBS):
-        assert not group.is_due(10.0 + together.MOST_SECONDS / 2)
+        assert not group.is_due(10.0 + together.PAUSE_SECONDS / 2)
         group.add(a_run(1), 10.0 + at / 1e6)
     assert group.is_due(10.0)
     assert len(group.take()) == together.MOST_JOBS
@@ -57,7 +57,11 @@ def test_a_group_is_closed_by_its_number_its_size_or_its_age() -> None:
     assert group.is_due(20.0)
     group.take()
     group.add(a_run(1), 30.0)
-    assert not group.is_due(30.0 + together.MOST_SECONDS * 0.9)
+    assert not group.is_due(30.0 + together.PAUSE_SECONDS * 0.9)
+    assert group.is_due(30.0 + together.PAUSE_SECONDS)
+    for at in range(1, 10):  # as long as files keep coming it waits for them, but not for ever
+        group.add(a_run(1), 30.0 + at * together.MOST_SECONDS / 10)
+    assert not group.is_due(30.0 + together.MOST_SECONDS * 0.99)
     assert group.is_due(30.0 + together.MOST_SECONDS)
 
 
@@ -205,6 +209,48 @@ def test_a_fault_while_several_jobs_are_cast_costs_one_job_alone(tmp_path: Path)
     assert [[job.job for job in group] for group, _ in landed.surveys] == [[1, 2, 3]]
     assert groups(landed) == [[1], [3]]
     assert "cannot be" in landed.outcomes[2].error
+    assert not landed.outcomes[2].is_tried_again
+
+
+def two_outputs(count: int) -> dict[int, MadeUp]:
+    """Files with rows for a table that has its contract and for one that has none."""
+
+    def say(job: int) -> list[Event]:
+        batch = pa.record_batch({"id": pa.array([str(job)], pa.string())})
+        return [Batch(job, output, batch, None, None, None) for output in ("events", "others")]
+
+    return {job: MadeUp(b"", say, 2) for job in range(1, count + 1)}
+
+
+def test_a_fault_over_a_group_that_cannot_be_divided_fails_none_of_it_for_good(tmp_path: Path) -> None:
+    with patch.object(
+        settle, "seal_channels", side_effect=[InvariantBroken("cannot be"), InvariantBroken("cannot be")]
+    ):
+        landed = land_all(tmp_path / "several", two_outputs(3), [[1, 2, 3]], contracts=KNOWN)
+        alone = land_all(tmp_path / "alone", two_outputs(1), [[1]], contracts=KNOWN)
+    assert [[job.job for job in group] for group, _ in landed.surveys] == [[1, 2, 3]]
+    assert sorted(landed.over[3:]) == [1, 2, 3]
+    assert all("cannot be" in each.error and each.is_tried_again for each in landed.outcomes.values())
+    assert not alone.outcomes[1].is_tried_again
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_group_whose_word_of_what_waits_is_unreadable_is_tried_again(tmp_path: Path) -> None:
+    with patch.object(settle, "read_pending", side_effect=FileNotFoundError("gone")):
+        landed = land_all(tmp_path, files(2), [[1, 2]])
+    assert all("gone" in landed.outcomes[job].error and landed.outcomes[job].is_tried_again for job in (1, 2))
+
+
+def test_casts_that_tell_more_than_fits_into_one_message_are_told_one_by_one(tmp_path: Path) -> None:
+    def check(outcome: Any) -> None:
+        if len(outcome.jobs) > 1:
+            raise InvariantBroken("too much")
+
+    with patch.object(settle, "check_size", check):
+        divided = land_all(tmp_path / "divided", files(3), [[1, 2, 3]])
+        given_back = land_all(tmp_path / "whole", two_outputs(3), [[1, 2, 3]], contracts=KNOWN)
+    assert groups(divided) == [[1], [2], [3]]
+    assert [given_back.outcomes[job].is_tried_again for job in (1, 2, 3)] == [True] * 3
 
 
 def test_more_than_fits_into_one_message_is_told_job_by_job(tmp_path: Path) -> None:

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, Text, cast, func, select
 
-from casparian_flow.store.tables import commits, jobs, materializations
+from casparian_flow.store.tables import commits, jobs
 
 _own = commits.alias("own_commits")
 _asked = jobs.alias("asked_jobs")
 _leader = jobs.alias("leading_jobs")
-_brought = materializations.alias("brought_rows")
 
 
 def committed_as(job: ColumnElement[int]) -> ColumnElement[int]:
-    """The job under which the store keeps the commits of a job's rows; null if it brought no rows.
+    """The job under which the store keeps the commits of a job's rows; null if it brought no rows and leads nobody.
 
-    Jobs that replace are permitted together, last of their plan, in the name of the first of them.
+    What jobs of one plan bring by one permit is kept in the name of the first of them. Whose rows an entry brings
+    stands in the entry.
     """
-    together = (
-        select(func.max(commits.c.id))
-        .join(_leader, _leader.c.id == commits.c.job_id)
-        .join(_asked, _asked.c.plan_id == _leader.c.plan_id)
-        .where(_asked.c.id == job)
-        .where(exists().where(_brought.c.job_id == job, _brought.c.accepted + _brought.c.quarantined > 0))
-        .correlate_except(commits, _leader, _asked)
-        .scalar_subquery()
-    )
-    own = select(func.max(_own.c.id)).where(_own.c.job_id == job).correlate_except(_own).scalar_subquery()
     named = commits.alias("named_commits")
-    return (
+    brought = func.json_each(cast(named.c.body, Text), "$.body.jobs").table_valued("value", name="brought_rows")
+    together = (
         select(named.c.job_id)
-        .where(named.c.id == func.coalesce(own, together))
-        .correlate_except(named)
+        .join(_leader, _leader.c.id == named.c.job_id)
+        .join(_asked, _asked.c.plan_id == _leader.c.plan_id)
+        .join(brought, func.json_extract(brought.c.value, "$.job") == job)
+        .where(_asked.c.id == job)
+        .order_by(named.c.id)
+        .limit(1)
+        .correlate_except(named, _leader, _asked, brought)
         .scalar_subquery()
     )
+    own = select(func.max(_own.c.job_id)).where(_own.c.job_id == job).correlate_except(_own).scalar_subquery()
+    return func.coalesce(own, together)

@@ -160,7 +160,7 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
 
 
 def that_shows(failures: Sequence[FailedFile]) -> str:
-    """The command that lists files which did not land; a file whose job was cancelled counts as skipped."""
+    """The command that lists what did not land: a file whose only job was cancelled is skipped, and has not failed."""
     is_cancelled = all(each.state == "aborted" for each in failures)
     return "casparian jobs --state aborted" if is_cancelled else "casparian files --state failed"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 from delimited_batches import Block
@@ -13,9 +15,10 @@ from delimited_records import Grammar
 class FewReader:
     """Reads a small block whose lines are all records of the table; any other is left to the exact reader."""
 
-    def __init__(self, layout: Layout, grammar: Grammar) -> None:
+    def __init__(self, layout: Layout, grammar: Grammar, nulls: tuple[str, ...]) -> None:
         self._layout = layout
         self._grammar = grammar
+        self._has_nulls = bool(nulls)
         header = telling_name(layout)
         self._header = None if header is None else (header[0], header[1].encode("utf-8", "replace"))
 
@@ -35,8 +38,19 @@ class FewReader:
             if data.count(b"\r") != data.count(b"\r\n"):
                 return None
             lines = [line.removesuffix(b"\r") for line in lines]
-        columns = self._columns(lines) if _is_text(data) else None
+        columns = None
+        if _is_text(data):
+            rows = self._laid_out(data, len(lines))
+            columns = self._columns(lines) if rows is None else self._arrays(rows)
         return None if columns is None else Block(columns, np.append(pos, ends[:-1]), ends, stop)
+
+    def _laid_out(self, data: bytes, count: int) -> list[tuple[bytes | None, ...]] | None:
+        """The fields of these lines as they were split for the layout; None if it was not of all of them."""
+        layout = self._layout
+        if self._has_nulls or len(layout.below) != count or data != layout.rest:
+            return None
+        rows = [line.fields for line in layout.below if line.fields is not None and line.arity == layout.width]
+        return rows if len(rows) == count else None
 
     def _columns(self, lines: list[bytes]) -> pa.RecordBatch | None:
         layout, grammar = self._layout, self._grammar
@@ -44,7 +58,11 @@ class FewReader:
         if widths != [layout.width] * len(lines) or (layout.width == 1 and not all(map(_has_text, lines))):
             return None
         rows = [grammar.fields(each) if isinstance(each, bytes) else each for each in held]
-        columns = list(zip(*(row for row in rows if row is not None), strict=True))
+        return self._arrays([row for row in rows if row is not None])
+
+    def _arrays(self, rows: Sequence[Sequence[bytes | None]]) -> pa.RecordBatch | None:
+        layout = self._layout
+        columns = list(zip(*rows, strict=True))
         if layout.trailing and any(cell is not None for cell in columns.pop()):
             return None
         if self._header is not None and self._header[1] in columns[self._header[0]]:

@@ -19,10 +19,11 @@ _MOST_ROWS = 4
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The number of header rows and how sure that is."""
+    """The number of header rows and how sure that is; `kinds` are those of the columns below one row, where known."""
 
     rows: int
     confidence: float
+    kinds: tuple[str, ...] | None = None
 
 
 def find_header(records: Sequence[Fields]) -> Header:
@@ -33,7 +34,7 @@ def find_header(records: Sequence[Fields]) -> Header:
     if not below:
         return Header(1, 0.6) if _is_plain_header(first) else Header(0, 0.7)
     kinds = kinds_of(below, len(first))
-    if first in below:
+    if is_repeated := first in below:
         others = [row for row in below if row != first]
         if looks_like_header(first, again := kinds_of(others, len(first))):
             below, kinds = others, again
@@ -52,7 +53,8 @@ def find_header(records: Sequence[Fields]) -> Header:
     if score <= 0:
         several = _rows_above_types(records)
         return Header(several, 0.75) if several else Header(0, _sureness(score))
-    return Header(1 + _more_rows(records, len(kinds)), _sureness(score))
+    more = _more_rows(records, len(kinds))
+    return Header(1 + more, _sureness(score), None if more or is_repeated else tuple(kinds))
 
 
 def columns_of(rows: Sequence[Fields], width: int) -> Sequence[Fields]:

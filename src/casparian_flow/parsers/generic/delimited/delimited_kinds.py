@@ -69,7 +69,10 @@ def is_missing(cell: bytes) -> bool:
 
 def column_kind(cells: Sequence[bytes | None]) -> str:
     """The one kind that nearly all filled cells of a column share, `text` if there is none."""
-    counts = Counter(map(_kind_of_shape, shapes_of(cells)))
+    kinds = list(map(_kind_of_shape, shapes_of(cells)))
+    if len(set(kinds)) == 1:
+        return kinds[0]
+    counts = Counter(kinds)
     counts.pop(EMPTY, None)
     total = sum(counts.values())
     if not total:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -12,8 +13,11 @@ from delimited_dialect import Dialect
 from delimited_header import Fields, find_header, kinds_of
 from delimited_names import schema_of
 from delimited_records import Grammar, NeedMore
+from delimited_sample import Sample
 
 LIMIT = 400
+_SMALL = 64 << 10
+"""Longest sample that is cut into lines as a whole; of a longer one only the first are needed."""
 
 
 class Line(NamedTuple):
@@ -32,7 +36,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One table: its dialect, what precedes its first row, its shape."""
+    """One table: its dialect, what precedes its first row, its shape; `below` are the lines of a small `rest`."""
 
     dialect: Dialect
     arity: int
@@ -44,6 +48,8 @@ class Layout:
     header: tuple[Line, ...]
     start: int
     kinds: tuple[str, ...]
+    rest: bytes
+    below: tuple[Line, ...]
     note: str = ""
 
     @property
@@ -56,16 +62,22 @@ class Layout:
 def lines_of(grammar: Grammar, sample: bytes, eof: bool, arity: int, limit: int = LIMIT) -> tuple[Line, ...]:
     """The records of the sample with their places; a small file is asked for them twice."""
     lines: list[Line] = []
-    pos = 0
+    if len(sample) <= _SMALL:
+        for start, end, split in islice(Sample.of(sample, eof).plain(grammar), limit):
+            lines.append(Line(start, end, tuple(split), _is_blank(split)))
+    pos = lines[-1].end if lines else 0
     try:
         while pos < len(sample) and len(lines) < limit:
             end, fields = grammar.read(sample, pos, eof, arity)
-            blank = fields is not None and len(fields) == 1 and not (fields[0] or b"").strip()
-            lines.append(Line(pos, end, None if fields is None else tuple(fields), blank))
+            lines.append(Line(pos, end, None if fields is None else tuple(fields), _is_blank(fields)))
             pos = end
     except NeedMore:
         pass
     return tuple(lines)
+
+
+def _is_blank(fields: Fields | None) -> bool:
+    return fields is not None and len(fields) == 1 and not (fields[0] or b"").strip()
 
 
 def lay_out(
@@ -81,6 +93,7 @@ def lay_out(
         rows = rows[_count_above_gap(lines, rows) :] if header is None else rows
     trailing = arity > 1 and len(rows) > 1 and not any((row.fields or ())[-1] for row in rows)
     above = None if header is not None or skip is not None else _header_above(lines, rows, trailing, sample, dialect)
+    kinds: tuple[str, ...] | None = None
     if above is not None:
         head, names, note, sureness = [above.line], [above.names], above.note, 0.8
         trailing = trailing and len(above.names) < arity
@@ -88,13 +101,15 @@ def lay_out(
         cells = [row.fields or () for row in rows]
         verdict = find_header(cells)
         found, sureness = (verdict.rows, verdict.confidence) if header is None else (min(header, len(rows)), 1.0)
+        kinds = verdict.kinds if found == 1 else None
         head, names, note = rows[:found], [row.fields or () for row in rows[:found]], ""
         trailing = trailing and found > 0 and len(rows) > found and not any(row[-1] for row in names)
         rows = rows[found:]
     start = head[-1].end if head else rows[0].start if rows else 0
     columns = arity - trailing
     again = tuple(head[0].fields or ()) if head else None  # the header, repeated below, says nothing of types
-    data = [row.fields or () for row in rows[:100] if row.fields != again]
+    if kinds is None:
+        kinds = tuple(kinds_of([row.fields or () for row in rows[:100] if row.fields != again], columns))
     return Layout(
         dialect,
         columns,
@@ -105,7 +120,9 @@ def lay_out(
         tuple(line for line in lines if line.start < start and line not in head),
         tuple(head),
         start,
-        tuple(kinds_of(data, columns)),
+        kinds[:columns],
+        sample[start:] if len(sample) <= _SMALL else b"",
+        tuple(line for line in lines if line.start >= start) if len(sample) <= _SMALL else (),
         note,
     )
 
@@ -120,12 +137,14 @@ def _after_lines(grammar: Grammar, sample: bytes, eof: bool, count: int) -> int:
 
 def _count_titles(rows: Sequence[Line]) -> int:
     """How many records at the top are title lines, padded with delimiters to the width of the table."""
-    filled = [sum(bool(field) for field in row.fields or ()) for row in rows[:20]]
     width = rows[0].arity if rows else 0
-    count = 0
-    while width > 2 and count < len(filled) and filled[count] <= 1:
-        count += 1
-    return count if count < len(filled) and filled[count] > max(1, width // 2) else 0
+    if width <= 2:
+        return 0
+    for count, row in enumerate(rows[:20]):
+        filled = sum(map(bool, row.fields or ()))
+        if filled > 1:
+            return count if filled > width // 2 else 0
+    return 0
 
 
 def _count_above_gap(lines: Sequence[Line], rows: Sequence[Line]) -> int:

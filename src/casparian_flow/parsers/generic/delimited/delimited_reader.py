@@ -93,7 +93,7 @@ class TableReader:
 
     @cached_property
     def _few(self) -> FewReader:
-        return FewReader(self._layout, self._grammar)
+        return FewReader(self._layout, self._grammar, self._nulls)
 
     def _take(self, block: Block) -> None:
         stream = self._stream

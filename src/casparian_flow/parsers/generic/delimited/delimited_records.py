@@ -12,6 +12,7 @@ from delimited_dialect import Dialect
 MAX_COLUMNS = 20_000
 """A record of more fields fits no table; the fields beyond are not even counted."""
 
+_EMPTY = frozenset([b""])
 _LONG_LINE = 1 << 20
 
 LOOK_AHEAD_LINES = 24
@@ -131,6 +132,8 @@ class Grammar:
         elif self._lead or line.startswith(quote) or self._opening in line:
             return self._split(line, quote)
         fields = line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line]
+        if nulls == _EMPTY:
+            return [field or None for field in fields]
         return [None if field in nulls else field for field in fields]
 
     def _is_too_wide(self, line: bytes) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import accumulate
 
 from delimited_dialect import Dialect
@@ -16,6 +18,7 @@ RECORDS = 300
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r|\Z)")
 
 Fields = list[bytes | None]
+_Split = tuple[list[bytes | Fields], list[int]]
 
 
 class Records:
@@ -59,13 +62,34 @@ class _Lines:
 
 
 class Sample:
-    """The first bytes of a table, cut into lines once for all dialects."""
+    """The first bytes of a table, cut into lines once for all dialects, and split once for each."""
+
+    @classmethod
+    @lru_cache(maxsize=2)
+    def of(cls, data: bytes, eof: bool) -> Sample:
+        """The sample of these bytes, which a small file is asked for several times."""
+        return cls(data, eof)
 
     def __init__(self, data: bytes, eof: bool) -> None:
-        self.text = data.decode("utf-8", "replace")
         self._data = data
         self._eof = eof
         self._lines: dict[bool, _Lines] = {}
+        self._split: dict[Dialect, _Split] = {}
+
+    @cached_property
+    def text(self) -> str:
+        """The bytes as text."""
+        return self._data.decode("utf-8", "replace")
+
+    def plain(self, grammar: Grammar) -> Iterator[tuple[int, int, Fields]]:
+        """Where its first lines start and end, and their fields, up to one that is blank or takes a closer look."""
+        starts = self._cut(grammar.dialect.lone_cr).starts
+        held, widths = self._head(grammar)
+        for at, each in enumerate(held):
+            fields = grammar.fields(each) if isinstance(each, bytes) else each
+            if not widths[at] or fields is None:
+                return
+            yield starts[at], starts[at + 1], fields
 
     def records(self, dialect: Dialect, limit: int = RECORDS) -> Records:
         """Its records in a dialect, a single damaged one if there is none."""
@@ -74,7 +98,10 @@ class Sample:
         lines = self._cut(dialect.lone_cr)
         at, count = 0, len(lines.texts)
         while at < count and len(found) < limit:
-            held, widths = grammar.records(lines.texts[at : at + limit - len(found)])
+            if at or limit != RECORDS:
+                held, widths = grammar.records(lines.texts[at : at + limit - len(found)])
+            else:
+                held, widths = self._head(grammar)
             first, stop = at, at + len(held)
             while at < stop:
                 here = at - first
@@ -112,6 +139,13 @@ class Sample:
             record = Record(line_end.end(), None)
         found.add(record.fields)
         return record.end
+
+    def _head(self, grammar: Grammar) -> _Split:
+        """Its first lines as records."""
+        if grammar.dialect not in self._split:
+            texts = self._cut(grammar.dialect.lone_cr).texts
+            self._split[grammar.dialect] = grammar.records(texts[:RECORDS])
+        return self._split[grammar.dialect]
 
     def _cut(self, lone_cr: bool) -> _Lines:
         """Its lines; one that may go on after the sample is left out."""

@@ -42,7 +42,7 @@ class Sniffed:
 
 def sniff(sample: bytes, eof: bool, fixed: Fixed) -> Sniffed:
     """The dialect that makes the most regular table of the sample; `fixed` parts are not questioned."""
-    lines = Sample(sample, eof)
+    lines = Sample.of(sample, eof)
     text = lines.text
     rated: list[Guess] = []
     rated += [Guess(dialect, lines, rated) for dialect in _candidates(text, fixed)]
@@ -106,7 +106,7 @@ def _delimiters(lines: list[str]) -> list[str]:
     needed = max(1, len(lines) // 4)
     joined = "\n".join(lines)
     present = [d for d in (*PRIORS, *_SPACED) if d in joined]
-    found = [d for d in present if sum(d in line for line in lines) >= needed * (3 if d in _RARE else 1)]
+    found = [d for d in present if sum([d in line for line in lines]) >= needed * (3 if d in _RARE else 1)]
     if _may_have_runs(joined):
         runs = Counter(run for line in lines for run in dict.fromkeys(_RUN.findall(line)))
         found += [run for run, times in runs.most_common(4) if times > len(lines) // 2 and run not in found]
