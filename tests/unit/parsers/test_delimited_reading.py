@@ -163,7 +163,16 @@ def test_a_column_may_be_called_like_a_word_for_null(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"encoding": "klingon"}, {"encoding": "shift_jis"}, {"quote": "ab"}, {"header": "x"}, {"newline": "vt"}]
+    "options",
+    [
+        {"encoding": "klingon"},
+        {"encoding": "shift_jis"},
+        {"quote": "ab"},
+        {"quote": "“"},
+        {"escape": "\u2060"},
+        {"header": "x"},
+        {"newline": "vt"},
+    ],
 )
 def test_an_option_that_makes_no_sense_is_a_permanent_error(tmp_path: Path, options: dict[str, str]) -> None:
     with pytest.raises(PermanentError):

@@ -50,8 +50,10 @@ class Options:
 
 def _character(name: str, given: str) -> str | None:
     value = _NAMES.get(given, given)
-    if value is not None and ((name != "delimiter" and len(value) != 1) or "\n" in value or "\r" in value):
-        raise PermanentError(f"option {name} is {value!r}; it must be one character")
+    if value is not None and ("\n" in value or "\r" in value):
+        raise PermanentError(f"option {name} is {value!r}; it must not end a line")
+    if value is not None and name != "delimiter" and not (len(value) == 1 and value.isascii()):
+        raise PermanentError(f"option {name} is {value!r}; it must be one ASCII character")
     return value
 
 
