@@ -230,7 +230,7 @@ MALFORMED: list[tuple[str, str, bytes, str, int, int]] = [
     ("a job of 64 bits", WORKER, _bytes(_GOOD, job=1 << 63), "bad-header", 0, 0),
     ("a payload cut short", WORKER, _bytes(_GOOD)[:-1], "bad-header", 7, 0),
     ("a payload and more", WORKER, _bytes(_GOOD) + b"\n", "bad-header", 7, 0),
-    ("an older version", WORKER, _bytes(_GOOD, version=5), "unknown-version", 0, 0),
+    ("an older version", WORKER, _bytes(_GOOD, version=5), "unknown-version", 0, 4),
     ("opcode 0", WORKER, _bytes(_GOOD, opcode=0), "unknown-opcode", 7, 0),
     ("opcode 15", WORKER, _bytes(_GOOD, opcode=15), "unknown-opcode", 7, 0),
     ("a worker's permit", WORKER, _bytes(_GOOD, opcode=Opcode.PERMIT), "unknown-opcode", 7, 0),

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from casparian_flow.core.errors import CasparianError, InvariantBroken, ParserFailed, SinkError
+from casparian_flow.core.errors import CasparianError, InvariantBroken, ParserFailed, SinkError, SinkUnavailable
 from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.bodies import Cast, Parse, Permit, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder
@@ -186,10 +186,17 @@ class _Files:
                 self._land(runs)
 
     def _land(self, runs: Sequence[JobRun]) -> None:
-        """Seal or survey jobs; where that fails for several of them, each by itself, so that the culprit is found."""
+        """Seal or survey jobs; where that fails for several of them, each by itself, so that the culprit is found.
+
+        Where a sink cannot be reached none of them is the culprit: all of them are to be tried again later.
+        """
         jobs = [run.order for run in runs]
         try:
             outcome = land(self._premises, runs)
+        except SinkUnavailable as exc:
+            for job in jobs:
+                self._link.failed(job, exc)
+            return
         except Exception as exc:
             if len(runs) > 1:
                 for run in runs:
