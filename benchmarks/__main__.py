@@ -12,6 +12,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.index import BENCHMARKS
@@ -22,11 +23,16 @@ from benchmarks.shape import Bench, Benchmark
 
 COULD_NOT_RUN = 1
 MISSED = 7
+PEERS = ("dlt", "pandas", "polars")
+"""What the product itself does not need."""
 
 
 def main() -> int:
     """Measure what was asked for; the exit code."""
     options = _options()
+    if missing := [name for name in PEERS if find_spec(name) is None]:
+        print(f"not installed: {', '.join(missing)}; python -m pip install -r requirements.lock", file=sys.stderr)
+        return COULD_NOT_RUN
     chosen = [each for each in BENCHMARKS if not options.only or each.name in options.only]
     rounds = options.rounds or (1 if options.quick else 3)
     folder = Path(tempfile.mkdtemp(prefix="casparian-benchmark-"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benchmarks.__main__ import measured
+from benchmarks.__main__ import main, measured
 from benchmarks.bars import DESIGN
 from benchmarks.index import BENCHMARKS
 from benchmarks.machine import Machine
@@ -87,3 +87,10 @@ def test_a_row_without_its_peer_is_neither_passed_nor_missed_and_says_why() -> N
     report.outcomes = [Outcome(Benchmark("b", "as it is", lambda _bench: []), [row])]
     assert not report.has_missed and "  without peer: not installed" in list(report.text())
     assert report.json()["benchmarks"][0]["rows"][0]["peer"] == {"name": "peer", "why": "not installed"}
+
+
+def test_without_the_peers_nothing_is_measured_and_the_command_that_brings_them_is_named(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("benchmarks.__main__.find_spec", lambda name: None)
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--only", "start"])
+    assert main() == 1
+    assert "not installed: dlt, pandas, polars; python -m pip install" in capsys.readouterr().err
