@@ -94,6 +94,7 @@ class Attempts:
             if not lease.is_surveyed:
                 lease.is_surveyed, lease.phase, lease.group = True, JobPhase.SURVEYED, group
                 self._founding.surveyed(each.job, each.outputs)
+                self.tell("job.surveyed", lease.job, lease.plan, lease.attempt)
         self.found_tables(now_ns)
         return Ack(of=0)
 

@@ -74,6 +74,17 @@ def test_the_lines_follow_the_events():
     assert "\x1b" not in str(seen)
 
 
+def test_files_that_wait_for_a_first_contract_are_counted_as_read():
+    tally = Tally()
+    tally.add("jobs.queued", {"total": 3}, 0.0)
+    for number in range(3):
+        tally.add("job.surveyed", {"job": number}, 1.0)
+    assert tally.lines(2.0)[0] == "parsing: 3 of 3 files read, 0 landed"
+    for number in range(3):
+        tally.add("job.completed", {"job": number, "rows": 5, "quarantined": 0}, 3.0)
+    assert tally.lines(4.0) == ("parsing: 3 of 3 files", "15 rows, 0 in quarantine")
+
+
 def test_a_pipe_gets_whole_lines(capsys):
     Appended(sys.stderr).draw(("scanning: 1 files", ""))
     assert capsys.readouterr().err == "scanning: 1 files\n"

@@ -11,6 +11,7 @@ PHASES = {
     "hash.progressed": "hashing",
     "plan.made": "planning",
     "jobs.queued": "parsing",
+    "job.surveyed": "parsing",
     "job.completed": "parsing",
     "job.failed": "parsing",
     "run.finished": "done",
@@ -37,8 +38,8 @@ class Tally:
         if PHASES[event] != self.phase:
             self.phase = PHASES[event]
             self._began = now
-        if event == "job.completed":
-            self._numbers["finished"] = self._numbers.get("finished", 0) + 1
+        if event in ("job.completed", "job.surveyed"):
+            self._numbers[event] = self._numbers.get(event, 0) + 1
         for name, value in values.items():
             if isinstance(value, int):
                 self._numbers[f"{event} {name}"] = value
@@ -65,8 +66,10 @@ class Tally:
                 run, skip = (self._number("plan.made", name) for name in ("run", "skip"))
                 return f"planned: {run:,} files to run, {skip:,} to skip"
             case "parsing":
-                done = self._number("job.completed", "done") or self._numbers.get("finished", 0)
+                done = self._number("job.completed", "done") or self._numbers.get("job.completed", 0)
                 total = self._number("job.completed", "total") or self._number("jobs.queued", "total")
+                if (read := self._numbers.get("job.surveyed", 0)) > done:  # they wait for the contract of all of them
+                    return f"parsing: {read:,} of {total:,} files read, {done:,} landed"
                 return f"parsing: {done:,} of {total:,} files{self._left(done, total, now)}"
             case phase:
                 return phase
