@@ -23,8 +23,8 @@ __all__ = ["data"]
 
 STEPS = [
     ("casparian_flow.sinks.folder_staging", "module.StagedFiles", "seal", "after", 0),
-    ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "after", 1),
-    ("casparian_flow.sinks.database", "module.DatabaseSink", "promote", "before", 1),
+    ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "after", 0),
+    ("casparian_flow.sinks.database", "module.DatabaseSink", "promote", "before", 0),
     ("casparian_flow.sinks.database", "module.DatabaseSink", "promote", "after", 0),
     ("casparian_flow.sinks.folder", "module.FolderSink", "claim", "after", 0),
 ]
