@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -59,6 +60,11 @@ def test_small_files_share_files_and_each_can_be_told(product: Product, tmp_path
     path = str(data / "sales_040.csv")
     assert "2 accepted, 1 quarantined" in product("why", path, expect=[0]).out
     assert "sales" in product("trace", f"{path}:1", expect=[0]).out
+    for job in jobs[:: FILES // 4]:  # of a group only one leads: the others find their commit through it
+        nodes = product("trace", str(data / job["path"]), "--json", expect=[0]).json["nodes"]
+        [commit] = [node["facts"] for node in nodes if node["kind"] == "commit"]
+        entry = json.loads((product.home / f"outputs/sales/_cf/log/{commit['entry']:020}.json").read_text())
+        assert int(job["job"]) in [record["job"] for record in entry["body"]["jobs"]]
     group = product("quarantine", "list", "--json", expect=[0]).json["groups"][0]["group"]
     shown = product("quarantine", "show", group, "--json", expect=[0]).out
     assert "sales_007.csv" in shown and "sales_040.csv" in shown

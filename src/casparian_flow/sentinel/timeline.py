@@ -61,12 +61,8 @@ def commits_since(connection: Connection, sink: str, table: str, snapshot: int) 
 
 
 def commit_of(connection: Connection, sink: str, table: str, job: int) -> TableCommit | None:
-    """The commit that first brought a job's rows to the table; None if it brought none.
-
-    One permit may bring the rows of many jobs in the name of the first: then the whole history is looked through.
-    """
-    own = store.commits_of_job(connection, sink, table, job)
-    commits = _grouped(own, f"{sink} {table}") if own else commits_of(connection, sink, table)
+    """The commit that first brought a job's rows to the table; None if it brought none."""
+    commits = _grouped(store.commits_of_job(connection, sink, table, job), f"{sink} {table}")
     return next((commit for commit in commits if job in commit.jobs), None)
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, exists, func, select, update
 from casparian_flow.core.outputs import PermittedEntry
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.outputs import is_carried, supersede
-from casparian_flow.store.tables import commits, materializations, quarantine
+from casparian_flow.store.tables import commits, jobs, materializations, quarantine
+from casparian_flow.store.views.permits import committed_as
 
 COMMITS_OF_TABLE = (
     select(commits)
@@ -20,7 +21,7 @@ COMMITS_SINCE = COMMITS_OF_TABLE.where(commits.c.id > bindparam("snapshot"))
 NEWEST_COMMIT = select(func.max(commits.c.id)).where(
     commits.c.sink_uri == bindparam("sink"), commits.c.table_name == bindparam("table")
 )
-COMMITS_OF_JOB = COMMITS_OF_TABLE.where(commits.c.job_id == bindparam("job"))
+COMMITS_OF_JOB = COMMITS_OF_TABLE.where(commits.c.job_id == committed_as(bindparam("job", type_=jobs.c.id.type)))
 NOTE = (
     update(commits)
     .where(
@@ -102,7 +103,7 @@ def newest_commit(connection: Connection, sink: str, table: str) -> int:
 
 
 def commits_of_job(connection: Connection, sink: str, table: str, job: int) -> Sequence[AnyRow]:
-    """The log entries of a table that were permitted in the name of a job, oldest first."""
+    """The log entries of a table that were permitted for a job, in its name or in its group leader's, oldest first."""
     return connection.execute(COMMITS_OF_JOB, {"sink": sink, "table": table, "job": job}).all()
 
 

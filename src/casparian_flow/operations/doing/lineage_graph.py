@@ -134,7 +134,8 @@ class Graph:
         """The log entry that made a job's rows visible in one role; None if it brought none."""
         commit = self._commit_of(output)
         entry = commit.entries.get(role) if commit else None
-        return entry.seq if entry else None
+        brought = {record.job for record in entry.jobs} if entry else set()
+        return entry.seq if entry and output["job_id"] in brought else None
 
     def _landing(self, node: str, output: RowMapping) -> None:
         """Where rows of a job landed: table and sink, contract and who approved it, commit."""
