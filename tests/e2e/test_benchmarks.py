@@ -59,7 +59,7 @@ def test_the_queue_is_measured_beside_a_bare_database_and_bare_sockets(tmp_path)
     (queue,) = json.loads(done.stdout)["benchmarks"]
     assert queue["failure"] is None
     rows = [(row["unit"], row["peer"]["name"]) for row in queue["rows"]]
-    assert rows == [("jobs/s", "sqlite3"), ("ms", "bare echo"), ("ms", "bare echo")]
+    assert rows == [("jobs/s", "sqlite3"), ("jobs/s", "one by one"), ("ms", "bare echo"), ("ms", "bare echo")]
     assert all(row["ours"]["median"] > 0 for row in queue["rows"])
     assert list(tmp_path.iterdir()) == []
 

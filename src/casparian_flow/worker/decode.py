@@ -34,6 +34,8 @@ def _decode(body: pa.Buffer) -> pa.Schema:
     try:
         schema = pa.ipc.read_schema(body)
         names = schema.names
+        for field in schema:
+            _read_texts(field.type)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as exc:
         raise BrokenFrame(f"the schema cannot be read: {exc}") from exc
     if reserved := reserved_names(names):
@@ -49,6 +51,19 @@ def _decode(body: pa.Buffer) -> pa.Schema:
         if not is_plain(field.type):
             raise BrokenFrame(f"column {field.name!r} has the type {field.type}, which may not be sent")
     return schema
+
+
+def _read_texts(kind: pa.DataType) -> None:
+    """Raises UnicodeDecodeError, a ValueError, for names of inner fields or time zones that are not UTF-8.
+
+    Arrow takes them as they come; whoever asks for one later would meet the error far from its cause.
+    """
+    if pa.types.is_timestamp(kind):
+        _ = kind.tz
+    for at in range(kind.num_fields):
+        inner = kind.field(at)
+        _ = inner.name
+        _read_texts(inner.type)
 
 
 def decode_batch(

@@ -54,6 +54,21 @@ def test_lengths_that_do_not_agree_are_refused(rows: int, present: tuple[bool, b
         decode_batch(BATCH.serialize(), BATCH.schema, rows, present)
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.struct([("inner", pa.int64())]),
+        pa.list_(pa.struct([("x", pa.list_(pa.struct([("inner", pa.int64())])))])),
+        pa.timestamp("us", "inner"),
+    ],
+)
+def test_texts_inside_of_a_type_that_are_not_utf_8_are_refused(kind: pa.DataType) -> None:
+    declared = pa.schema([("column", kind)]).serialize().to_pybytes()
+    decode_schema(pa.py_buffer(declared))
+    with pytest.raises(BrokenFrame, match="cannot be read"):
+        decode_schema(pa.py_buffer(declared.replace(b"inner", b"inn\x99r")))
+
+
 def test_invalid_utf_8_is_refused() -> None:
     body = BATCH.serialize().to_pybytes().replace(b"third", b"th\xff\xfed")
     with pytest.raises(BrokenFrame, match="not valid Arrow data"):
