@@ -77,7 +77,9 @@ def _text_kind(text: str, *, is_whole: bool) -> ContentKind:
     lines = text.split("\n", 2 * SAMPLE_LINES + 1) if "\n" in text else text.splitlines()
     if not is_whole and len(lines) > 1:
         lines.pop()
-    sample = [line.rstrip("\r") for line in lines[: 2 * SAMPLE_LINES] if line.strip()][:SAMPLE_LINES]
+    sample = [line for line in lines[: 2 * SAMPLE_LINES] if line.strip()][:SAMPLE_LINES]
+    if "\r" in text:
+        sample = [line.rstrip("\r") for line in sample]
     if not sample:
         return ContentKind("text", "blank lines")
     found = log_kind(sample)
