@@ -6,13 +6,17 @@ from casparian_flow.operations.registry import Reply
 
 
 class TableResult(Reply, frozen=True, kw_only=True):
-    """What this run brought to one table; rows are counted once, however many sinks they went to."""
+    """What this run brought to one table; rows are counted once, however many sinks they went to.
+
+    `rescued` are values for which the table has no column; they stand beside their rows, in `_cf_rescued`.
+    """
 
     table: str
     contract: int
     files: int
     accepted: int
     quarantined: int
+    rescued: int
     is_new: bool
     sinks: list[str]
 

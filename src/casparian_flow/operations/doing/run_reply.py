@@ -56,7 +56,7 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
         aborted=totals.states.get(JobState.ABORTED, 0),
         accepted=totals.accepted,
         quarantined=totals.quarantined,
-        rescued=totals.rescued,
+        rescued=sum(totals.rescued.values()),
         tables=[
             TableResult(
                 table=row.table_name,
@@ -64,6 +64,7 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
                 files=row.files,
                 accepted=row.accepted,
                 quarantined=row.quarantined,
+                rescued=totals.rescued.get(row.table_name, 0),
                 is_new=row.table_name in totals.founded,
                 sinks=[target.uri for target in prepared.plan.routes.targets_of(row.table_name)],
             )

@@ -11,7 +11,7 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.options import options_of, sinks_by_topic
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
-from casparian_flow.clients.cli.shown_sql import first_rows
+from casparian_flow.clients.cli.shown_sql import first_rows, rescued_rows
 from casparian_flow.clients.cli.watching import show_watch, watch_options, watched_seconds
 
 if TYPE_CHECKING:
@@ -144,6 +144,9 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
         yield from _cut(face, reply.tables, TABLES, "tables: casparian tables")
         for sink in sorted({sink for each in reply.tables for sink in each.sinks}):
             yield f"in        {plain(sink)}"
+    for each in reply.tables[: face.limit]:
+        if each.rescued:
+            yield f"rescued   {each.rescued:,} values of {plain(each.table)}: {plain(rescued_rows(each.table))}"
     if reply.failures:
         yield ""
         yield from _cut(face, reply.failures, FAILURES, f"files: {that_shows(reply.failures)}")
@@ -174,6 +177,8 @@ def _next(reply: RunReply) -> str:
         return that_shows(reply.failures)
     if reply.open_quarantine:
         return "casparian quarantine"
+    if rescued := [each.table for each in reply.tables if each.rescued]:
+        return rescued_rows(rescued[0])
     if reply.tables:
         return first_rows(reply.tables[0].table)
     return "casparian tables"
