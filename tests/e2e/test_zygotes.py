@@ -387,6 +387,23 @@ def test_a_parser_that_is_silent_in_fresh_processes_too_may_be_copied(
     assert zygotes.why_not(order, LIMITS) == ""
 
 
+def test_a_copy_that_gives_rows_and_then_computes_for_long_is_not_silent(
+    zygotes: Zygotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = an_order(
+        tmp_path,
+        """
+        import time
+        def parse(path):
+            yield "x", [{"n": 1}]
+            time.sleep(1)
+        """,
+    )
+    monkeypatch.setattr(bridge, "FIRST_SIGN_SECONDS", 0.7)
+    assert warm(zygotes, order) == ""
+    assert levels(read(zygotes, order, [a_job_order(1)])) == ["process:forked"]
+
+
 def test_a_parser_that_dies_in_copies_alone_has_fresh_processes(zygotes: Zygotes, tmp_path: Path) -> None:
     order = an_order(
         tmp_path,
