@@ -124,10 +124,10 @@ def command(face: Face, /, **given: Any) -> int:
 
 
 def _cut(face: Face, items: Sequence[Any], columns: Sequence[Column], rest: str) -> Iterator[str]:
-    """A table of as many items as a list shows, and where the others are."""
+    """A table of as many items as a summary shows, and where the others are."""
     from msgspec import to_builtins
 
-    shown = items[: face.limit]
+    shown = items[: face.summary_limit]
     yield from table_lines(map(to_builtins, shown), columns, face.paper)
     if len(shown) < len(items):
         yield f"and {len(items) - len(shown):,} more {rest}"
@@ -144,7 +144,7 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
         yield from _cut(face, reply.tables, TABLES, "tables: casparian tables")
         for sink in sorted({sink for each in reply.tables for sink in each.sinks}):
             yield f"in        {plain(sink)}"
-    for each in reply.tables[: face.limit]:
+    for each in reply.tables[: face.summary_limit]:
         if each.rescued:
             yield f"rescued   {each.rescued:,} values of {plain(each.table)}: {plain(rescued_rows(each.table))}"
     if reply.failures:
