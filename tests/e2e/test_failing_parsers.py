@@ -233,8 +233,11 @@ def test_a_file_that_changes_while_it_is_read_brings_nothing_and_is_read_by_the_
 HANGS = "import time\ndef parse(path):\n    yield 'x', [{'n': 1}]\n    time.sleep(3600)\n"
 
 
-def test_a_busy_home_names_its_holder_and_control_c_leaves_nothing_half_done(
-    run_with: Callable[..., Any], product: Product, tmp_path: Path
+@pytest.mark.parametrize(
+    ("stop", "said"), [(signal.SIGINT, "stopped by the keyboard"), (signal.SIGTERM, "stopped by SIGTERM")]
+)
+def test_a_busy_home_names_its_holder_and_a_stopped_run_leaves_nothing_half_done_and_says_how_to_go_on(
+    run_with: Callable[..., Any], product: Product, tmp_path: Path, stop: signal.Signals, said: str
 ) -> None:
     parser, data = tmp_path / "hangs.py", tmp_path / "data"
     parser.write_text(HANGS)
@@ -244,9 +247,12 @@ def test_a_busy_home_names_its_holder_and_control_c_leaves_nothing_half_done(
             assert process.poll() is None
         busy = product("run", str(data), "--json", expect=[6])
         assert str(process.pid) in busy.err
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.send_signal(stop)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 130
+        last = json.loads(errors.splitlines()[-1])
+        assert (last["code"], last["message"]) == ("interrupted", said)
+        assert last["fix"].endswith(f"run {data} --parser {parser} --json")
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from casparian_flow import __version__
-from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, pasteable, show
+from casparian_flow.clients.cli.errors import BROKEN_PIPE, Terminated, failure_of, pasteable, show
 from casparian_flow.clients.cli.nouns import Entry, LazyGroup
 from casparian_flow.clients.cli.options import Session, initial, shared_options
 from casparian_flow.clients.cli.render import GLYPHS
@@ -113,7 +114,13 @@ def main() -> NoReturn:
 
         answer(root, instruction)
         sys.exit(0)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(sys.argv[1:]))
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise Terminated
 
 
 def _legible(error: UnicodeError) -> tuple[str | bytes, int]:
