@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -261,6 +262,18 @@ def test_a_busy_home_names_its_holder_and_a_stopped_run_leaves_nothing_half_done
     assert states == {"aborted"}
     run_with(ONLY_TWO.format(deed="pass"), expect=(0,))
     assert sorted(product.table("x")["n"].to_pylist()) == [1, 2, 3]
+
+
+def test_how_a_parser_ended_is_known_even_to_a_run_that_was_started_without_word_of_children(tmp_path: Path) -> None:
+    data, parser = tmp_path / "one.txt", tmp_path / "leaves.py"
+    data.write_text("1\n")
+    parser.write_text("import os\ndef parse(path):\n    os._exit(7)\n    yield\n")
+    deaf = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    product = Product(tmp_path / "home", through=(sys.executable, "-c", deaf))
+
+    [failure] = product.run(str(data), "--parser", str(parser))["failures"]
+
+    assert failure["message"] == "leaves: its process left early with exit code 7"
 
 
 def test_every_job_s_rows_add_up(run_with: Callable[..., Any], product: Product) -> None:

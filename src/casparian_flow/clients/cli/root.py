@@ -114,9 +114,16 @@ def main() -> NoReturn:
 
         answer(root, instruction)
         sys.exit(0)
+    _heed_signals()
+    sys.exit(run(sys.argv[1:]))
+
+
+def _heed_signals() -> None:
+    """SIGTERM ends a command as Ctrl-C does, and how a process of ours ended is told to us, whoever started us."""
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run(sys.argv[1:]))
+    if hasattr(signal, "SIGCHLD"):  # where it is ignored, as some launchers leave it, every process ends with 0
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _terminate(_number: int, _frame: object) -> NoReturn:

@@ -15,6 +15,7 @@ from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store import runs as run_store
+from casparian_flow.store.views import quarantine as quarantine_view
 
 
 def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], seconds: float) -> RunReply:
@@ -24,7 +25,7 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
     with acting.database.transaction() as connection:
         ended = job_store.not_landed(connection, prepared.id)
         tables = output_store.brought_by_plan(connection, prepared.id)
-        quarantine = output_store.open_quarantine(connection)
+        quarantine, _ = quarantine_view.count_open(connection)
         proposals = contract_store.proposed(connection)
         totals = run_store.totals(connection, prepared.id)
     failures = [
