@@ -54,3 +54,20 @@ def test_what_was_rescued_is_said_with_the_query_that_shows_it(product_here: Pro
     assert about in product_here("why", str(late)).out.splitlines()
     assert about in product_here("jobs", "show", "@last").out.splitlines()
     assert "hello" in product_here("sql", query).out
+
+
+def test_the_one_value_that_makes_a_column_text_is_named_with_its_file_and_row(
+    product_here: Product, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        rows = "".join(f"{number}{row},{'x-7' if (number, row) == (1, 2) else row}\n" for row in range(4))
+        (tmp_path / "in" / f"sales_{number}.csv").write_text("id,amount\n" + rows, encoding="ascii")
+
+    said = product_here("run", str(tmp_path / "in")).out.splitlines()
+
+    fields = {field["name"]: field for field in product_here("contract", "show", "sales", "--json").json["fields"]}
+    assert (fields["amount"]["type"], fields["id"]["note"]) == ("string", "")
+    note = f"would be int64 but for 'x-7' in row 3 of {tmp_path}/in/sales_1.csv"
+    assert fields["amount"]["note"] == note
+    assert f"note      sales.amount {note}" in said

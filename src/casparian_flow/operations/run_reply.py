@@ -21,6 +21,14 @@ class TableResult(Reply, frozen=True, kw_only=True):
     sinks: list[str]
 
 
+class ColumnNote(Reply, frozen=True, kw_only=True):
+    """What is to be said of a column of a new table: such as the one value for which it is text."""
+
+    table: str
+    column: str
+    note: str
+
+
 class FailedFile(Reply, frozen=True, kw_only=True):
     """A file whose job did not land, and why."""
 
@@ -57,6 +65,7 @@ class RunReply(Reply, frozen=True, kw_only=True):
     quarantined: int
     rescued: int
     tables: list[TableResult]
+    notes: list[ColumnNote]
     failures: list[FailedFile]
     unreadable: list[str]
     problems: int

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy import Connection
+
 from casparian_flow.core.jobs import PAUSED, JobState
 from casparian_flow.operations.context import Acting
+from casparian_flow.operations.doing.contract import note_with_file
 from casparian_flow.operations.doing.plan import Prepared
-from casparian_flow.operations.run_reply import FailedFile, RunReply, TableResult, Waiting
+from casparian_flow.operations.run_reply import ColumnNote, FailedFile, RunReply, TableResult, Waiting
 from casparian_flow.sentinel.attempts import AWAITING_APPROVAL
 from casparian_flow.sentinel.planner import Decision
 from casparian_flow.store import contracts as contract_store
@@ -28,6 +31,7 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
         quarantine, _ = quarantine_view.count_open(connection)
         proposals = contract_store.proposed(connection)
         totals = run_store.totals(connection, prepared.id)
+        notes = _notes(connection, totals.founded)
     failures = [
         FailedFile(
             path=jobs[row.id].file.display,
@@ -71,6 +75,7 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
             )
             for row in tables
         ],
+        notes=notes,
         failures=failures,
         unreadable=unreadable,
         problems=sum(scan.problems for scan in prepared.discovered.scans),
@@ -82,6 +87,16 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
         sinks=list(prepared.plan.routes.sinks),
         seconds=seconds,
     )
+
+
+def _notes(connection: Connection, tables: frozenset[str]) -> list[ColumnNote]:
+    contracts = contract_store.in_force(connection) if tables else {}
+    return [
+        ColumnNote(table=table, column=column.name, note=note_with_file(connection, column.note))
+        for table in sorted(tables & contracts.keys())
+        for column in contracts[table].columns
+        if column.note
+    ]
 
 
 def _outcome(

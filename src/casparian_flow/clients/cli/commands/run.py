@@ -29,6 +29,8 @@ FAILURES = (Column("path"), Column("code"), Column("message"))
 SINK_AWAY = "sink-unavailable"
 MOST_REASONS = 3
 """Why a target took nothing is said in so many ways: it is the same for all files, and a person can change it."""
+MOST_NOTES = 5
+"""Notes on the columns of new tables; `contract show` has all of them."""
 EXIT_CODES = {"completed": 0, "quarantined": 3, "failed_files": 3, "approval": 4, "aborted": 8}
 
 
@@ -144,6 +146,10 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
         yield from _cut(face, reply.tables, TABLES, "tables: casparian tables")
         for sink in sorted({sink for each in reply.tables for sink in each.sinks}):
             yield f"in        {plain(sink)}"
+    for note in reply.notes[:MOST_NOTES]:
+        yield f"note      {plain(note.table)}.{plain(note.column)} {plain(note.note)}"
+    if len(reply.notes) > MOST_NOTES:
+        yield f"and {len(reply.notes) - MOST_NOTES:,} more notes: casparian contract show {plain(reply.notes[0].table)}"
     for each in reply.tables[: face.summary_limit]:
         if each.rescued:
             yield f"rescued   {each.rescued:,} values of {plain(each.table)}: {plain(rescued_rows(each.table))}"
