@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from casparian_flow.core.hashing import PREFIX
+from casparian_flow.core.hashing import PREFIX, SHORT_HASH
 from casparian_flow.core.types import ColumnType, parse_type
 from casparian_flow.schema.candidates import KEYS, TAGGED_TEMPORAL, TEMPORAL
 from casparian_flow.schema.eliminate import EXAMPLES, Elimination, Example
 
 MAX_DECIMAL = 38
-SHORT_HASH = 12
-"""Digits of a source's hash that stand in a note, where the source is known by nothing else."""
 _INT64_DIGITS = 19
 
 
@@ -107,7 +105,8 @@ def _but_for(state: Elimination) -> str:
         return ""
     count, _, key, first = min(few)
     values = f"{first.value!r}" if count == 1 else f"{count} values, first {first.value!r}"
-    return f"would be {key} but for {values} in row {first.row} of {_short(first.source)}"
+    source = f" of {_short(first.source)}" if first.source else ""
+    return f"would be {key} but for {values} in row {first.row}{source}"
 
 
 def _short(source: str) -> str:

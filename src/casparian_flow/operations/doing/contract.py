@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping
 
 from casparian_flow.core.contracts import Contract, ContractState, Origin, version_of
 from casparian_flow.core.errors import NotFound, VerificationFailed, VersionChanged
-from casparian_flow.core.hashing import PREFIX
+from casparian_flow.core.hashing import PREFIX, SHORT_HASH
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.contract import (
@@ -23,7 +23,6 @@ from casparian_flow.operations.contract import (
     ListContracts,
     ShowContract,
 )
-from casparian_flow.schema.verdict import SHORT_HASH
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store.views import contracts as view
 from casparian_flow.store.views import lineage
