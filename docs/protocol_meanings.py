@@ -66,7 +66,8 @@ MEANINGS: dict[str, str] = {
     "Receipt.groups": "rejected rows by cause",
     "Receipt.drift": "how the file differs from contracts",
     "Receipt.verdicts": "what the parser found out about the file",
-    "Receipt.isolation": "how the parser was kept apart: `process`, or `process:forked` if a warm process was copied",
+    "Receipt.isolation": "how the parser was kept apart: `process`; `process:forked` if a warm process was copied; "
+    "`process: fresh, because WHY` if this parser is never copied",
     "Receipt.seconds": "how long it took",
     "Receipt.bytes_read": "how much of the file was read",
     "Receipt.host": "where",

@@ -125,7 +125,7 @@ class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     accessible: bool = False
     """Progress as plain appended lines, never redrawn."""
     limit: Annotated[int, msgspec.Meta(ge=1)] = 50
-    """Rows of a list on a terminal unless `--limit` or `--all` is given."""
+    """Rows of a list on a terminal, and of the lists in a summary, unless `--limit` or `--all` is given."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

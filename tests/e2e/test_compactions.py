@@ -25,10 +25,11 @@ from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing import output_compact
 from casparian_flow.operations.doing.output_compact import TRIES, compact, plan
+from casparian_flow.operations.doing.output_revert import plan as plan_revert
 from casparian_flow.operations.doing.output_revert import revert
 from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.operations.output_compact import CompactionPlan, CompactOutput, PlanCompaction
-from casparian_flow.operations.output_revert import RevertOutput
+from casparian_flow.operations.output_revert import PlanRevert, RevertOutput, RevertPlan
 from casparian_flow.sentinel.compaction import begin
 from casparian_flow.settings import Settings
 from casparian_flow.sinks.folder import FolderSink
@@ -65,6 +66,11 @@ def planned(past: Past, sink: str | None = None, table: str = TABLE) -> Compacti
         return plan(reading, PlanCompaction(table=table, sink=sink))
 
 
+def reversal_to(past: Past, snapshot: str) -> RevertPlan:
+    with open_reading(past.home.home, Settings(), past.home.home.path) as reading:
+        return plan_revert(reading, PlanRevert(table=TABLE, snapshot=snapshot))
+
+
 def data_files(past: Past) -> list[str]:
     assert isinstance(past.sink, FolderSink)
     return sorted(path.name for path in past.sink.root.rglob(f"{TABLE}_*"))
@@ -74,6 +80,16 @@ def nothing_is_left(past: Past) -> bool:
     """Whether no compaction is under way, and no file is there that one did not finish."""
     with past.home.database.transaction() as connection:
         return open_rewrites(connection) == [] and not any(name.startswith(f"{TABLE}_0.") for name in data_files(past))
+
+
+def test_rows_that_only_moved_to_another_file_neither_go_nor_come_back_with_a_revert(past: Past) -> None:
+    with acting_on(past) as acting:
+        compact(acting, CompactOutput(table=TABLE))
+    to_before_it, further_back = reversal_to(past, "@-1"), reversal_to(past, "@-2")
+    assert (to_before_it.rows_before, to_before_it.rows_after) == (12, 12)
+    assert (to_before_it.rows_out, to_before_it.rows_back) == (0, 0)
+    assert (further_back.rows_before, further_back.rows_after) == (12, 10)
+    assert (further_back.rows_out, further_back.rows_back) == (5, 3)
 
 
 class DisturbedSink(FolderSink):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -233,8 +234,11 @@ def test_a_file_that_changes_while_it_is_read_brings_nothing_and_is_read_by_the_
 HANGS = "import time\ndef parse(path):\n    yield 'x', [{'n': 1}]\n    time.sleep(3600)\n"
 
 
-def test_a_busy_home_names_its_holder_and_control_c_leaves_nothing_half_done(
-    run_with: Callable[..., Any], product: Product, tmp_path: Path
+@pytest.mark.parametrize(
+    ("stop", "said"), [(signal.SIGINT, "stopped by the keyboard"), (signal.SIGTERM, "stopped by SIGTERM")]
+)
+def test_a_busy_home_names_its_holder_and_a_stopped_run_leaves_nothing_half_done_and_says_how_to_go_on(
+    run_with: Callable[..., Any], product: Product, tmp_path: Path, stop: signal.Signals, said: str
 ) -> None:
     parser, data = tmp_path / "hangs.py", tmp_path / "data"
     parser.write_text(HANGS)
@@ -244,9 +248,12 @@ def test_a_busy_home_names_its_holder_and_control_c_leaves_nothing_half_done(
             assert process.poll() is None
         busy = product("run", str(data), "--json", expect=[6])
         assert str(process.pid) in busy.err
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.send_signal(stop)
+        _, errors = process.communicate(timeout=60)
         assert process.returncode == 130
+        last = json.loads(errors.splitlines()[-1])
+        assert (last["code"], last["message"]) == ("interrupted", said)
+        assert last["fix"].endswith(f"run {data} --parser {parser} --json")
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -255,6 +262,18 @@ def test_a_busy_home_names_its_holder_and_control_c_leaves_nothing_half_done(
     assert states == {"aborted"}
     run_with(ONLY_TWO.format(deed="pass"), expect=(0,))
     assert sorted(product.table("x")["n"].to_pylist()) == [1, 2, 3]
+
+
+def test_how_a_parser_ended_is_known_even_to_a_run_that_was_started_without_word_of_children(tmp_path: Path) -> None:
+    data, parser = tmp_path / "one.txt", tmp_path / "leaves.py"
+    data.write_text("1\n")
+    parser.write_text("import os\ndef parse(path):\n    os._exit(7)\n    yield\n")
+    deaf = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    product = Product(tmp_path / "home", through=(sys.executable, "-c", deaf))
+
+    [failure] = product.run(str(data), "--parser", str(parser))["failures"]
+
+    assert failure["message"] == "leaves: its process left early with exit code 7"
 
 
 def test_every_job_s_rows_add_up(run_with: Callable[..., Any], product: Product) -> None:

@@ -36,3 +36,38 @@ def test_a_run_says_where_each_table_is_and_a_query_that_works(product: Product,
     assert f"in        {sink}" in said
     assert said[-1] == "next      casparian sql 'SELECT * FROM \"order\" LIMIT 10'"
     assert "2.5" in product("sql", 'SELECT * FROM "order" LIMIT 10').out
+
+
+def test_what_was_rescued_is_said_with_the_query_that_shows_it(product_here: Product, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "sales_1.csv").write_text("id,amount\n1,2.50\n", encoding="ascii")
+    product_here.run(str(tmp_path / "in"))
+    late = tmp_path / "in" / "sales_2.csv"
+    late.write_text("id,amount,note\n2,3.50,hello\n3,4.50,\n", encoding="ascii")
+
+    said = product_here("run", str(tmp_path / "in")).out.splitlines()
+
+    query = "SELECT _cf_source_hash, _cf_source_row, _cf_rescued FROM sales WHERE _cf_rescued IS NOT NULL LIMIT 10"
+    assert f'rescued   1 values of sales: casparian sql "{query}"' in said
+    assert said[-1] == f'next      casparian sql "{query}"'
+    about = f'rescued   1 values of sales, of note: casparian sql "{query}"'
+    assert about in product_here("why", str(late)).out.splitlines()
+    assert about in product_here("jobs", "show", "@last").out.splitlines()
+    assert "hello" in product_here("sql", query).out
+
+
+def test_the_one_value_that_makes_a_column_text_is_named_with_its_file_and_row(
+    product_here: Product, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        rows = "".join(f"{number}{row},{'x-7' if (number, row) == (1, 2) else row}\n" for row in range(4))
+        (tmp_path / "in" / f"sales_{number}.csv").write_text("id,amount\n" + rows, encoding="ascii")
+
+    said = product_here("run", str(tmp_path / "in")).out.splitlines()
+
+    fields = {field["name"]: field for field in product_here("contract", "show", "sales", "--json").json["fields"]}
+    assert (fields["amount"]["type"], fields["id"]["note"]) == ("string", "")
+    note = f"would be int64 but for 'x-7' in row 3 of {tmp_path}/in/sales_1.csv"
+    assert fields["amount"]["note"] == note
+    assert f"note      sales.amount {note}" in said

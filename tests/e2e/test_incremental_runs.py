@@ -183,6 +183,28 @@ def test_outputs_whose_names_mean_one_table_land_there_together(product: Product
     assert values(product, "own") == [1, 2]
 
 
+@pytest.mark.parametrize("raw_bytes", [10, 1 << 19], ids=["small", "streamed"])
+def test_records_that_could_not_be_read_wait_with_the_rows_of_the_table_that_they_mean(
+    product_here: Product, data: Path, tmp_path: Path, raw_bytes: int
+) -> None:
+    parser = tmp_path / "own.py"
+    parser.write_text(
+        "from casparian_flow.sdk import Rejected\n"
+        "def parse(path):\n"
+        "    for number in range(20):\n"
+        f"        yield Rejected('Own', 'own.unreadable', 'no', locator=str(number), raw=b'r' * {raw_bytes})\n"
+        "    yield 'own', {'id': [1, 2]}\n"
+        "    yield Rejected('own', 'own.unreadable', 'no', start=0, end=1)\n"
+    )
+    reply = product_here.run(str(data), "--parser", str(parser))
+    files = reply["run"]
+    assert files > 1
+    assert (reply["accepted"], reply["quarantined"], reply["failures"]) == (2 * files, 21 * files, [])
+    receipt = product_here("jobs", "receipt", "@last", "--json").json["receipt"]
+    places = [(output["table"], output["role"], output["rows"]) for output in receipt["outputs"]]
+    assert sorted(places) == [("own", "accepted", 2), ("own", "quarantine", 21)]
+
+
 def test_a_declared_contract_holds_whatever_the_case_of_its_name(product: Product, data: Path, tmp_path: Path) -> None:
     parser = tmp_path / "own.py"
     parser.write_text(

@@ -234,3 +234,23 @@ def test_every_kind_of_sink_shows_the_same_rows_of_one_run_and_keeps_in_step(
     jobs = [product.table("sales", sink=sink).sort_by("id")["_cf_job_id"].to_pylist() for sink in sinks]
     assert jobs == [jobs[0]] * 4
     assert product.run(str(data), *arguments)["skipped"] == {"up_to_date": 3}
+
+
+def test_rows_that_are_rejected_on_their_way_to_a_second_sink_are_the_same_rows(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    data = tmp_path / "sales"
+    data.mkdir()
+    (data / "s_1.csv").write_text("id,amount\n1,2\n2,3\n")
+    product_here.run(str(data), "--sink", f"parquet://{tmp_path}/a")
+    (data / "s_2.csv").write_text("id,amount\n1,x\n2,3\n")
+    product_here.run(str(data), "--sink", f"parquet://{tmp_path}/a", "--sink", f"csv://{tmp_path}/b")
+
+    again = product_here.run(str(data), "--sink", f"sqlite://{tmp_path}/c.db")
+
+    assert again["quarantined"] == 1
+    assert again["open_quarantine"] == 1
+    assert product_here("status", "--json").json["quarantine"] == {"rows": 1, "files": 1}
+    [group] = product_here("quarantine", "--json").json["groups"]
+    assert (group["rows"], group["files"]) == (1, 1)
+    assert len(product_here("quarantine", "show", group["group"], "--json").json["rows"]) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,6 +27,7 @@ from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Printed, Quiet, Raised
 from casparian_flow.worker.launch import start_guest
+from casparian_flow.worker.zygote import Zygote
 from casparian_flow.worker.zygotes import Zygotes
 from guest_orders import a_job_order, a_parser_order, rows_of, write_parser
 from product import Product
@@ -313,6 +316,35 @@ def test_a_parser_whose_import_does_not_survive_a_fork_has_fresh_processes(
     assert not zygotes.has(order, LIMITS)
 
 
+@pytest.mark.parametrize("failures", [1, pool.LOSSES], ids=["once", "always"])
+def test_no_room_for_a_zygote_costs_its_parser_the_copies_only_when_it_happens_again_and_again(
+    zygotes: Zygotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    order = an_order(tmp_path, "def parse(path):\n    yield 'x', [{'n': 1}]\n")
+    tried: list[object] = []
+
+    def start(*given: Any) -> Zygote:
+        tried.append(given)
+        if len(tried) <= failures:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return Zygote(*given)
+
+    def is_settled() -> bool:
+        if len(tried) > failures or zygotes.why_not(order, LIMITS):
+            return True
+        assert zygotes.fork(order, LIMITS, ".", ()) is None
+        return False
+
+    monkeypatch.setattr(pool, "Zygote", start)
+    wait_until(is_settled)
+    if failures == 1:
+        wait_until(lambda: zygotes.has(order, LIMITS))
+        assert zygotes.why_not(order, LIMITS) == ""
+    else:
+        assert "Too many open files" in zygotes.why_not(order, LIMITS)
+        assert len(tried) == pool.LOSSES
+
+
 def test_a_parser_that_hangs_in_a_copy_is_read_by_a_fresh_process_and_that_is_remembered(
     zygotes: Zygotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,8 +363,9 @@ def test_a_parser_that_hangs_in_a_copy_is_read_by_a_fresh_process_and_that_is_re
     assert warm(zygotes, order) == ""
     events = read(zygotes, order, [a_job_order(1), a_job_order(2)])
     assert jobs_that(events, Began) == [1, 1, 2]
-    assert levels(events) == ["process", "process"]
-    assert "gives nothing" in zygotes.why_not(order, LIMITS)
+    why = "a copy of its process gives nothing where a fresh process does"
+    assert levels(events) == ["process", f"process: fresh, because {why}"]
+    assert zygotes.why_not(order, LIMITS) == why
 
 
 def test_a_parser_that_is_silent_in_fresh_processes_too_may_be_copied(
@@ -354,6 +387,23 @@ def test_a_parser_that_is_silent_in_fresh_processes_too_may_be_copied(
     assert zygotes.why_not(order, LIMITS) == ""
 
 
+def test_a_copy_that_gives_rows_and_then_computes_for_long_is_not_silent(
+    zygotes: Zygotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = an_order(
+        tmp_path,
+        """
+        import time
+        def parse(path):
+            yield "x", [{"n": 1}]
+            time.sleep(1)
+        """,
+    )
+    monkeypatch.setattr(bridge, "FIRST_SIGN_SECONDS", 0.7)
+    assert warm(zygotes, order) == ""
+    assert levels(read(zygotes, order, [a_job_order(1)])) == ["process:forked"]
+
+
 def test_a_parser_that_dies_in_copies_alone_has_fresh_processes(zygotes: Zygotes, tmp_path: Path) -> None:
     order = an_order(
         tmp_path,
@@ -369,8 +419,9 @@ def test_a_parser_that_dies_in_copies_alone_has_fresh_processes(zygotes: Zygotes
     assert warm(zygotes, order) == ""
     events = read(zygotes, order, [a_job_order(1), a_job_order(2)])
     assert jobs_that(events, Ended) == [1, 2]
-    assert levels(events) == ["process", "process"]
-    assert "dies" in zygotes.why_not(order, LIMITS)
+    why = "a copy of its process dies where a fresh process does not"
+    assert levels(events) == ["process", f"process: fresh, because {why}"]
+    assert zygotes.why_not(order, LIMITS) == why
 
 
 def test_a_zygote_that_lies_about_its_guest_is_left_and_nobody_is_signalled(zygotes: Zygotes, tmp_path: Path) -> None:
@@ -414,7 +465,8 @@ def test_a_zygote_that_talks_nonsense_costs_its_parser_the_copies_and_nobody_els
         """
     liar = an_order(tmp_path, source)
     assert bool(warm(zygotes, liar)) == (not forked)
-    assert levels(read(zygotes, liar, [a_job_order(1)])) == ["process"]
+    [level] = levels(read(zygotes, liar, [a_job_order(1)]))
+    assert level == "process" or (not forked and level.startswith("process: fresh, because its process was lost"))
     other = an_order(tmp_path, 'def parse(path):\n    yield "x", [{"n": 1}]\n', name="other.py")
     assert warm(zygotes, other) == ""
     assert levels(read(zygotes, other, [a_job_order(1)])) == ["process:forked"]

@@ -10,6 +10,8 @@ from typing import Any
 from blake3 import blake3
 
 PREFIX = "blake3:"
+SHORT_HASH = 12
+"""Digits of a source's hash that stand in a note, where the source is known by nothing else."""
 
 
 def digest_of(*parts: bytes) -> str:

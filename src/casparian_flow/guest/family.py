@@ -34,7 +34,7 @@ class Family:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: set[int] = set()
+        self._known: dict[int, Process] = {}
         self._adopts = False
 
     def adopt(self) -> None:
@@ -49,13 +49,18 @@ class Family:
         """The process that `begin` starts, known until `forget`."""
         with self._lock:
             process = begin()
-            self._known.add(process.pid)
+            self._known[process.pid] = process
             return process
 
     def forget(self, process: Process) -> None:
-        """It has ended, and was waited for."""
+        """It has ended, and was waited for.
+
+        Its number may belong to another process by now, which stays known: as a stray it would be killed and reaped
+        here, and whoever waits for it be told that it ended with 0.
+        """
         with self._lock:
-            self._known.discard(process.pid)
+            if self._known.get(process.pid) is process:
+                del self._known[process.pid]
 
     def end(self) -> None:
         """Kill what was started here and not forgotten; whoever waits for one of these sees its end."""
@@ -70,7 +75,7 @@ class Family:
             return
         deadline = time.monotonic() + _REAP_SECONDS
         with self._lock:
-            while (strays := children_of(os.getpid()) - self._known) and time.monotonic() < deadline:
+            while (strays := children_of(os.getpid()) - self._known.keys()) and time.monotonic() < deadline:
                 for stray in strays:
                     with suppress(ProcessLookupError):
                         os.kill(stray, signal.SIGKILL)

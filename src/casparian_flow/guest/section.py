@@ -72,6 +72,7 @@ class Section:
                 raise BadYield("a parser publishes while its file is parsed, not afterwards")
             try:
                 self._take(item)
+                self._wire.sign()
                 if time.monotonic() - self._flushed >= LINGER_SECONDS or len(self._waiting) > MAX_WAITING:
                     self._flush()
             except Exception as exc:

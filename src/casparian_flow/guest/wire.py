@@ -8,7 +8,8 @@ section with the byte GO, and only then the next one begins, so that what is pri
 A frame is a 16-byte header (kind, length of the head, length of the body), a head in JSON and a body of bytes. A
 SCHEMA's body is an Arrow IPC schema message; schemas are numbered from 0 within their section, in order. A BATCH's
 body is an Arrow IPC record batch message followed by those of its places (`source_row`, `start`, `end`) that its
-head says are there, each `rows` little-endian int64. A socket that closes without END is a failure.
+head says are there, each `rows` little-endian int64. An empty VERDICTS only says that the parser has begun to give
+something. A socket that closes without END is a failure.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class Wire:
         self._fd = fd
         self._gathered = bytearray()
         self._sender = _Sender(fd)
+        self._has_signed = False
 
     def receive_order(self) -> Any:
         """The order, which is the only frame that the host sends."""
@@ -104,6 +106,17 @@ class Wire:
         for part in parts:
             self._gathered += part
         if len(self._gathered) > _GATHER:
+            self.flush()
+
+    def sign(self) -> None:
+        """Once: let the host hear now that the parser gives something.
+
+        Rows gather first, and the thread that sends them needs the interpreter's lock, which the parser may hold for
+        long: a copied process of which nothing is heard is taken for one that did not survive being copied.
+        """
+        if not self._has_signed:
+            self._has_signed = True
+            self.send(Kind.VERDICTS, {"verdicts": []})
             self.flush()
 
     def flush(self) -> None:

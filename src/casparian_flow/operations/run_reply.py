@@ -6,15 +6,27 @@ from casparian_flow.operations.registry import Reply
 
 
 class TableResult(Reply, frozen=True, kw_only=True):
-    """What this run brought to one table; rows are counted once, however many sinks they went to."""
+    """What this run brought to one table; rows are counted once, however many sinks they went to.
+
+    `rescued` are values for which the table has no column; they stand beside their rows, in `_cf_rescued`.
+    """
 
     table: str
     contract: int
     files: int
     accepted: int
     quarantined: int
+    rescued: int
     is_new: bool
     sinks: list[str]
+
+
+class ColumnNote(Reply, frozen=True, kw_only=True):
+    """What is to be said of a column of a new table: such as the one value for which it is text."""
+
+    table: str
+    column: str
+    note: str
 
 
 class FailedFile(Reply, frozen=True, kw_only=True):
@@ -53,6 +65,7 @@ class RunReply(Reply, frozen=True, kw_only=True):
     quarantined: int
     rescued: int
     tables: list[TableResult]
+    notes: list[ColumnNote]
     failures: list[FailedFile]
     unreadable: list[str]
     problems: int

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from casparian_flow.core.hashing import PREFIX, SHORT_HASH
 from casparian_flow.core.types import ColumnType, parse_type
 from casparian_flow.schema.candidates import KEYS, TAGGED_TEMPORAL, TEMPORAL
-from casparian_flow.schema.eliminate import Elimination, Example
+from casparian_flow.schema.eliminate import EXAMPLES, Elimination, Example
 
 MAX_DECIMAL = 38
 _INT64_DIGITS = 19
@@ -93,6 +94,25 @@ def _on_text(state: Elimination) -> _Opinion:
     return found
 
 
+def _but_for(state: Elimination) -> str:
+    """The type that most values have and so few speak against that all of those are known: they may be damaged."""
+    few = [
+        (len(found), at, key, found[0])
+        for at, key in enumerate(KEYS[state.tagged])
+        if (found := state.ruled.get(key)) and len(found) < EXAMPLES and 2 * len(found) < state.cells
+    ]
+    if not few or state.words:
+        return ""
+    count, _, key, first = min(few)
+    values = f"{first.value!r}" if count == 1 else f"{count} values, first {first.value!r}"
+    source = f" of {_short(first.source)}" if first.source else ""
+    return f"would be {key} but for {values} in row {first.row}{source}"
+
+
+def _short(source: str) -> str:
+    return source[: len(PREFIX) + SHORT_HASH] if source.startswith(PREFIX) else source
+
+
 def _described(found: _Opinion) -> str:
     return f"{found.type} {found.format}" if found.format else found.type
 
@@ -104,7 +124,7 @@ def _first_open(state: Elimination) -> _Opinion:
         return number
     temporal = [one for one in TEMPORAL if state.is_open(one.key)]
     if not temporal:
-        return _Opinion("string")
+        return _Opinion("string", note=_but_for(state))
     if len(temporal) > 1:
         readings = " or ".join(f"{one.type} {one.format}" for one in temporal)
         return _Opinion("string", note=f"ambiguous: every value reads as {readings}")

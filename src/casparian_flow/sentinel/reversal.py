@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -175,10 +176,14 @@ def _upto(commits: Sequence[TableCommit], snapshot: int) -> list[TableCommit]:
 
 
 def _change(now: TableState, then: TableState) -> Change:
-    kept = sum(
-        visible.rows_of(job)
-        for name, visible in now.files.items()
-        if name in then.files
-        for job in visible.live & then.files[name].live
-    )
+    """What goes and what comes, by job: a compaction moves rows to other files, and they are the same rows."""
+    kept = (_rows_by_job(now) & _rows_by_job(then)).total()
     return Change(before=now.rows, after=then.rows, rows_out=now.rows - kept, rows_back=then.rows - kept)
+
+
+def _rows_by_job(state: TableState) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for visible in state.files.values():
+        for job in visible.live:
+            found[job] += visible.rows_of(job)
+    return found

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, func, insert, literal_column, select, update
 
 from casparian_flow.core.outputs import PermittedEntry, Role
-from casparian_flow.core.quarantine import EntryState
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.prepared import Prepared, each_of
 from casparian_flow.store.tables import commits, jobs, locations, materializations, quarantine, versions
@@ -176,9 +175,6 @@ BROUGHT_BY_PLAN = (
     .group_by(_brought.c.table_name)
     .order_by(_brought.c.table_name)
 )
-OPEN_QUARANTINE = select(func.coalesce(func.sum(quarantine.c.rows), 0)).where(
-    quarantine.c.is_current.is_(True), quarantine.c.state == EntryState.OPEN
-)
 
 
 def next_seq(connection: Connection, sink: str, table: str, role: Role) -> int:
@@ -274,8 +270,3 @@ def has_foreign_rows(connection: Connection, sink: str, table: str, plan: int) -
 def brought_by_plan(connection: Connection, plan: int) -> Sequence[AnyRow]:
     """What a plan's jobs brought to each table."""
     return connection.execute(BROUGHT_BY_PLAN, {"plan": plan}).all()
-
-
-def open_quarantine(connection: Connection) -> int:
-    """How many rows wait in quarantine, undecided."""
-    return int(connection.execute(OPEN_QUARANTINE).scalar_one())

@@ -20,11 +20,13 @@ FINISH = update(runs).where(runs.c.plan_id == bindparam("plan"), runs.c.finished
 FINISH_ALL = update(runs).where(runs.c.finished_at_ns.is_(None)).values(finished_at_ns=bindparam("now_ns"))
 STATES = select(jobs.c.state, func.count()).where(jobs.c.plan_id == bindparam("plan")).group_by(jobs.c.state)
 ROWS = text(
-    """SELECT coalesce(sum(json_extract(c.value, '$.accepted')), 0) AS accepted,
-              coalesce(sum(json_extract(c.value, '$.quarantined')), 0) AS quarantined,
-              coalesce(sum(json_extract(c.value, '$.rescued')), 0) AS rescued
+    """SELECT json_extract(c.value, '$.table') AS "table",
+              sum(json_extract(c.value, '$.accepted')) AS accepted,
+              sum(json_extract(c.value, '$.quarantined')) AS quarantined,
+              sum(json_extract(c.value, '$.rescued')) AS rescued
        FROM cf_jobs j, json_each(j.receipt, '$.counts') c
-       WHERE j.plan_id = :plan AND j.state = 'completed'"""
+       WHERE j.plan_id = :plan AND j.state = 'completed'
+       GROUP BY 1"""
 )
 _founder = func.json_extract(contracts.c.evidence, "$.jobs[0]")
 FOUNDED = (
@@ -37,23 +39,26 @@ FOUNDED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What became of the jobs of a plan so far, and the rows of those that landed. `founded` are its new tables."""
+    """What became of the jobs of a plan so far, and the rows of those that landed. `founded` are its new tables.
+
+    `rescued` are values, by the table whose rows they stand beside.
+    """
 
     states: dict[JobState, int]
     accepted: int
     quarantined: int
-    rescued: int
+    rescued: dict[str, int]
     founded: frozenset[str]
 
 
 def totals(connection: Connection, plan: int) -> Totals:
     """What a plan came to, as it is recorded."""
-    rows = connection.execute(ROWS, {"plan": plan}).one()
+    rows = connection.execute(ROWS, {"plan": plan}).all()
     return Totals(
         states={JobState(state): count for state, count in connection.execute(STATES, {"plan": plan})},
-        accepted=rows.accepted,
-        quarantined=rows.quarantined,
-        rescued=rows.rescued,
+        accepted=sum(row.accepted for row in rows),
+        quarantined=sum(row.quarantined for row in rows),
+        rescued={row.table: row.rescued for row in rows if row.rescued},
         founded=frozenset(connection.execute(FOUNDED, {"plan": plan}).scalars()),
     )
 

@@ -20,7 +20,7 @@ from casparian_flow.core.errors import (
 from casparian_flow.guest.wire import Kind
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.cancel import CancelToken
-from casparian_flow.worker.events import Began, Ended, Event, Quiet, Raised
+from casparian_flow.worker.events import Began, Ended, Event, Printed, Quiet, Raised
 from casparian_flow.worker.frames import BrokenFrame, Closed, FrameReader
 from casparian_flow.worker.launch import Guest, start_guest
 from casparian_flow.worker.printed import Printout
@@ -171,7 +171,7 @@ class _Conversation:
             for event in self._talk():
                 if isinstance(event, (Ended, Raised)):
                     self.over.add(event.job)
-                if not isinstance(event, (Began, Quiet)):
+                if isinstance(event, Printed):
                     self._sign_by = math.inf
                 given = time.monotonic()
                 yield event
@@ -236,6 +236,8 @@ class _Conversation:
                 if closes:  # what was printed so far belongs to this job
                     yield from self._printout.drain_all(self._stream.job)
                 event = self._stream.accept(frame, self._printout.dropped)
+                if frame.kind not in (Kind.HELLO, Kind.BEGIN):
+                    self._sign_by = math.inf
                 if closes:
                     self._go_on()
                 if isinstance(event, Began):

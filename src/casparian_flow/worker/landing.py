@@ -55,9 +55,12 @@ class Landing:
             self._wait(output, place, rows, whole=whole).take(rows, self._jobs)
 
     def reject(self, output: str, place: Place, rejected: Gathered) -> None:
-        """Take in records that the parser could not read, all of one member."""
-        if place.waits:
-            self._waits_at[rejected.runs[0].member, output].reject(rejected)
+        """Take in records that the parser could not read, all of one member, after all of its rows."""
+        member = rejected.runs[0].member
+        if (waiting := self._waits_at.get((member, output))) is None and place.contract is None:
+            waiting = self._asks_for(member, place.table)
+        if waiting is not None:
+            waiting.reject(rejected)
         else:
             self._channels.of(place.table).reject(rejected)
 
@@ -112,6 +115,12 @@ class Landing:
         for each in rows.members:
             self._waits_at[each, output] = self._waiting[key]
         return self._waiting[key]
+
+    def _asks_for(self, member: int, table: str) -> Waiting | None:
+        """Where rows wait for the same table: what they may still bring there is one with what comes now."""
+        return next(
+            (each for (its, _), each in self._waits_at.items() if its == member and each.base_table == table), None
+        )
 
     def _surveys(self, endings: Sequence[Ending], receipts: Sequence[Receipt]) -> list[JobSurvey]:
         found: list[dict[str, OutputSurvey]] = [{} for _ in self._jobs]

@@ -29,6 +29,8 @@ ISOLATION = "process"
 """The level that holds for every guest: own session, empty environment, no inherited descriptors, resource limits."""
 FORKED = "process:forked"
 """The same level, of a guest that began as a copy of its parser's zygote."""
+FRESH_BECAUSE = "process: fresh, because "
+"""The same level, of a guest whose parser is never copied; the reason follows."""
 
 STREAMS = ("stdout", "stderr", "log")
 _REAP_SECONDS = 10.0
@@ -54,11 +56,15 @@ class Process(Protocol):
 
 
 class Guest:
-    """A running guest: its socket and its pipes, all non-blocking. `kill` may be called from any thread."""
+    """A running guest: its socket and its pipes, all non-blocking. `kill` may be called from any thread.
+
+    `why_fresh` is why its parser is never copied; empty as long as it may be.
+    """
 
     def __init__(
         self, process: Process, line: socket.socket, pipes: dict[str, int], held: contextlib.ExitStack
     ) -> None:
+        self.why_fresh = ""
         self._process = process
         self._held = held
         self._lock = threading.Lock()
@@ -82,7 +88,9 @@ class Guest:
     @property
     def isolation(self) -> str:
         """How it is kept apart, as receipts say it."""
-        return FORKED if self.is_forked else ISOLATION
+        if self.is_forked:
+            return FORKED
+        return FRESH_BECAUSE + self.why_fresh if self.why_fresh else ISOLATION
 
     @property
     def has_exited(self) -> bool:
@@ -167,6 +175,8 @@ def _start(parser: ParserOrder, limits: Limits, within: Path | None, zygotes: Zy
             return guest
     guest = _begin(_start_fresh, within)
     assert guest is not None
+    if zygotes is not None:
+        guest.why_fresh = zygotes.why_not(parser, limits)
     return guest
 
 

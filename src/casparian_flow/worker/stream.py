@@ -249,7 +249,8 @@ def _batch(section: _Section, head: _Batch, frame: Frame) -> Event:
     return Batch(section.job, output, batch, source_row, start, end)
 
 
-def _verdicts(section: _Section, head: _Verdicts, frame: Frame) -> Event:
+def _verdicts(section: _Section, head: _Verdicts, frame: Frame) -> Event | None:
+    """What was detected; without anything the frame only says that its guest is at work."""
     section.verdict_bytes += len(frame.head)
     if section.verdict_bytes > MAX_VERDICT_BYTES:
         raise BrokenFrame(f"more than {MAX_VERDICT_BYTES} bytes of verdicts in one section")
@@ -257,7 +258,7 @@ def _verdicts(section: _Section, head: _Verdicts, frame: Frame) -> Event:
         VerdictNote(name=each.name, value=each.value, confidence=each.confidence, runner_up=each.runner_up)
         for each in head.verdicts
     )
-    return Noted(section.job, tuple(found))
+    return Noted(section.job, tuple(found)) if head.verdicts else None
 
 
 def _rejected(section: _Section, head: _Rejected, frame: Frame) -> Event:

@@ -14,12 +14,15 @@ from casparian_flow.worker.tables import is_headerless
 
 
 class Waiting:
-    """Members whose files ask for one table and have the same columns; or one member alone, whatever it has."""
+    """Members whose files ask for one table and have the same columns; or one member alone, whatever it has.
+
+    `base_table` is the table that they ask for.
+    """
 
     def __init__(self, output: str, base_table: str, path: Path, *, is_named: bool) -> None:
         """`path` is where the rows are kept, without a suffix."""
         self._output = output
-        self._base_table = base_table
+        self.base_table = base_table
         self._is_named = is_named
         self._rows = _Kept(path.with_suffix(".rows"))
         self._rejected = _Kept(path.with_suffix(".rejected"))
@@ -57,7 +60,7 @@ class Waiting:
         for member, rows in self._counts.items():
             found[member] = OutputSurvey(
                 output=self._output,
-                base_table=self._base_table,
+                base_table=self.base_table,
                 is_named=self._is_named,
                 columns=names,
                 headerless=self._headerless,

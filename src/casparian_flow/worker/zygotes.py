@@ -28,6 +28,8 @@ SEEN_BEFORE = 1
 LOSSES = 3
 """So many zygotes of a parser may be lost before its guests are fresh processes for good."""
 _TIDY_SECONDS = 5.0
+_MOST_WHY = 200
+"""Most letters of a reason: it may come from the parser, and stands in every receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +157,15 @@ class Zygotes:
             if self._warm.get(key) is warm:
                 del self._warm[key]
                 self._leaving.append(warm.zygote)
-                self._losses[key] += 1
-            if self._losses[key] >= LOSSES:
-                self._refuse(key, why)
+                self._count_loss(key, why)
+
+    def _count_loss(self, key: Key, why: str) -> None:
+        self._losses[key] += 1
+        if self._losses[key] >= LOSSES:
+            self._refuse(key, why)
 
     def _refuse(self, key: Key, why: str) -> None:
-        self._refused[key] = why
+        self._refused[key] = why[:_MOST_WHY]
         if (warm := self._warm.pop(key, None)) is not None:
             self._leaving.append(warm.zygote)
 
@@ -205,8 +210,9 @@ class Zygotes:
     def _start(self, key: Key) -> None:
         try:
             zygote = Zygote(_order(key), self._within)
-        except OSError as exc:
-            self._settle(key, None, f"its zygote could not be started: {exc}")
+        except OSError as exc:  # which says something about this machine and this moment, nothing about the parser
+            with self._lock:
+                self._count_loss(key, f"processes to copy could not be started: {exc}")
             return
         with self._lock:
             self._starting = zygote
@@ -215,19 +221,18 @@ class Zygotes:
         try:
             why = zygote.warm(WARM_SECONDS)
         except ZygoteLost as lost:
-            why = f"its imports: {lost}"
+            why = f"its process was lost during its imports: {lost}"
         self._settle(key, zygote, why)
 
-    def _settle(self, key: Key, zygote: Zygote | None, why: str) -> None:
+    def _settle(self, key: Key, zygote: Zygote, why: str) -> None:
         """It is warm, or will never be."""
         with self._lock:
             self._starting = None
-            if zygote is not None and not why:
+            if not why:
                 self._warm[key] = _Warm(zygote, time.monotonic())
                 return
-            self._refused[key] = why
-        if zygote is not None:
-            zygote.end()
+            self._refuse(key, why)
+        zygote.end()
 
 
 def can_fork() -> bool:

@@ -68,10 +68,38 @@ def test_the_lines_follow_the_events():
         tally.add(event, values, float(second))
         seen.append(tally.lines(float(second) + 2))
     assert seen[0] == ("scanning: 1,200 files", "")
-    assert seen[1][0] == "hashing: 10 files, 1.0 MB of 4.0 MB, 0:06 left"
+    assert seen[1][0] == "hashing: 10 files, 1.0 MB of 4.0 MB"
     assert seen[2][0] == "planned: 20 files to run, 1,180 to skip"
-    assert seen[-1] == ("parsing: 2 of 20 files, 0:54 left", "120 rows, 2 in quarantine, 1 new tables")
+    assert seen[-1] == ("parsing: 2 of 20 files", "120 rows, 2 in quarantine, 1 new tables")
     assert "\x1b" not in str(seen)
+
+
+def test_the_time_that_is_left_is_shown_once_it_has_been_much_the_same_for_a_while():
+    tally = Tally()
+    tally.add("jobs.queued", {"total": 100}, 0.0)
+    shown = []
+    for second in range(1, 41):
+        done = 1 if second < 10 else 2 * (second - 9)  # the first file takes long, then two land a second
+        tally.add("job.completed", {"done": done, "total": 100}, float(second))
+        shown.append(tally.lines(float(second))[0])
+    left = [", 0:" in line for line in shown]
+    assert not any(left[:20])
+    assert left[-1]
+    assert shown[-1] == "parsing: 62 of 100 files, 0:25 left"
+
+
+def test_a_pipe_gets_no_line_twice_in_a_row(capsys):
+    clock = Clock()
+    appended = Appended(sys.stderr)
+    appended.begin()
+    watcher = Watcher(appended, clock)
+    for second in (6.0, 12.0, 18.0):
+        clock.now = second
+        watcher("something.else", {})
+    watcher("scan.progressed", {"files": 1})
+    clock.now = 24.0
+    watcher("scan.progressed", {"files": 1})
+    assert capsys.readouterr().err == "starting\nscanning: 1 files\n"
 
 
 def test_files_that_wait_for_a_first_contract_are_counted_as_read():

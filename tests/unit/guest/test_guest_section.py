@@ -280,8 +280,9 @@ def test_waiting_rows_are_sent_once_they_have_waited_long_enough(monkeypatch: py
 class RecordingWire(Wire):
     """A wire that keeps what it would send: the kinds of frames, and where they leave."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_signed: bool = True) -> None:
         self.sent: list[str] = []
+        self._has_signed = has_signed
 
     def send(self, kind: Kind, head: Mapping[str, Any], body: Sequence[Any] = ()) -> None:
         self.sent.append(f"{kind.name} {head['rows']}" if kind == Kind.BATCH else kind.name)
@@ -314,6 +315,18 @@ def test_a_small_file_takes_two_writes() -> None:
     section.finish()
     section.close()
     assert wire.sent == ["BEGIN", "leaves", "VERDICTS", "SCHEMA", "BATCH 1", "END", "leaves"]
+
+
+def test_the_first_thing_that_a_guest_gives_is_heard_of_at_once_and_only_that() -> None:
+    wire = RecordingWire(has_signed=False)
+    for job in (1, 2):
+        section = Section(wire, job, FRAME_BYTES)
+        section.emit(("x", [{"n": 1}]))
+        section.emit(("x", [{"n": 2}]))
+        section.finish()
+        section.close()
+    rest = ["SCHEMA", "BATCH 2", "END", "leaves"]
+    assert wire.sent == ["BEGIN", "leaves", "VERDICTS", "leaves", *rest, "BEGIN", "leaves", *rest]
 
 
 def test_verdicts_leave_together_before_the_rows_and_rejections_that_follow_them() -> None:

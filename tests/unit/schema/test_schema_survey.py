@@ -245,3 +245,20 @@ def test_words_for_null_leave_no_trace_once_every_type_is_ruled_out() -> None:
     late = Survey.of(pa.record_batch({"c": column.slice(50)}), rows.slice(50))
     late.add(pa.record_batch({"c": column.slice(0, 50)}), rows.slice(0, 50))
     assert late.to_bytes() == whole.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        (["1", "x", "2"], "would be int64 but for 'x' in row 2"),
+        (["1", "x", "2", "y", "3"], "would be int64 but for 2 values, first 'x' in row 2"),
+        (["2024-01-31", "2024-02-29", "soon"], "would be date but for 'soon' in row 3"),
+        (["1", "x", "2", "y", "3", "z", "4"], ""),
+        (["1", "x"], ""),
+        (["a", "b"], ""),
+    ],
+    ids=["one", "two", "a day", "too many to be sure of", "half of all", "text"],
+)
+def test_a_column_that_is_text_for_one_or_two_values_says_which_the_first_is(values: list[str], note: str) -> None:
+    found = verdict_on(values)
+    assert (found.type, found.note) == ("string", note)

@@ -27,8 +27,14 @@ USAGE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports for a program that wrote to a pipe nobody reads."""
+AGAIN = "--"
+"""The fix that is the command itself, typed once more."""
 LONGEST_COMMAND = 400
 """A longer command line is not repeated to the person who typed it."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, which ends a command as Ctrl-C does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +69,9 @@ def failure_of(error: BaseException, crashes: Path) -> Failure:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return Failure(
             code="interrupted",
-            message="stopped by the keyboard",
-            why="what was finished is kept; the next run does the rest",
+            message="stopped by SIGTERM" if isinstance(error, Terminated) else "stopped by the keyboard",
+            why="what was finished is kept, and nothing is half done",
+            fix=AGAIN,
             exit_code=INTERRUPTED,
             retryable=True,
         )
@@ -79,13 +86,15 @@ def failure_of(error: BaseException, crashes: Path) -> Failure:
 
 
 def pasteable(failure: Failure, arguments: Sequence[str]) -> Failure:
-    """The failure; where its fix is an option to add, the fix is the whole command with that option."""
-    options = sum(1 for _ in takewhile(lambda word: word != "--", arguments))
-    typed = shlex.join(["casparian", *arguments[:options]])
-    if not failure.fix.startswith("--") or len(typed) > LONGEST_COMMAND:
+    """The failure; where its fix is an option to add, or to try again, the fix is the whole command."""
+    if not failure.fix.startswith("--"):
         return failure
-    rest = "".join(f" {shlex.quote(word)}" for word in arguments[options:])
-    return replace(failure, fix=f"{typed} {failure.fix}{rest}")
+    options = sum(1 for _ in takewhile(lambda word: word != "--", arguments))
+    added = () if failure.fix == AGAIN else (failure.fix,)
+    words = [shlex.join(["casparian", *arguments[:options]]), *added, *map(shlex.quote, arguments[options:])]
+    if len(words[0]) > LONGEST_COMMAND:
+        return replace(failure, fix="") if failure.fix == AGAIN else failure
+    return replace(failure, fix=" ".join(words))
 
 
 def _usage(error: click.ClickException) -> Failure:

@@ -235,6 +235,11 @@ class Face:
             return self.options.limit
         return self.settings.ui.limit if sys.stdout.isatty() else None
 
+    @property
+    def summary_limit(self) -> int | None:
+        """How many items of a list an answer shows that is no list: as many in a pipe, unless all are asked for."""
+        return self.limit if self.options.all else self.limit or self.settings.ui.limit
+
     def show_list(self, schema: str, key: str, items: Sequence[Any], columns: Sequence[Column], item: type) -> None:
         """Show a list that is there as a whole."""
         self._show_items(schema, key, columns, item, "items", lambda _limit, _after: Whole(items))

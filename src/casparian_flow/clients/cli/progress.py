@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from casparian_flow.clients.cli.face import Face
-from casparian_flow.clients.cli.tally import Tally
+from casparian_flow.clients.cli.tally import STARTING, Tally
 from casparian_flow.core.times import rfc3339
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ DELAY = 0.3
 """A command that is faster shows its first word only."""
 REDRAW_EVERY = 0.1
 SAY_EVERY = 5.0
-STARTING = "starting"
 
 
 class Drawing(Protocol):
@@ -115,16 +114,19 @@ class Appended:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._last = ""
 
     def begin(self) -> None:
         """Write one word, which stays."""
-        self._stream.write(f"{STARTING}\n")
-        self._stream.flush()
+        self.draw((STARTING, ""))
 
     def draw(self, lines: tuple[str, str]) -> None:
-        """Write both as one line."""
-        self._stream.write("; ".join(filter(None, lines)) + "\n")
-        self._stream.flush()
+        """Write both as one line, unless it is the last one."""
+        line = "; ".join(filter(None, lines))
+        if line != self._last:
+            self._last = line
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
 
     def close(self) -> None:
         """Nothing was borrowed."""

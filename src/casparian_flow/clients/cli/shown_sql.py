@@ -16,6 +16,18 @@ RESERVED = frozenset(
 
 def first_rows(table: str) -> str:
     """The command that shows the first rows of a table; a name as `order` is quoted."""
+    return _query("SELECT *", table, "LIMIT 10")
+
+
+def rescued_rows(table: str) -> str:
+    """The command that shows which values were rescued beside the rows of a table."""
+    return _query(
+        "SELECT _cf_source_hash, _cf_source_row, _cf_rescued", table, "WHERE _cf_rescued IS NOT NULL LIMIT 10"
+    )
+
+
+def _query(what: str, table: str, which: str) -> str:
+    """Shown, never run."""
     if table.isidentifier() and table not in RESERVED:
-        return f'casparian sql "SELECT * FROM {table} LIMIT 10"'  # noqa: S608 shown, never run
-    return f"casparian sql 'SELECT * FROM \"{table}\" LIMIT 10'"  # noqa: S608 shown, never run
+        return f'casparian sql "{what} FROM {table} {which}"'
+    return f"casparian sql '{what} FROM \"{table}\" {which}'"

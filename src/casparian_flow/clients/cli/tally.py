@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 
 from casparian_flow.clients.cli.render import size_text
 
+STARTING = "starting"
 PHASES = {
     "scan.progressed": "scanning",
     "hash.progressed": "hashing",
@@ -17,16 +19,22 @@ PHASES = {
     "run.finished": "done",
 }
 COUNTED = ("rows", "quarantined")
+STEADY_SECONDS = 5.0
+"""For so long guesses at the whole time must have agreed before what is left is shown."""
+STEADY_RATIO = 1.3
+"""The longest of guesses that agree, beside the shortest."""
+_GUESS_EVERY = 0.5
 
 
 class Tally:
     """What the events have said so far. Only numbers are kept: no text of a file reaches the lines."""
 
     def __init__(self) -> None:
-        self.phase = "starting"
+        self.phase = STARTING
         self._numbers: dict[str, int] = {}
         self._contracts = 0
         self._began: float | None = None
+        self._guesses: deque[tuple[float, float]] = deque()
 
     def add(self, event: str, values: Mapping[str, object], now: float) -> None:
         """Take in one event; one that is not known changes nothing."""
@@ -38,6 +46,7 @@ class Tally:
         if PHASES[event] != self.phase:
             self.phase = PHASES[event]
             self._began = now
+            self._guesses.clear()
         if event in ("job.completed", "job.surveyed"):
             self._numbers[event] = self._numbers.get(event, 0) + 1
         for name, value in values.items():
@@ -82,10 +91,16 @@ class Tally:
         return f"{rows:,} rows, {quarantined:,} in quarantine{contracts}"
 
     def _left(self, done: int, total: int, now: float) -> str:
-        """The time that the rest will take at this pace; nothing while that cannot be known."""
-        elapsed = now - self._began if self._began is not None else 0.0
-        if not 0 < done < total or elapsed < 1:
+        """The time that the rest will take at this pace; nothing before the pace is steady."""
+        if self._began is None or not 0 < done < total:
             return ""
-        seconds = round(elapsed * (total - done) / done)
-        minutes, seconds = divmod(seconds, 60)
+        whole = (now - self._began) * total / done
+        if not self._guesses or now - self._guesses[-1][0] >= _GUESS_EVERY:
+            self._guesses.append((now, whole))
+        while len(self._guesses) > 1 and now - self._guesses[1][0] >= STEADY_SECONDS:
+            self._guesses.popleft()
+        guesses = [whole, *(guess for _, guess in self._guesses)]
+        if now - self._guesses[0][0] < STEADY_SECONDS or max(guesses) > STEADY_RATIO * min(guesses):
+            return ""
+        minutes, seconds = divmod(round(whole * (total - done) / total), 60)
         return f", {minutes}:{seconds:02d} left"

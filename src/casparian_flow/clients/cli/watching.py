@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -83,8 +81,7 @@ def _follow_here(face: Face, request: dict[str, Any], shown: _Rounds) -> None:
     from casparian_flow.operations.watch import FollowFiles
 
     try:
-        with _stoppable():
-            face.ask("watch.follow", FollowFiles(**request, seconds=face.options.timeout), shown)
+        face.ask("watch.follow", FollowFiles(**request, seconds=face.options.timeout), shown)
     except KeyboardInterrupt:
         face.note("note: stopped; what was finished is kept")
 
@@ -95,7 +92,7 @@ def _follow_kept(face: Face, control: RemoteControl, request: dict[str, Any], sh
     with control.following(face.options.timeout) as events:
         watch = face.ask("watch.add", AddWatch(**request)).watch
         face.note(f"note: the sentinel keeps this as watch {watch}, until casparian watch remove {watch}")
-        with suppress(KeyboardInterrupt), _stoppable():
+        with suppress(KeyboardInterrupt):
             for event, values in events:
                 if values.get("watch") == watch:
                     shown(event, values)
@@ -156,23 +153,6 @@ def show_kept(face: Face, request: dict[str, Any]) -> None:
         "next      casparian watch list" if face.sentinel else "next      casparian start (nothing is watched without)",
     ]
     face.show("casparian.watch/1", reply, lines)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM end the watch as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _round_lines(ended: WatchRound, lines_of: Callable[[Any], Iterable[str]]) -> Iterator[str]:

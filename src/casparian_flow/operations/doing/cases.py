@@ -14,6 +14,7 @@ from casparian_flow.operations.doing.sources import list_
 from casparian_flow.operations.local import Local
 from casparian_flow.operations.sources import ListSources
 from casparian_flow.operations.status import OpenQuarantine, TableStatus
+from casparian_flow.store.views import quarantine as quarantine_view
 from casparian_flow.store.views import totals
 
 
@@ -38,7 +39,7 @@ def show(reading: Reading, _request: ShowCase) -> CaseDetail:
     """What the case says about itself, what it holds and what it takes on disk."""
     home = reading.home.path
     facts = facts_of(home)
-    rows, files = totals.open_quarantine(reading.connection)
+    rows, files = quarantine_view.count_open(reading.connection)
     return CaseDetail(
         name=facts.name,
         home=str(home),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import msgspec
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from casparian_flow.core.contracts import Contract, ContractState, Origin, version_of
 from casparian_flow.core.errors import NotFound, VerificationFailed, VersionChanged
+from casparian_flow.core.hashing import PREFIX, SHORT_HASH
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.contract import (
@@ -23,8 +25,10 @@ from casparian_flow.operations.contract import (
 )
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store.views import contracts as view
+from casparian_flow.store.views import lineage
 
 DRAFTED = "drafted"
+_HASH_IN_NOTE = re.compile(rf"{PREFIX}[0-9a-f]{{{SHORT_HASH}}}")
 LIVING = (ContractState.DRAFT, ContractState.PROPOSED, ContractState.APPROVED, ContractState.APPLIED)
 
 
@@ -52,7 +56,7 @@ def show(reading: Reading, request: ShowContract) -> ContractDetail:
                 format=column.format,
                 sensitivity=column.sensitivity,
                 original=column.original,
-                note=column.note,
+                note=note_with_file(reading.connection, column.note),
             )
             for column in body.columns
         ],
@@ -85,6 +89,17 @@ def _body(row: RowMapping) -> Contract:
         raise VerificationFailed(
             f"contract {row['id']} cannot be read back", why=str(exc), fix="casparian doctor"
         ) from exc
+
+
+def note_with_file(connection: Connection, note: str) -> str:
+    """The note, with a file that has those bytes in place of the hash at its end; the smallest name of several."""
+    words, _, hashed = note.rpartition(" ")
+    if not _HASH_IN_NOTE.fullmatch(hashed):
+        return note
+    found = lineage.hashes_with_prefix(connection, hashed.removeprefix(PREFIX))
+    places = [place for each in found for place in lineage.places_of(connection, each)]
+    names = sorted(f"{place['source']}/{place['path']}" for place in places)
+    return f"{words} {names[0]}" if names else note
 
 
 def _entry(row: RowMapping, body: Contract) -> ContractEntry:

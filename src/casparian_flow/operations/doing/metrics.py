@@ -6,6 +6,7 @@ from casparian_flow.core.workers import WorkerState
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.metrics import AskMetrics, MetricsReply
 from casparian_flow.store.views import metrics as view
+from casparian_flow.store.views import quarantine as quarantine_view
 from casparian_flow.store.views import totals
 
 
@@ -23,6 +24,6 @@ def measure(reading: Reading, _request: AskMetrics) -> MetricsReply:
         paused_parsers=view.count_paused(connection),
         workers={state.value: workers.get(state, (0, 0))[0] for state in WorkerState},
         slots=workers.get(WorkerState.PRESENT, (0, 0))[1],
-        quarantined_rows=totals.open_quarantine(connection)[0],
+        quarantined_rows=quarantine_view.count_open(connection)[0],
         database_bytes=view.database_bytes(connection),
     )

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy import Connection
+
 from casparian_flow.core.jobs import PAUSED, JobState
 from casparian_flow.operations.context import Acting
+from casparian_flow.operations.doing.contract import note_with_file
 from casparian_flow.operations.doing.plan import Prepared
-from casparian_flow.operations.run_reply import FailedFile, RunReply, TableResult, Waiting
+from casparian_flow.operations.run_reply import ColumnNote, FailedFile, RunReply, TableResult, Waiting
 from casparian_flow.sentinel.attempts import AWAITING_APPROVAL
 from casparian_flow.sentinel.planner import Decision
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store import runs as run_store
+from casparian_flow.store.views import quarantine as quarantine_view
 
 
 def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], seconds: float) -> RunReply:
@@ -24,9 +28,10 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
     with acting.database.transaction() as connection:
         ended = job_store.not_landed(connection, prepared.id)
         tables = output_store.brought_by_plan(connection, prepared.id)
-        quarantine = output_store.open_quarantine(connection)
+        quarantine, _ = quarantine_view.count_open(connection)
         proposals = contract_store.proposed(connection)
         totals = run_store.totals(connection, prepared.id)
+        notes = _notes(connection, totals.founded)
     failures = [
         FailedFile(
             path=jobs[row.id].file.display,
@@ -56,7 +61,7 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
         aborted=totals.states.get(JobState.ABORTED, 0),
         accepted=totals.accepted,
         quarantined=totals.quarantined,
-        rescued=totals.rescued,
+        rescued=sum(totals.rescued.values()),
         tables=[
             TableResult(
                 table=row.table_name,
@@ -64,11 +69,13 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
                 files=row.files,
                 accepted=row.accepted,
                 quarantined=row.quarantined,
+                rescued=totals.rescued.get(row.table_name, 0),
                 is_new=row.table_name in totals.founded,
                 sinks=[target.uri for target in prepared.plan.routes.targets_of(row.table_name)],
             )
             for row in tables
         ],
+        notes=notes,
         failures=failures,
         unreadable=unreadable,
         problems=sum(scan.problems for scan in prepared.discovered.scans),
@@ -80,6 +87,16 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
         sinks=list(prepared.plan.routes.sinks),
         seconds=seconds,
     )
+
+
+def _notes(connection: Connection, tables: frozenset[str]) -> list[ColumnNote]:
+    contracts = contract_store.in_force(connection) if tables else {}
+    return [
+        ColumnNote(table=table, column=column.name, note=note_with_file(connection, column.note))
+        for table in sorted(tables & contracts.keys())
+        for column in contracts[table].columns
+        if column.note
+    ]
 
 
 def _outcome(

@@ -20,6 +20,7 @@ from casparian_flow.operations.status import (
     TableStatus,
 )
 from casparian_flow.settings import Home
+from casparian_flow.store.views import quarantine as quarantine_view
 from casparian_flow.store.views import sources as source_view
 from casparian_flow.store.views import totals
 from casparian_flow.store.views import workers as worker_view
@@ -32,7 +33,7 @@ def status(reading: Reading, _request: AskStatus) -> Status:
     """The home as it is now."""
     connection = reading.connection
     files = count_by_state(connection)
-    rows, jobs = totals.open_quarantine(connection)
+    quarantined = quarantine_view.count_open(connection)
     proposed = totals.count_proposed(connection)
     by_state = totals.count_jobs(connection)
     holder = machine.lock_holder(reading.home.lock)
@@ -60,7 +61,7 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         files={state.value: count for state, count in files.items()},
         jobs={state.value: count for state, count in by_state.items()},
         tables=[TableStatus(**row) for row in totals.list_tables(connection)],
-        quarantine=OpenQuarantine(rows=rows, files=jobs),
+        quarantine=OpenQuarantine(rows=quarantined[0], files=quarantined[1]),
         gave_up=totals.count_gave_up(connection),
         dead_letters=dead,
         paused_parsers=paused,
@@ -74,7 +75,7 @@ def status(reading: Reading, _request: AskStatus) -> Status:
             files,
             is_killed=killed is not None,
             interrupted=interrupted,
-            quarantined=rows,
+            quarantined=quarantined[0],
             proposed=proposed,
             dead=dead,
             paused=paused,

@@ -42,6 +42,7 @@ def run_query(text: str, tables: list[TableSource], limits: QueryLimits) -> Answ
     with _process([sys.executable, "-I", "-c", _START.format(path=path)]) as child:
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         late = threading.Event()
+        broken = ""
         alarm = threading.Timer(limits.seconds, _stop, (child, late))
         alarm.daemon = True  # or an interrupted start would keep the process until the time is over
         try:
@@ -52,14 +53,14 @@ def run_query(text: str, tables: list[TableSource], limits: QueryLimits) -> Answ
             if answer is not None and answer.is_cut:
                 return answer
             code = child.wait()
-        except (pa.ArrowInvalid, OSError, BrokenPipeError):
-            answer, code = None, child.wait()
+        except (pa.ArrowInvalid, OSError) as exc:
+            answer, code, broken = None, child.wait(), str(exc)
         finally:
             alarm.cancel()
         if late.is_set() or code == -signal.SIGALRM:
             raise QueryTimedOut(f"the query was stopped after {limits.seconds:g} seconds")
         if answer is None or code != 0:
-            raise _failure(child.stderr.read().decode("utf-8", "replace"), code)
+            raise _failure(child.stderr.read().decode("utf-8", "replace") or broken, code)
         return answer
 
 

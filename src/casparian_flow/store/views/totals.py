@@ -14,9 +14,7 @@ from casparian_flow.store.tables import (
     decisions,
     jobs,
     materializations,
-    quarantine,
 )
-from casparian_flow.store.views.files import OPEN_STATES
 
 JOBS_BY_STATE = select(jobs.c.state, func.count()).group_by(jobs.c.state)
 _in_force = and_(contracts.c.table_name == materializations.c.table_name, contracts.c.state == ContractState.APPLIED)
@@ -35,9 +33,6 @@ TABLES = (
     .group_by(materializations.c.table_name, materializations.c.sink_uri)
     .order_by(materializations.c.table_name, materializations.c.sink_uri)
 )
-OPEN_QUARANTINE = select(
-    func.coalesce(func.sum(quarantine.c.rows), 0), func.count(func.distinct(quarantine.c.job_id))
-).where(quarantine.c.is_current, quarantine.c.state.in_(OPEN_STATES))
 GAVE_UP = select(func.count()).where(decisions.c.reason == SkipReason.GAVE_UP)
 WITHOUT_REVIEW = select(func.count()).where(
     contracts.c.state == ContractState.APPLIED, contracts.c.origin == Origin.ADOPTED
@@ -54,12 +49,6 @@ def count_jobs(connection: Connection) -> dict[JobState, int]:
 def list_tables(connection: Connection) -> Sequence[RowMapping]:
     """Every table in every sink: its current rows and the contract in force."""
     return connection.execute(TABLES).mappings().all()
-
-
-def open_quarantine(connection: Connection) -> tuple[int, int]:
-    """Rows that wait in quarantine, and the jobs that put them there."""
-    rows, files = connection.execute(OPEN_QUARANTINE).one()
-    return int(rows), int(files)
 
 
 def count_gave_up(connection: Connection) -> int:

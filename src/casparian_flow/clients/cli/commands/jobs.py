@@ -10,6 +10,7 @@ import click
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import dry_run_option, shared_options
+from casparian_flow.clients.cli.receipts import receipt_lines
 from casparian_flow.clients.cli.render import Column, Kind, plain, readable, size_text, table_lines
 from casparian_flow.core.jobs import FINAL_STATES, REPLAYABLE, Cancelled, JobState
 
@@ -265,6 +266,7 @@ def _lines(face: Face, detail: JobDetail) -> Iterator[str]:
     elif detail.breaker.failures:
         yield f"breaker   {detail.breaker.failures} failures of its parser since the last success"
     yield f"rows      {job.accepted:,} accepted, {job.quarantined:,} quarantined"
+    yield from receipt_lines(detail)
     if job.error:
         yield f"error     {plain(job.error)}: {plain(job.message)}"
     for line in (detail.why or "").splitlines():

@@ -11,7 +11,7 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.options import options_of, sinks_by_topic
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
-from casparian_flow.clients.cli.shown_sql import first_rows
+from casparian_flow.clients.cli.shown_sql import first_rows, rescued_rows
 from casparian_flow.clients.cli.watching import show_watch, watch_options, watched_seconds
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ FAILURES = (Column("path"), Column("code"), Column("message"))
 SINK_AWAY = "sink-unavailable"
 MOST_REASONS = 3
 """Why a target took nothing is said in so many ways: it is the same for all files, and a person can change it."""
+MOST_NOTES = 5
+"""Notes on the columns of new tables; `contract show` has all of them."""
 EXIT_CODES = {"completed": 0, "quarantined": 3, "failed_files": 3, "approval": 4, "aborted": 8}
 
 
@@ -124,10 +126,10 @@ def command(face: Face, /, **given: Any) -> int:
 
 
 def _cut(face: Face, items: Sequence[Any], columns: Sequence[Column], rest: str) -> Iterator[str]:
-    """A table of as many items as a list shows, and where the others are."""
+    """A table of as many items as a summary shows, and where the others are."""
     from msgspec import to_builtins
 
-    shown = items[: face.limit]
+    shown = items[: face.summary_limit]
     yield from table_lines(map(to_builtins, shown), columns, face.paper)
     if len(shown) < len(items):
         yield f"and {len(items) - len(shown):,} more {rest}"
@@ -144,6 +146,13 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
         yield from _cut(face, reply.tables, TABLES, "tables: casparian tables")
         for sink in sorted({sink for each in reply.tables for sink in each.sinks}):
             yield f"in        {plain(sink)}"
+    for note in reply.notes[:MOST_NOTES]:
+        yield f"note      {plain(note.table)}.{plain(note.column)} {plain(note.note)}"
+    if len(reply.notes) > MOST_NOTES:
+        yield f"and {len(reply.notes) - MOST_NOTES:,} more notes: casparian contract show {plain(reply.notes[0].table)}"
+    for each in reply.tables[: face.summary_limit]:
+        if each.rescued:
+            yield f"rescued   {each.rescued:,} values of {plain(each.table)}: {plain(rescued_rows(each.table))}"
     if reply.failures:
         yield ""
         yield from _cut(face, reply.failures, FAILURES, f"files: {that_shows(reply.failures)}")
@@ -174,6 +183,8 @@ def _next(reply: RunReply) -> str:
         return that_shows(reply.failures)
     if reply.open_quarantine:
         return "casparian quarantine"
+    if rescued := [each.table for each in reply.tables if each.rescued]:
+        return rescued_rows(rescued[0])
     if reply.tables:
         return first_rows(reply.tables[0].table)
     return "casparian tables"

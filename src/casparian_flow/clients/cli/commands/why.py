@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
+from casparian_flow.clients.cli.receipts import receipt_lines
 from casparian_flow.clients.cli.render import plain
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def _lines(reply: Why) -> Iterator[str]:
         job = reply.job.job
         yield f"job       {job.job} by {plain(job.parser)}: {job.state}, because {plain(job.reason)}"
         yield f"rows      {job.accepted} accepted, {job.quarantined} quarantined"
+        yield from receipt_lines(reply.job)
         if job.error:
             yield f"error     {plain(job.error)}: {plain(job.message or '')}"
         for verdict in reply.job.verdicts:
