@@ -177,7 +177,8 @@ def _next_record(data: bytes, start: int, end: int) -> int:
 
 def _records(data: bytes, offsets: np.ndarray, sizes: np.ndarray, gaps: tuple[tuple[int, int], ...] = ()) -> Records:
     """Ids and times of the records at these offsets; offsets are multiples of four, so words are enough."""
-    words = np.frombuffer(data, "<u4", len(data) // 4)
+    words = np.frombuffer(data, "<u4", len(data) // 4).astype(np.int64)
     at = offsets // 4
-    low_id, high_id, low_time, high_time = words[np.add.outer(np.arange(2, 6), at)].astype(np.int64)
-    return Records(offsets, sizes, low_id | high_id << 32, low_time | high_time << 32, gaps)
+    ids = words[at + 2] | words[at + 3] << 32
+    times = words[at + 4] | words[at + 5] << 32
+    return Records(offsets, sizes, ids, times, gaps)

@@ -58,7 +58,7 @@ class Events:
         return len(self._payloads)
 
     def add(self, texts: Sequence[str]) -> list[tuple[int, str]]:
-        """Take events as the library's JSON texts; those that are no events are left out, and returned with a reason."""
+        """Take events as the library's JSON texts; returns which of them are none and were left out, with the reason."""
         unreadable: list[tuple[int, str]] = []
         self.text_size += sum(map(len, texts))
         rest = 0

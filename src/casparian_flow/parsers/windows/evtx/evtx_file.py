@@ -36,6 +36,7 @@ class EventLog:
         self._account = Account(self._header, self._size)
         self._events = Events()
         self._places: list[tuple[Chunk, np.ndarray | None]] = []
+        self._mixed: set[int] = set()
 
     def read(self, order: Sequence[str]) -> Iterator[Rows | Rejected | Verdict]:
         """Rows, entries and the row about the file; PermanentError if there is nothing of an event log in it."""
@@ -82,6 +83,8 @@ class EventLog:
             yield from self._reject_slots(doubtful)
             doubtful = []
             self._account.add_chunk(chunk)
+            if has_mixed_data(chunk.data):  # asked here, while the chunk's bytes are near
+                self._mixed.add(chunk.number)
             yield chunk
         declared = self._header.chunks or 0
         lost = [number for number in doubtful if number < declared or not is_unused(self._read_slot(number)[1])]
@@ -137,7 +140,7 @@ class EventLog:
             for at, reason in unreadable:
                 yield reject_record(found.chunk, int(positions[at]), reason)
             positions = np.delete(positions, [at for at, _ in unreadable])
-        if has_mixed_data(found.chunk.data):
+        if found.chunk.number in self._mixed:
             complete = read_mixed_data(found.chunk)
             for row, record in enumerate(_pick(found.chunk.records.ids, positions).tolist(), first):
                 if payload := complete.get(record):
