@@ -58,7 +58,7 @@ class Events:
         return len(self._payloads)
 
     def add(self, texts: Sequence[str]) -> list[tuple[int, str]]:
-        """Take events as the library's JSON texts; returns which of them are none and were left out, with the reason."""
+        """Take events as the library's JSON texts; returns which of them are none, left out, and why."""
         unreadable: list[tuple[int, str]] = []
         self.text_size += sum(map(len, texts))
         rest = 0
