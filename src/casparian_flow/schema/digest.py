@@ -170,11 +170,12 @@ def _hash(hasher: blake3, array: pa.Array) -> None:
     """Hash one column: its validity, then its values in a canonical form."""
     count, nulls = len(array), array.null_count
     hasher.update(nulls.to_bytes(8, "little"))
+    if nulls == count:
+        hasher.update(bytes(-(-count // 8)))
+        return
     if nulls:
         hasher.update(np.packbits(as_mask(array.is_valid())).tobytes())
     kind = array.type
-    if nulls == count:
-        return
     dense = array.drop_null() if nulls else array
     if pt.is_boolean(kind):
         hasher.update(np.packbits(as_mask(dense)).tobytes())

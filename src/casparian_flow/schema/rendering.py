@@ -53,13 +53,10 @@ def _plain_decimals(array: pa.Array) -> pa.Array:
 def json_text(array: pa.Array) -> pa.Array:
     """Tagged cells, nulls included, as ordinary JSON text."""
     strings = pc.fill_null(pc.starts_with(array, '"'), False)
-    inner = pc.utf8_slice_codeunits(array, 1)
-    quoted = pc.binary_join_element_wise('"', inner, '"', "")
-    special = as_mask(pc.and_(strings, pc.fill_null(pc.match_substring_regex(inner, _ESCAPED), False)))
-    if special.any():
-        encoded = [msgspec.json.encode(text).decode() for text in inner.filter(pa.array(special)).to_pylist()]
-        quoted = pc.replace_with_mask(quoted, pa.array(special), pa.array(encoded, pa.string()))
-    return pc.if_else(strings, quoted, array)
+    if not strings.true_count:
+        return array
+    quoted = _quoted(pc.utf8_slice_codeunits(array.filter(strings), 1))
+    return pc.replace_with_mask(array, strings, quoted)
 
 
 def _nested(value: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,26 +11,24 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from evtx_event import HEAD, TAIL, attributes, count_names, head_of, integer, loads_with_repeats, tail_of, text_of
-from evtx_maps import MappedColumns, scatter
+from evtx_maps import Group, MappedColumns, scatter
 
 TIME_START = '"TimeCreated":{"#attributes":{"SystemTime":"'
 TIME_END = '"}},"EventRecordID":'
 BODIES = ("EventData", "UserData")
+EVENT_DATA, USER_DATA = (f'}},"{name}":' for name in BODIES)
 UNIX_EPOCH = 116_444_736_000_000_000
 """1970 as a FILETIME: in steps of 100 ns since 1601."""
-LONGEST_TIME = len(TIME_START) + 40
+LONGEST_TIME = len(TIME_START) + 39 + len(TIME_END)
 MOST_SECONDS = (1 << 63) // 10**9
 LARGEST = (1 << 63) - 1
+EVENT_ID_AT, CHANNEL_AT = HEAD.index("event_id"), TAIL.index("channel")
 INTEGERS = frozenset({"event_id", "qualifiers", "version", "level", "task", "opcode", "process_id", "thread_id"})
 
 
 KNOWN = 8_192
 """So many heads and tails are known from one file to the next, none longer than `LONGEST_KNOWN`: some megabytes."""
 LONGEST_KNOWN = 1_024
-
-
-class Unreadable(Exception):
-    """The library gave a text for a record that cannot be taken as an event."""
 
 
 class Events:
@@ -45,81 +44,103 @@ class Events:
         self._tail_codes: dict[str, int] = {}
         self._heads: list[tuple[Any, ...]] = []
         self._tails: list[tuple[Any, ...]] = []
+        self._maps_of_heads: list[Mapping[str | None, Group] | None] = []
         self._codes_of_heads: list[int] = []
         self._codes_of_tails: list[int] = []
         self._times: list[str | None] = []
-        self._record_ids: list[int | str | None] = []
-        self._kinds: list[str | None] = []
+        self._record_ids: list[int | None] = []
         self._payloads: list[str | None] = []
         self._messages: dict[int, str | None] = {}
         self._mapped = MappedColumns()
-        self._groups = self._mapped.groups
         self.text_size = 0
 
     def __len__(self) -> int:
         return len(self._payloads)
 
-    def add(self, text: str) -> None:
-        """Take one event as the library's JSON text; raises Unreadable, and takes nothing, if it is no event."""
-        if not self._add_cut(text):
+    def add(self, texts: Sequence[str]) -> list[tuple[int, str]]:
+        """Take events as the library's JSON texts; returns which of them are none, left out, and why."""
+        unreadable: list[tuple[int, str]] = []
+        self.text_size += sum(map(len, texts))
+        rest = 0
+        while (rest := self._add_cut(texts, rest)) < len(texts):
             try:
-                self._add_whole(text)
+                self._add_whole(texts[rest])
             except (ValueError, TypeError, AttributeError, RecursionError) as error:
-                raise Unreadable(f"the library's text of it is no event: {error}") from error
-        self.text_size += len(text)
+                unreadable.append((rest, f"the library's text of it is no event: {error}"))
+                self.text_size -= len(texts[rest])
+            rest += 1
+        return unreadable
 
-    def replace_last_payload(self, payload: str) -> None:
-        """Put another payload in the place of the one taken last."""
-        self._payloads[-1] = payload
+    def replace_payload(self, row: int, payload: str) -> None:
+        """Put another payload in the place of one taken."""
+        self._payloads[row] = payload
 
-    def _add_cut(self, text: str) -> bool:
-        """Take an event of the ordinary shape; says no, and takes nothing, if the text has another."""
-        time_at = text.find(TIME_START)
-        time_end = text.find(TIME_END, time_at)
-        id_at = time_end + len(TIME_END)
-        id_end = text.find(",", id_at, id_at + 24)
-        body_at = text.find('},"EventData":', id_end)
-        kind, payload_at = "EventData", body_at + 14
-        if body_at < 0:
-            body_at = text.find('},"UserData":', id_end)
-            kind, payload_at = "UserData", body_at + 13
-        if time_at < 0 or not 0 < time_end - time_at < LONGEST_TIME or id_end < 0 or body_at < 0:
-            return False
-        payload = text[payload_at:-2]
-        try:
-            record_id = int(text[id_at:id_end])
-            body = orjson.loads(payload)
-            head = text[:time_at]
-            head_code = self._head_codes.get(head)
-            if head_code is None:
-                head_code = self._learn_head(head)
-            tail = text[id_end:body_at]
-            tail_code = self._tail_codes.get(tail)
-            if tail_code is None:
-                tail_code = self._learn_tail(tail)
-        except ValueError:
-            return False
-        if type(body) is dict and len(body) != payload.count('":') and count_names(body) != payload.count('":'):
-            kept, repeats = loads_with_repeats(payload)
-            payload = orjson.dumps(kept).decode() if repeats else payload
-        elif type(body) is str:
-            payload = '"' + body
-        group = self._groups.get((self._tails[tail_code][4], self._heads[head_code][2]))
-        if group is not None and type(body) is dict:
-            group[0].append(len(self._payloads))
-            group[1].append(body)
-        self._codes_of_heads.append(head_code)
-        self._codes_of_tails.append(tail_code)
-        self._times.append(text[time_at + len(TIME_START) : time_end])
-        self._record_ids.append(record_id if record_id <= LARGEST else None)
-        self._kinds.append(kind)
-        self._payloads.append(payload if body is not None else None)
-        return True
+    def _add_cut(self, texts: Sequence[str], start: int) -> int:
+        """Take events of the ordinary shape from `start` on; returns where one is of another, or how many there are.
+
+        This loop is the price of every record, so it calls nothing of its own for what it has seen before.
+        """
+        head_codes, tail_codes, tails, maps = self._head_codes, self._tail_codes, self._tails, self._maps_of_heads
+        payloads, times, record_ids = self._payloads, self._times, self._record_ids
+        codes_of_heads, codes_of_tails = self._codes_of_heads, self._codes_of_tails
+        for at in range(start, len(texts)):
+            text = texts[at]
+            time_at = text.find(TIME_START)
+            time_end = text.find(TIME_END, time_at, time_at + LONGEST_TIME)
+            id_at = time_end + len(TIME_END)
+            id_end = text.find(",", id_at, id_at + 24)
+            payload_at = text.find(EVENT_DATA, id_end) + len(EVENT_DATA)
+            if payload_at < len(EVENT_DATA):
+                payload_at = text.find(USER_DATA, id_end) + len(USER_DATA)
+                if payload_at < len(USER_DATA):
+                    return at
+            if time_at < 0 or time_end <= time_at or id_end < 0:
+                return at
+            try:
+                record_id = int(text[id_at:id_end])
+                text_of_body = text[payload_at:-2]
+                body = orjson.loads(text_of_body)
+                payload: str | None = text_of_body
+                if type(body) is dict:
+                    names = text_of_body.count('":')
+                    if len(body) != names and count_names(body) != names:
+                        kept, repeats = loads_with_repeats(text_of_body)
+                        payload = orjson.dumps(kept).decode() if repeats else payload
+                elif type(body) is str:
+                    payload = '"' + body
+                elif body is None:
+                    payload = None
+                head = text[:time_at]
+                head_code = head_codes.get(head)
+                if head_code is None:
+                    head_code = self._learn_head(head)
+                tail = text[id_end:payload_at]
+                tail_code = tail_codes.get(tail)
+                if tail_code is None:
+                    tail_code = self._learn_tail(tail)
+            except (ValueError, RecursionError):
+                return at
+            if (by_channel := maps[head_code]) is not None and type(body) is dict:
+                group = by_channel.get(tails[tail_code][CHANNEL_AT])
+                if group is not None:
+                    group.rows.append(len(payloads))
+                    group.values.append(tuple(map(body.get, group.names)))
+            payloads.append(payload)
+            codes_of_heads.append(head_code)
+            codes_of_tails.append(tail_code)
+            times.append(text[time_at + len(TIME_START) : time_end])
+            record_ids.append(record_id if record_id <= LARGEST else None)
+        return len(texts)
 
     def _learn_head(self, head: str) -> int:
         """Number the text before the time; ValueError unless it ends inside System."""
-        self._heads.append(_known_head(head) if len(head) <= LONGEST_KNOWN else _parse_head(head))
-        self._head_codes[head] = len(self._heads) - 1
+        code = self._add_head(_known_head(head) if len(head) <= LONGEST_KNOWN else _parse_head(head))
+        self._head_codes[head] = code
+        return code
+
+    def _add_head(self, values: tuple[Any, ...]) -> int:
+        self._heads.append(values)
+        self._maps_of_heads.append(self._mapped.by_event.get(values[EVENT_ID_AT]))
         return len(self._heads) - 1
 
     def _learn_tail(self, tail: str) -> int:
@@ -142,30 +163,28 @@ class Events:
         if isinstance(rendering, dict):
             self._messages[row] = text_of(rendering.get("Message"))
         body: dict[str, Any] = next((bodies[name] for name in BODIES if isinstance(bodies.get(name), dict)), {})
-        group = self._groups.get((tail[4], head[2]))
+        head_code = self._add_head(head)
+        group = (self._maps_of_heads[head_code] or {}).get(tail[CHANNEL_AT])
         if group is not None:
-            group[0].append(row)
-            group[1].append(body)
-        self._codes_of_heads.append(len(self._heads))
+            group.rows.append(row)
+            group.values.append(tuple(map(body.get, group.names)))
+        self._codes_of_heads.append(head_code)
         self._codes_of_tails.append(len(self._tails))
-        self._heads.append(head)
-        self._tails.append(tail)
+        self._tails.append((*tail, "+".join(bodies) or None))
         self._times.append(text_of(attributes(system, "TimeCreated").get("SystemTime")))
         self._record_ids.append(integer(system.get("EventRecordID")))
-        self._kinds.append("+".join(bodies) or None)
         self._payloads.append(payload_text)
 
     def columns(self, filetimes: np.ndarray) -> dict[str, pa.Array]:
         """The columns of all events added; `filetimes` are the times in their record headers."""
         heads = _take(HEAD, self._heads, self._codes_of_heads)
-        tails = _take(TAIL, self._tails, self._codes_of_tails)
+        tails = _take((*TAIL, "payload_kind"), self._tails, self._codes_of_tails)
         columns = {"time_created": exact_times(self._times, filetimes), **heads, **tails}
         columns["record_id"] = pa.array(self._record_ids, pa.int64())
-        columns["payload_kind"] = pa.array(self._kinds, pa.string())
         columns["payload"] = pa.array(self._payloads, pa.string())
         columns |= self._mapped.columns(len(self))
         messages = pa.array(self._messages.values(), pa.string())
-        columns["message"] = scatter([(list(self._messages), messages)] if messages else [], len(self), pa.string())
+        columns["message"] = scatter([np.array(list(self._messages), np.int32)], messages, len(self))
         return columns
 
 
@@ -177,7 +196,8 @@ def _parse_head(head: str) -> tuple[Any, ...]:
 
 
 def _parse_tail(tail: str) -> tuple[Any, ...]:
-    return tail_of(orjson.loads("{" + tail.removeprefix(",") + "}"))
+    kind, end = (BODIES[0], EVENT_DATA) if tail.endswith(EVENT_DATA) else (BODIES[1], USER_DATA)
+    return (*tail_of(orjson.loads("{" + tail.removeprefix(",").removesuffix(end) + "}")), kind)
 
 
 _known_head = lru_cache(maxsize=KNOWN)(_parse_head)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from evtx_account import Account, slots_in
 from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, read_file_header
-from evtx_columns import UNIX_EPOCH, Events, Unreadable
+from evtx_columns import UNIX_EPOCH, Events
 from evtx_mixed import has_mixed_data, read_mixed_data
 from evtx_reader import Found, read_chunks
 from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject_record, reject_slot, scan_chunk
@@ -36,6 +36,7 @@ class EventLog:
         self._account = Account(self._header, self._size)
         self._events = Events()
         self._places: list[tuple[Chunk, np.ndarray | None]] = []
+        self._mixed: set[int] = set()
 
     def read(self, order: Sequence[str]) -> Iterator[Rows | Rejected | Verdict]:
         """Rows, entries and the row about the file; PermanentError if there is nothing of an event log in it."""
@@ -82,6 +83,8 @@ class EventLog:
             yield from self._reject_slots(doubtful)
             doubtful = []
             self._account.add_chunk(chunk)
+            if has_mixed_data(chunk.data):  # asked here, while the chunk's bytes are near
+                self._mixed.add(chunk.number)
             yield chunk
         declared = self._header.chunks or 0
         lost = [number for number in doubtful if number < declared or not is_unused(self._read_slot(number)[1])]
@@ -130,24 +133,18 @@ class EventLog:
                 yield from self._flush(order)
 
     def _add(self, found: Found) -> Iterator[Rejected]:
-        add, positions = self._events.add, found.positions
-        complete = read_mixed_data(found.chunk) if has_mixed_data(found.chunk.data) else {}
-        unreadable: list[int] = []
-        for at, text in enumerate(found.texts):
-            try:
-                add(text)
-            except Unreadable as error:
-                unreadable.append(at)
-                position = at if positions is None else int(positions[at])
-                yield reject_record(found.chunk, position, str(error))
-                continue
-            if complete:
-                record = int(found.chunk.records.ids[at if positions is None else positions[at]])
-                if payload := complete.get(record):
-                    self._events.replace_last_payload(payload)
+        first, positions = len(self._events), found.positions
+        unreadable = self._events.add(found.texts)
         if unreadable:
             positions = np.arange(len(found.texts)) if positions is None else positions
-            positions = np.delete(positions, unreadable)
+            for at, reason in unreadable:
+                yield reject_record(found.chunk, int(positions[at]), reason)
+            positions = np.delete(positions, [at for at, _ in unreadable])
+        if found.chunk.number in self._mixed:
+            complete = read_mixed_data(found.chunk)
+            for row, record in enumerate(_pick(found.chunk.records.ids, positions).tolist(), first):
+                if payload := complete.get(record):
+                    self._events.replace_payload(row, payload)
         self._places.append((found.chunk, positions))
 
     def _flush(self, order: Sequence[str]) -> Iterator[Rows]:

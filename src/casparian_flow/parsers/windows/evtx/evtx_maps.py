@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, reduce
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -52,28 +53,68 @@ def _paths(source: str | list[str]) -> Paths:
     return [name.split("/") for name in ([source] if isinstance(source, str) else source)]
 
 
+class Group:
+    """The events of one kind: which rows they are, and the values that its map needs of their event data."""
+
+    def __init__(self, columns: Mapping[str, Paths]) -> None:
+        self._columns = columns
+        self.rows: list[int] = []
+        self.names = tuple({path[0]: None for paths in columns.values() for path in paths})
+        self.values: list[tuple[Any, ...]] = []
+        """For each row the values of `names`: the event data themselves are let go at once."""
+
+    def columns(self) -> Iterator[tuple[str, list[Sequence[Any]]]]:
+        """Each column with the values of each of its paths."""
+        values = dict(zip(self.names, zip(*self.values, strict=True), strict=True))
+        for column, paths in self._columns.items():
+            yield column, [_follow(values[path[0]], path[1:]) for path in paths]
+
+
 class MappedColumns:
-    """Collects the event data of kinds that have a map, and makes the columns of all of them at once."""
+    """Collects what is mapped of the event data of all kinds, and makes all columns at once."""
 
     def __init__(self) -> None:
-        self.groups: dict[Key, tuple[list[int], list[dict[str, Any]]]] = {key: ([], []) for key in load_maps()}
-        """For each kind the rows that are of it, and their event data."""
+        self._groups: list[Group] = []
+        self.by_event: dict[int | None, dict[str | None, Group]] = {}
+        """Where to put what is mapped of an event id, per channel."""
+        for (channel, event_id), columns in load_maps().items():
+            group = Group(columns)
+            self._groups.append(group)
+            self.by_event.setdefault(event_id, {})[channel] = group
 
     def columns(self, length: int) -> dict[str, pa.Array]:
         """Every mapped column, null in rows that no map fills."""
-        parts: dict[str, list[tuple[list[int], pa.Array]]] = {name: [] for name in MAPPED}
-        for key, (rows, bodies) in self.groups.items():
-            if rows:
-                for column, paths in load_maps()[key].items():
-                    parts[column].append((rows, _gather(bodies, paths)))
-        columns = {name: scatter(many, length, pa.string()) for name, many in parts.items()}
-        columns["logon_type"] = _integers(columns["logon_type"])
+        found = {name: _Gathered() for name in MAPPED}
+        for group in self._groups:
+            if group.rows:
+                rows = np.array(group.rows, np.int32)
+                for column, parts in group.columns():
+                    found[column].add(rows, parts)
+        numbers = found.pop("logon_type")
+        columns = {name: scatter(gathered.rows, gathered.texts(), length) for name, gathered in found.items()}
+        columns["logon_type"] = scatter(numbers.rows, _integers(numbers.texts()), length)
         return columns
 
 
-def _gather(bodies: Sequence[dict[str, Any]], paths: Paths) -> pa.Array:
-    """One text per event; null where it has nothing but `-` and emptiness."""
-    return reduce(_join, (_texts(bodies, path) for path in paths))
+class _Gathered:
+    """What the events of all kinds have for one column: Arrow is asked once for all of them, not once for each kind."""
+
+    def __init__(self) -> None:
+        self.rows: list[np.ndarray] = []
+        self._parts: list[list[Any]] = []
+        """The values of the first path, then those of the second: all as long as the rows, None where no path is."""
+
+    def add(self, rows: np.ndarray, parts: Sequence[Sequence[Any]]) -> None:
+        """Put the values of one kind behind those of the others."""
+        before = sum(map(len, self.rows))
+        self._parts += [[None] * before for _ in parts[len(self._parts) :]]
+        self.rows.append(rows)
+        for known, part in zip_longest(self._parts, parts, fillvalue=[None] * len(rows)):
+            known += part
+
+    def texts(self) -> pa.Array:
+        """One text per row; null where it has nothing but `-` and emptiness."""
+        return reduce(_join, map(_texts, self._parts)) if self._parts else pa.nulls(0, pa.string())
 
 
 def _join(first: pa.Array, second: pa.Array) -> pa.Array:
@@ -82,10 +123,13 @@ def _join(first: pa.Array, second: pa.Array) -> pa.Array:
     return pc.coalesce(both, first, second)
 
 
-def _texts(bodies: Sequence[dict[str, Any]], path: Sequence[str]) -> pa.Array:
-    values: list[Any] = [body.get(path[0]) for body in bodies]
-    for name in path[1:]:
+def _follow(values: Sequence[Any], path: Sequence[str]) -> Sequence[Any]:
+    for name in path:
         values = [value.get(name) if isinstance(value, dict) else None for value in values]
+    return values
+
+
+def _texts(values: list[Any]) -> pa.Array:
     try:
         return _without_nothing(pa.array(values, pa.string()))
     except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -103,10 +147,10 @@ def _integers(texts: pa.Array) -> pa.Array:
         return pa.array([integer(text) for text in texts.to_pylist()], pa.int64())
 
 
-def scatter(parts: Sequence[tuple[Sequence[int], pa.Array]], length: int, kind: pa.DataType) -> pa.Array:
+def scatter(rows: Sequence[np.ndarray], values: pa.Array, length: int) -> pa.Array:
     """One column of `length` rows out of values for some of its rows; null in the others."""
-    if not parts:
-        return pa.nulls(length, kind)
+    if not len(values):
+        return pa.nulls(length, values.type)
     places = np.full(length, -1, np.int32)
-    places[np.concatenate([rows for rows, _ in parts])] = np.arange(sum(len(rows) for rows, _ in parts))
-    return pa.concat_arrays([values for _, values in parts]).take(pa.array(places, mask=places < 0))
+    places[np.concatenate(rows)] = np.arange(len(values))
+    return values.take(pa.array(places, mask=places < 0))
