@@ -60,20 +60,19 @@ class Attempts:
         if not new:
             return
         with self._database.transaction() as connection:
-            for lease in new:
-                if job_store.start(connection, lease.job, lease.attempt, now_ns):
-                    lease.state = JobState.RUNNING
-                    self.tell("job.started", lease.job, lease.plan, lease.attempt)
+            started = job_store.start(connection, [(lease.job, lease.attempt) for lease in new], now_ns)
+        for lease in new:
+            if lease.job in started:
+                self._note_start(lease)
 
     def all_begun(self, leases: Sequence[Lease], now_ns: int) -> None:
         """Their worker is, or was, at work on all of these attempts, though it may never have said so."""
         new = [lease for lease in leases if lease.state is not JobState.RUNNING]
         with self._database.transaction() as connection:
-            started = job_store.start_all(connection, [(lease.job, lease.attempt) for lease in new], now_ns)
-        if started == len(new):  # if not, one of them is stale or cancelled: nothing that is asked of all can be done
+            started = job_store.start(connection, [(lease.job, lease.attempt) for lease in new], now_ns)
+        if len(started) == len(new):  # else one of them is stale or cancelled: nothing asked of all can be done
             for lease in new:
-                lease.state = JobState.RUNNING
-                self.tell("job.started", lease.job, lease.plan, lease.attempt)
+                self._note_start(lease)
 
     def surveyed(self, nonce: str, found: Surveyed, now_ns: int) -> Body:
         """A group is read and waits for its contracts at that worker, where it lives and falls together."""
@@ -204,6 +203,10 @@ class Attempts:
                 )
 
     # --- moves --------------------------------------------------------------------------------------------------
+
+    def _note_start(self, lease: Lease) -> None:
+        lease.state = JobState.RUNNING
+        self.tell("job.started", lease.job, lease.plan, lease.attempt)
 
     def _cast_when_settled(self, lease: Lease) -> None:
         """Order a surveyed group to go on once all of it have their tables."""

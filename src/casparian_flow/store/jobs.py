@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Text, bindparam, func, literal_column, select, update
+from sqlalchemy import Connection, Integer, Text, bindparam, func, literal_column, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 
 from casparian_flow.core.jobs import WORKER_STREAM, JobPhase, JobState, LogLine
 from casparian_flow.core.routes import routes_of
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.prepared import Prepared
+from casparian_flow.store.prepared import Prepared, each_of
 from casparian_flow.store.tables import job_logs, jobs
 
 LARGEST_GROUPED = 64 << 20
@@ -29,11 +30,17 @@ PERMIT_COMMIT = Prepared(
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
     .values(state=JobState.COMMITTING, receipt=bindparam("sealed_receipt"))
 )
+_attempt = func.json_each(bindparam("attempts")).table_valued("value").c.value
 START = Prepared(
     update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(
+        tuple_(jobs.c.id, jobs.c.attempt).in_(
+            select(func.json_extract(_attempt, "$[0]"), func.json_extract(_attempt, "$[1]"))
+        )
+    )
     .where(jobs.c.state == literal_column("'dispatched'"), jobs.c.cancel_requested.is_(False))
     .values(state=JobState.RUNNING, started_at_ns=bindparam("now_ns"))
+    .returning(jobs.c.id)
 )
 COMPLETE = Prepared(
     update(jobs)
@@ -119,6 +126,11 @@ MAY_COMMIT = Prepared(
     select(jobs.c.id)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
+)
+PUT_BACK = Prepared(
+    update(jobs)
+    .where(jobs.c.id.in_(each_of("jobs")), jobs.c.state == literal_column("'dispatched'"))
+    .values(state=JobState.QUEUED, attempt=jobs.c.attempt - 1, lease_until_ns=None, worker=None, session=None)
 )
 TELL = Prepared(
     update(jobs)
@@ -285,23 +297,12 @@ def count_queued(connection: Connection, most: int) -> int:
 
 def put_back(connection: Connection, ids: Iterable[int]) -> None:
     """Return claimed jobs that were not begun to the queue, their attempt not counted."""
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.id.in_(list(ids)), jobs.c.state == literal_column("'dispatched'"))
-        .values(state=JobState.QUEUED, attempt=jobs.c.attempt - 1, lease_until_ns=None, worker=None, session=None)
-    )
+    PUT_BACK.run(connection, jobs=json.dumps(list(ids)))
 
 
-def start(connection: Connection, job: int, attempt: int, now_ns: int) -> bool:
-    """Whether this attempt may run: false when it is stale or cancelled."""
-    return START.run(connection, job=job, of_attempt=attempt, now_ns=now_ns) == 1
-
-
-def start_all(connection: Connection, attempts: Iterable[tuple[int, int]], now_ns: int) -> int:
-    """How many of these attempts, each with its job, may run now: those that are neither stale nor cancelled."""
-    return START.run_all(
-        connection, [{"job": job, "of_attempt": attempt, "now_ns": now_ns} for job, attempt in attempts]
-    )
+def start(connection: Connection, attempts: Iterable[tuple[int, int]], now_ns: int) -> set[int]:
+    """Let attempts run, each with its job: the jobs of those that may, neither stale nor cancelled."""
+    return {row.id for row in START.rows(connection, attempts=json.dumps(list(attempts)), now_ns=now_ns)}
 
 
 def permit(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:

@@ -72,7 +72,7 @@ class Walk:
             self.attempts.add(row.attempt)
 
     def start(self, connection: Connection) -> None:
-        job_store.start(connection, self.job, self.some_attempt(), 1)
+        job_store.start(connection, [(self.job, self.some_attempt())], 1)
 
     def permit(self, connection: Connection) -> None:
         attempt = self.some_attempt()
