@@ -15,6 +15,7 @@ from casparian_flow.sentinel.leases import Lease, Leases
 from casparian_flow.sentinel.litter import Litter
 from casparian_flow.sentinel.runs import Run, Runs
 from casparian_flow.sentinel.sessions import Sessions
+from casparian_flow.store import job_ends
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
@@ -132,7 +133,7 @@ class Attempts:
             self._end(lease, JobState.ABORTED, now_ns, code=CANCELLED, message=CANCELLED_BEFORE)
             return
         with self._database.transaction() as connection:
-            is_queued = job_store.requeue(connection, lease.job, lease.attempt, now_ns, counts=False)
+            is_queued = job_ends.requeue(connection, lease.job, lease.attempt, now_ns, counts=False)
         if is_queued:
             self._queued(lease, "")
 
@@ -171,7 +172,7 @@ class Attempts:
     def cancel_queued(self, job: int, plan: int, now_ns: int) -> bool:
         """Abort a job that nobody has; false if somebody has it."""
         with self._database.transaction() as connection:
-            if not job_store.abort_queued(connection, job, now_ns, code=CANCELLED, message=CANCELLED_BEFORE):
+            if not job_ends.abort_queued(connection, job, now_ns, code=CANCELLED, message=CANCELLED_BEFORE):
                 return False
         self.tell("job.aborted", job, plan, 0, code=CANCELLED, message=CANCELLED_BEFORE, why="")
         self.leave(job, plan, now_ns)
@@ -224,7 +225,7 @@ class Attempts:
             return False
         due = now_ns + int(pauses[lease.failures] * 1e9)
         with self._database.transaction() as connection:
-            is_queued = job_store.requeue(
+            is_queued = job_ends.requeue(
                 connection, lease.job, lease.attempt, due, counts=True, code=error.code, message=error.message
             )
         if is_queued:
@@ -249,7 +250,7 @@ class Attempts:
         transient: bool = False,
     ) -> None:
         with self._database.transaction() as connection:
-            ended = job_store.end(
+            ended = job_ends.end(
                 connection, lease.job, lease.attempt, to, now_ns, code=code, message=message, why=why,
                 transient=transient,
             )  # fmt: skip

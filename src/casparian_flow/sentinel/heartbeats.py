@@ -12,6 +12,7 @@ from casparian_flow.sentinel.attempts import Attempts
 from casparian_flow.sentinel.founding import Notify
 from casparian_flow.sentinel.leases import LEASE_NS, WRITE_EVERY_NS, Lease, Leases
 from casparian_flow.sentinel.sessions import Session
+from casparian_flow.store import job_ends
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
@@ -130,7 +131,7 @@ class Heartbeats:
             return
         self._printed[key] += size
         with self._database.transaction() as connection:
-            job_store.add_log_lines(connection, printed.job, printed.attempt, printed.first, printed.lines)
+            job_ends.add_log_lines(connection, printed.job, printed.attempt, printed.first, printed.lines)
 
     def _find_lost(self, session: Session, named: dict[int, JobPhase], now_ns: int) -> None:
         """Orders that must have arrived by now, and of which the worker knows nothing."""
