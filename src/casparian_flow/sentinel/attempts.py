@@ -153,11 +153,13 @@ class Attempts:
 
     def group_of(self, lease: Lease) -> list[Lease] | None:
         """The attempts that were surveyed together with one, if none of them was lost to its worker since."""
-        found = [self._leases.of_job(job) for job in lease.group]
-        whole = [
-            each for each in found if each is not None and (each.group, each.holder) == (lease.group, lease.holder)
-        ]
-        return whole if found and len(whole) == len(found) and not any(each.is_cancelled for each in whole) else None
+        found = []
+        for job in lease.group:  # asked of all that waits, again and again
+            each = self._leases.of_job(job)
+            if each is None or each.is_cancelled or each.holder != lease.holder or each.group != lease.group:
+                return None
+            found.append(each)
+        return found or None
 
     def lost(self, lease: Lease, message: str, now_ns: int) -> None:
         """Nothing is heard of an attempt any more: it is fenced by its number, and tried again or given up."""

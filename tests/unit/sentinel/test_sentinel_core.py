@@ -102,7 +102,7 @@ def test_files_of_other_parsers_travel_together_too_more_of_them_with_every_orde
 
 
 def test_a_parser_that_takes_its_time_gets_fewer_files_with_every_order(home: SentinelHome) -> None:
-    jobs = home.submit(120)
+    home.submit(GROUP_FILES + 70)
     worker = home.worker()
     assert len(worker.orders) == GROUP_FILES
     for job in list(worker.orders):
@@ -110,7 +110,6 @@ def test_a_parser_that_takes_its_time_gets_fewer_files_with_every_order(home: Se
         worker.about(Opcode.CONCLUDE, Conclude(), job)
     worker.beat()
     assert len(worker.orders) == GROUP_FILES + 2
-    assert len(jobs) == 120
 
 
 def test_the_last_jobs_are_shared_among_the_slots(home: SentinelHome) -> None:
