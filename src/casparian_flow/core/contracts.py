@@ -58,6 +58,10 @@ class Contract:
     headerless: bool = False
     origin: Origin = Origin.ADOPTED
 
+    def __hash__(self) -> int:
+        """Of what is unlike in almost any two: a contract is looked up for every file, and may have many columns."""
+        return hash((self.table, self.version))
+
     @property
     def names(self) -> tuple[str, ...]:
         """The column names in the contract's order."""

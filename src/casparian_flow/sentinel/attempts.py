@@ -15,6 +15,7 @@ from casparian_flow.sentinel.leases import Lease, Leases
 from casparian_flow.sentinel.litter import Litter
 from casparian_flow.sentinel.runs import Run, Runs
 from casparian_flow.sentinel.sessions import Sessions
+from casparian_flow.store import job_ends
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
@@ -60,20 +61,19 @@ class Attempts:
         if not new:
             return
         with self._database.transaction() as connection:
-            for lease in new:
-                if job_store.start(connection, lease.job, lease.attempt, now_ns):
-                    lease.state = JobState.RUNNING
-                    self.tell("job.started", lease.job, lease.plan, lease.attempt)
+            started = job_store.start(connection, [(lease.job, lease.attempt) for lease in new], now_ns)
+        for lease in new:
+            if lease.job in started:
+                self._note_start(lease)
 
     def all_begun(self, leases: Sequence[Lease], now_ns: int) -> None:
         """Their worker is, or was, at work on all of these attempts, though it may never have said so."""
         new = [lease for lease in leases if lease.state is not JobState.RUNNING]
         with self._database.transaction() as connection:
-            started = job_store.start_all(connection, [(lease.job, lease.attempt) for lease in new], now_ns)
-        if started == len(new):  # if not, one of them is stale or cancelled: nothing that is asked of all can be done
+            started = job_store.start(connection, [(lease.job, lease.attempt) for lease in new], now_ns)
+        if len(started) == len(new):  # else one of them is stale or cancelled: nothing asked of all can be done
             for lease in new:
-                lease.state = JobState.RUNNING
-                self.tell("job.started", lease.job, lease.plan, lease.attempt)
+                self._note_start(lease)
 
     def surveyed(self, nonce: str, found: Surveyed, now_ns: int) -> Body:
         """A group is read and waits for its contracts at that worker, where it lives and falls together."""
@@ -133,7 +133,7 @@ class Attempts:
             self._end(lease, JobState.ABORTED, now_ns, code=CANCELLED, message=CANCELLED_BEFORE)
             return
         with self._database.transaction() as connection:
-            is_queued = job_store.requeue(connection, lease.job, lease.attempt, now_ns, counts=False)
+            is_queued = job_ends.requeue(connection, lease.job, lease.attempt, now_ns, counts=False)
         if is_queued:
             self._queued(lease, "")
 
@@ -153,11 +153,13 @@ class Attempts:
 
     def group_of(self, lease: Lease) -> list[Lease] | None:
         """The attempts that were surveyed together with one, if none of them was lost to its worker since."""
-        found = [self._leases.of_job(job) for job in lease.group]
-        whole = [
-            each for each in found if each is not None and (each.group, each.holder) == (lease.group, lease.holder)
-        ]
-        return whole if found and len(whole) == len(found) and not any(each.is_cancelled for each in whole) else None
+        found = []
+        for job in lease.group:  # asked of all that waits, again and again
+            each = self._leases.of_job(job)
+            if each is None or each.is_cancelled or each.holder != lease.holder or each.group != lease.group:
+                return None
+            found.append(each)
+        return found or None
 
     def lost(self, lease: Lease, message: str, now_ns: int) -> None:
         """Nothing is heard of an attempt any more: it is fenced by its number, and tried again or given up."""
@@ -172,7 +174,7 @@ class Attempts:
     def cancel_queued(self, job: int, plan: int, now_ns: int) -> bool:
         """Abort a job that nobody has; false if somebody has it."""
         with self._database.transaction() as connection:
-            if not job_store.abort_queued(connection, job, now_ns, code=CANCELLED, message=CANCELLED_BEFORE):
+            if not job_ends.abort_queued(connection, job, now_ns, code=CANCELLED, message=CANCELLED_BEFORE):
                 return False
         self.tell("job.aborted", job, plan, 0, code=CANCELLED, message=CANCELLED_BEFORE, why="")
         self.leave(job, plan, now_ns)
@@ -205,6 +207,10 @@ class Attempts:
 
     # --- moves --------------------------------------------------------------------------------------------------
 
+    def _note_start(self, lease: Lease) -> None:
+        lease.state = JobState.RUNNING
+        self.tell("job.started", lease.job, lease.plan, lease.attempt)
+
     def _cast_when_settled(self, lease: Lease) -> None:
         """Order a surveyed group to go on once all of it have their tables."""
         group = self.group_of(lease)
@@ -221,7 +227,7 @@ class Attempts:
             return False
         due = now_ns + int(pauses[lease.failures] * 1e9)
         with self._database.transaction() as connection:
-            is_queued = job_store.requeue(
+            is_queued = job_ends.requeue(
                 connection, lease.job, lease.attempt, due, counts=True, code=error.code, message=error.message
             )
         if is_queued:
@@ -246,7 +252,7 @@ class Attempts:
         transient: bool = False,
     ) -> None:
         with self._database.transaction() as connection:
-            ended = job_store.end(
+            ended = job_ends.end(
                 connection, lease.job, lease.attempt, to, now_ns, code=code, message=message, why=why,
                 transient=transient,
             )  # fmt: skip

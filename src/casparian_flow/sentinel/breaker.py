@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from casparian_flow.core.jobs import PAUSED
-from casparian_flow.store import jobs as job_store
+from casparian_flow.store import job_ends
 from casparian_flow.store import parsers as parser_store
 from casparian_flow.store.engine import AnyRow
 
@@ -30,7 +30,7 @@ class Breaker:
         if failures < FAILURES or not parser_store.pause(connection, parser, now_ns):
             return []
         return list(
-            job_store.reject_queued(
+            job_ends.reject_queued(
                 connection,
                 parser,
                 now_ns,

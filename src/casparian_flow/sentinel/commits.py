@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import CasparianError, InvariantBroken, OutputExists
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.outputs import PermittedEntry, SinkMode
-from casparian_flow.core.quarantine import EntryState
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.sentinel.entries import entries_for
 from casparian_flow.sentinel.facts import Facts
@@ -25,7 +24,7 @@ from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.tables import drift, quarantine, verdicts
+from casparian_flow.store.findings import add_findings
 
 Group = Sequence[tuple[Facts, Receipt]]
 """Jobs that are sealed and decided together, their leader first."""
@@ -211,56 +210,9 @@ def record(
     output_store.add_materializations(
         connection, [row for facts, receipt in group for row in materializations_of(facts, receipt, contracts, now_ns)]
     )
-    _add(connection, quarantine, [row for facts, receipt in group for row in _quarantined(facts.id, receipt)])
-    _add(connection, verdicts, [row for facts, receipt in group for row in _verdicts(facts.id, receipt)])
-    _add(connection, drift, [row for facts, receipt in group for row in _drift(facts.id, receipt)])
-    return {facts.id: receipt for facts, receipt in group}
-
-
-def _add(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
-def _quarantined(job: int, receipt: Receipt) -> Iterator[dict[str, Any]]:
-    for group in receipt.groups:
-        yield {
-            "job_id": job,
-            "table_name": group.table,
-            "code": group.code,
-            "column_name": group.column,
-            "shape": group.shape,
-            "rows": group.rows,
-            "message": group.message,
-            "sample": group.sample,
-            "state": EntryState.OPEN,
-            "is_current": True,
-        }
-
-
-def _verdicts(job: int, receipt: Receipt) -> Iterator[dict[str, Any]]:
-    for at, note in enumerate(receipt.verdicts):
-        yield {
-            "job_id": job,
-            "ordinal": at,
-            "name": note.name,
-            "value": note.value,
-            "confidence": note.confidence,
-            "runner_up": note.runner_up,
-        }
-
-
-def _drift(job: int, receipt: Receipt) -> Iterator[dict[str, Any]]:
-    for at, note in enumerate(receipt.drift):
-        yield {
-            "job_id": job,
-            "ordinal": at,
-            "table_name": note.table,
-            "axis": note.axis,
-            "column_name": note.column,
-            "detail": note.detail,
-            "rows": note.rows,
-        }
+    receipts = {facts.id: receipt for facts, receipt in group}
+    add_findings(connection, receipts)
+    return receipts
 
 
 def record_retirement(connection: Connection, commit: int, entry: PermittedEntry) -> None:

@@ -23,6 +23,7 @@ from casparian_flow.sentinel.litter import Litter
 from casparian_flow.sentinel.open_commits import entries_of_job, jobs_led_by
 from casparian_flow.sentinel.receipts import owner_of_receipt
 from casparian_flow.sentinel.runs import Run, Runs
+from casparian_flow.store import job_ends
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
@@ -168,7 +169,7 @@ class Committing:
         """Abort an attempt that waits sealed for the end of its run; those whose files it shares run again."""
         facts, _receipt = run.held[job]
         with self._database.transaction() as connection:
-            job_store.end(
+            job_ends.end(
                 connection,
                 job,
                 facts.attempt,

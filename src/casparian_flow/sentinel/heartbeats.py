@@ -12,6 +12,7 @@ from casparian_flow.sentinel.attempts import Attempts
 from casparian_flow.sentinel.founding import Notify
 from casparian_flow.sentinel.leases import LEASE_NS, WRITE_EVERY_NS, Lease, Leases
 from casparian_flow.sentinel.sessions import Session
+from casparian_flow.store import job_ends
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 
@@ -86,11 +87,13 @@ class Heartbeats:
     ) -> None:
         lease.is_reported = True
         session.misses = 0
-        silent = max(0, now_ns - said.silent_ms * 1_000_000) if said.silent_ms >= 1000 else None
-        has_news = (lease.phase, lease.rows, lease.bytes) != (said.phase, said.rows, said.bytes)
-        is_late = now_ns - lease.written_ns >= WRITE_EVERY_NS
-        lease.phase, lease.rows, lease.bytes = said.phase, said.rows, said.bytes
         lease.until_ns = now_ns + LEASE_NS
+        silent = max(0, now_ns - said.silent_ms * 1_000_000) if said.silent_ms >= 1000 else None
+        has_news = lease.phase is not said.phase or lease.rows != said.rows or lease.bytes != said.bytes
+        is_late = now_ns - lease.written_ns >= WRITE_EVERY_NS
+        if not (has_news or is_late) and silent is lease.silent_since_ns is None:
+            return  # thousands may wait, and nothing is new about them
+        lease.phase, lease.rows, lease.bytes = said.phase, said.rows, said.bytes
         if is_late or (lease.silent_since_ns is None) != (silent is None) or has_news:
             lease.written_ns, lease.silent_since_ns = now_ns, silent
             told.append(
@@ -130,7 +133,7 @@ class Heartbeats:
             return
         self._printed[key] += size
         with self._database.transaction() as connection:
-            job_store.add_log_lines(connection, printed.job, printed.attempt, printed.first, printed.lines)
+            job_ends.add_log_lines(connection, printed.job, printed.attempt, printed.first, printed.lines)
 
     def _find_lost(self, session: Session, named: dict[int, JobPhase], now_ns: int) -> None:
         """Orders that must have arrived by now, and of which the worker knows nothing."""

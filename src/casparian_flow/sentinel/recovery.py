@@ -17,6 +17,7 @@ from casparian_flow.sentinel.open_commits import open_commits, record_without_jo
 from casparian_flow.sentinel.promoter import carry_out
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.store import contracts as contract_store
+from casparian_flow.store import job_ends
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store import runs as run_store
@@ -82,7 +83,7 @@ def recover(
             rolled.troubles.setdefault(uri, exc)
     # Last: until their files are gone, these jobs are what tells the next start where to look for them.
     with database.transaction() as connection:
-        abandoned = job_store.abandon_unpermitted(connection, now_ns, INTERRUPTED)
+        abandoned = job_ends.abandon_unpermitted(connection, now_ns, INTERRUPTED)
         set_littered_sinks(connection, sorted(set(sinks) & rolled.troubles.keys()))
         run_store.finish_all(connection, now_ns)
     return Recovered(incarnation, len(rolled.landed), abandoned, swept, rolled.troubles)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from casparian_flow.core.errors import UsageError
@@ -108,6 +109,7 @@ def version_of(name: str) -> int:
     return int(name.partition("/")[0][1:])
 
 
+@lru_cache(maxsize=256)
 def is_version_folder(name: str) -> bool:
     """Whether `version_folder` makes this name."""
     return re.fullmatch(r"v\d{1,9}", name) is not None
@@ -118,6 +120,7 @@ def data_file(table: str, attempt: Attempt, part: int, suffix: str) -> str:
     return f"{table}_{attempt.job}.{attempt.attempt}.{part}{suffix}"
 
 
+@lru_cache(maxsize=1024)  # every receipt of a group names the same files
 def owner_of(table: str, file_name: str) -> Attempt | None:
     """The attempt, or the rewrite, that wrote a data file of the table; None if the name is not one of ours."""
     found = _DATA_FILE.fullmatch(file_name)

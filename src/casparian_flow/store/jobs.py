@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Text, bindparam, func, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, literal_column, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 
-from casparian_flow.core.jobs import WORKER_STREAM, JobPhase, JobState, LogLine
+from casparian_flow.core.jobs import JobPhase, JobState
 from casparian_flow.core.routes import routes_of
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.prepared import Prepared
-from casparian_flow.store.tables import job_logs, jobs
+from casparian_flow.store.prepared import Prepared, each_of
+from casparian_flow.store.tables import jobs
 
 LARGEST_GROUPED = 64 << 20
 """Files above this size are never grouped with others in one process."""
-ATTEMPT_END = 1 << 30
-"""The line number under which the end of an attempt is kept, behind everything that its parser can write."""
 
-_IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
+IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
 
 PERMIT_COMMIT = Prepared(
     update(jobs)
@@ -29,11 +28,17 @@ PERMIT_COMMIT = Prepared(
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
     .values(state=JobState.COMMITTING, receipt=bindparam("sealed_receipt"))
 )
+_attempt = func.json_each(bindparam("attempts")).table_valued("value").c.value
 START = Prepared(
     update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(
+        tuple_(jobs.c.id, jobs.c.attempt).in_(
+            select(func.json_extract(_attempt, "$[0]"), func.json_extract(_attempt, "$[1]"))
+        )
+    )
     .where(jobs.c.state == literal_column("'dispatched'"), jobs.c.cancel_requested.is_(False))
     .values(state=JobState.RUNNING, started_at_ns=bindparam("now_ns"))
+    .returning(jobs.c.id)
 )
 COMPLETE = Prepared(
     update(jobs)
@@ -46,45 +51,6 @@ COMPLETE = Prepared(
         error_code=None,
         error_message=None,
         error_why=None,
-    )
-)
-END = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(_IS_OUT)
-    .values(
-        state=bindparam("to"),
-        finished_at_ns=bindparam("now_ns"),
-        error_code=bindparam("code"),
-        error_message=bindparam("message"),
-        error_why=bindparam("why"),
-        is_transient=bindparam("transient"),
-        failures=jobs.c.failures + 1,
-        lease_until_ns=None,
-    )
-)
-REQUEUE = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(_IS_OUT)
-    .values(
-        state=JobState.QUEUED,
-        not_before_ns=bindparam("due_ns"),
-        failures=jobs.c.failures + bindparam("counted"),
-        error_code=bindparam("code"),
-        error_message=bindparam("message"),
-        lease_until_ns=None,
-    )
-)
-ABANDON_UNPERMITTED = (
-    update(jobs)
-    .where(jobs.c.state.in_((JobState.QUEUED, JobState.DISPATCHED, JobState.RUNNING)))
-    .values(
-        state=JobState.ABORTED,
-        finished_at_ns=bindparam("now_ns"),
-        error_code="interrupted",
-        error_message=bindparam("message"),
-        lease_until_ns=None,
     )
 )
 ROUTES_OF_UNPERMITTED = (
@@ -120,10 +86,15 @@ MAY_COMMIT = Prepared(
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
 )
+PUT_BACK = Prepared(
+    update(jobs)
+    .where(jobs.c.id.in_(each_of("jobs")), jobs.c.state == literal_column("'dispatched'"))
+    .values(state=JobState.QUEUED, attempt=jobs.c.attempt - 1, lease_until_ns=None, worker=None, session=None)
+)
 TELL = Prepared(
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(_IS_OUT)
+    .where(IS_OUT)
     .values(
         lease_until_ns=bindparam("until_ns"),
         phase=bindparam("now_doing"),
@@ -133,29 +104,6 @@ TELL = Prepared(
         worker=bindparam("of_worker"),
         session=bindparam("of_session"),
     )
-)
-ABORT_QUEUED = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.state == literal_column("'queued'"))
-    .values(
-        state=JobState.ABORTED,
-        cancel_requested=True,
-        finished_at_ns=bindparam("now_ns"),
-        error_code=bindparam("code"),
-        error_message=bindparam("message"),
-    )
-)
-REJECT_QUEUED = (
-    update(jobs)
-    .where(jobs.c.parser_id == bindparam("parser"), jobs.c.state == literal_column("'queued'"))
-    .values(
-        state=JobState.REJECTED,
-        finished_at_ns=bindparam("now_ns"),
-        error_code=bindparam("code"),
-        error_message=bindparam("message"),
-        error_why=bindparam("why"),
-    )
-    .returning(jobs.c.id, jobs.c.plan_id)
 )
 PRIORITISE = (
     update(jobs)
@@ -187,20 +135,6 @@ NEXT_DUE = select(func.min(jobs.c.not_before_ns)).where(
 )
 UNDECIDED = select(jobs.c.id, jobs.c.attempt).where(
     jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITTING))
-)
-NOTE_END = (
-    insert(job_logs)
-    .from_select(
-        ["job_id", "attempt", "line", "stream", "text"],
-        select(
-            jobs.c.id,
-            bindparam("of_attempt", type_=Integer),
-            bindparam("end", type_=Integer),
-            literal_column(f"'{WORKER_STREAM}'"),
-            func.coalesce(jobs.c.worker, "nobody") + ": " + bindparam("how", type_=Text),
-        ).where(jobs.c.id == bindparam("job")),
-    )
-    .on_conflict_do_nothing()
 )
 COMMITTING = select(jobs.c.id, jobs.c.attempt).where(jobs.c.state == literal_column("'committing'"))
 NOT_LANDED = select(
@@ -285,23 +219,12 @@ def count_queued(connection: Connection, most: int) -> int:
 
 def put_back(connection: Connection, ids: Iterable[int]) -> None:
     """Return claimed jobs that were not begun to the queue, their attempt not counted."""
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.id.in_(list(ids)), jobs.c.state == literal_column("'dispatched'"))
-        .values(state=JobState.QUEUED, attempt=jobs.c.attempt - 1, lease_until_ns=None, worker=None, session=None)
-    )
+    PUT_BACK.run(connection, jobs=json.dumps(list(ids)))
 
 
-def start(connection: Connection, job: int, attempt: int, now_ns: int) -> bool:
-    """Whether this attempt may run: false when it is stale or cancelled."""
-    return START.run(connection, job=job, of_attempt=attempt, now_ns=now_ns) == 1
-
-
-def start_all(connection: Connection, attempts: Iterable[tuple[int, int]], now_ns: int) -> int:
-    """How many of these attempts, each with its job, may run now: those that are neither stale nor cancelled."""
-    return START.run_all(
-        connection, [{"job": job, "of_attempt": attempt, "now_ns": now_ns} for job, attempt in attempts]
-    )
+def start(connection: Connection, attempts: Iterable[tuple[int, int]], now_ns: int) -> set[int]:
+    """Let attempts run, each with its job: the jobs of those that may, neither stale nor cancelled."""
+    return {row.id for row in START.rows(connection, attempts=json.dumps(list(attempts)), now_ns=now_ns)}
 
 
 def permit(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
@@ -320,60 +243,6 @@ def may_commit(connection: Connection, job: int, attempt: int) -> bool:
 def complete(connection: Connection, permitted: Sequence[int], now_ns: int) -> bool:
     """Record that the rows of permitted jobs are visible; false, with some of it changed, unless all have a permit."""
     return COMPLETE.run_all(connection, [{"job": job, "now_ns": now_ns} for job in permitted]) == len(permitted)
-
-
-def end(
-    connection: Connection,
-    job: int,
-    attempt: int,
-    to: JobState,
-    now_ns: int,
-    *,
-    code: str,
-    message: str,
-    why: str = "",
-    transient: bool = False,
-) -> bool:
-    """End an attempt that has no permit, for good."""
-    changed = connection.execute(
-        END,
-        {
-            "job": job,
-            "of_attempt": attempt,
-            "to": to,
-            "now_ns": now_ns,
-            "code": code,
-            "message": message,
-            "why": why,
-            "transient": transient,
-        },
-    )
-    if changed.rowcount:
-        _note_end(connection, job, attempt, f"{to}, {code}: {message}")
-    return changed.rowcount == 1
-
-
-def requeue(
-    connection: Connection, job: int, attempt: int, due_ns: int, *, counts: bool, code: str = "", message: str = ""
-) -> bool:
-    """Give a job without a permit another attempt, not before `due_ns`; `counts` says it failed by itself."""
-    changed = connection.execute(
-        REQUEUE,
-        {"job": job, "of_attempt": attempt, "due_ns": due_ns, "counted": int(counts), "code": code, "message": message},
-    )
-    if changed.rowcount and counts:
-        _note_end(connection, job, attempt, f"to be tried again, {code}: {message}")
-    return changed.rowcount == 1
-
-
-def _note_end(connection: Connection, job: int, attempt: int, text: str) -> None:
-    """Keep how an attempt ended that did not land, behind the lines of its parser: the job itself forgets it."""
-    connection.execute(NOTE_END, {"job": job, "of_attempt": attempt, "end": ATTEMPT_END, "how": text})
-
-
-def abandon_unpermitted(connection: Connection, now_ns: int, message: str) -> int:
-    """Abort what an earlier process left without a permit; how many there were."""
-    return connection.execute(ABANDON_UNPERMITTED, {"now_ns": now_ns, "message": message}).rowcount
 
 
 def note_trouble(connection: Connection, job: int, attempt: int, *, code: str, message: str, why: str = "") -> bool:
@@ -410,18 +279,6 @@ def request_cancel(connection: Connection, job: int) -> bool:
     return connection.execute(REQUEST_CANCEL, {"job": job}).rowcount == 1
 
 
-def add_log_lines(connection: Connection, job: int, attempt: int, first: int, lines: Sequence[LogLine]) -> None:
-    """Keep what a parser wrote, in order, from line number `first`; lines that are kept already stay as they are."""
-    if lines:
-        connection.execute(
-            insert(job_logs).on_conflict_do_nothing(),
-            [
-                {"job_id": job, "attempt": attempt, "line": first + at, "stream": line.stream, "text": line.text}
-                for at, line in enumerate(lines)
-            ],
-        )
-
-
 def hold(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:
     """Keep sealed attempts until their run ends; false, with some of it changed, if one is stale or cancelled."""
     return HOLD.run_all(connection, sealed) == len(sealed)
@@ -435,20 +292,6 @@ def release(connection: Connection, job: int, attempt: int, now_ns: int) -> bool
 def tell(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Keep what workers say of attempts without a permit: the lease, the phase, how far they are."""
     TELL.run_all(connection, rows)
-
-
-def abort_queued(connection: Connection, job: int, now_ns: int, *, code: str, message: str) -> bool:
-    """Abort a job that no worker has; false if it is not queued any more."""
-    values = {"job": job, "now_ns": now_ns, "code": code, "message": message}
-    return connection.execute(ABORT_QUEUED, values).rowcount == 1
-
-
-def reject_queued(
-    connection: Connection, parser: int, now_ns: int, *, code: str, message: str, why: str
-) -> Sequence[AnyRow]:
-    """End every queued job of a parser; which they were, with their plans."""
-    values = {"parser": parser, "now_ns": now_ns, "code": code, "message": message, "why": why}
-    return connection.execute(REJECT_QUEUED, values).all()
 
 
 def prioritise(connection: Connection, job: int, to: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import selectors
+import select
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -200,30 +200,32 @@ class _Conversation:
         return bool(self.over) or (self._guest.is_forked and isinstance(error, ParserCrashed))
 
     def _talk(self) -> Iterator[Event]:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._guest.line, selectors.EVENT_READ, None)
-            for stream, pipe in self._guest.pipes.items():
-                selector.register(pipe, selectors.EVENT_READ, stream)
-            while not self._stop.is_cancelled:
-                if time.monotonic() >= self._deadline:
-                    raise ParserTimedOut(f"{self._name}: not done after {self._limits.job_seconds:g} seconds")
-                if time.monotonic() >= self._sign_by:
-                    self._miss_sign()
-                until = min(self._deadline, self._sign_by)
-                ready = selector.select(min(_LOOK_SECONDS, max(0.0, until - time.monotonic())))
-                if not ready:
-                    if self._guest.has_exited:
-                        raise self._death()
-                    yield Quiet()
-                for key, _ in sorted(ready, key=lambda found: found[0].data is not None):  # BEGIN before its prints
-                    if key.data is None:
-                        yield from self._listen()
-                    else:
-                        yield from self._printout.drain(key.data, self._stream.job)
-                        if key.data in self._printout.closed:
-                            selector.unregister(key.fd)
-                if self._is_over:
-                    return
+        line = self._guest.line.fileno()
+        streams = {pipe: stream for stream, pipe in self._guest.pipes.items()}
+        poll = select.poll()
+        for handle in (line, *streams):
+            poll.register(handle, select.POLLIN)
+        while not self._stop.is_cancelled:
+            now = time.monotonic()
+            if now >= self._deadline:
+                raise ParserTimedOut(f"{self._name}: not done after {self._limits.job_seconds:g} seconds")
+            if now >= self._sign_by:
+                self._miss_sign()
+            wait = min(_LOOK_SECONDS, self._deadline - now, self._sign_by - now)
+            ready = [handle for handle, _ in poll.poll(math.ceil(wait * 1000))]
+            if not ready:
+                if self._guest.has_exited:
+                    raise self._death()
+                yield Quiet()
+            if line in ready:  # first, since BEGIN comes before what its job prints
+                yield from self._listen()
+            for pipe in ready:
+                if pipe != line:
+                    yield from self._printout.drain(streams[pipe], self._stream.job)
+                    if streams[pipe] in self._printout.closed:
+                        poll.unregister(pipe)
+            if self._is_over:
+                return
 
     def _listen(self) -> Iterator[Event]:
         """The events of the frames that have arrived."""
@@ -246,7 +248,7 @@ class _Conversation:
                 if event is not None:
                     yield event
                 self._is_over |= self._stream.is_complete
-                if self._is_over:
+                if self._is_over or (closes and self._reader.is_empty):  # it waited for our answer: nothing is there
                     return
         except Closed as exc:
             raise self._death() from exc

@@ -37,6 +37,7 @@ from casparian_flow.worker.actions import Action, Answer, Begin, Discard, Fenced
 from casparian_flow.worker.asking import RESEND_SECONDS, Asking
 from casparian_flow.worker.hearing import Hearing, News
 from casparian_flow.worker.held import HeldAttempt, Key, doom, join, part
+from casparian_flow.worker.in_hand import InHand
 from casparian_flow.worker.pulse import Pulse
 
 MOST_WORDS = 8192
@@ -75,7 +76,7 @@ class WorkerCore:
         self._echoed = 0.0
 
         self._free = list(range(profile.slots))
-        self._held: dict[Key, HeldAttempt] = {}
+        self._held = InHand()
         self._asking = Asking(self._send)
         self._is_leaving = False
         self._said_goodbye = False
@@ -169,6 +170,7 @@ class WorkerCore:
             return
         self._asking.answered(attempt)
         if attempt.phase is JobPhase.SURVEYED:
+            self._held.set_aside(attempt.together)
             return
         if attempt.phase is JobPhase.SEALED:
             self._actions.append(Answer(*attempt.key, Held()))
@@ -191,7 +193,7 @@ class WorkerCore:
         if any(key in self._held for key in keys):
             return  # said twice
         for key in keys:
-            self._held[key] = HeldAttempt(*key, JobPhase.STARTING, now)
+            self._held.begin(key, JobPhase.STARTING, now)
         if self._is_leaving or not self._free:
             for key in keys:
                 self.stopped(*key, now)
@@ -205,7 +207,7 @@ class WorkerCore:
             if key in self._held:
                 found.append(self._held[key])
             else:  # it was given up; without its rows there is nothing to cast
-                self._held[key] = HeldAttempt(*key, JobPhase.STOPPING, now)
+                self._held.begin(key, JobPhase.STOPPING, now)
                 self.stopped(*key, now)
         waiting = next((each for each in found if each.phase is JobPhase.SURVEYED), None)
         if waiting is None:
@@ -217,6 +219,7 @@ class WorkerCore:
             return
         for each in group:
             each.phase, each.group = JobPhase.CASTING, ()
+        self._held.bring_back(group)
         self._actions.append(Begin(self._free.pop(0), order))
 
     def _permitted(self, key: Key, permit: Permit) -> None:
@@ -231,7 +234,7 @@ class WorkerCore:
         """Of a group that is sealed or surveyed, nothing goes on without any one of it."""
         attempt = self._held.get((job, number))
         if attempt is None:
-            self._held[job, number] = HeldAttempt(job, number, JobPhase.STOPPING, now)
+            self._held.begin((job, number), JobPhase.STOPPING, now)
             self.stopped(job, number, now)
         elif attempt.phase is JobPhase.SEALED:
             self._turn_down(attempt, abort.message or abort.code)
@@ -411,6 +414,7 @@ class WorkerCore:
     def _part(self, attempt: HeldAttempt) -> tuple[HeldAttempt, ...]:
         """The group of an attempt, which is none any more: each of it stops."""
         self._asking.answered(attempt.leader)
+        self._held.bring_back(attempt.together)
         return part(attempt)
 
     def _identify_again(self, now: float) -> None:
@@ -431,7 +435,7 @@ class WorkerCore:
     def _beat(self, now: float) -> None:
         assert self._hearing.terms is not None
         heartbeat = self._pulse.heartbeat(
-            self._held.values(),
+            self._held,
             now,
             self._hearing.terms.heartbeat_ms / 1000,
             free=0 if self._is_leaving else len(self._free),
@@ -445,6 +449,7 @@ class WorkerCore:
         """Say something until it is answered; what was printed before goes first."""
         if self._is_joined and any(self._pulse.has_unsaid(each.key) for each in attempt.together):
             self._beat(now)
+        self._held.bring_back(attempt.together)
         self._asking.begin(attempt, opcode, body, now)
         if self._is_joined:
             self._say(attempt, now)
@@ -466,8 +471,8 @@ class WorkerCore:
 
     def _forget(self, attempt: HeldAttempt) -> None:
         """The sentinel's last word on an attempt; what was permitted or is held is so together."""
+        self._held.end(attempt.together)
         for each in attempt.together:
-            del self._held[each.key]
             self._pulse.forget(each.key)
         if self._is_leaving and self.is_idle:
             self._pulse.start(0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Iterator
 
 from casparian_flow.worker.events import Printed
@@ -26,6 +27,9 @@ class Printout:
         self._tail = b""
         self.dropped = 0
         self.closed: set[str] = set()
+        self._poll = select.poll()
+        for pipe in pipes.values():
+            self._poll.register(pipe, select.POLLIN)
 
     def start_job(self) -> None:
         """Count from zero again."""
@@ -47,8 +51,10 @@ class Printout:
 
     def drain_all(self, job: int | None) -> Iterator[Printed]:
         """Everything that is in the pipes now, unfinished lines included."""
-        for stream in self._pipes:
-            yield from self.drain(stream, job)
+        ready = {pipe for pipe, _ in self._poll.poll(0)}  # mostly none: cheaper than to ask each
+        for stream, pipe in self._pipes.items():
+            if pipe in ready:
+                yield from self.drain(stream, job)
             if rest := self._partial[stream]:
                 self._partial[stream] = b""
                 yield Printed(job, stream, rest.decode("utf-8", "replace"))

@@ -9,6 +9,7 @@ from typing import TypeVar
 from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.bodies import Heartbeat, Printed, Progress
 from casparian_flow.worker.held import HeldAttempt, Key, Lines
+from casparian_flow.worker.in_hand import InHand
 
 SOON_SECONDS = 0.1
 """Least time between two heartbeats that only tell news; a free slot is told at once."""
@@ -70,9 +71,7 @@ class Pulse:
         if key in self._lines and self._lines[key].is_empty:
             del self._lines[key]
 
-    def heartbeat(
-        self, held: Collection[HeldAttempt], now: float, interval: float, *, free: int, seen: int, leaving: bool
-    ) -> Heartbeat:
+    def heartbeat(self, held: InHand, now: float, interval: float, *, free: int, seen: int, leaving: bool) -> Heartbeat:
         """What to say now: once an interval of every attempt how far it is, in between only what was not heard yet.
 
         A worker that leaves always says all: that it names nothing is its goodbye.
@@ -81,10 +80,14 @@ class Pulse:
         group by its leader.
         """
         is_whole = now >= self._whole_due
-        progress = [each.progress(now) for each in held if not each.waits and (is_whole or leaving or each.has_news)]
+        progress = [
+            each.progress(now)
+            for each in held.busy.values()
+            if not each.waits and (is_whole or leaving or each.has_news)
+        ]
         if is_whole:
             self._whole_due = now + interval
-            progress += self._surveyed(held, now)
+            progress += self._surveyed(held.values(), now)
         printed, has_more = self._printed(now)
         self._last, self.due = now, self._whole_due
         if has_more:

@@ -45,12 +45,14 @@ class RoleWriter:
         self._behind.finish()
         digests = {member: digest.hex() for member, digest in self._digests.items()}
         found: dict[int, list[SealedOutput]] = {member: [] for member in digests}
+        rows = dict.fromkeys(digests, 0)
+        for run in self._runs:
+            rows[run.member] += run.rows
         for staged in self._staged:
             whole = staged.seal(next(iter(digests.values())), self._schema_hash)
             shares = [whole.files] if len(digests) == 1 else _shares(whole.files, self._runs, list(digests))
             for member, files in zip(digests, shares, strict=True):
-                rows = sum(run.rows for run in self._runs if run.member == member)
-                found[member].append(replace(whole, rows=rows, row_digest=digests[member], files=files))
+                found[member].append(replace(whole, rows=rows[member], row_digest=digests[member], files=files))
         return found
 
     def discard(self) -> None:

@@ -15,7 +15,7 @@ from casparian_flow.worker.premises import Premises
 from casparian_flow.worker.seal import check_size
 from casparian_flow.worker.tables import Place
 
-MOST_JOBS = 50
+MOST_JOBS = 120
 MOST_BYTES = 8 << 20
 PAUSE_SECONDS = 0.25
 """How long after its last job ended a group is closed if no other ends, unless the host is busy."""

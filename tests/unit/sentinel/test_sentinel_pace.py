@@ -24,7 +24,7 @@ def test_an_order_lasts_a_few_seconds_by_what_files_took_lately() -> None:
 
 def test_a_parser_of_which_nothing_is_known_gets_twice_as_many_every_time() -> None:
     pace = Pace()
-    assert [pace.files(1, shares_process=False) for _ in range(8)] == [1, 2, 4, 8, 16, 32, GROUP_FILES, GROUP_FILES]
+    assert [pace.files(1, shares_process=False) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 64, GROUP_FILES]
 
 
 @pytest.mark.parametrize("seconds", [math.nan, math.inf, -math.inf, -1.0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from sqlalchemy import ColumnElement, Connection, Update, select, update
 
 from builders import HomeBuilder
 from casparian_flow.core.jobs import MOVES, JobState
+from casparian_flow.store import job_ends, tables
 from casparian_flow.store import jobs as job_store
-from casparian_flow.store import tables
 
 STEPS = 60
 WALKS = 40
@@ -72,7 +73,7 @@ class Walk:
             self.attempts.add(row.attempt)
 
     def start(self, connection: Connection) -> None:
-        job_store.start(connection, self.job, self.some_attempt(), 1)
+        job_store.start(connection, [(self.job, self.some_attempt())], 1)
 
     def permit(self, connection: Connection) -> None:
         attempt = self.some_attempt()
@@ -87,11 +88,11 @@ class Walk:
 
     def end(self, connection: Connection) -> None:
         attempt = self.some_attempt()
-        if job_store.end(connection, self.job, attempt, JobState.FAILED, 1, code="x", message="x") and self.permitted:
+        if job_ends.end(connection, self.job, attempt, JobState.FAILED, 1, code="x", message="x") and self.permitted:
             raise Broken("a permitted job was ended as failed")
 
     def requeue(self, connection: Connection) -> None:
-        if job_store.requeue(connection, self.job, self.some_attempt(), 0, counts=True) and self.permitted:
+        if job_ends.requeue(connection, self.job, self.some_attempt(), 0, counts=True) and self.permitted:
             raise Broken("a permitted job was queued again")
 
     def cancel(self, connection: Connection) -> None:
@@ -105,7 +106,7 @@ class Walk:
             raise Broken("a job was completed without a permit")
 
     def abandon(self, connection: Connection) -> None:
-        if job_store.abandon_unpermitted(connection, 1, "gone") and self.permitted:
+        if job_ends.abandon_unpermitted(connection, 1, "gone") and self.permitted:
             raise Broken("a permitted job was abandoned")
 
 
@@ -117,7 +118,7 @@ def walk_all(folder: Path, walks: int = WALKS) -> None:
             except Broken as broken:
                 raise Broken(f"seed {seed}: {broken}") from broken
             with past.database.transaction() as connection:
-                job_store.abandon_unpermitted(connection, 1, "the walk is over")
+                job_ends.abandon_unpermitted(connection, 1, "the walk is over")
 
 
 @pytest.mark.invariant(2)
@@ -170,21 +171,21 @@ def complete_without_permit(connection: Connection, permitted: Sequence[int], no
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"),
+    ("store", "name", "wrong"),
     [
-        ("permit", permit_without_attempt),
-        ("permit", permit_without_cancel),
-        ("permit", permit_from_any_state),
-        ("requeue", requeue_after_permit),
-        ("request_cancel", cancel_after_permit),
-        ("end", end_after_permit),
-        ("complete", complete_without_permit),
+        (job_store, "permit", permit_without_attempt),
+        (job_store, "permit", permit_without_cancel),
+        (job_store, "permit", permit_from_any_state),
+        (job_ends, "requeue", requeue_after_permit),
+        (job_store, "request_cancel", cancel_after_permit),
+        (job_ends, "end", end_after_permit),
+        (job_store, "complete", complete_without_permit),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_each_known_wrong_variant_is_caught(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, wrong: Callable[..., bool]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: ModuleType, name: str, wrong: Callable[..., bool]
 ) -> None:
-    monkeypatch.setattr(job_store, name, wrong)
+    monkeypatch.setattr(store, name, wrong)
     with pytest.raises(Broken):
         walk_all(tmp_path / "home")
