@@ -10,8 +10,8 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from delimited_dialect import Dialect
-from delimited_kinds import EMPTY, TEXT, kind_of, shapes_of
-from delimited_sample import Fields, Records, Sample
+from delimited_kinds import EMPTY, TEXT, kind_of
+from delimited_sample import Records, Sample
 
 PRIORS = {
     ",": 1.0,
@@ -29,6 +29,8 @@ PRIORS |= {":": 0.65, "#": 0.7, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.6
 
 _CELLS = 1000
 _MOST_TITLES = 8
+_KEPT, _KEPT_BYTES = 1 << 12, 64
+"""So many marks are kept of the cells of one dialect, of cells of so many bytes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class Guess:
             return 0.0
         records, shape = self._records, self._shape
         rows = [at for at in range(shape.titles, len(records)) if records.widths[at] == shape.arity]
-        some = [records.fields(at) for at in rows[:: 1 + len(rows) * shape.arity // _CELLS]]
-        cells = [cell for row in some for cell in row[:_CELLS]][: 2 * _CELLS]
+        some = rows[:: 1 + len(rows) * shape.arity // _CELLS]
+        cells = records.shapes(some)[: _CELLS if shape.arity > _CELLS else None]
         is_suspect = shape.arity > 2 and (_has_empty_columns(records, rows) or _is_torn(records, rows, self.dialect))
         return self._product(0.1 + 0.9 * _cleanness(cells, self.dialect), 0.6 if is_suspect else 1.0)
 
@@ -182,16 +184,37 @@ def _is_torn(records: Records, rows: list[int], dialect: Dialect) -> bool:
     return not mark or (len(mark) <= 2 and not mark.strip().isalnum() and len(mark.strip()) == len(mark))
 
 
-def _cleanness(cells: Fields, dialect: Dialect) -> float:
-    """How much the cells look like one value each."""
-    quote, foreign = dialect.quote.encode() if dialect.quote else None, _foreign(dialect.delimiter)
-    shapes = shapes_of(cells)
-    is_tabbed, escapes = dialect.delimiter == "\t", dialect.escape is not None
-    marks = {shape: _clean(shape, quote, foreign, is_tabbed, escapes) for shape in set(shapes)}
-    return sum(map(marks.__getitem__, shapes)) / max(1, len(cells))
+def _cleanness(shapes: Sequence[bytes], dialect: Dialect) -> float:
+    """How much the cells of these shapes look like one value each."""
+    marks = _Marks.of(dialect.quote, dialect.delimiter, dialect.escape is not None)
+    return sum(map(marks.__getitem__, shapes)) / max(1, len(shapes))
 
 
-@lru_cache(maxsize=1 << 14)
+class _Marks(dict[bytes, float]):
+    """How much cells look like one value in some dialects, by their shapes; those of usual length are kept."""
+
+    @classmethod
+    @lru_cache(maxsize=64)
+    def of(cls, quote: str | None, delimiter: str | None, escapes: bool) -> _Marks:
+        """Those of the dialects with this quote and delimiter."""
+        return cls(quote, delimiter, escapes)
+
+    def __init__(self, quote: str | None, delimiter: str | None, escapes: bool) -> None:
+        super().__init__()
+        self._quote = quote.encode() if quote else None
+        self._foreign = _foreign(delimiter)
+        self._is_tabbed = delimiter == "\t"
+        self._escapes = escapes
+
+    def __missing__(self, shape: bytes) -> float:
+        mark = _clean(shape, self._quote, self._foreign, self._is_tabbed, self._escapes)
+        if len(shape) <= _KEPT_BYTES:
+            if len(self) >= _KEPT:
+                self.clear()
+            self[shape] = mark
+        return mark
+
+
 def _clean(cell: bytes, quote: bytes | None, foreign: tuple[bytes, ...], is_tabbed: bool, escapes: bool) -> float:
     """How much a cell looks like one value; the rest is about the dialect."""
     kind = kind_of(cell)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
 
 from delimited_dialect import Dialect
+from delimited_kinds import shape_of, shapes_of
 from delimited_records import Grammar, NeedMore, Record
 
 RECORDS = 300
@@ -40,6 +41,20 @@ class Records:
             held = self._held[at] = self._grammar.fields(held)
         assert held is not None
         return held
+
+    def shapes(self, rows: Sequence[int]) -> list[bytes]:
+        """The shapes of all fields of these records, none of which is damaged, one record after the other."""
+        delimiter = self._grammar.delimiter
+        lines = [self._held[at] for at in rows]
+        if delimiter is not None:
+            lines = [line.replace(delimiter, b"\n") if isinstance(line, bytes) else line for line in lines]
+        texts = [
+            line if isinstance(line, bytes) else b"\n".join([cell or b"" for cell in line or ()]) for line in lines
+        ]
+        shapes = shape_of(b"\n".join(texts)).split(b"\n")
+        if len(shapes) == sum([self.widths[at] for at in rows]):
+            return shapes
+        return shapes_of([cell for at in rows for cell in self.fields(at)])
 
     def extend(self, held: list[bytes | Fields], widths: list[int]) -> None:
         """Lines that are records of so many fields, or their fields."""
