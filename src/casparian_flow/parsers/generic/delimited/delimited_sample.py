@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -96,15 +96,23 @@ class Sample:
         """The bytes as text."""
         return self._data.decode("utf-8", "replace")
 
-    def plain(self, grammar: Grammar) -> Iterator[tuple[int, int, Fields]]:
-        """Where its first lines start and end, and their fields, up to one that is blank or takes a closer look."""
-        starts = self._cut(grammar.dialect.lone_cr).starts
+    def plain(self, grammar: Grammar, limit: int) -> tuple[list[int], list[Fields]]:
+        """Where its first lines start, and their fields, up to one that is blank or takes a closer look.
+
+        One more start tells where the last of them ends.
+        """
+        lines = self._cut(grammar.dialect.lone_cr)
         held, widths = self._head(grammar)
-        for at, each in enumerate(held):
+        if len(held) < limit and 0 not in widths:
+            more, more_widths = grammar.records(lines.texts[len(held) : limit])
+            held, widths = held + more, widths + more_widths
+        found: list[Fields] = []
+        for each in held[: min(limit, widths.index(0) if 0 in widths else limit)]:
             fields = grammar.fields(each) if isinstance(each, bytes) else each
-            if not widths[at] or fields is None:
-                return
-            yield starts[at], starts[at + 1], fields
+            if fields is None:
+                break
+            found.append(fields)
+        return lines.starts[: len(found) + 1], found
 
     def records(self, dialect: Dialect, limit: int = RECORDS) -> Records:
         """Its records in a dialect, a single damaged one if there is none."""
