@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -48,9 +48,7 @@ class Records:
         lines = [self._held[at] for at in rows]
         if delimiter is not None:
             lines = [line.replace(delimiter, b"\n") if isinstance(line, bytes) else line for line in lines]
-        texts = [
-            line if isinstance(line, bytes) else b"\n".join([cell or b"" for cell in line or ()]) for line in lines
-        ]
+        texts = [line if isinstance(line, bytes) else b"\n".join(_filled(line or [])) for line in lines]
         shapes = shape_of(b"\n".join(texts)).split(b"\n")
         if len(shapes) == sum([self.widths[at] for at in rows]):
             return shapes
@@ -131,10 +129,10 @@ class Sample:
                 odd = widths.index(0, here) if 0 in widths[here:] else len(held)
                 found.extend(held[here:odd], widths[here:odd])
                 at = first + odd
-                if at < stop and not lines.texts[at]:
-                    at += 1
+                if at < stop and (not lines.texts[at] or held[odd]):
+                    at += 1  # it is blank
                 elif at < stop:
-                    end = self._read(grammar, lines.starts[at], found)
+                    end = self._read(grammar.tokenise, grammar, lines.starts[at], found)
                     at = count if end is None else bisect_left(lines.starts, end, at)
                     if end is None or lines.starts[at] != end:
                         return self._rest(grammar, len(self._data) if end is None else end, found, limit)
@@ -143,7 +141,7 @@ class Sample:
     def _rest(self, grammar: Grammar, pos: int, found: Records, limit: int) -> Records:
         """The same from a place where no line begins, or one that the sample does not have whole."""
         while pos < len(self._data) and len(found) < limit:
-            end = self._read(grammar, pos, found)
+            end = self._read(grammar.read, grammar, pos, found)
             if end is None:
                 break
             pos = end
@@ -151,10 +149,12 @@ class Sample:
             found.add(None)
         return found
 
-    def _read(self, grammar: Grammar, pos: int, found: Records) -> int | None:
+    def _read(
+        self, read: Callable[[bytes, int, bool], Record], grammar: Grammar, pos: int, found: Records
+    ) -> int | None:
         """Add the record at `pos`; where it ends, or None where it goes on after the sample."""
         try:
-            record = grammar.read(self._data, pos, self._eof)
+            record = read(self._data, pos, self._eof)
         except NeedMore:
             line_end = grammar.line_end.search(self._data, pos)
             if line_end is None or (len(found) > 10 and pos > len(self._data) // 2):
@@ -175,6 +175,10 @@ class Sample:
         if lone_cr not in self._lines:
             self._lines[lone_cr] = _cut(self._data, self._eof, lone_cr)
         return self._lines[lone_cr]
+
+
+def _filled(fields: Fields) -> list[bytes]:
+    return [cell or b"" for cell in fields]
 
 
 def _cut(data: bytes, eof: bool, lone_cr: bool) -> _Lines:
