@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from math import prod
 
 from delimited_dialect import Dialect
-from delimited_kinds import EMPTY, TEXT, kind_of
+from delimited_kinds import EMPTY, TEXT, kind_of_shape
 from delimited_sample import Records, Sample
 
 PRIORS = {
@@ -55,22 +56,22 @@ class Guess:
     @property
     def arity(self) -> int:
         """The number of fields of a row."""
-        return self._shape.arity
+        return self._read[1].arity
 
     @property
     def share(self) -> float:
         """The share of records with so many fields."""
-        return self._shape.share
+        return self._read[1].share
 
     @property
     def damaged(self) -> int:
         """How many records are damaged."""
-        return self._shape.damaged
+        return self._read[1].damaged
 
     @property
     def titles(self) -> int:
         """How many records stand above the table."""
-        return self._shape.titles
+        return self._read[1].titles
 
     @cached_property
     def most(self) -> float:
@@ -80,9 +81,9 @@ class Guess:
     @cached_property
     def score(self) -> float:
         """The higher, the more it looks like a table of clean values."""
-        if not self._shape.share:
+        records, shape = self._read
+        if not shape.share:
             return 0.0
-        records, shape = self._records, self._shape
         rows = [at for at in range(shape.titles, len(records)) if records.widths[at] == shape.arity]
         some = rows[:: 1 + len(rows) * shape.arity // _CELLS]
         cells = records.shapes(some)[: _CELLS if shape.arity > _CELLS else None]
@@ -94,12 +95,9 @@ class Guess:
         return not self.titles and self.share >= other.share
 
     @cached_property
-    def _records(self) -> Records:
-        return self._sample.records(self.dialect)
-
-    @cached_property
-    def _shape(self) -> _Shape:
-        return _shape_of(self._records.widths, self.dialect)
+    def _read(self) -> tuple[Records, _Shape]:
+        records = self._sample.records(self.dialect)
+        return records, _shape_of(records.widths, self.dialect)
 
     @cached_property
     def _doubts(self) -> tuple[float, float]:
@@ -121,19 +119,16 @@ class Guess:
         )
 
     def _product(self, cleanness: float, regularity: float) -> float:
-        score = self._shape.weights[0] * cleanness
-        for weight in (*self._shape.weights[1:], regularity, *self._doubts):
-            score *= weight
-        return score
+        first, *others = self._read[1].weights
+        return prod((first * cleanness, *others, regularity, *self._doubts))
 
 
 def _shape_of(widths: list[int], dialect: Dialect) -> _Shape:
     is_one = dialect.delimiter is None
     titles = 0 if is_one else _count_titles(widths)
     widths = widths[titles:]
-    counts = Counter(widths)
-    damaged = counts.pop(0, 0)
-    arity, most = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or is_one), item[0]), default=(0, 0))
+    damaged = widths.count(0)
+    arity, most = _usual(widths, is_one)
     if not most or not (is_one or arity >= 2):
         return _Shape()
     share = most / len(widths)
@@ -150,8 +145,19 @@ def _shape_of(widths: list[int], dialect: Dialect) -> _Shape:
     return _Shape(arity, share, damaged, titles, weights)
 
 
+def _usual(widths: list[int], is_one: bool) -> tuple[int, int]:
+    """The width of most records that are split, or of one column, and their number; of many equal ones the widest."""
+    if widths and widths.count(widths[0]) == len(widths):
+        return (widths[0], len(widths)) if widths[0] else (0, 0)
+    counts = Counter(widths)
+    del counts[0]
+    return max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or is_one), item[0]), default=(0, 0))
+
+
 def _count_titles(widths: list[int]) -> int:
     """How many records come before the first that is split at all, where they are few."""
+    if widths and widths[0] > 1:
+        return 0
     first = next((i for i, width in enumerate(widths[:_MOST_TITLES]) if width > 1), 0)
     return first if len(widths) - first > 1 else 0
 
@@ -216,8 +222,8 @@ class _Marks(dict[bytes, float]):
 
 
 def _clean(cell: bytes, quote: bytes | None, foreign: tuple[bytes, ...], is_tabbed: bool, escapes: bool) -> float:
-    """How much a cell looks like one value; the rest is about the dialect."""
-    kind = kind_of(cell)
+    """How much a cell of this shape looks like one value; the rest is about the dialect."""
+    kind = kind_of_shape(cell)
     if kind == EMPTY:
         return 0.9
     edge = cell.strip()
