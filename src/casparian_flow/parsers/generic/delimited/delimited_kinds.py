@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
+from string import ascii_letters, whitespace
 
 EMPTY, TEXT = "empty", "text"
 
@@ -31,6 +32,10 @@ _KINDS = re.compile(
 _MISSING = frozenset(b"na n/a nan null none nil - -- ? . \\n #n/a missing unknown".split())
 
 
+_LONGEST_MISSING = 8
+_OF_AMOUNTS = b"0123456789.,'eE+-$\xc2\xa3\xe2\x82\xac" + whitespace.encode()
+_OF_KINDS = _OF_AMOUNTS + ascii_letters.encode() + b"_:/%@{}"
+"""What numbers and money are made of, and all kinds but addresses of the web."""
 _SAME_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
 
@@ -55,12 +60,19 @@ def kind_of_shape(cell: bytes) -> str:
     """The kind of the cells of a shape."""
     if not cell or cell.isspace():
         return EMPTY
-    if len(cell) > 400:
+    if len(cell) > 400 or (len(cell) > _LONGEST_MISSING and _has_marks_of_text(cell)):
         return TEXT
     match = _KINDS.fullmatch(cell)
     if match is None or match.lastgroup is None:
         return EMPTY if is_missing(cell) else TEXT
     return match.lastgroup
+
+
+def _has_marks_of_text(cell: bytes) -> bool:
+    """Whether the cell has a mark, or several commas, that are in no kind; for most long cells that spares a match."""
+    if b"://" in cell:
+        return False
+    return bool(cell.translate(None, _OF_KINDS) or (cell.count(b",") > 1 and cell.translate(None, _OF_AMOUNTS)))
 
 
 @lru_cache(maxsize=1 << 14)
@@ -70,7 +82,7 @@ def _kept_kind(cell: bytes) -> str:
 
 def is_missing(cell: bytes) -> bool:
     """Whether the cell is one of the usual words for nothing."""
-    return len(cell) <= 8 and cell.strip().lower() in _MISSING
+    return len(cell) <= _LONGEST_MISSING and cell.strip().lower() in _MISSING
 
 
 def column_kind(cells: Sequence[bytes | None]) -> str:
