@@ -179,12 +179,15 @@ class Grammar:
         held: list[bytes | list[bytes | None]] = list(lines)
         widths = [line.count(delimiter) + 1 for line in lines] if delimiter else [1] * len(lines)
         is_simple = not (self.escape or self._lead) and self.dialect.lone_cr and max(widths, default=1) <= MAX_COLUMNS
-        if is_simple and quote is None and b"" not in lines:
+        text, opening = b"\n".join(lines), self._opening
+        may_open = quote is not None and opening in text
+        may_begin = quote is not None and (text.startswith(quote) or b"\n" + quote in text)
+        if is_simple and not may_open and not may_begin and b"" not in lines:
             return held, widths
         for at, line in enumerate(lines):
             if not line:
                 widths[at] = 0
-            elif not is_simple or (quote and quote in line and (line.startswith(quote) or self._opening in line)):
+            elif not is_simple or (quote and (line.startswith(quote) or (may_open and opening in line))):
                 fields = self.fields(line)
                 held[at] = fields or []
                 widths[at] = 0 if fields is None or fields in ([None], [b""]) else len(fields)
