@@ -200,7 +200,7 @@ class _Marks(dict[bytes, float]):
     """How much cells look like one value in some dialects, by their shapes; those of usual length are kept."""
 
     @classmethod
-    @lru_cache(maxsize=64)
+    @lru_cache(maxsize=16)
     def of(cls, quote: str | None, delimiter: str | None, escapes: bool) -> _Marks:
         """Those of the dialects with this quote and delimiter."""
         return cls(quote, delimiter, escapes)
