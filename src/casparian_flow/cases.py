@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +138,10 @@ def _keep(known: KnownCases) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        written = path.read_text(encoding="utf-8")
+        import tomllib  # noqa: PLC0415 - nothing is kept by who has no cases, and it takes time
+
+        return tomllib.loads(written)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as exc:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -227,10 +226,13 @@ def unknown_key(key: str, origin: str) -> ConfigError:
 def read_config(path: Path) -> dict[str, Any]:
     """The sections of one config file, empty when there is no such file."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        written = path.read_text(encoding="utf-8")
+        import tomllib  # noqa: PLC0415 - most homes have no such file, and it takes time
+
+        return tomllib.loads(written)
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except ValueError as exc:  # neither TOML nor UTF-8
         raise ConfigError("the config file is not valid TOML", where=str(path), why=str(exc)) from exc
     except OSError as exc:
         raise ConfigError("the config file cannot be read", where=str(path), why=exc.strerror or str(exc)) from exc

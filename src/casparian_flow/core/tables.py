@@ -17,6 +17,7 @@ _SUFFIX = re.compile(
     ))+$""",
     re.VERBOSE | re.IGNORECASE,
 )
+_ROTATION = re.compile(r"\.\d+$")
 _EXTENSION = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,9})+(?:\.\d+)?$")
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -36,7 +37,7 @@ def table_from_file_name(file_name: str) -> str:
     What cannot be a table's name alone gets the prefix `t_`: `fw_2026-03-02.csv` is `fw`, `2026.csv` is `t_2026`.
     """
     stem = file_name.rsplit("/", 1)[-1]
-    stem = re.sub(r"\.\d+$", "", stem)
+    stem = _ROTATION.sub("", stem)
     bare = _EXTENSION.sub("", stem) or stem.lstrip(".")
     return _prefixed(snake_case(_SUFFIX.sub("", bare)) or snake_case(bare)) or "t"
 

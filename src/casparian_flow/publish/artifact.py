@@ -6,14 +6,14 @@ import importlib.metadata
 import os
 import platform
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.core.errors import EnvironmentMissing, ParserInvalid
 from casparian_flow.core.hashing import digest_of_json, digest_of_manifest
 from casparian_flow.core.ids import ArtifactHash, EnvHash
-from casparian_flow.publish.manifest import read_manifest
+from casparian_flow.publish.manifest import Manifest
 
 NOT_PART = frozenset({"cases", "README.md"})
 """What lies at the top of a parser's folder without being part of the artifact."""
@@ -22,15 +22,36 @@ ALWAYS_REQUIRED = "pyarrow"
 _NEVER = frozenset({"__pycache__"})
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
+VersionOf = Callable[[str], str]
+"""The version of a distribution that is installed; who asks for many parsers at once remembers the answers."""
 
-def artifact_of(path: Path, origin: ParserOrigin, status: ParserStatus) -> ParserArtifact:
-    """The parser at `path` as it is now; raises ParserInvalid, and EnvironmentMissing for what it requires."""
-    manifest = read_manifest(path)
+
+def installed_version(name: str) -> str:
+    """The version of a distribution as it is installed now; raises EnvironmentMissing if it is not."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError as exc:
+        raise EnvironmentMissing(
+            f"the parser requires {name}, which is not installed here", fix=f"pip install {name}"
+        ) from exc
+
+
+def artifact_of(
+    path: Path,
+    origin: ParserOrigin,
+    status: ParserStatus,
+    manifest: Manifest,
+    version_of: VersionOf = installed_version,
+) -> ParserArtifact:
+    """The parser at `path` as it is now, with its manifest.
+
+    Raises ParserInvalid, and EnvironmentMissing for what it requires.
+    """
     return ParserArtifact(
         name=manifest.name,
         version=manifest.version,
         artifact_hash=artifact_hash(path),
-        env_hash=environment_hash(manifest.requires),
+        env_hash=environment_hash(manifest.requires, version_of),
         path=str(path),
         origin=origin,
         status=status,
@@ -49,13 +70,13 @@ def artifact_hash(path: Path) -> ArtifactHash:
     return ArtifactHash(digest_of_manifest(contents))
 
 
-def environment_hash(requires: Sequence[str]) -> EnvHash:
+def environment_hash(requires: Sequence[str], version_of: VersionOf = installed_version) -> EnvHash:
     """The digest of the Python version and of the required distributions' versions; pyarrow is always required.
 
     Raises EnvironmentMissing that names the first distribution that is not installed.
     """
     names = {_normalised(name) for name in (ALWAYS_REQUIRED, *requires)}
-    pairs = sorted(f"{name}=={_installed_version(name)}" for name in names)
+    pairs = sorted(f"{name}=={version_of(name)}" for name in names)
     return EnvHash(digest_of_json(["environment", platform.python_version(), pairs]))
 
 
@@ -78,12 +99,3 @@ def _normalised(requirement: str) -> str:
     if match is None:
         raise ParserInvalid(f"`requires` names no distribution: {requirement!r}")
     return re.sub(r"[-_.]+", "-", match[1]).lower()
-
-
-def _installed_version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError as exc:
-        raise EnvironmentMissing(
-            f"the parser requires {name}, which is not installed here", fix=f"pip install {name}"
-        ) from exc

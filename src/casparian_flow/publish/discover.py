@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import casparian_flow
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.core.errors import CasparianError, NotFound, ParserInvalid
-from casparian_flow.publish.artifact import artifact_of
+from casparian_flow.publish.artifact import VersionOf, artifact_of, installed_version
 from casparian_flow.publish.manifest import Manifest, read_manifest
 
 SHIPPED_FOLDER = Path(casparian_flow.__file__).parent / "parsers"
@@ -77,19 +78,21 @@ def local_parser(path: Path) -> FoundParser:
         raise ParserInvalid("the folder has no parser.py", where=str(path))
     if not path.exists():
         raise ParserInvalid("there is no such parser", where=str(path))
-    return _read(path.absolute(), ParserOrigin.LOCAL, ParserStatus.PENDING)
+    return _read(path.absolute(), ParserOrigin.LOCAL, ParserStatus.PENDING, installed_version)
 
 
 def _found(paths: Iterable[Path], origin: ParserOrigin, status: ParserStatus) -> list[FoundParser]:
     found = []
+    version_of = cache(installed_version)
     for path in sorted(paths):
         try:
-            found.append(_read(path, origin, status))
+            found.append(_read(path, origin, status, version_of))
         except CasparianError as error:
             found.append(FoundParser(path=path, origin=origin, error=error))
     return found
 
 
-def _read(path: Path, origin: ParserOrigin, status: ParserStatus) -> FoundParser:
-    artifact = artifact_of(path, origin, status)
-    return FoundParser(path=path, origin=origin, manifest=read_manifest(path), artifact=artifact)
+def _read(path: Path, origin: ParserOrigin, status: ParserStatus, version_of: VersionOf) -> FoundParser:
+    manifest = read_manifest(path)
+    artifact = artifact_of(path, origin, status, manifest, version_of)
+    return FoundParser(path=path, origin=origin, manifest=manifest, artifact=artifact)

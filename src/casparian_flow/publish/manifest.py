@@ -24,6 +24,7 @@ from casparian_flow.sdk.manifest import PluginMetadata
 
 CONTENT = ("delimited", "jsonl", "json", "sqlite", "evtx", "syslog", "web_access", "web_error", "w3c", "text")
 TABLES = ("topic", "file")
+_COLUMN_NAMES = [item.name for item in fields(Column)]
 _COMMENT = re.compile(r"#\s*(PATTERN|TOPIC):\s*(.+?)\s*$")
 
 
@@ -163,7 +164,7 @@ def _columns(source: Source, nodes: list[ast.expr]) -> tuple[ContractColumn, ...
 def _column(source: Source, node: ast.expr) -> ContractColumn:
     if not (isinstance(node, ast.Call) and _called(node) == "Column"):
         raise source.invalid(f"expected Column(...), not {_shown(node)}", node)
-    arguments = _arguments(source, node, [item.name for item in fields(Column)])
+    arguments = _arguments(source, node, _COLUMN_NAMES)
     values = {key: _literal(source, value) for key, value in arguments.items()}
     if not isinstance(values.get("name"), str) or not values["name"]:
         raise source.invalid("a Column needs a name", node)
@@ -188,7 +189,7 @@ def _literal(source: Source, node: ast.expr) -> Any:
         raise source.invalid(
             f"{_shown(node)} cannot be read without running the parser", node, fix="write the value out as a literal"
         ) from exc
-    for part in ast.walk(node):
+    for part in (node,) if isinstance(node, ast.Constant) else ast.walk(node):
         if isinstance(part, ast.Constant) and isinstance(part.value, str) and not _is_unicode(part.value):
             raise source.invalid(f"{_shown(part)} holds half a character, which no file can keep", node)
     return value

@@ -41,7 +41,7 @@ def sniff(head: bytes, size: int) -> ContentKind:
         return ContentKind("binary", f"{name}: {LATER}")
     if name := binary_name(head):
         return ContentKind("binary", name)
-    if wide := detect_utf_32(head):
+    if b"\0" in head and (wide := detect_utf_32(head)):
         return _delimited_alone(head[wide.mark :].decode(wide.name, "replace"), size, "UTF-32")
     encoding = detect_unicode(head)
     if encoding.unit == 1:
@@ -74,10 +74,12 @@ def _text_kind(text: str, *, is_whole: bool) -> ContentKind:
     found = json_kind(text, is_whole=is_whole)
     if found:
         return ContentKind(*found)
-    lines = text.splitlines() if "\n" not in text else text.split("\n")
+    lines = text.split("\n", 2 * SAMPLE_LINES + 1) if "\n" in text else text.splitlines()
     if not is_whole and len(lines) > 1:
         lines.pop()
-    sample = [line.rstrip("\r") for line in lines[: 2 * SAMPLE_LINES] if line.strip()][:SAMPLE_LINES]
+    sample = [line for line in lines[: 2 * SAMPLE_LINES] if line.strip()][:SAMPLE_LINES]
+    if "\r" in text:
+        sample = [line.rstrip("\r") for line in sample]
     if not sample:
         return ContentKind("text", "blank lines")
     found = log_kind(sample)

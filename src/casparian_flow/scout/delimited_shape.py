@@ -25,49 +25,71 @@ _LOG_LINE = re.compile(
 def delimiter_of(lines: Sequence[str]) -> str | None:
     """What says that the lines are delimited (`comma, 13 fields`), or None."""
     best: tuple[float, int, str] | None = None
+    text = "\n".join(lines)
+    is_plain = '"' not in text and "\r" not in text
     for delimiter, name in DELIMITERS.items():
-        counts = _field_counts(lines, delimiter)
+        if 2 * text.count(delimiter) < len(lines):
+            continue
+        counts = _field_counts(lines, delimiter, is_plain=is_plain)
         if not counts:
             continue
         fields, agreeing = Counter(counts).most_common(1)[0]
         share = agreeing / len(counts)
         if fields < 2 or share < (0.7 if fields >= 4 else 0.8 if fields == 3 else 0.9):
             continue
-        if _is_prose(lines, delimiter, fields):
+        if _is_prose(text, lines, delimiter, fields):
             continue
         if best is None or (share, fields) > best[:2]:
             best = (share, fields, f"{name}, {fields} fields")
     return best[2] if best else None
 
 
-def _field_counts(lines: Sequence[str], delimiter: str) -> list[int]:
-    """The number of fields of each record; none when the delimiter is rare, or quotes never close."""
-    if 2 * sum(delimiter in line for line in lines) < len(lines):
+def _field_counts(lines: Sequence[str], delimiter: str, *, is_plain: bool) -> list[int]:
+    """The number of fields of each record; none when the delimiter is rare, or quotes never close.
+
+    Of lines that are plain, without a quote or a lone carriage return, each is a record that ends at its end.
+    """
+    pieces = [line.count(delimiter) + 1 for line in lines]
+    if 2 * pieces.count(1) > len(lines):
         return []
-    if sum(f"<{delimiter}>" in line for line in lines) * 2 > len(lines):  # a delimiter of three characters
+    if _has_most(f"<{delimiter}>", lines):  # a delimiter of three characters
         return []
+    if is_plain:
+        return pieces
     try:
-        counts = [len(record) for record in csv.reader(lines, delimiter=delimiter)]
+        counts = list(map(len, csv.reader(lines, delimiter=delimiter)))
     except csv.Error:
-        counts = [line.count(delimiter) + 1 for line in lines]
-    if 2 * len(counts) < len(lines):  # a stray quote swallowed lines
-        counts = [line.count(delimiter) + 1 for line in lines]
-    return counts
+        return pieces
+    return pieces if 2 * len(counts) < len(lines) else counts  # a stray quote swallowed lines
 
 
-def _is_prose(lines: Sequence[str], delimiter: str, fields: int) -> bool:
-    """Whether the delimiter looks like punctuation."""
+def _has_most(part: str, lines: Sequence[str]) -> bool:
+    """Whether more than half of the lines have the part."""
+    return 2 * sum(part in line for line in lines) > len(lines)
+
+
+def _begins_most(pattern: re.Pattern[str], lines: Sequence[str]) -> bool:
+    """Whether more than half of the lines begin like the pattern; looks no further than it takes to deny it."""
+    left = (len(lines) + 1) // 2
+    for line in lines:
+        if pattern.match(line) is None:
+            left -= 1
+            if not left:
+                return False
+    return True
+
+
+def _is_prose(text: str, lines: Sequence[str], delimiter: str, fields: int) -> bool:
+    """Whether the delimiter looks like punctuation; `text` is the lines as one."""
     if delimiter == "\t":
         return False
     if delimiter == "|" and any(_MARKDOWN_RULE.match(line) for line in lines):
         return True
-    if delimiter == "," and sum(_CLOCK_COMMA.match(line) is not None for line in lines) * 2 > len(lines):
+    if delimiter == "," and _begins_most(_CLOCK_COMMA, lines):
         return True
-    if sum(_LOG_LINE.match(line) is not None for line in lines) * 2 > len(lines) and fields <= 4:
+    if fields <= 4 and _begins_most(_LOG_LINE, lines):
         return True
-    cells = [cell for line in lines for cell in line.split(delimiter)]
-    words = sum(cell.count(" ") for cell in cells) / len(cells)
-    spaced = sum(f"{delimiter} " in line for line in lines) * 2 > len(lines)
+    words = text.count(" ") / (text.count(delimiter) + len(lines))
     if (
         fields == 2
         and words >= 1
@@ -76,4 +98,4 @@ def _is_prose(lines: Sequence[str], delimiter: str, fields: int) -> bool:
         return True  # two columns of several words each are two halves of sentences
     if len(lines) == 1:
         return fields < 3 or words > 2
-    return (delimiter in ",;" and spaced and words > 1.5) or (fields <= 3 and words > 4)
+    return (delimiter in ",;" and words > 1.5 and _has_most(f"{delimiter} ", lines)) or (fields <= 3 and words > 4)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import re
 
+import msgspec
+
 _BEGINS = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{])')
 _MAX_LINES = 50
 _DECODER = json.JSONDecoder()
+_SHALLOW = 100
+"""Deeper text is left to the decoder of the library alone: the two give up at different depths."""
 
 
 def json_kind(text: str, *, is_whole: bool) -> tuple[str, str] | None:
@@ -46,6 +50,13 @@ def _is_object(line: str) -> bool:
     line = line.strip("\ufeff \t\r")
     if not (line.startswith("{") and line.endswith("}")):
         return False
+    if line.count("{") + line.count("[") < _SHALLOW:
+        try:
+            msgspec.json.decode(line)
+        except ValueError:
+            pass  # stricter than the library: NaN, numbers beyond 64 bits, half a surrogate pair
+        else:
+            return True
     try:
         json.loads(line)
     except (ValueError, RecursionError):

@@ -10,12 +10,14 @@ _DIRECTIVES = 20
 _FORMATS = (
     (
         "web_access",
+        " [",
         re.compile(
             r'(?:\S+ ){3,4}\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] "(?:[^"\\]|\\.)*" (?:\d{3}|-) '
         ),
     ),
     (
         "web_error",
+        " [",
         re.compile(
             r"\[[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? \d{4}\] \["
             r"|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[[a-z]+\] \d+#\d+: "
@@ -23,6 +25,7 @@ _FORMATS = (
     ),
     (
         "syslog",
+        "",
         re.compile(
             r"(?:<\d{1,3}>)?(?:"
             r"[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?(?: \d{4})?:? \S"
@@ -31,6 +34,7 @@ _FORMATS = (
         ),
     ),
 )
+"""The name of each format, a text that every line of it has, and how its lines begin."""
 
 
 def log_kind(lines: Sequence[str]) -> tuple[str, str] | None:
@@ -41,8 +45,25 @@ def log_kind(lines: Sequence[str]) -> tuple[str, str] | None:
         if number == _DIRECTIVES or not line.startswith("#"):
             break
     heads = [line for line in lines if not line[0].isspace()]
-    for kind, pattern in _FORMATS:
-        matching = sum(pattern.match(line) is not None for line in heads)
-        if 3 * matching >= 2 * max(1, len(heads)):
+    if not heads:
+        return None
+    text = "\n".join(heads)
+    for kind, part, pattern in _FORMATS:
+        if 3 * text.count(part) < 2 * len(heads):
+            continue
+        matching = _matching(pattern, heads)
+        if 3 * matching >= 2 * len(heads):
             return kind, f"{matching} of the first {len(heads)} lines match"
     return None
+
+
+def _matching(pattern: re.Pattern[str], heads: Sequence[str]) -> int:
+    """How many lines match; 0 as soon as more than a third do not, as with nearly every file that is no log."""
+    most = len(heads) // 3
+    misses = 0
+    for line in heads:
+        if pattern.match(line) is None:
+            misses += 1
+            if misses > most:
+                return 0
+    return len(heads) - misses

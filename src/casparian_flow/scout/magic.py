@@ -42,21 +42,22 @@ _OTHERS = (
     (b"LPKSHHRH", "systemd journal"),
     (b"FILE0\x00", "MFT"),
 )
+_ARCHIVE_STARTS = tuple(magic for magic, _ in _ARCHIVES)
+_OTHER_STARTS = tuple(magic for magic, _ in _OTHERS)
 
 
 def archive_name(head: bytes) -> str | None:
     """The name of an archive or compression format."""
-    for magic, name in _ARCHIVES:
-        if head.startswith(magic):
-            return name if name != "bzip2" or head[3:4] in b"123456789" else None
+    if head.startswith(_ARCHIVE_STARTS):
+        name = _name_in(_ARCHIVES, head)
+        return name if name != "bzip2" or head[3:4] in b"123456789" else None
     return "tar" if head[257:262] == b"ustar" else None
 
 
 def binary_name(head: bytes) -> str | None:
     """The name of another binary format."""
-    for magic, name in _OTHERS:
-        if head.startswith(magic):
-            return name
+    if head.startswith(_OTHER_STARTS):
+        return _name_in(_OTHERS, head)
     if head[4:8] == b"SCCA":
         return "prefetch"
     if head[4:8] == b"\xef\xcd\xab\x89":
@@ -66,3 +67,7 @@ def binary_name(head: bytes) -> str | None:
     if head.startswith(b"MZ") and b"\x00" in head[:128]:
         return "PE program"
     return None
+
+
+def _name_in(magics: tuple[tuple[bytes, str], ...], head: bytes) -> str:
+    return next(name for magic, name in magics if head.startswith(magic))

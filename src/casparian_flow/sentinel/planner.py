@@ -253,10 +253,11 @@ def _reason(
     """Whether these bytes go through this parser, and why: what is being done, what is done, what failed since."""
     assert file.source_hash is not None
     artifact = parser.artifact
-    wanted = (artifact.name, artifact.artifact_hash, artifact.env_hash, config, world.routes.to_json())
-    for each in world.open.get(file.source_hash, ()):
-        if (each.parser, each.artifact_hash, each.env_hash, each.config_hash, each.routes) == wanted:
-            return SkipReason.IN_PROGRESS, f"job {each.job} does it"
+    if opened := world.open.get(file.source_hash):
+        wanted = (artifact.name, artifact.artifact_hash, artifact.env_hash, config, world.routes.to_json())
+        for each in opened:
+            if (each.parser, each.artifact_hash, each.env_hash, each.config_hash, each.routes) == wanted:
+                return SkipReason.IN_PROGRESS, f"job {each.job} does it"
     done = [d for d in world.done.get(file.source_hash, ()) if d.parser == artifact.name]
     ended = [e for e in world.ended.get(file.source_hash, ()) if e.parser == artifact.name and not e.is_interrupted]
     undone = [

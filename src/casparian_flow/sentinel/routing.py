@@ -142,6 +142,8 @@ class Routing:
 
     def _by_name(self, path: str, kinds: frozenset[str]) -> Candidate | None:
         """A shipped parser of these kinds whose own pattern the name fits: it settles what the bytes leave open."""
+        if not kinds:
+            return None
         for candidate in self.parsers.values():
             if (
                 kinds.intersection(candidate.content)

@@ -10,6 +10,7 @@ from casparian_flow.core.artifacts import ParserOrigin, ParserStatus
 from casparian_flow.core.errors import EnvironmentMissing, ParserInvalid
 from casparian_flow.publish import artifact as artifact_module
 from casparian_flow.publish.artifact import artifact_hash, artifact_of, environment_hash
+from casparian_flow.publish.manifest import read_manifest
 
 SOURCE = "MANIFEST = PluginMetadata(version='3')\ndef parse(path): ...\n"
 
@@ -24,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_an_artifact_carries_name_version_and_trust(folder: Path) -> None:
-    artifact = artifact_of(folder, ParserOrigin.SHIPPED, ParserStatus.ACTIVE)
+    artifact = artifact_of(folder, ParserOrigin.SHIPPED, ParserStatus.ACTIVE, read_manifest(folder))
     assert (artifact.name, artifact.version) == ("evtx", "3")
     assert artifact.path == str(folder)
     assert artifact.artifact_hash == artifact_hash(folder)

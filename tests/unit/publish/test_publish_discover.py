@@ -29,6 +29,18 @@ def test_everything_that_is_shipped_can_be_used() -> None:
     assert [str(item.error) for item in shipped_parsers() if item.error] == []
 
 
+def test_each_distribution_is_looked_up_once_for_all_parsers(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def version(name: str) -> str:
+        asked.append(name)
+        return "1"
+
+    monkeypatch.setattr("importlib.metadata.version", version)
+    assert len(shipped_parsers()) > 1
+    assert sorted(asked) == sorted(set(asked)) and "pyarrow" in asked
+
+
 @pytest.mark.parametrize("kind", CONTENT)
 def test_every_kind_of_content_has_a_parser(kind: str) -> None:
     assert [item.path.name for item in shipped_parsers() if item.manifest and kind in item.manifest.content]

@@ -54,6 +54,37 @@ def test_text_is_told_apart(text: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "objects"),
+    [
+        ('{"a": NaN}', 3),
+        ('{"a": 1e999}', 3),
+        ('{"a": "\\ud800"}', 3),
+        ('{"a": 123456789012345678901234567890}', 3),
+        ('{"a": ' + "[" * 200 + "]" * 200 + "}", 3),
+        ('{"a": ' + "[" * 20_000 + "]" * 20_000 + "}", 2),
+        ('{"a": ' + "9" * 5_000 + "}", 2),
+        ('{"a": "\x01"}', 2),
+        ('{"a": 01}', 2),
+    ],
+)
+def test_an_object_is_what_the_library_takes_for_one(line: str, objects: int) -> None:
+    data = f'{{"a": 1}}\n{line}\n{{"a": 2}}\n'.encode()
+    assert sniff(data, len(data)).reason == f"{objects} of the first 3 lines are JSON objects"
+
+
+@pytest.mark.parametrize(("logged", "kind"), [(6, "syslog"), (5, "text")])
+def test_a_log_is_what_has_two_lines_of_it_in_three(logged: int, kind: str) -> None:
+    data = ("other\n" * (9 - logged) + "Jan 22 07:52:33 host app[1]: text\n" * logged).encode()
+    assert sniff(data, len(data)).kind == kind
+
+
+@pytest.mark.parametrize(("stamped", "kind"), [(5, "text"), (4, "delimited")])
+def test_a_comma_of_clocks_splits_nothing_where_most_lines_begin_with_it(stamped: int, kind: str) -> None:
+    data = ("2024-01-02 03:04:05,123\n" * stamped + "a,b\n" * (9 - stamped)).encode()
+    assert sniff(data, len(data)).kind == kind
+
+
+@pytest.mark.parametrize(
     "encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-32", "utf-32-le", "utf-32-be"]
 )
 def test_encodings_do_not_change_the_kind(encoding: str) -> None:

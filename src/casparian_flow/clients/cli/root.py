@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import io
 import os
 import sys
@@ -21,6 +22,8 @@ from casparian_flow.clients.cli.render import GLYPHS
 
 LEGIBLE = "casparian.legible"
 """The name under which Python knows how we write what a stream cannot hold."""
+GARBAGE = 50_000
+"""So many new objects before cycles are looked for: what imports make stays, and looking through it took a fifth."""
 COMMANDS = (
     Entry("demo", "Start here", "The whole journey on a small directory of messy files."),
     Entry("init", "Start here", "Make a case folder: everything about one case beside it."),
@@ -104,6 +107,7 @@ def run(arguments: Sequence[str], open_control: Callable[..., Any] | None = None
 
 def main() -> NoReturn:
     """The entry point of the installed commands."""
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     codecs.register_error(LEGIBLE, _legible)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
