@@ -42,14 +42,16 @@ class Gatherer:
 
     def flush(self) -> None:
         """Send what waits."""
+        is_measured = len(self._pieces) == 1
         if self._dicts:
             self._pieces = [self._piece_of_dicts()]
             self._dicts = []
         if self._pieces:
             piece = join(self._pieces)
+            size = self._bytes if is_measured else piece.batch.nbytes
             self._pieces = []
             self._rows = self._bytes = 0
-            self._send_slices(piece)
+            self._send_slices(piece, size)
 
     def _add_batches(self, rows: Rows) -> None:
         if self._dicts:
@@ -111,9 +113,9 @@ class Gatherer:
         columns = [found[name][1] for name in self._known]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(list(self._known.values())))
 
-    def _send_slices(self, piece: Piece) -> None:
+    def _send_slices(self, piece: Piece, size: int) -> None:
         total = piece.batch.num_rows
-        rows_by_size = TARGET_BYTES * max(total, 1) // max(piece.batch.nbytes, 1)
+        rows_by_size = TARGET_BYTES * max(total, 1) // max(size, 1)
         most = max(1, min(TARGET_ROWS, rows_by_size))
         step = math.ceil(total / math.ceil(total / most)) if total else 1  # equal parts, none of them a small rest
         for offset in range(0, max(total, 1), step):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,14 @@ class Block:
     starts: np.ndarray
     ends: np.ndarray
     end: int
+
+
+def batch_of(columns: Sequence[Sequence[bytes | None]], schema: pa.Schema) -> pa.RecordBatch:
+    """Columns of text, each of at least one cell and all equally long, as a batch; they are converted as one."""
+    count = len(columns[0])
+    cells = pa.array(list(chain.from_iterable(columns)), pa.string())
+    arrays = [cells.slice(at, count) for at in range(0, len(cells), count)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 class Gatherer:
@@ -76,7 +85,6 @@ class Gatherer:
     def _seal_rows(self) -> None:
         if self._rows:
             columns = list(zip(*self._rows, strict=True))[: self._arity]
-            arrays = [pa.array(column, pa.string()) for column in columns]
-            self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+            self._batches.append(batch_of(columns, self._schema))
             self._places.append(np.array(self._row_places, np.int64).T)
             self._rows, self._row_places = [], []

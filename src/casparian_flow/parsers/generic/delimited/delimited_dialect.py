@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """The grammar of one table.
 
     `delimiter` None means one column. `quote` doubles itself inside a quoted field; `escape` makes the next

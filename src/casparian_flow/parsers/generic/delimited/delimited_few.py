@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from delimited_batches import Block
+from delimited_batches import Block, batch_of
 from delimited_blocks import is_ordinary, telling_name
 from delimited_layout import Layout
 from delimited_records import Grammar
@@ -29,24 +29,26 @@ class FewReader:
         if stop <= pos or not is_ordinary(buf, pos, stop):
             return None
         data = buf[pos:stop]
-        lines = data.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        ends = pos + np.cumsum([len(line) + 1 for line in lines])
+        has_returns = b"\r" in data
+        if (has_returns and data.count(b"\r") != data.count(b"\r\n")) or not _is_text(data):
+            return None
+        rows = self._laid_out(data)
+        if rows is not None:
+            columns = self._arrays(rows)
+            ends = np.array([line.end for line in self._layout.below]) + (pos - self._layout.start)
+        else:
+            lines = data.split(b"\n")
+            if not lines[-1]:
+                lines.pop()
+            ends = pos + np.cumsum([len(line) + 1 for line in lines])
+            columns = self._columns([line.removesuffix(b"\r") for line in lines] if has_returns else lines)
         ends[-1] = stop
-        if b"\r" in data:
-            if data.count(b"\r") != data.count(b"\r\n"):
-                return None
-            lines = [line.removesuffix(b"\r") for line in lines]
-        columns = None
-        if _is_text(data):
-            rows = self._laid_out(data, len(lines))
-            columns = self._columns(lines) if rows is None else self._arrays(rows)
         return None if columns is None else Block(columns, np.append(pos, ends[:-1]), ends, stop)
 
-    def _laid_out(self, data: bytes, count: int) -> list[tuple[bytes | None, ...]] | None:
+    def _laid_out(self, data: bytes) -> list[tuple[bytes | None, ...]] | None:
         """The fields of these lines as they were split for the layout; None if it was not of all of them."""
         layout = self._layout
+        count = data.count(b"\n") + (not data.endswith(b"\n"))
         if self._has_nulls or len(layout.below) != count or data != layout.rest:
             return None
         rows = [line.fields for line in layout.below if line.fields is not None and line.arity == layout.width]
@@ -67,8 +69,7 @@ class FewReader:
             return None
         if self._header is not None and self._header[1] in columns[self._header[0]]:
             return None
-        arrays = [pa.array(column, pa.string()) for column in columns]
-        return pa.RecordBatch.from_arrays(arrays, schema=layout.schema)
+        return batch_of(columns, layout.schema)
 
 
 def _has_text(line: bytes) -> bool:

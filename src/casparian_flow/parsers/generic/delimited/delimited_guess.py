@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from math import prod
 
 from delimited_dialect import Dialect
-from delimited_kinds import EMPTY, TEXT, kind_of, shapes_of
-from delimited_sample import Fields, Records, Sample
+from delimited_kinds import EMPTY, TEXT, kind_of_shape
+from delimited_sample import Records, Sample
 
 PRIORS = {
     ",": 1.0,
@@ -29,6 +30,8 @@ PRIORS |= {":": 0.65, "#": 0.7, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.6
 
 _CELLS = 1000
 _MOST_TITLES = 8
+_KEPT, _KEPT_BYTES = 1 << 12, 64
+"""So many marks are kept of the cells of one dialect, of cells of so many bytes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +56,22 @@ class Guess:
     @property
     def arity(self) -> int:
         """The number of fields of a row."""
-        return self._shape.arity
+        return self._read[1].arity
 
     @property
     def share(self) -> float:
         """The share of records with so many fields."""
-        return self._shape.share
+        return self._read[1].share
 
     @property
     def damaged(self) -> int:
         """How many records are damaged."""
-        return self._shape.damaged
+        return self._read[1].damaged
 
     @property
     def titles(self) -> int:
         """How many records stand above the table."""
-        return self._shape.titles
+        return self._read[1].titles
 
     @cached_property
     def most(self) -> float:
@@ -78,12 +81,12 @@ class Guess:
     @cached_property
     def score(self) -> float:
         """The higher, the more it looks like a table of clean values."""
-        if not self._shape.share:
+        records, shape = self._read
+        if not shape.share:
             return 0.0
-        records, shape = self._records, self._shape
         rows = [at for at in range(shape.titles, len(records)) if records.widths[at] == shape.arity]
-        some = [records.fields(at) for at in rows[:: 1 + len(rows) * shape.arity // _CELLS]]
-        cells = [cell for row in some for cell in row[:_CELLS]][: 2 * _CELLS]
+        some = rows[:: 1 + len(rows) * shape.arity // _CELLS]
+        cells = records.shapes(some)[: _CELLS if shape.arity > _CELLS else None]
         is_suspect = shape.arity > 2 and (_has_empty_columns(records, rows) or _is_torn(records, rows, self.dialect))
         return self._product(0.1 + 0.9 * _cleanness(cells, self.dialect), 0.6 if is_suspect else 1.0)
 
@@ -92,12 +95,9 @@ class Guess:
         return not self.titles and self.share >= other.share
 
     @cached_property
-    def _records(self) -> Records:
-        return self._sample.records(self.dialect)
-
-    @cached_property
-    def _shape(self) -> _Shape:
-        return _shape_of(self._records.widths, self.dialect)
+    def _read(self) -> tuple[Records, _Shape]:
+        records = self._sample.records(self.dialect)
+        return records, _shape_of(records.widths, self.dialect)
 
     @cached_property
     def _doubts(self) -> tuple[float, float]:
@@ -119,19 +119,16 @@ class Guess:
         )
 
     def _product(self, cleanness: float, regularity: float) -> float:
-        score = self._shape.weights[0] * cleanness
-        for weight in (*self._shape.weights[1:], regularity, *self._doubts):
-            score *= weight
-        return score
+        first, *others = self._read[1].weights
+        return prod((first * cleanness, *others, regularity, *self._doubts))
 
 
 def _shape_of(widths: list[int], dialect: Dialect) -> _Shape:
     is_one = dialect.delimiter is None
     titles = 0 if is_one else _count_titles(widths)
     widths = widths[titles:]
-    counts = Counter(widths)
-    damaged = counts.pop(0, 0)
-    arity, most = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or is_one), item[0]), default=(0, 0))
+    damaged = widths.count(0)
+    arity, most = _usual(widths, is_one)
     if not most or not (is_one or arity >= 2):
         return _Shape()
     share = most / len(widths)
@@ -148,8 +145,19 @@ def _shape_of(widths: list[int], dialect: Dialect) -> _Shape:
     return _Shape(arity, share, damaged, titles, weights)
 
 
+def _usual(widths: list[int], is_one: bool) -> tuple[int, int]:
+    """The width of most records that are split, or of one column, and their number; of many equal ones the widest."""
+    if widths and widths.count(widths[0]) == len(widths):
+        return (widths[0], len(widths)) if widths[0] else (0, 0)
+    counts = Counter(widths)
+    del counts[0]
+    return max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or is_one), item[0]), default=(0, 0))
+
+
 def _count_titles(widths: list[int]) -> int:
     """How many records come before the first that is split at all, where they are few."""
+    if widths and widths[0] > 1:
+        return 0
     first = next((i for i, width in enumerate(widths[:_MOST_TITLES]) if width > 1), 0)
     return first if len(widths) - first > 1 else 0
 
@@ -182,19 +190,40 @@ def _is_torn(records: Records, rows: list[int], dialect: Dialect) -> bool:
     return not mark or (len(mark) <= 2 and not mark.strip().isalnum() and len(mark.strip()) == len(mark))
 
 
-def _cleanness(cells: Fields, dialect: Dialect) -> float:
-    """How much the cells look like one value each."""
-    quote, foreign = dialect.quote.encode() if dialect.quote else None, _foreign(dialect.delimiter)
-    shapes = shapes_of(cells)
-    is_tabbed, escapes = dialect.delimiter == "\t", dialect.escape is not None
-    marks = {shape: _clean(shape, quote, foreign, is_tabbed, escapes) for shape in set(shapes)}
-    return sum(map(marks.__getitem__, shapes)) / max(1, len(cells))
+def _cleanness(shapes: Sequence[bytes], dialect: Dialect) -> float:
+    """How much the cells of these shapes look like one value each."""
+    marks = _Marks.of(dialect.quote, dialect.delimiter, dialect.escape is not None)
+    return sum(map(marks.__getitem__, shapes)) / max(1, len(shapes))
 
 
-@lru_cache(maxsize=1 << 14)
+class _Marks(dict[bytes, float]):
+    """How much cells look like one value in some dialects, by their shapes; those of usual length are kept."""
+
+    @classmethod
+    @lru_cache(maxsize=16)
+    def of(cls, quote: str | None, delimiter: str | None, escapes: bool) -> _Marks:
+        """Those of the dialects with this quote and delimiter."""
+        return cls(quote, delimiter, escapes)
+
+    def __init__(self, quote: str | None, delimiter: str | None, escapes: bool) -> None:
+        super().__init__()
+        self._quote = quote.encode() if quote else None
+        self._foreign = _foreign(delimiter)
+        self._is_tabbed = delimiter == "\t"
+        self._escapes = escapes
+
+    def __missing__(self, shape: bytes) -> float:
+        mark = _clean(shape, self._quote, self._foreign, self._is_tabbed, self._escapes)
+        if len(shape) <= _KEPT_BYTES:
+            if len(self) >= _KEPT:
+                self.clear()
+            self[shape] = mark
+        return mark
+
+
 def _clean(cell: bytes, quote: bytes | None, foreign: tuple[bytes, ...], is_tabbed: bool, escapes: bool) -> float:
-    """How much a cell looks like one value; the rest is about the dialect."""
-    kind = kind_of(cell)
+    """How much a cell of this shape looks like one value; the rest is about the dialect."""
+    kind = kind_of_shape(cell)
     if kind == EMPTY:
         return 0.9
     edge = cell.strip()

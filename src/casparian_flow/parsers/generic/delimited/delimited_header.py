@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from delimited_kinds import EMPTY, TEXT, column_kind, is_missing, kind_of
+from delimited_kinds import EMPTY, TEXT, column_kind, is_missing, kind_of, kinds_of_columns
 
 Fields = Sequence[bytes | None]
 
@@ -65,7 +65,7 @@ def columns_of(rows: Sequence[Fields], width: int) -> Sequence[Fields]:
 
 def kinds_of(rows: Sequence[Fields], width: int) -> list[str]:
     """The kinds of these columns."""
-    return [column_kind(column) for column in columns_of(rows, width)]
+    return kinds_of_columns(columns_of(rows, width))
 
 
 def _rows_above_types(records: Sequence[Fields]) -> int:
@@ -149,13 +149,14 @@ def _more_rows(records: Sequence[Fields], width: int) -> int:
     more = 0
     for at in range(1, min(_MOST_ROWS, len(records) - 1)):
         row, below = records[at], records[at + 1 : at + 1 + BELOW]
-        if not row[0] or not _breaks_types(row, columns_of(below, width)):
+        columns = ([cells[column] for cells in below] for column in range(min(width, _COLUMNS)))
+        if not row[0] or not _breaks_types(row, columns):
             break
         more = at
     return more
 
 
-def _breaks_types(row: Fields, columns: Sequence[Fields]) -> bool:
+def _breaks_types(row: Fields, columns: Iterable[Fields]) -> bool:
     """Whether a record breaks each of at least two typed columns; most are not looked at behind the first it fits."""
     typed = 0
     for cell, column in zip(row, columns, strict=False):

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
+from string import ascii_letters, whitespace
 
 EMPTY, TEXT = "empty", "text"
 
@@ -30,12 +32,16 @@ _KINDS = re.compile(
 _MISSING = frozenset(b"na n/a nan null none nil - -- ? . \\n #n/a missing unknown".split())
 
 
+_LONGEST_MISSING = 8
+_OF_AMOUNTS = b"0123456789.,'eE+-$\xc2\xa3\xe2\x82\xac" + whitespace.encode()
+_OF_KINDS = _OF_AMOUNTS + ascii_letters.encode() + b"_:/%@{}"
+"""What numbers and money are made of, and all kinds but addresses of the web."""
 _SAME_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
 
 def kind_of(cell: bytes | None) -> str:
     """The kind of one cell."""
-    return _kind_of_shape(shape_of(cell)) if cell else EMPTY
+    return _kept_kind(shape_of(cell)) if cell else EMPTY
 
 
 def shape_of(cell: bytes) -> bytes:
@@ -50,11 +56,11 @@ def shapes_of(cells: Sequence[bytes | None]) -> list[bytes]:
     return shapes if len(shapes) == len(filled) else [shape_of(cell) for cell in filled]
 
 
-@lru_cache(maxsize=1 << 14)
-def _kind_of_shape(cell: bytes) -> str:
+def kind_of_shape(cell: bytes) -> str:
+    """The kind of the cells of a shape."""
     if not cell or cell.isspace():
         return EMPTY
-    if len(cell) > 400:
+    if len(cell) > 400 or (len(cell) > _LONGEST_MISSING and _has_marks_of_text(cell)):
         return TEXT
     match = _KINDS.fullmatch(cell)
     if match is None or match.lastgroup is None:
@@ -62,15 +68,37 @@ def _kind_of_shape(cell: bytes) -> str:
     return match.lastgroup
 
 
+def _has_marks_of_text(cell: bytes) -> bool:
+    """Whether the cell has a mark, or several commas, that are in no kind; for most long cells that spares a match."""
+    if b"://" in cell:
+        return False
+    return bool(cell.translate(None, _OF_KINDS) or (cell.count(b",") > 1 and cell.translate(None, _OF_AMOUNTS)))
+
+
+@lru_cache(maxsize=1 << 14)
+def _kept_kind(cell: bytes) -> str:
+    return kind_of_shape(cell)
+
+
 def is_missing(cell: bytes) -> bool:
     """Whether the cell is one of the usual words for nothing."""
-    return len(cell) <= 8 and cell.strip().lower() in _MISSING
+    return len(cell) <= _LONGEST_MISSING and cell.strip().lower() in _MISSING
 
 
 def column_kind(cells: Sequence[bytes | None]) -> str:
     """The one kind that nearly all filled cells of a column share, `text` if there is none."""
-    kinds = list(map(_kind_of_shape, shapes_of(cells)))
-    if len(set(kinds)) == 1:
+    return _shared_kind(list(map(_kept_kind, shapes_of(cells))))
+
+
+def kinds_of_columns(columns: Sequence[Sequence[bytes | None]]) -> list[str]:
+    """The same for many columns, all of them equally long."""
+    count = len(columns[0]) if columns else 0
+    kinds = list(map(_kept_kind, shapes_of(list(chain.from_iterable(columns)))))
+    return [_shared_kind(kinds[at * count : (at + 1) * count]) for at in range(len(columns))]
+
+
+def _shared_kind(kinds: list[str]) -> str:
+    if kinds and kinds.count(kinds[0]) == len(kinds):
         return kinds[0]
     counts = Counter(kinds)
     counts.pop(EMPTY, None)

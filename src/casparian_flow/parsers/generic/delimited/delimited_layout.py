@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import pairwise
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -61,11 +61,13 @@ class Layout:
 @lru_cache(maxsize=2)
 def lines_of(grammar: Grammar, sample: bytes, eof: bool, arity: int, limit: int = LIMIT) -> tuple[Line, ...]:
     """The records of the sample with their places; a small file is asked for them twice."""
-    lines: list[Line] = []
-    if len(sample) <= _SMALL:
-        for start, end, split in islice(Sample.of(sample, eof).plain(grammar), limit):
-            lines.append(Line(start, end, tuple(split), _is_blank(split)))
-    pos = lines[-1].end if lines else 0
+    is_small = len(sample) <= _SMALL
+    starts, plain = Sample.of(sample if is_small else sample[:_SMALL], eof and is_small).plain(grammar, limit)
+    lines = [
+        Line(start, end, tuple(split), len(split) == 1 and _is_blank(split))
+        for (start, end), split in zip(pairwise(starts), plain, strict=True)
+    ]
+    pos = starts[-1] if starts else 0
     try:
         while pos < len(sample) and len(lines) < limit:
             end, fields = grammar.read(sample, pos, eof, arity)

@@ -119,11 +119,11 @@ class Grammar:
         """The record at `pos`; raises NeedMore where `buf` may end too early. `arity` helps to see damage."""
         text_end, end = self.line(buf, pos, eof)
         fields = self.fields(buf[pos:text_end])
-        return self._tokenise(buf, pos, eof, arity) if fields is None else Record(end, fields)
+        return self.tokenise(buf, pos, eof, arity) if fields is None else Record(end, fields)
 
     def fields(self, line: bytes) -> list[bytes | None] | None:
         """The fields of a line that is a record for sure; None where it takes a closer look."""
-        quote, nulls = self.quote, self._nulls
+        quote = self.quote
         if quote is None or quote not in line:
             if self.escape is not None and self.escape in line:
                 return None
@@ -131,10 +131,7 @@ class Grammar:
             return None
         elif self._lead or line.startswith(quote) or self._opening in line:
             return self._split(line, quote)
-        fields = line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line]
-        if nulls == _EMPTY:
-            return [field or None for field in fields]
-        return [None if field in nulls else field for field in fields]
+        return self._with_nulls(line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line])
 
     def _is_too_wide(self, line: bytes) -> bool:
         return len(line) >= MAX_COLUMNS and self.delimiter is not None and line.count(self.delimiter) >= MAX_COLUMNS
@@ -152,26 +149,26 @@ class Grammar:
 
     def _closed(self, line: bytes, quote: bytes) -> list[bytes | None] | None:
         """The fields of a line in which each quote opens or closes a whole field; None where one does not."""
-        nulls, delimiter = self._nulls, self.delimiter
+        delimiter = self.delimiter
         if delimiter is None or len(delimiter) > 1 or self._lead:
             return None
         parts = line.split(quote)
-        last = len(parts) - 1
-        if last % 2:
+        bare = quote.join(parts[::2]).split(delimiter)  # where a field was quoted, one quote is left
+        if not len(parts) % 2 or bare.count(quote) != len(parts) // 2:
             return None
-        fields: list[bytes | None] = []
-        for at, part in enumerate(parts):
-            if at % 2:
-                fields.append(part)
-            elif part:
-                bare = part.split(delimiter)
-                if (at and bare[0]) or (at < last and bare[-1]):
-                    return None
-                bare = bare[at > 0 : -1 if at < last else None]
-                fields += [None if field in nulls else field for field in bare]
-            elif 0 < at < last:
-                return None  # a doubled quote
+        fields = self._with_nulls(bare)
+        at = -1
+        for text in parts[1::2]:
+            at = bare.index(quote, at + 1)
+            fields[at] = text
         return fields
+
+    def _with_nulls(self, fields: list[bytes]) -> list[bytes | None]:
+        """Fields that are not quoted, null where the grammar says so."""
+        nulls = self._nulls
+        if nulls == _EMPTY:
+            return [field or None for field in fields] if b"" in fields else list(fields)
+        return [None if field in nulls else field for field in fields]
 
     def records(self, lines: list[bytes]) -> tuple[list[bytes | list[bytes | None]], list[int]]:
         """Lines as records: the line itself where it is plain, else its fields, and the number of them.
@@ -182,10 +179,15 @@ class Grammar:
         held: list[bytes | list[bytes | None]] = list(lines)
         widths = [line.count(delimiter) + 1 for line in lines] if delimiter else [1] * len(lines)
         is_simple = not (self.escape or self._lead) and self.dialect.lone_cr and max(widths, default=1) <= MAX_COLUMNS
+        text, opening = b"\n".join(lines), self._opening
+        may_open = quote is not None and opening in text
+        may_begin = quote is not None and (text.startswith(quote) or b"\n" + quote in text)
+        if is_simple and not may_open and not may_begin and b"" not in lines:
+            return held, widths
         for at, line in enumerate(lines):
             if not line:
                 widths[at] = 0
-            elif not is_simple or (quote and quote in line and (line.startswith(quote) or self._opening in line)):
+            elif not is_simple or (quote and (line.startswith(quote) or (may_open and opening in line))):
                 fields = self.fields(line)
                 held[at] = fields or []
                 widths[at] = 0 if fields is None or fields in ([None], [b""]) else len(fields)
@@ -193,7 +195,7 @@ class Grammar:
 
     def count(self, line: bytes) -> int:
         """The number of fields in a line that is a whole record, 0 if it is not."""
-        record = self._tokenise(line, 0, True, 0)
+        record = self.tokenise(line, 0, True, 0)
         return len(record.fields) if record.fields is not None and record.end == len(line) else 0
 
     def fits(self, buf: bytes, pos: int, eof: bool, arity: int) -> bool:
@@ -203,7 +205,8 @@ class Grammar:
         text_end, _ = self.line(buf, pos, eof)
         return self.count(buf[pos:text_end]) == arity
 
-    def _tokenise(self, buf: bytes, pos: int, eof: bool, arity: int) -> Record:
+    def tokenise(self, buf: bytes, pos: int, eof: bool, arity: int = 0) -> Record:
+        """The same for a record at a line that takes a closer look."""
         fields: list[bytes | None] = []
         first_quoted_line = -1
         at = pos

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
 
 from delimited_dialect import Dialect
+from delimited_kinds import shape_of, shapes_of
 from delimited_records import Grammar, NeedMore, Record
 
 RECORDS = 300
@@ -40,6 +41,18 @@ class Records:
             held = self._held[at] = self._grammar.fields(held)
         assert held is not None
         return held
+
+    def shapes(self, rows: Sequence[int]) -> list[bytes]:
+        """The shapes of all fields of these records, none of which is damaged, one record after the other."""
+        delimiter = self._grammar.delimiter
+        lines = [self._held[at] for at in rows]
+        if delimiter is not None:
+            lines = [line.replace(delimiter, b"\n") if isinstance(line, bytes) else line for line in lines]
+        texts = [line if isinstance(line, bytes) else b"\n".join(_filled(line or [])) for line in lines]
+        shapes = shape_of(b"\n".join(texts)).split(b"\n")
+        if len(shapes) == sum([self.widths[at] for at in rows]):
+            return shapes
+        return shapes_of([cell for at in rows for cell in self.fields(at)])
 
     def extend(self, held: list[bytes | Fields], widths: list[int]) -> None:
         """Lines that are records of so many fields, or their fields."""
@@ -81,15 +94,23 @@ class Sample:
         """The bytes as text."""
         return self._data.decode("utf-8", "replace")
 
-    def plain(self, grammar: Grammar) -> Iterator[tuple[int, int, Fields]]:
-        """Where its first lines start and end, and their fields, up to one that is blank or takes a closer look."""
-        starts = self._cut(grammar.dialect.lone_cr).starts
+    def plain(self, grammar: Grammar, limit: int) -> tuple[list[int], list[Fields]]:
+        """Where its first lines start, and their fields, up to one that is blank or takes a closer look.
+
+        One more start tells where the last of them ends.
+        """
+        lines = self._cut(grammar.dialect.lone_cr)
         held, widths = self._head(grammar)
-        for at, each in enumerate(held):
+        if len(held) < limit and 0 not in widths:
+            more, more_widths = grammar.records(lines.texts[len(held) : limit])
+            held, widths = held + more, widths + more_widths
+        found: list[Fields] = []
+        for each in held[: min(limit, widths.index(0) if 0 in widths else limit)]:
             fields = grammar.fields(each) if isinstance(each, bytes) else each
-            if not widths[at] or fields is None:
-                return
-            yield starts[at], starts[at + 1], fields
+            if fields is None:
+                break
+            found.append(fields)
+        return lines.starts[: len(found) + 1], found
 
     def records(self, dialect: Dialect, limit: int = RECORDS) -> Records:
         """Its records in a dialect, a single damaged one if there is none."""
@@ -108,10 +129,10 @@ class Sample:
                 odd = widths.index(0, here) if 0 in widths[here:] else len(held)
                 found.extend(held[here:odd], widths[here:odd])
                 at = first + odd
-                if at < stop and not lines.texts[at]:
-                    at += 1
+                if at < stop and (not lines.texts[at] or held[odd]):
+                    at += 1  # it is blank
                 elif at < stop:
-                    end = self._read(grammar, lines.starts[at], found)
+                    end = self._read(grammar.tokenise, grammar, lines.starts[at], found)
                     at = count if end is None else bisect_left(lines.starts, end, at)
                     if end is None or lines.starts[at] != end:
                         return self._rest(grammar, len(self._data) if end is None else end, found, limit)
@@ -120,7 +141,7 @@ class Sample:
     def _rest(self, grammar: Grammar, pos: int, found: Records, limit: int) -> Records:
         """The same from a place where no line begins, or one that the sample does not have whole."""
         while pos < len(self._data) and len(found) < limit:
-            end = self._read(grammar, pos, found)
+            end = self._read(grammar.read, grammar, pos, found)
             if end is None:
                 break
             pos = end
@@ -128,10 +149,12 @@ class Sample:
             found.add(None)
         return found
 
-    def _read(self, grammar: Grammar, pos: int, found: Records) -> int | None:
+    def _read(
+        self, read: Callable[[bytes, int, bool], Record], grammar: Grammar, pos: int, found: Records
+    ) -> int | None:
         """Add the record at `pos`; where it ends, or None where it goes on after the sample."""
         try:
-            record = grammar.read(self._data, pos, self._eof)
+            record = read(self._data, pos, self._eof)
         except NeedMore:
             line_end = grammar.line_end.search(self._data, pos)
             if line_end is None or (len(found) > 10 and pos > len(self._data) // 2):
@@ -152,6 +175,10 @@ class Sample:
         if lone_cr not in self._lines:
             self._lines[lone_cr] = _cut(self._data, self._eof, lone_cr)
         return self._lines[lone_cr]
+
+
+def _filled(fields: Fields) -> list[bytes]:
+    return [cell or b"" for cell in fields]
 
 
 def _cut(data: bytes, eof: bool, lone_cr: bool) -> _Lines:

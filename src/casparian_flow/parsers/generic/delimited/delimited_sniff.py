@@ -151,6 +151,8 @@ def _escapes(text: str, delimiter: str | None, quote: str | None) -> list[str | 
 def _leads(text: str, delimiter: str | None, quote: str | None) -> bool:
     if not delimiter or not quote or not (f" {quote}" in text or f"\t{quote}" in text):
         return False
+    if delimiter + " " not in text and delimiter + "\t" not in text:
+        return False
     return re.search(f"{re.escape(delimiter)}[ \t]+{re.escape(quote)}", text) is not None
 
 

@@ -20,6 +20,8 @@ _SURE = 0.75
 def first_table(sample: bytes, eof: bool, whole: Sniffed, fixed: Fixed) -> Sniffed:
     """The dialect of the topmost table, where `whole` is what the sample as a whole looks like."""
     lines = lines_of(Grammar.of(whole.dialect), sample, eof, whole.arity, _LINES)
+    if all(line.arity == whole.arity for line in lines):
+        return whole
     paragraphs = list(_paragraphs(lines))
     if len(paragraphs) > 1:
         for paragraph in paragraphs[:8]:
