@@ -20,6 +20,12 @@ settings.load_profile("suite")
 """The same examples every time, however loaded the machine is; `--hypothesis-profile=default` looks for new ones."""
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Those that may take longest come first, so that no process ends with one of them while the others are idle."""
+    usual = float(config.getini("timeout"))
+    items.sort(key=lambda item: max((usual, *(mark.args[0] for mark in item.iter_markers("timeout")))), reverse=True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_list_of_cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Commands that tests run in this process neither read nor change the list of cases of whoever runs them."""

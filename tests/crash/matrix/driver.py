@@ -1,10 +1,13 @@
 """A process in which all of the product is loaded, and which forks: once for a run that goes wrong, once for the next.
 
+Whatever a fork had to import is imported here too, so that the next one need not.
+
 Reads one request per line, answers one line each. Started with `LD_PRELOAD`, so that disks can go wrong.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pickle
@@ -18,9 +21,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import duckdb
-import pyarrow.parquet
-
 from casparian_flow.clients.cli.root import run as command
 from casparian_flow.sinks import checkpoint, folder
 from casparian_flow.sinks.uri import open_sink
@@ -30,8 +30,6 @@ from casparian_flow.worker import job_run
 from .disk import Disk, Fault
 from .judgement import Found, look
 from .scenarios import KEPT_BYTES, SCENARIOS, Scenario, World
-
-__all__ = ["duckdb", "pyarrow"]  # loaded before the first fork
 
 LONGEST_SECONDS = 120
 """A run that takes longer than that hangs; it is ended, and its cell is broken."""
@@ -55,9 +53,10 @@ def in_fork(do: Callable[[], Any]) -> tuple[int, Any]:
         try:
             os.close(reading)
             os.setsid()
-            answer = pickle.dumps(do())
+            known, answer = set(sys.modules), do()
+            imported = [name for name, module in sys.modules.items() if name not in known and module.__spec__]
             with os.fdopen(writing, "wb") as pipe:
-                pipe.write(answer)
+                pipe.write(pickle.dumps((answer, imported)))
             os._exit(0)
         except BaseException:
             traceback.print_exc()
@@ -70,7 +69,10 @@ def in_fork(do: Callable[[], Any]) -> tuple[int, Any]:
     alarm.cancel()
     alarm.join()
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), pickle.loads(data) if data else None
+    answer, imported = pickle.loads(data) if data else (None, [])
+    for name in imported:
+        importlib.import_module(name)
+    return os.waitstatus_to_exitcode(status), answer
 
 
 def said_by(world: World, arguments: Sequence[str], fault: Fault | None = None, watches: bool = False) -> Any:

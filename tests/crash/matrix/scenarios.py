@@ -92,10 +92,10 @@ def _scenarios() -> dict[str, Scenario]:
     for scheme in SCHEMES:
         found[f"first run into {scheme}"] = Scenario(scheme, "nothing")
         found[f"run into {scheme}"] = Scenario(scheme, "a run")
+        found[f"refusal by {scheme}"] = Scenario(scheme, "a run", options=("--tolerance", "0.1"), codes=(0, 1, 3))
         if scheme == "csv":  # what is not about its files is as in the other folder
             continue
         found[f"replacement in {scheme}"] = Scenario(scheme, "a run", options=("--mode", "replace"))
-        found[f"refusal by {scheme}"] = Scenario(scheme, "a run", options=("--tolerance", "0.1"), codes=(0, 1, 3))
         found[f"start after a permit for {scheme}"] = Scenario(scheme, "a permit")
         found[f"start after a seal for {scheme}"] = Scenario(scheme, "a seal")
     found["group of files into parquet"] = Scenario("parquet", "a run", files=50)
