@@ -15,8 +15,10 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -62,7 +64,7 @@ def in_fork(do: Callable[[], Any]) -> tuple[int, Any]:
             traceback.print_exc()
             os._exit(98)
     os.close(writing)
-    alarm = threading.Timer(LONGEST_SECONDS, os.kill, (child, signal.SIGTERM))
+    alarm = threading.Timer(LONGEST_SECONDS, os.killpg, (child, signal.SIGTERM))
     alarm.start()
     with os.fdopen(reading, "rb") as pipe:
         data = pipe.read()
@@ -102,7 +104,9 @@ def _mark(disk: Disk, module: Any, name: str, about: str) -> None:
         disk.transactions.mark(about)
         return real(*args, **values)
 
-    patch.object(module, name, marked).start()
+    for each in list(sys.modules.values()):  # whoever imported it by its name, too
+        if getattr(each, name, None) is real:
+            patch.object(each, name, marked).start()
 
 
 class Driver:
@@ -168,10 +172,37 @@ class Driver:
         A removal that was lost with the power may leave what no reader sees, until a sweep.
         """
         world = self._world
-        answer = said_by(world, scenario.arguments(world))
+        with _served(world) if scenario.next_is_served else nullcontext():
+            answer = said_by(world, scenario.arguments(world))
         if lost_power:
             open_sink(world.uri(scenario.scheme)).sweep([])
         return answer, look(world, scenario)
+
+
+@contextmanager
+def _served(world: World) -> Iterator[None]:
+    """A sentinel with a worker holds the home, and has ended in order afterwards."""
+    here = world.home / "sentinel.json"
+    here.unlink(missing_ok=True)
+    service = os.fork()
+    if not service:
+        try:
+            stream = os.open(world.folder.with_name("service"), os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+            os.dup2(stream, 1)
+            os.dup2(stream, 2)
+            os._exit(command(["--home", str(world.home), "start", "--workers", "1"]))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(98)
+    while not here.exists():
+        ended, status = os.waitpid(service, os.WNOHANG)
+        assert not ended, f"the service ended with {os.waitstatus_to_exitcode(status)}"
+        time.sleep(0.01)
+    yield
+    code, words, *_ = said_by(world, ["stop"])
+    assert code == 0, words
+    _, status = os.waitpid(service, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def _words(code: int, quiet_code: int, said: str) -> list[str]:

@@ -17,6 +17,7 @@ from product import Product
 from .scenarios import Scenario, World
 
 _AT_REST = {"home/lock", "home/state.sqlite3"}
+_AFTER_A_SERVICE = {"home/run/control.sock", "home/workers/scratch/0/lock"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ def look(world: World, scenario: Scenario) -> Found:
     named, odd = _named(world.out) if scenario.scheme in ("parquet", "csv") else ({"db"}, [])
     allowed = _AT_REST | {f"out/{name}" for name in named}
     paths = [path for place in (world.home, world.out) for path in place.rglob("*")]
-    here = {str(path.relative_to(world.folder)) for path in paths if path.is_file() or not any(path.iterdir())}
+    here = {str(path.relative_to(world.folder)) for path in paths if not path.is_dir() or not any(path.iterdir())}
     missing = [f"{name} is missing" for name in sorted(allowed - here)]
-    return Found(rows, states, sorted(here - allowed), trouble + odd + missing)
+    return Found(rows, states, sorted(here - allowed - _AFTER_A_SERVICE), trouble + odd + missing)
 
 
 def _named(out: Path) -> tuple[set[str], list[str]]:

@@ -51,7 +51,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`before` says what happened to the world already."""
+    """`before` says what happened to the world already; `next_is_served` that a service makes the run after a fault."""
 
     scheme: str
     before: str
@@ -59,6 +59,7 @@ class Scenario:
     large: int = 0
     options: tuple[str, ...] = ()
     codes: tuple[int, ...] = (0, 3)
+    next_is_served: bool = False
 
     def arguments(self, world: World) -> list[str]:
         """The command."""
@@ -98,6 +99,9 @@ def _scenarios() -> dict[str, Scenario]:
         found[f"replacement in {scheme}"] = Scenario(scheme, "a run", options=("--mode", "replace"))
         found[f"start after a permit for {scheme}"] = Scenario(scheme, "a permit")
         found[f"start after a seal for {scheme}"] = Scenario(scheme, "a seal")
+    for scheme in ("parquet", "sqlite"):
+        found[f"run into {scheme}, then a service"] = Scenario(scheme, "a run", next_is_served=True)
+        found[f"start of a service after a permit for {scheme}"] = Scenario(scheme, "a permit", next_is_served=True)
     found["group of files into parquet"] = Scenario("parquet", "a run", files=50)
     found["group of files into sqlite"] = Scenario("sqlite", "a run", files=50)
     found["large files into parquet"] = Scenario("parquet", "a run", large=2)
