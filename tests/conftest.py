@@ -21,9 +21,16 @@ settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Those that may take longest come first, so that no process ends with one of them while the others are idle."""
+    """Those that may take longest come first in each half, so that neither process ends with one while the other idles.
+
+    Of two processes each begins with a half, and takes from the end of the other's when it has none left.
+    """
     usual = float(config.getini("timeout"))
-    items.sort(key=lambda item: max((usual, *(mark.args[0] for mark in item.iter_markers("timeout")))), reverse=True)
+    is_long = [any(mark.args[0] > usual for mark in item.iter_markers("timeout")) for item in items]
+    long = [item for item, is_so in zip(items, is_long, strict=True) if is_so]
+    others = [item for item, is_so in zip(items, is_long, strict=True) if not is_so]
+    middle = len(others) // 2
+    items[:] = [*long[::2], *others[:middle], *long[1::2], *others[middle:]]
 
 
 @pytest.fixture(scope="session", autouse=True)

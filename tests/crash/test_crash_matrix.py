@@ -63,7 +63,7 @@ def test_a_run_whose_disk_goes_wrong_is_put_right_by_the_next(place: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.invariant(2)
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_no_fault_at_any_step_loses_doubles_or_leaves_anything(place: Path, scheme: str) -> None:
     with Crew(place, 1) as crew:
