@@ -67,11 +67,27 @@ def test_a_run_whose_disk_goes_wrong_is_put_right_by_the_next(place: Path) -> No
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_no_fault_at_any_step_loses_doubles_or_leaves_anything(place: Path, scheme: str) -> None:
     with Crew(place, 1) as crew:
-        steps = {name: crew.steps(name) for name, scenario in SCENARIOS.items() if scenario.scheme == scheme}
+        names = [name for name, each in SCENARIOS.items() if each.scheme == scheme and not each.next_is_served]
+        steps = {name: crew.steps(name) for name in names}
         census = set().union(*steps.values()) - SOMETIMES
         assert {point for point in census if is_of_home(point)} == HOME
         assert {point for point in census if not is_of_home(point)} == FAILPOINTS[scheme]
         assert broken(crew, chosen_cells(steps, SEED)) == []
+
+
+SERVED = [
+    ("run into parquet, then a service", "log entry: link", "kill"),
+    ("run into parquet, then a service", "state log: sync (permit)", "torn"),
+    ("start after a permit for sqlite, then a service", "state log: write (record)", "kill"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.invariant(2)
+def test_a_service_puts_right_what_a_fault_left(place: Path) -> None:
+    with Crew(place, 1) as crew:
+        cells = [cell_at(name, point, crew.steps(name)[point], kind, SEED) for name, point, kind in SERVED]
+        assert broken(crew, cells) == []
 
 
 def test_every_fault_at_a_step_that_targets_share_is_tried_in_one_of_them() -> None:

@@ -61,6 +61,8 @@ def chosen_cells(steps: Steps, seed: int) -> list[Cell]:
     alike: dict[tuple[str, str, str], list[Cell]] = defaultdict(list)
     for cell in every_cell(steps, seed):
         scheme, fault = SCENARIOS[cell.scenario].scheme, cell.fault
+        if SCENARIOS[cell.scenario].next_is_served:  # a service waits for the lease of every job that was not over
+            continue
         if scheme == scheme_of(scheme, fault.point, fault.kind, seed):
             alike[scheme, fault.point, fault.kind].append(cell)
     return [random.Random(f"{which} {seed}").choice(cells) for which, cells in sorted(alike.items())]

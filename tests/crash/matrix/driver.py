@@ -30,7 +30,7 @@ from casparian_flow.store import jobs, meta, runs
 from casparian_flow.worker import job_run
 
 from .disk import Disk, Fault
-from .judgement import Found, look
+from .judgement import Found, is_over, look
 from .scenarios import KEPT_BYTES, SCENARIOS, Scenario, World
 
 LONGEST_SECONDS = 120
@@ -181,7 +181,10 @@ class Driver:
 
 @contextmanager
 def _served(world: World) -> Iterator[None]:
-    """A sentinel with a worker holds the home, and has ended in order afterwards."""
+    """A sentinel with a worker holds the home; afterwards every job is over, and it has ended in order.
+
+    A run that is asked of it leaves jobs to the run that they are of, which it takes up once their workers are gone.
+    """
     here = world.home / "sentinel.json"
     here.unlink(missing_ok=True)
     service = os.fork()
@@ -199,6 +202,8 @@ def _served(world: World) -> Iterator[None]:
         assert not ended, f"the service ended with {os.waitstatus_to_exitcode(status)}"
         time.sleep(0.01)
     yield
+    while not is_over(world):
+        time.sleep(0.02)
     code, words, *_ = said_by(world, ["stop"])
     assert code == 0, words
     _, status = os.waitpid(service, 0)

@@ -17,6 +17,7 @@ from product import Product
 from .scenarios import Scenario, World
 
 _AT_REST = {"home/lock", "home/state.sqlite3"}
+_ENDS = ("completed", "aborted", "failed")
 _AFTER_A_SERVICE = {"home/run/control.sock", "home/workers/scratch/0/lock"}
 
 
@@ -38,11 +39,17 @@ class Found:
                 broken.append(f"{table}: too many {dict(here - there)}, missing {dict(there - here)}")
         if self.states.get("completed", 0) != quiet.states.get("completed", 0):
             broken.append(f"jobs are {self.states}, and were {quiet.states}")
-        if odd := set(self.states) - {"completed", "aborted", "failed"}:
+        if odd := set(self.states).difference(_ENDS):
             broken.append(f"jobs are left {odd}")
         if self.litter:
             broken.append(f"left behind: {self.litter}")
         return broken
+
+
+def is_over(world: World) -> bool:
+    """Whether no job is left that may go on."""
+    with closing(sqlite3.connect(world.home / "state.sqlite3")) as state:
+        return not state.execute(f"SELECT 1 FROM cf_jobs WHERE state NOT IN {_ENDS} LIMIT 1").fetchall()
 
 
 def look(world: World, scenario: Scenario) -> Found:

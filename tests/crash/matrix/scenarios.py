@@ -99,9 +99,8 @@ def _scenarios() -> dict[str, Scenario]:
         found[f"replacement in {scheme}"] = Scenario(scheme, "a run", options=("--mode", "replace"))
         found[f"start after a permit for {scheme}"] = Scenario(scheme, "a permit")
         found[f"start after a seal for {scheme}"] = Scenario(scheme, "a seal")
-    for scheme in ("parquet", "sqlite"):
-        found[f"run into {scheme}, then a service"] = Scenario(scheme, "a run", next_is_served=True)
-        found[f"start of a service after a permit for {scheme}"] = Scenario(scheme, "a permit", next_is_served=True)
+    found["run into parquet, then a service"] = Scenario("parquet", "a run", next_is_served=True)
+    found["start after a permit for sqlite, then a service"] = Scenario("sqlite", "a permit", next_is_served=True)
     found["group of files into parquet"] = Scenario("parquet", "a run", files=50)
     found["group of files into sqlite"] = Scenario("sqlite", "a run", files=50)
     found["large files into parquet"] = Scenario("parquet", "a run", large=2)
