@@ -20,6 +20,19 @@ settings.load_profile("suite")
 """The same examples every time, however loaded the machine is; `--hypothesis-profile=default` looks for new ones."""
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Those that may take longest come first in each half, so that neither process ends with one while the other idles.
+
+    Of two processes each begins with a half, and takes from the end of the other's when it has none left.
+    """
+    usual = float(config.getini("timeout"))
+    is_long = [any(mark.args[0] > usual for mark in item.iter_markers("timeout")) for item in items]
+    long = [item for item, is_so in zip(items, is_long, strict=True) if is_so]
+    others = [item for item, is_so in zip(items, is_long, strict=True) if not is_so]
+    middle = len(others) // 2
+    items[:] = [*long[::2], *others[:middle], *long[1::2], *others[middle:]]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_list_of_cases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Commands that tests run in this process neither read nor change the list of cases of whoever runs them."""

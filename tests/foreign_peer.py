@@ -72,8 +72,11 @@ class ForeignPeer(threading.Thread):
             return None
         data = self._socket.recv()
         version, opcode, reserved, job, length = HEADER.unpack(data[:16])
-        assert (version, reserved, length) == (6, 0, len(data) - 16)
-        return opcode, job, json.loads(data[16:])
+        assert (reserved, length) == (0, len(data) - 16), data
+        payload = json.loads(data[16:])
+        # Who speaks another version is told so in that one.
+        assert version == 6 or payload["body"]["code"] == "unknown-version", data
+        return opcode, job, payload
 
     def say(self, opcode: int, body: dict[str, Any], job: int = 0) -> None:
         self._seq += 1

@@ -1,17 +1,23 @@
-"""The product as a person uses it: its command in a process of its own, over a home of its own."""
+"""The product as a person uses it: its command in a process of its own, over a home of its own.
+
+A command that is only waited for is forked off a process that has loaded the product: loading it takes longer than most
+commands. What is started and left to itself begins as it does for a person.
+"""
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import pyarrow as pa
@@ -22,8 +28,20 @@ from casparian_flow.core.errors import NotFound
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.doing.schemas import read_schemas
 from casparian_flow.sinks.uri import open_sink
+from warm_process import WarmProcess
 
 SOURCE = Path(__file__).parent.parent / "src"
+LONGEST_SECONDS = 200
+
+
+@cache
+def warm_process() -> WarmProcess:
+    """What commands are forked off, for the tests of this process."""
+    folder = TemporaryDirectory(prefix="cf")
+    warm = WarmProcess(Path(folder.name), SOURCE)
+    atexit.register(folder.cleanup)
+    atexit.register(warm.close)
+    return warm
 
 
 def conforming(answer: Any) -> Any:
@@ -63,9 +81,13 @@ class Product:
     through: tuple[str, ...] = ()
     """A command that starts ours, such as one that sets limits first."""
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of every command."""
+        return {"PATH": os.environ["PATH"], "HOME": str(self.home.parent), "PYTHONPATH": str(SOURCE)}
+
     def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
         """The command in a session of its own, its output captured."""
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home.parent), "PYTHONPATH": str(SOURCE)}
         return subprocess.Popen(
             [*self.through, sys.executable, "-m", "casparian_flow", "--home", str(self.home), *arguments],
             stdin=subprocess.DEVNULL,
@@ -73,21 +95,38 @@ class Product:
             stderr=subprocess.PIPE,
             text=True,
             errors="surrogateescape",
-            env=environment,
+            env=self.environment,
             cwd=cwd,
             start_new_session=True,
         )
 
     def __call__(self, *arguments: str, cwd: Path | None = None, expect: Sequence[int] | None = None) -> Answer:
         """The command, to its end. With `expect`, any other exit code fails the test and shows what was said."""
-        process = self.start(*arguments, cwd=cwd)
-        out, err = process.communicate(timeout=200)
-        answer = Answer(
-            process.returncode, out, err, is_whole="--fields" not in arguments and "--agent" not in arguments
-        )
+        if self.through:
+            process = self.start(*arguments, cwd=cwd)
+            out, err = process.communicate(timeout=LONGEST_SECONDS)
+            code = process.returncode
+        else:
+            code, out, err = self._asked(arguments, cwd)
+        answer = Answer(code, out, err, is_whole="--fields" not in arguments and "--agent" not in arguments)
         if expect is not None:
             assert answer.code in expect, f"{arguments} ended with {answer.code}\n{out}\n{err}"
         return answer
+
+    def _asked(self, arguments: Sequence[str], cwd: Path | None) -> tuple[int, str, str]:
+        with ExitStack() as stack:
+            nothing = stack.enter_context(Path(os.devnull).open("rb"))
+            said = [
+                stack.enter_context(TemporaryFile("w+", encoding="utf-8", errors="surrogateescape")) for _ in range(2)
+            ]
+            streams = [each.fileno() for each in (nothing, *said)]
+            code = warm_process()(
+                ["--home", str(self.home), *arguments], streams, self.environment, cwd or Path.cwd(), LONGEST_SECONDS
+            )
+            for each in said:
+                each.seek(0)
+            out, err = (each.read() for each in said)
+        return code, out, err
 
     def run(self, *arguments: str, expect: Sequence[int] = (0, 3)) -> Any:
         """`casparian run … --json`, its reply."""

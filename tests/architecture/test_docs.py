@@ -18,6 +18,7 @@ from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.settings import known_keys
 from casparian_flow.store.published import PUBLISHED
 from pages import Typed, complaints, typed
+from product import warm_process
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -26,13 +27,16 @@ LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 PROGRAMS = {
     "casparian": """#!/bin/sh
 case " $* " in *" --json "*|*" -f "*|*" --format "*|*" export "*) ;; *) set -- "$@" --format table ;; esac
-exec {python} -m casparian_flow "$@"
+case "$1" in start|serve|worker) exec {python} -m casparian_flow "$@" ;; *) exec {casparian} "$@" ;; esac
 """,
     "python": """#!/bin/sh
 exec {python} "$@"
 """,
 }
 """What a page finds within reach of its shell; a person at a terminal sees tables, and so do the tests."""
+COLD = "{python} -m casparian_flow"
+WARM = "{python} -I -S {tests}/warm_process.py {address}"
+"""What people read first is tried with commands that begin as theirs do; all others are forked off a warm process."""
 
 
 def tried(page: Path) -> object:
@@ -45,8 +49,10 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> N
     programs, folder = tmp_path / "bin", tmp_path / "here"
     programs.mkdir()
     folder.mkdir()
+    casparian = COLD if page.parent == ROOT or page.parent.name == "tutorials" else WARM
+    here = {"python": sys.executable, "tests": ROOT / "tests", "address": warm_process().address}
     for name, text in PROGRAMS.items():
-        (programs / name).write_text(text.format(python=sys.executable))
+        (programs / name).write_text(text.format(python=sys.executable, casparian=casparian.format(**here)))
         (programs / name).chmod(0o755)
     environment = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "src")}
     where = tmp_path / "where"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from product import SOURCE, Answer, Product
+from product import Answer, Product
 
 from .processes import at_home_in, descendants, is_alive, is_guest, is_worker, send
 
@@ -38,9 +37,16 @@ class Served(Product):
 
     short: Path | None = None
 
+    def __post_init__(self) -> None:
+        self.passing.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of every command."""
+        return {**super().environment, "TMPDIR": str(self.passing)}
+
     def start(self, *arguments: str, cwd: Path | None = None, into: IO[str] | None = None) -> subprocess.Popen[str]:
         """The command in a session of its own; what it says is captured, or goes into a file."""
-        self.passing.mkdir(parents=True, exist_ok=True)
         return subprocess.Popen(
             [*self.through, sys.executable, "-m", "casparian_flow", "--home", str(self.home), *arguments],
             stdin=subprocess.DEVNULL,
@@ -48,12 +54,7 @@ class Served(Product):
             stderr=into or subprocess.PIPE,
             text=True,
             errors="surrogateescape",
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.home.parent),
-                "PYTHONPATH": str(SOURCE),
-                "TMPDIR": str(self.passing),
-            },
+            env=self.environment,
             cwd=cwd,
             start_new_session=True,
         )

@@ -15,5 +15,5 @@ pytestmark = [pytest.mark.slow, pytest.mark.invariant(2)]
 def test_nothing_is_lost_or_there_twice_whatever_is_killed(
     tmp_path: Path, seed: int, schemes: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print(f"python -m tests.chaos --seed {seed} --seconds 12 --files 3 --sinks {','.join(schemes)}")
-    run_trial(tmp_path, seed, 12, schemes=schemes, files=3, tell=print)
+    print(f"python -m tests.chaos --seed {seed} --seconds 8 --files 3 --sinks {','.join(schemes)}")
+    run_trial(tmp_path, seed, 8, schemes=schemes, files=3, tell=print)

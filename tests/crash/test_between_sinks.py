@@ -32,10 +32,12 @@ STEPS = [
 
 @pytest.mark.invariant(2)
 @pytest.mark.parametrize(
-    ("module", "owner", "name", "when", "passes"),
-    [pytest.param(*step, marks=[pytest.mark.slow] if at % 3 else []) for at, step in enumerate(STEPS)],
+    ("mode", "module", "owner", "name", "when", "passes"),
+    [
+        *(pytest.param("append", *step, marks=[pytest.mark.slow] if at % 3 else []) for at, step in enumerate(STEPS)),
+        *(pytest.param("replace", *step, marks=pytest.mark.slow) for step in STEPS[1::2]),
+    ],
 )
-@pytest.mark.parametrize("mode", ["append", pytest.param("replace", marks=pytest.mark.slow)])
 def test_a_death_between_two_sinks_is_put_right_in_both(
     tmp_path: Path, data: Path, mode: str, module: str, owner: str, name: str, when: str, passes: int
 ) -> None:

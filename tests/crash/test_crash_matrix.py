@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.crash.matrix.cells import Cell, Crew, cell_at, chosen_cells, fast_place, senseless
+from tests.crash.matrix.cells import KINDS, Cell, Crew, cell_at, chosen_cells, fast_place, scheme_of, senseless
 from tests.crash.matrix.failpoints import FAILPOINTS, HOME, SOMETIMES
 from tests.crash.matrix.names import is_of_home
-from tests.crash.matrix.scenarios import SCENARIOS
+from tests.crash.matrix.scenarios import SCENARIOS, SCHEMES
 
 SEED = 1
 """`python -m tests.crash.matrix --seed N` tries other moments, and other scenarios for the same steps."""
@@ -24,24 +23,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def place() -> Iterator[Path]:
     with TemporaryDirectory(dir=fast_place()) as folder:
         yield Path(folder)
 
 
-def broken(crew: Crew, cells: list[Cell], at_once: int) -> list[str]:
+def broken(crew: Crew, cells: list[Cell]) -> list[str]:
     """What does not hold, each with the command that repeats it."""
     found = []
-    with ThreadPoolExecutor(at_once) as pool:
-        for cell, answer in zip(cells, pool.map(crew.run, cells), strict=True):
-            fault = cell.fault
-            again = f"--scenario '{cell.scenario}' --point '{fault.point}' --kind {fault.kind} --all --seed {SEED}"
-            if not answer["struck"]:
-                found.append(f"{cell}: never came\n  python -m tests.crash.matrix {again}")
-            elif answer["broken"]:
-                what = "\n  ".join(answer["broken"])
-                found.append(f"{cell}:\n  {what}\n  said: {answer['said']}\n  python -m tests.crash.matrix {again}")
+    for cell in cells:
+        answer, fault = crew.run(cell), cell.fault
+        again = f"--scenario '{cell.scenario}' --point '{fault.point}' --kind {fault.kind} --all --seed {SEED}"
+        if not answer["struck"]:
+            found.append(f"{cell}: never came\n  python -m tests.crash.matrix {again}")
+        elif answer["broken"]:
+            what = "\n  ".join(answer["broken"])
+            found.append(f"{cell}:\n  {what}\n  said: {answer['said']}\n  python -m tests.crash.matrix {again}")
     return found
 
 
@@ -60,24 +58,49 @@ def test_a_run_whose_disk_goes_wrong_is_put_right_by_the_next(place: Path) -> No
         steps = crew.steps(name)
         assert set(steps) <= FAILPOINTS["parquet"] | HOME | SOMETIMES, "a step has no name in failpoints.py"
         cells = [cell_at(name, point, steps[point], kind, SEED) for point, kind in FAST]
-        assert broken(crew, cells, 1) == []
+        assert broken(crew, cells) == []
 
 
 @pytest.mark.slow
 @pytest.mark.invariant(2)
 @pytest.mark.timeout(1800)
-def test_no_fault_at_any_step_loses_doubles_or_leaves_anything(place: Path) -> None:
-    with Crew(place, 2) as crew:
-        with ThreadPoolExecutor(2) as pool:
-            steps = dict(zip(SCENARIOS, pool.map(crew.steps, SCENARIOS), strict=True))
-        census: dict[str, set[str]] = {}
-        for name, found in steps.items():
-            census.setdefault(SCENARIOS[name].scheme, set()).update(set(found) - SOMETIMES)
-        at_home = {point for found in census.values() for point in found if is_of_home(point)}
-        assert at_home == HOME
-        for scheme, points in census.items():
-            assert {point for point in points if not is_of_home(point)} == FAILPOINTS[scheme], scheme
-        assert broken(crew, chosen_cells(steps, SEED), 2) == []
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_no_fault_at_any_step_loses_doubles_or_leaves_anything(place: Path, scheme: str) -> None:
+    with Crew(place, 1) as crew:
+        names = [name for name, each in SCENARIOS.items() if each.scheme == scheme and not each.next_is_served]
+        steps = {name: crew.steps(name) for name in names}
+        census = set().union(*steps.values()) - SOMETIMES
+        assert {point for point in census if is_of_home(point)} == HOME
+        assert {point for point in census if not is_of_home(point)} == FAILPOINTS[scheme]
+        assert broken(crew, chosen_cells(steps, SEED)) == []
+
+
+SERVED = [
+    ("run into parquet, then a service", "log entry: link", "kill"),
+    ("run into parquet, then a service", "state log: sync (permit)", "torn"),
+    ("start after a permit for sqlite, then a service", "state log: write (record)", "kill"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.invariant(2)
+def test_a_service_puts_right_what_a_fault_left(place: Path) -> None:
+    with Crew(place, 1) as crew:
+        cells = [cell_at(name, point, crew.steps(name)[point], kind, SEED) for name, point, kind in SERVED]
+        assert broken(crew, cells) == []
+
+
+def test_every_fault_at_a_step_that_targets_share_is_tried_in_one_of_them() -> None:
+    every = {
+        (scheme, point, kind)
+        for scheme in SCHEMES
+        for point in HOME | FAILPOINTS[scheme]
+        for kind in KINDS
+        if not senseless(point, kind)
+    }
+    tried = {(scheme_of(scheme, point, kind, SEED), point, kind) for scheme, point, kind in every}
+    assert tried <= every
+    assert {point for _scheme, point, _kind in tried} == HOME.union(*FAILPOINTS.values())
 
 
 def test_what_is_left_out_of_the_matrix_has_a_reason() -> None:

@@ -214,8 +214,9 @@ def test_whatever_a_file_is_called_it_is_read_and_shown_inert(
     assert "bad\\xff\\xfe.csv" in shown
 
 
-LONG_MB = int(os.environ.get("HOSTILE_MB", "300"))
-"""Mebibytes of a single line. HOSTILE_MB=1100 tries more than a gigabyte."""
+LONG_MB = int(os.environ.get("HOSTILE_MB", "160"))
+"""Mebibytes of a single line: whoever kept it would take more memory than is allowed. HOSTILE_MB=1100 tries more than a
+gigabyte."""
 LONG = {
     "line.csv": (b"a,b\n1,2\n", b"\n3,4\n", "cf.csv.oversize", 2),
     "first.csv": (b"a,", b"\n1;2\n3;4\n", "cf.csv.oversize", 2),
@@ -227,7 +228,7 @@ LONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LONG)
-def test_a_line_of_hundreds_of_megabytes_is_one_rejection(
+def test_a_line_of_more_than_a_hundred_megabytes_is_one_rejection(
     name: str, land: Callable[..., Landed], product: Product, evidence: Path
 ) -> None:
     head, tail, code, kept = LONG[name]
@@ -246,14 +247,12 @@ def test_a_line_of_hundreds_of_megabytes_is_one_rejection(
     assert landed.memory_mb < 250
 
 
-REJECTED_ROWS = int(os.environ.get("HOSTILE_ROWS", "250000"))
+REJECTED_ROWS = int(os.environ.get("HOSTILE_ROWS", "100000"))
 """HOSTILE_ROWS=1000000 tries a million."""
 
 
 @pytest.mark.slow
-def test_each_of_hundreds_of_thousands_of_rejected_rows_is_an_entry(
-    land: Callable[..., Landed], evidence: Path
-) -> None:
+def test_each_of_a_hundred_thousand_rejected_rows_is_an_entry(land: Callable[..., Landed], evidence: Path) -> None:
     (evidence / "short.csv").write_text("a,b,c\n" + "1,2,3\n" * 1000 + "1,2\n" * REJECTED_ROWS)
     landed = land(expect=3)
     assert landed.rejected["short"] == {"cf.csv.arity": REJECTED_ROWS} and landed.accepted["short"] == 1000
@@ -261,14 +260,14 @@ def test_each_of_hundreds_of_thousands_of_rejected_rows_is_an_entry(
 
 @pytest.mark.slow
 def test_thousands_of_tiny_tables_in_a_file_stay_within_bounds(land: Callable[..., Landed], evidence: Path) -> None:
-    (evidence / "many.csv").write_text("".join(f"k{at},v{at}\na,{at}\nb,{at}\n\n" for at in range(20_000)))
+    (evidence / "many.csv").write_text("".join(f"k{at},v{at}\na,{at}\nb,{at}\n\n" for at in range(8_000)))
     with closing(sqlite3.connect(evidence / "many.db")) as connection, connection:
         connection.execute("BEGIN")
         for at in range(4_097):
             connection.execute(f"CREATE TABLE t{at} (v)")
     landed = land(expect=3)
     assert landed.failures == {"many.db": "parser-refused"}
-    assert landed.accepted["many"] >= 40_000
+    assert landed.accepted["many"] >= 16_000
 
 
 @pytest.mark.slow
@@ -303,9 +302,9 @@ def test_rejections_with_as_much_text_as_they_may_have_are_not_held_together(
         "    if path.name == 'good.csv':\n"
         "        yield 'good', [{'n': n} for n in range(1000)]\n"
         "        return\n"
-        "    for n in range(1200):\n"
+        "    for n in range(700):\n"
         "        yield Rejected('bad', 'c.talk', 'm' * 60000, n, n + 1, raw=b'r' * (1 << 20))\n"
     )
     (evidence / "other.txt").write_text("x\n")
     landed = land("--parser", str(parser), expect=3)
-    assert landed.rejected["bad"] == {"c.talk": 1200}
+    assert landed.rejected["bad"] == {"c.talk": 700}

@@ -52,7 +52,7 @@ def test_all_that_was_ever_visible_stays_as_it_was(data: st.DataObject) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_all_that_was_ever_visible_stays_as_it_was_in_many_histories(data: st.DataObject) -> None:
     check(data)

@@ -9,13 +9,14 @@ import random
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from .disk import Fault, build_library
+from .failpoints import FAILPOINTS
 from .names import is_of_home
 from .scenarios import SCENARIOS
 
@@ -54,20 +55,34 @@ def every_cell(steps: Steps, seed: int) -> list[Cell]:
 def chosen_cells(steps: Steps, seed: int) -> list[Cell]:
     """Every kind of fault at every step, each in one of the scenarios that take it; the seed says in which.
 
-    Steps of the home are the same whatever the target is, those at data files whatever else a target of files is.
+    Steps of the home are the same whatever the target is, those at data files whatever else a target of files is. The
+    scenarios of one kind of target are enough to choose the cells of that kind.
     """
     alike: dict[tuple[str, str, str], list[Cell]] = defaultdict(list)
     for cell in every_cell(steps, seed):
-        target = "" if is_of_home(cell.fault.point) else family(SCENARIOS[cell.scenario].scheme, cell.fault.point)
-        alike[target, cell.fault.point, cell.fault.kind].append(cell)
+        scheme, fault = SCENARIOS[cell.scenario].scheme, cell.fault
+        if SCENARIOS[cell.scenario].next_is_served:  # a service waits for the lease of every job that was not over
+            continue
+        if scheme == scheme_of(scheme, fault.point, fault.kind, seed):
+            alike[scheme, fault.point, fault.kind].append(cell)
     return [random.Random(f"{which} {seed}").choice(cells) for which, cells in sorted(alike.items())]
 
 
-def family(scheme: str, point: str) -> str:
-    """Targets that take a step with the same code have one name."""
-    if scheme in ("parquet", "csv"):
-        return scheme if point.startswith("data file") else "folder"
-    return "database" if point.startswith("waiting ") else scheme
+def scheme_of(scheme: str, point: str, kind: str, seed: int) -> str:
+    """In which kind of target a fault is tried that may come in this one: the same for all that share the step."""
+    for taken, family in FAMILIES:
+        if scheme in family and taken(point):
+            takers = [each for each in family if is_of_home(point) or point in FAILPOINTS[each]]
+            return random.Random(f"{point} {kind} {seed}").choice(takers or [scheme])
+    return scheme
+
+
+FAMILIES: tuple[tuple[Callable[[str], bool], tuple[str, ...]], ...] = (
+    (is_of_home, ("parquet", "csv", "duckdb", "sqlite")),
+    (lambda point: not point.startswith("data file"), ("parquet", "csv")),
+    (lambda point: point.startswith("waiting "), ("duckdb", "sqlite")),
+)
+"""Steps that several kinds of target take with the same code."""
 
 
 def senseless(point: str, kind: str) -> str:

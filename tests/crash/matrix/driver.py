@@ -1,10 +1,13 @@
 """A process in which all of the product is loaded, and which forks: once for a run that goes wrong, once for the next.
 
+Whatever a fork had to import is imported here too, so that the next one need not.
+
 Reads one request per line, answers one line each. Started with `LD_PRELOAD`, so that disks can go wrong.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import pickle
@@ -12,14 +15,13 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-
-import duckdb
-import pyarrow.parquet
 
 from casparian_flow.clients.cli.root import run as command
 from casparian_flow.sinks import checkpoint, folder
@@ -28,10 +30,8 @@ from casparian_flow.store import jobs, meta, runs
 from casparian_flow.worker import job_run
 
 from .disk import Disk, Fault
-from .judgement import Found, look
+from .judgement import Found, is_over, look
 from .scenarios import KEPT_BYTES, SCENARIOS, Scenario, World
-
-__all__ = ["duckdb", "pyarrow"]  # loaded before the first fork
 
 LONGEST_SECONDS = 120
 """A run that takes longer than that hangs; it is ended, and its cell is broken."""
@@ -55,22 +55,26 @@ def in_fork(do: Callable[[], Any]) -> tuple[int, Any]:
         try:
             os.close(reading)
             os.setsid()
-            answer = pickle.dumps(do())
+            known, answer = set(sys.modules), do()
+            imported = [name for name, module in sys.modules.items() if name not in known and module.__spec__]
             with os.fdopen(writing, "wb") as pipe:
-                pipe.write(answer)
+                pipe.write(pickle.dumps((answer, imported)))
             os._exit(0)
         except BaseException:
             traceback.print_exc()
             os._exit(98)
     os.close(writing)
-    alarm = threading.Timer(LONGEST_SECONDS, os.kill, (child, signal.SIGTERM))
+    alarm = threading.Timer(LONGEST_SECONDS, os.killpg, (child, signal.SIGTERM))
     alarm.start()
     with os.fdopen(reading, "rb") as pipe:
         data = pipe.read()
     alarm.cancel()
     alarm.join()
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), pickle.loads(data) if data else None
+    answer, imported = pickle.loads(data) if data else (None, [])
+    for name in imported:
+        importlib.import_module(name)
+    return os.waitstatus_to_exitcode(status), answer
 
 
 def said_by(world: World, arguments: Sequence[str], fault: Fault | None = None, watches: bool = False) -> Any:
@@ -100,7 +104,9 @@ def _mark(disk: Disk, module: Any, name: str, about: str) -> None:
         disk.transactions.mark(about)
         return real(*args, **values)
 
-    patch.object(module, name, marked).start()
+    for each in list(sys.modules.values()):  # whoever imported it by its name, too
+        if getattr(each, name, None) is real:
+            patch.object(each, name, marked).start()
 
 
 class Driver:
@@ -166,10 +172,42 @@ class Driver:
         A removal that was lost with the power may leave what no reader sees, until a sweep.
         """
         world = self._world
-        answer = said_by(world, scenario.arguments(world))
+        with _served(world) if scenario.next_is_served else nullcontext():
+            answer = said_by(world, scenario.arguments(world))
         if lost_power:
             open_sink(world.uri(scenario.scheme)).sweep([])
         return answer, look(world, scenario)
+
+
+@contextmanager
+def _served(world: World) -> Iterator[None]:
+    """A sentinel with a worker holds the home; afterwards every job is over, and it has ended in order.
+
+    A run that is asked of it leaves jobs to the run that they are of, which it takes up once their workers are gone.
+    """
+    here = world.home / "sentinel.json"
+    here.unlink(missing_ok=True)
+    service = os.fork()
+    if not service:
+        try:
+            stream = os.open(world.folder.with_name("service"), os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+            os.dup2(stream, 1)
+            os.dup2(stream, 2)
+            os._exit(command(["--home", str(world.home), "start", "--workers", "1"]))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(98)
+    while not here.exists():
+        ended, status = os.waitpid(service, os.WNOHANG)
+        assert not ended, f"the service ended with {os.waitstatus_to_exitcode(status)}"
+        time.sleep(0.01)
+    yield
+    while not is_over(world):
+        time.sleep(0.02)
+    code, words, *_ = said_by(world, ["stop"])
+    assert code == 0, words
+    _, status = os.waitpid(service, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 def _words(code: int, quiet_code: int, said: str) -> list[str]:

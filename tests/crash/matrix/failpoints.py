@@ -68,8 +68,8 @@ SOMETIMES = {"database: cut", "state log: write (hold)", "state log: sync (hold)
 
 FAILPOINTS = {
     "parquet": FOLDER,
-    "csv": (FOLDER | SCHEMA) - {"data file: remove"},
+    "csv": FOLDER | SCHEMA,
     "duckdb": _DATABASE | set(_steps(new_database="write sync", database_log="create write sync remove")),
     "sqlite": _DATABASE | set(_steps(database_journal="create write sync remove")),
 }
-"""By kind of target. Files of `csv` are removed as those of `parquet` are."""
+"""By kind of target."""

@@ -17,6 +17,8 @@ from product import Product
 from .scenarios import Scenario, World
 
 _AT_REST = {"home/lock", "home/state.sqlite3"}
+_ENDS = ("completed", "aborted", "failed")
+_AFTER_A_SERVICE = {"home/run/control.sock", "home/workers/scratch/0/lock"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,17 @@ class Found:
                 broken.append(f"{table}: too many {dict(here - there)}, missing {dict(there - here)}")
         if self.states.get("completed", 0) != quiet.states.get("completed", 0):
             broken.append(f"jobs are {self.states}, and were {quiet.states}")
-        if odd := set(self.states) - {"completed", "aborted", "failed"}:
+        if odd := set(self.states).difference(_ENDS):
             broken.append(f"jobs are left {odd}")
         if self.litter:
             broken.append(f"left behind: {self.litter}")
         return broken
+
+
+def is_over(world: World) -> bool:
+    """Whether no job is left that may go on."""
+    with closing(sqlite3.connect(world.home / "state.sqlite3")) as state:
+        return not state.execute(f"SELECT 1 FROM cf_jobs WHERE state NOT IN {_ENDS} LIMIT 1").fetchall()
 
 
 def look(world: World, scenario: Scenario) -> Found:
@@ -56,9 +64,9 @@ def look(world: World, scenario: Scenario) -> Found:
     named, odd = _named(world.out) if scenario.scheme in ("parquet", "csv") else ({"db"}, [])
     allowed = _AT_REST | {f"out/{name}" for name in named}
     paths = [path for place in (world.home, world.out) for path in place.rglob("*")]
-    here = {str(path.relative_to(world.folder)) for path in paths if path.is_file() or not any(path.iterdir())}
+    here = {str(path.relative_to(world.folder)) for path in paths if not path.is_dir() or not any(path.iterdir())}
     missing = [f"{name} is missing" for name in sorted(allowed - here)]
-    return Found(rows, states, sorted(here - allowed), trouble + odd + missing)
+    return Found(rows, states, sorted(here - allowed - _AFTER_A_SERVICE), trouble + odd + missing)
 
 
 def _named(out: Path) -> tuple[set[str], list[str]]:

@@ -51,7 +51,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`before` says what happened to the world already."""
+    """`before` says what happened to the world already; `next_is_served` that a service makes the run after a fault."""
 
     scheme: str
     before: str
@@ -59,6 +59,7 @@ class Scenario:
     large: int = 0
     options: tuple[str, ...] = ()
     codes: tuple[int, ...] = (0, 3)
+    next_is_served: bool = False
 
     def arguments(self, world: World) -> list[str]:
         """The command."""
@@ -92,12 +93,14 @@ def _scenarios() -> dict[str, Scenario]:
     for scheme in SCHEMES:
         found[f"first run into {scheme}"] = Scenario(scheme, "nothing")
         found[f"run into {scheme}"] = Scenario(scheme, "a run")
+        found[f"refusal by {scheme}"] = Scenario(scheme, "a run", options=("--tolerance", "0.1"), codes=(0, 1, 3))
         if scheme == "csv":  # what is not about its files is as in the other folder
             continue
         found[f"replacement in {scheme}"] = Scenario(scheme, "a run", options=("--mode", "replace"))
-        found[f"refusal by {scheme}"] = Scenario(scheme, "a run", options=("--tolerance", "0.1"), codes=(0, 1, 3))
         found[f"start after a permit for {scheme}"] = Scenario(scheme, "a permit")
         found[f"start after a seal for {scheme}"] = Scenario(scheme, "a seal")
+    found["run into parquet, then a service"] = Scenario("parquet", "a run", next_is_served=True)
+    found["start after a permit for sqlite, then a service"] = Scenario("sqlite", "a permit", next_is_served=True)
     found["group of files into parquet"] = Scenario("parquet", "a run", files=50)
     found["group of files into sqlite"] = Scenario("sqlite", "a run", files=50)
     found["large files into parquet"] = Scenario("parquet", "a run", large=2)
