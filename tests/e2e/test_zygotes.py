@@ -316,6 +316,15 @@ def test_a_parser_whose_import_does_not_survive_a_fork_has_fresh_processes(
     assert not zygotes.has(order, LIMITS)
 
 
+def test_the_second_guest_waits_for_the_zygote_that_it_asks_for(
+    zygotes: Zygotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "PATIENCE_SECONDS", 60.0)
+    order = an_order(tmp_path, "def parse(path):\n    yield 'x', [{'n': 1}]\n")
+    events = read(zygotes, order, [a_job_order(1), a_job_order(2), a_job_order(3)])
+    assert levels(events) == ["process", "process:forked", "process:forked"]
+
+
 @pytest.mark.parametrize("failures", [1, pool.LOSSES], ids=["once", "always"])
 def test_no_room_for_a_zygote_costs_its_parser_the_copies_only_when_it_happens_again_and_again(
     zygotes: Zygotes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int
@@ -335,6 +344,7 @@ def test_no_room_for_a_zygote_costs_its_parser_the_copies_only_when_it_happens_a
         assert zygotes.fork(order, LIMITS, ".", ()) is None
         return False
 
+    monkeypatch.setattr(pool, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(pool, "Zygote", start)
     wait_until(is_settled)
     if failures == 1:

@@ -23,6 +23,8 @@ IDLE_SECONDS = 30.0
 """After so long without a guest a zygote ends."""
 WARM_SECONDS = 30.0
 """Within this time a zygote has imported its parser."""
+PATIENCE_SECONDS = 1.0
+"""So long a guest waits for a zygote that gets warm: what a fresh process of its own would take for most parsers."""
 SEEN_BEFORE = 1
 """So many guests of a parser are fresh processes before it gets a zygote: most commands need no more."""
 LOSSES = 3
@@ -60,14 +62,14 @@ class _Warm:
 class Zygotes:
     """Copies of warm processes for the guests of one worker, where a copy is as good as a fresh process.
 
-    Nobody ever waits for a zygote to get warm: until it is, and where it cannot be, guests are fresh processes. One
+    Nobody waits long for a zygote to get warm: until it is, and where it cannot be, guests are fresh processes. One
     thread starts all zygotes and ends those that nobody needs; every method may be called from any thread.
     """
 
     def __init__(self, within: Path | None = None) -> None:
         """`within` is where zygotes get their folders."""
         self._within = within
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._warm: dict[Key, _Warm] = {}
         self._leaving: list[Zygote] = []
         self._starting: Zygote | None = None
@@ -123,6 +125,7 @@ class Zygotes:
         """End every zygote, with the guests it may have; nothing is forked afterwards."""
         with self._lock:
             self._is_closed = True
+            self._lock.notify_all()
             if self._starting is not None:
                 self._starting.kill()
         if self._thread is not None:
@@ -136,20 +139,25 @@ class Zygotes:
     def _take(self, key: Key) -> _Warm | None:
         """The zygote, held until the caller has forked it; if there is none yet but should be, it is asked for."""
         with self._lock:
-            if self._is_closed or key in self._refused:
+            if key not in self._warm and not self._is_closed and key not in self._refused:
+                self._seen[key] += 1
+                if self._seen[key] > SEEN_BEFORE:
+                    self._ask_for(key)
+                    self._lock.wait_for(lambda: self._is_closed or key not in self._asked_for, PATIENCE_SECONDS)
+            if (warm := self._warm.get(key)) is None or self._is_closed:
                 return None
-            if (warm := self._warm.get(key)) is not None:
-                warm.used = time.monotonic()
-                warm.forking += 1
-                return warm
-            self._seen[key] += 1
-            if self._seen[key] > SEEN_BEFORE and key not in self._asked_for:
-                self._asked_for.add(key)
-                self._wanted.put(key)
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._work, name="zygotes", daemon=True)
-                    self._thread.start()
-            return None
+            warm.used = time.monotonic()
+            warm.forking += 1
+            return warm
+
+    def _ask_for(self, key: Key) -> None:
+        if key in self._asked_for:
+            return
+        self._asked_for.add(key)
+        self._wanted.put(key)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="zygotes", daemon=True)
+            self._thread.start()
 
     def _lose(self, key: Key, warm: _Warm, why: str) -> None:
         """It forks no more, though guests of it may still be at work; another one may follow."""
@@ -183,6 +191,7 @@ class Zygotes:
                 self._start(key)
             with self._lock:
                 self._asked_for.discard(key)
+                self._lock.notify_all()
 
     def _tidy(self) -> None:
         """End those that are of no use any more."""

@@ -26,7 +26,7 @@ from unittest.mock import patch
 from casparian_flow.clients.cli.root import run as command
 from casparian_flow.sinks import checkpoint, folder
 from casparian_flow.sinks.uri import open_sink
-from casparian_flow.store import jobs, meta, runs
+from casparian_flow.store import job_ends, jobs, meta, runs
 from casparian_flow.worker import job_run
 
 from .disk import Disk, Fault
@@ -43,7 +43,7 @@ MARKS = (
     (jobs, "hold", "hold"),
     (jobs, "permit", "permit"),
     (jobs, "complete", "record"),
-    (jobs, "end", "end"),
+    (job_ends, "end", "end"),
 )
 
 
@@ -132,7 +132,8 @@ class Driver:
             shutil.copytree(world.folder, self._templates / name, symlinks=True)
             code, answer = in_fork(lambda: said_by(world, scenario.arguments(world), watches=True))
             if answer is None:
-                raise AssertionError(f"{name}: the quiet run ended with {code}")
+                said = world.folder.with_name("said").read_text(errors="replace")
+                raise AssertionError(f"{name}: the quiet run ended with {code} and said {said}")
             steps = answer[2]
             code, found = in_fork(lambda: look(world, scenario))
             assert code == 0 and not found.litter and not found.trouble, f"{name}: the quiet run left {found}"
