@@ -74,8 +74,8 @@ def open_acting(
         except BaseException as exc:  # so that nothing is said to be running after a person or a fault stopped it
             try:
                 put_right(time.time_ns())
-            except CasparianError as again:  # then the next start does it; what led here is what is reported
-                exc.add_note(f"nothing could be put right: {again.message} ({again.why})")
+            except (CasparianError, OSError) as again:  # the next start does it; what led here is what is reported
+                exc.add_note(f"nothing could be put right: {again}")
             raise
         finally:
             database.close()

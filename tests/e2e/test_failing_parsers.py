@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -249,7 +250,10 @@ def test_a_busy_home_names_its_holder_and_a_stopped_run_leaves_nothing_half_done
         busy = product("run", str(data), "--json", expect=[6])
         assert str(process.pid) in busy.err
         process.send_signal(stop)
+        time.sleep(0.04)  # as fast as a hand is, while the worker is brought down
+        process.send_signal(stop)
         _, errors = process.communicate(timeout=60)
+        assert "Traceback" not in errors
         assert process.returncode == 130
         last = json.loads(errors.splitlines()[-1])
         assert (last["code"], last["message"]) == ("interrupted", said)
