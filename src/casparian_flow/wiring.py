@@ -74,7 +74,9 @@ def open_acting(
         except BaseException as exc:  # so that nothing is said to be running after a person or a fault stopped it
             try:
                 put_right(time.time_ns())
-            except (CasparianError, OSError) as again:  # the next start does it; what led here is what is reported
+            except CasparianError as again:  # then the next start does it; what led here is what is reported
+                exc.add_note(f"nothing could be put right: {again.message} ({again.why})")
+            except OSError as again:
                 exc.add_note(f"nothing could be put right: {again}")
             raise
         finally:

@@ -290,5 +290,6 @@ def test_every_job_s_rows_add_up(run_with: Callable[..., Any], product: Product)
         """
     )
     receipts = product("jobs", "--json").json["jobs"]
-    assert [(job["accepted"], job["quarantined"]) for job in receipts] == [(5, 1)] * 3
+    assert [(job["rows_read"], job["accepted"], job["quarantined"]) for job in receipts] == [(6, 5, 1)] * 3
+    assert [job["bytes_read"] for job in receipts] == [2, 2, 2]
     assert json.loads(product("sql", "SELECT count(*) AS n FROM x", "--json").out)["rows"] == [{"n": 15}]
