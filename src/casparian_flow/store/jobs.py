@@ -21,7 +21,7 @@ LARGEST_GROUPED = 64 << 20
 """Files above this size are never grouped with others in one process."""
 
 IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
-SEALED = {
+SEALED: dict[str, Any] = {
     "receipt": bindparam("sealed_receipt"),
     "rows_read": bindparam("sealed_rows"),
     "bytes_read": bindparam("sealed_bytes"),

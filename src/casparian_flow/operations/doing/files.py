@@ -139,7 +139,7 @@ def _explain(row: RowMapping, *, is_killed: bool) -> tuple[str, str]:
         case FileState.CHANGED:
             return RunReason.BYTES_CHANGED, row["problem"] or "changed since it was read"
         case FileState.ACTIVE if is_killed:
-            return INTERRUPTED, f"its process ended while its job was {row['job_state']}; the next run puts it right"
+            return INTERRUPTED, "its process ended; the next run puts it right"
         case FileState.ACTIVE:
             return decided or RunReason.NEW, f"its job is {row['job_state']}"
         case FileState.NEW if row["version_id"] is None:
