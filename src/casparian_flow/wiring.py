@@ -76,6 +76,8 @@ def open_acting(
                 put_right(time.time_ns())
             except CasparianError as again:  # then the next start does it; what led here is what is reported
                 exc.add_note(f"nothing could be put right: {again.message} ({again.why})")
+            except OSError as again:
+                exc.add_note(f"nothing could be put right: {again}")
             raise
         finally:
             database.close()

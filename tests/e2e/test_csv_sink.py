@@ -148,6 +148,9 @@ def test_trace_and_why_lead_from_the_file_to_its_rows(ran: Ran) -> None:
 def test_quarantine_is_shown_and_exported(ran: Ran, tmp_path: Path) -> None:
     group = ran("quarantine", "list", "--json").json["groups"][0]["group"]
     assert "4,1,2,3,4,5" in ran("quarantine", "show", group, "--json").out
+    shown = ran("quarantine", "show", group, "--format", "table").out
+    assert "  cf.csv.arity: 6 fields where the table has 4\n  raw: 4,1,2,3,4,5\\n\n" in shown
+    assert "more" not in shown
     ran("quarantine", "export", group, str(tmp_path / "bad.parquet"))
     assert pq.read_table(tmp_path / "bad.parquet")["raw"].to_pylist() == [b"4,1,2,3,4,5\n"]
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -249,7 +250,10 @@ def test_a_busy_home_names_its_holder_and_a_stopped_run_leaves_nothing_half_done
         busy = product("run", str(data), "--json", expect=[6])
         assert str(process.pid) in busy.err
         process.send_signal(stop)
+        time.sleep(0.04)  # as fast as a hand is, while the worker is brought down
+        process.send_signal(stop)
         _, errors = process.communicate(timeout=60)
+        assert "Traceback" not in errors
         assert process.returncode == 130
         last = json.loads(errors.splitlines()[-1])
         assert (last["code"], last["message"]) == ("interrupted", said)
@@ -286,5 +290,6 @@ def test_every_job_s_rows_add_up(run_with: Callable[..., Any], product: Product)
         """
     )
     receipts = product("jobs", "--json").json["jobs"]
-    assert [(job["accepted"], job["quarantined"]) for job in receipts] == [(5, 1)] * 3
+    assert [(job["rows_read"], job["accepted"], job["quarantined"]) for job in receipts] == [(6, 5, 1)] * 3
+    assert [job["bytes_read"] for job in receipts] == [2, 2, 2]
     assert json.loads(product("sql", "SELECT count(*) AS n FROM x", "--json").out)["rows"] == [{"n": 15}]

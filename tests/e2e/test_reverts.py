@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from casparian_flow.clients.cli.commands.run import _next
 from casparian_flow.clients.cli.root import run as command_line
 from casparian_flow.core.errors import (
     CasparianError,
@@ -106,6 +107,7 @@ def test_a_revert_shows_the_old_rows_and_their_quarantine_again_and_the_next_run
     assert (case.ids(), case.ids(Role.QUARANTINE), case.quarantined()) == ([1, 2, 3], [2], 1)
     reply = case.run()
     assert (reply.run, reply.skipped) == (0, {"up_to_date": 1, "held_by_policy": 1})
+    assert reply.held == "sales_2.csv" and _next(reply) == "casparian why sales_2.csv"
     assert case.detail("sales_2.csv").startswith(f"sales was reverted by {done.by} on 20")
     assert case.detail("sales_2.csv").endswith("--force reads it again")
     assert (case.ids(), case.quarantined()) == ([1, 2, 3], 1)  # though no file has these bytes any more

@@ -58,6 +58,8 @@ HELD_STATES = frozenset({JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITT
 
 GAVE_UP = "gave-up"
 """The code of a dead letter: a job that failed again after its last retry."""
+INTERRUPTED = "interrupted"
+"""The code of a job that ended with its process, by no fault of its own; a later plan reads its file as if new."""
 PAUSED = "parser-paused"
 """The code of a job that was refused because its parser is paused after failures."""
 

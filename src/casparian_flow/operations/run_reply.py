@@ -50,7 +50,8 @@ class Waiting(Reply, frozen=True, kw_only=True):
 class RunReply(Reply, frozen=True, kw_only=True):
     """What the run did. `outcome` is completed, quarantined, aborted, failed_files, or approval.
 
-    It is `aborted` where jobs were cancelled and nothing worse happened. `sinks` could be written to.
+    It is `aborted` where jobs were cancelled and nothing worse happened. `sinks` could be written to. `held` is the
+    first of the files that were skipped as `held_by_policy`.
     """
 
     plan: str
@@ -73,6 +74,7 @@ class RunReply(Reply, frozen=True, kw_only=True):
     waiting: list[Waiting]
     open_quarantine: int
     gave_up: int
+    held: str | None
     recovered: int
     sinks: list[str]
     seconds: float

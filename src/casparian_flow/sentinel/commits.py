@@ -125,7 +125,13 @@ def _superseded(connection: Connection, sink: str, group: Group) -> list[AnyRow]
 
 def _sealed(group: Group) -> list[dict[str, Any]]:
     return [
-        {"job": facts.id, "of_attempt": facts.attempt, "sealed_receipt": msgspec.json.encode(receipt).decode()}
+        {
+            "job": facts.id,
+            "of_attempt": facts.attempt,
+            "sealed_receipt": msgspec.json.encode(receipt).decode(),
+            "sealed_rows": receipt.accepted + receipt.quarantined,
+            "sealed_bytes": receipt.bytes_read,
+        }
         for facts, receipt in group
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,8 +66,7 @@ def recover(
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
         sinks += littered_sinks(connection)
     database.incarnation = incarnation  # not before it is durable: a disk that failed is no later sentinel
-    if staging.exists():
-        shutil.rmtree(staging)
+    _clear(staging)
     rolled = roll_forward(database, open_sink, now_ns)
     rolled.troubles |= give_up_all(database, open_sink)
     if not (rolled.landed or sinks):
@@ -104,8 +104,7 @@ def take_up(
         sinks = [*job_store.sinks_of_unpermitted(connection), *littered_sinks(connection)]
         sinks += [row.sink_uri for row in output_store.unrecorded(connection)]
     database.incarnation = incarnation  # not before it is durable: a disk that failed is no later sentinel
-    if staging.exists():
-        shutil.rmtree(staging)
+    _clear(staging)
     give_up_all(database, open_sink)
     keep = [Attempt(job=row.id, attempt=row.attempt) for row in undecided]
     swept = 0
@@ -149,6 +148,13 @@ def roll_forward(
             with database.transaction() as connection:
                 rolled.landed |= commits.record(connection, [facts_of(connection, job)], in_force, now_ns)
     return rolled
+
+
+def _clear(staging: Path) -> None:
+    """Remove what workers left there; what somebody else removes meanwhile is as good as removed."""
+    while staging.exists():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(staging)
 
 
 def _note(database: Database, jobs: frozenset[int], error: CasparianError) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Integer, Text, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from casparian_flow.core.jobs import WORKER_STREAM, JobState, LogLine
+from casparian_flow.core.jobs import INTERRUPTED, WORKER_STREAM, JobState, LogLine
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.jobs import IS_OUT
 from casparian_flow.store.tables import job_logs, jobs
@@ -49,7 +49,7 @@ ABANDON_UNPERMITTED = (
     .values(
         state=JobState.ABORTED,
         finished_at_ns=bindparam("now_ns"),
-        error_code="interrupted",
+        error_code=INTERRUPTED,
         error_message=bindparam("message"),
         lease_until_ns=None,
     )

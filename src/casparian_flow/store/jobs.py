@@ -21,12 +21,18 @@ LARGEST_GROUPED = 64 << 20
 """Files above this size are never grouped with others in one process."""
 
 IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
+SEALED: dict[str, Any] = {
+    "receipt": bindparam("sealed_receipt"),
+    "rows_read": bindparam("sealed_rows"),
+    "bytes_read": bindparam("sealed_bytes"),
+}
+"""What is kept of a sealed attempt: how far it came is known at last, also of one too short to tell it before."""
 
 PERMIT_COMMIT = Prepared(
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
-    .values(state=JobState.COMMITTING, receipt=bindparam("sealed_receipt"))
+    .values(state=JobState.COMMITTING, **SEALED)
 )
 _attempt = func.json_each(bindparam("attempts")).table_valued("value").c.value
 START = Prepared(
@@ -73,7 +79,7 @@ HOLD = Prepared(
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
-    .values(receipt=bindparam("sealed_receipt"), phase=JobPhase.SEALED, lease_until_ns=None)
+    .values(phase=JobPhase.SEALED, lease_until_ns=None, **SEALED)
 )
 RELEASE = Prepared(
     update(jobs)

@@ -69,7 +69,11 @@ class Station:
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-        self._thread.join()
+        try:
+            self._thread.join()
+        except KeyboardInterrupt:  # what follows the block may take for granted that nothing is at work any more
+            self._thread.join()
+            raise
 
     @property
     def is_running(self) -> bool:

@@ -13,6 +13,7 @@ from casparian_flow.operations.doing import files, status
 from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.operations.files import ListFiles, ShowFile
 from casparian_flow.operations.status import AskStatus
+from casparian_flow.sentinel.home_lock import hold
 from casparian_flow.settings import Settings
 from casparian_flow.store import tables
 
@@ -79,7 +80,19 @@ def test_a_decision_about_earlier_bytes_no_longer_counts(past):
 @pytest.mark.parametrize("state", ["queued", "dispatched", "running", "committing"])
 def test_a_file_whose_job_is_not_over_is_active(past, state):
     a_read_file(past, state)
-    assert only(past) == ("active", "new")
+    with hold(past.home.lock):
+        assert only(past) == ("active", "new")
+    assert only(past) == ("active", "interrupted")  # nobody is there who could do its job
+    assert "the next run puts it right" in listed(past).files[0].detail
+
+
+def test_a_file_whose_job_ended_with_its_process_waits_and_the_status_leads_to_the_run_that_reads_it(past):
+    a_read_file(past, "aborted", error_code="interrupted", error_message="its process ended")
+    assert only(past) == ("new", "interrupted")
+    assert listed(past).files[0].detail == "its process ended; the next run reads it"
+    with open_reading(past.home, Settings(), Path("/evidence")) as reading:
+        said = status.status(reading, AskStatus())
+    assert (said.files["new"], said.files["skipped"], said.next) == (1, 0, ["casparian run"])
 
 
 def test_a_read_file_is_done(past):

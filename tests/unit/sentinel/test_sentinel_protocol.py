@@ -77,7 +77,8 @@ class Walk:
 
     def permit(self, connection: Connection) -> None:
         attempt = self.some_attempt()
-        if job_store.permit(connection, [{"job": self.job, "of_attempt": attempt, "sealed_receipt": "{}"}]):
+        sealed = {"sealed_receipt": "{}", "sealed_rows": 0, "sealed_bytes": 0}
+        if job_store.permit(connection, [{"job": self.job, "of_attempt": attempt, **sealed}]):
             self.permitted.append(attempt)
             if len(self.permitted) > 1:
                 raise Broken("two permits for one job")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -59,6 +60,27 @@ def test_a_recovery_that_was_interrupted_sweeps_the_next_time(past: HomeBuilder)
     assert sink.sweeps == 1
     state = past.database.connection.execute(select(tables.jobs.c.state).where(tables.jobs.c.id == job)).scalar_one()
     assert state == JobState.ABORTED
+
+
+def test_what_disappears_while_staging_is_cleared_is_as_good_as_removed(
+    past: HomeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = past.home.staging / "job-1"
+    folder.mkdir(parents=True)
+    (folder / "rows").write_text("1")
+    remove, times = shutil.rmtree, []
+
+    def someone_is_faster(path: Path) -> None:
+        times.append(path)
+        if len(times) == 1:
+            (folder / "rows").unlink()
+            raise FileNotFoundError(str(folder / "rows"))
+        remove(path)
+
+    monkeypatch.setattr(shutil, "rmtree", someone_is_faster)
+    put_right(past, Swept())
+    assert len(times) == 2
+    assert not past.home.staging.exists()
 
 
 def test_after_a_clean_end_no_sink_is_looked_at(past: HomeBuilder) -> None:

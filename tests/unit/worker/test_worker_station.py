@@ -39,3 +39,21 @@ def test_a_run_whose_worker_cannot_begin_ends_and_the_next_one_does_the_work(tmp
         run(replace(acting, execution=embedded(acting.database, open_sink, tmp_path / "file" / "scratch")), asked)
     with open_acting(Home(tmp_path / "home"), Settings(), tmp_path, lambda _event, _values: None) as acting:
         assert run(acting, asked).completed == 1
+
+
+def test_an_interrupt_while_its_end_is_awaited_is_raised_when_nothing_of_it_is_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = local_workers(1, InProcessRouter(), open_sink, tmp_path / "scratch")
+    join, times = station._thread.join, []
+
+    def interrupted_once() -> None:
+        times.append(1)
+        if len(times) == 1:
+            raise KeyboardInterrupt
+        join()
+
+    monkeypatch.setattr(station._thread, "join", interrupted_once)
+    with pytest.raises(KeyboardInterrupt), station:
+        pass
+    assert not station._thread.is_alive()

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, TextIO
 
 from casparian_flow.clients.cli.lists import check_field
-from casparian_flow.clients.cli.table import draw
+from casparian_flow.clients.cli.table import draw, shorten
 from casparian_flow.core.text import safe_text
 
 FORMULA = ("=", "+", "-", "@")
@@ -40,6 +40,8 @@ class Column:
     kind: Kind = Kind.TEXT
     title: str | None = None
     """What stands above it, where that is not the name in capitals."""
+    longest: int | None = None
+    """A longer value is shortened in plain text too, where others are whole: it is an example, and may be bytes."""
 
     @property
     def heading(self) -> str:
@@ -111,7 +113,7 @@ def write_list(
             _write_markdown(paper, chosen, items)
         case "plain":
             for item in items:
-                paper.stream.write("\t".join(plain(item[column.name]) for column in chosen) + "\n")
+                paper.stream.write("\t".join(_plain_cell(item[column.name], column, paper) for column in chosen) + "\n")
         case _:
             _write_table(paper, items, chosen)
 
@@ -166,6 +168,10 @@ def plain(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return to_json(value)
     return safe_text(str(value))
+
+
+def _plain_cell(value: Any, column: Column, paper: Paper) -> str:
+    return plain(value) if column.longest is None else shorten(plain(value), column.longest, paper.mark)
 
 
 def readable(value: Any, kind: Kind) -> str:
@@ -251,7 +257,7 @@ def _escaped(value: Any) -> str:
 def _choose(fields: Sequence[str], columns: Sequence[Column], known: Sequence[str]) -> Sequence[Column]:
     if not fields:
         return columns
-    kinds = {column.name: column.kind for column in columns}
+    by_name = {column.name: Column(column.name, column.kind, longest=column.longest) for column in columns}
     for name in fields:
         check_field(name, known, "--fields")
-    return [Column(name, kinds.get(name, Kind.TEXT)) for name in fields]
+    return [by_name.get(name, Column(name)) for name in fields]

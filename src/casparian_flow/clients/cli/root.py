@@ -6,7 +6,6 @@ import codecs
 import gc
 import io
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -16,7 +15,8 @@ from typing import Any, NoReturn
 import click
 
 from casparian_flow import __version__
-from casparian_flow.clients.cli.errors import BROKEN_PIPE, Terminated, failure_of, pasteable, show
+from casparian_flow.clients.cli.ending import heed_signals
+from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, pasteable, show
 from casparian_flow.clients.cli.nouns import Entry, LazyGroup
 from casparian_flow.clients.cli.options import Session, initial, shared_options
 from casparian_flow.clients.cli.render import GLYPHS
@@ -118,20 +118,8 @@ def main() -> NoReturn:
 
         answer(root, instruction)
         sys.exit(0)
-    _heed_signals()
+    heed_signals()
     sys.exit(run(sys.argv[1:]))
-
-
-def _heed_signals() -> None:
-    """SIGTERM ends a command as Ctrl-C does, and how a process of ours ended is told to us, whoever started us."""
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
-    if hasattr(signal, "SIGCHLD"):  # where it is ignored, as some launchers leave it, every process ends with 0
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-
-
-def _terminate(_number: int, _frame: object) -> NoReturn:
-    raise Terminated
 
 
 def _legible(error: UnicodeError) -> tuple[str | bytes, int]:

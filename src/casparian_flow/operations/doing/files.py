@@ -11,9 +11,10 @@ from sqlalchemy import RowMapping
 
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.files import EntryKind, FileState, display_path
-from casparian_flow.core.jobs import JobState
+from casparian_flow.core.jobs import INTERRUPTED, JobState
 from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.core.times import parse_since, rfc3339
+from casparian_flow.operations import machine
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.doing.lookup import one_file, one_source
 from casparian_flow.operations.entry_kinds import KINDS
@@ -92,11 +93,12 @@ def show(reading: Reading, request: ShowFile) -> FileDetail:
 
 def _entries(reading: Reading, rows: Sequence[RowMapping]) -> list[FileEntry]:
     tables = view.tables_of(reading.connection, [row["source_hash"] for row in rows if row["source_hash"]])
-    return [_entry(row, tables.get(row["source_hash"], [])) for row in rows]
+    is_killed = any(row["state"] == FileState.ACTIVE for row in rows) and machine.lock_holder(reading.home.lock) is None
+    return [_entry(row, tables.get(row["source_hash"], []), is_killed=is_killed) for row in rows]
 
 
-def _entry(row: RowMapping, tables: list[str]) -> FileEntry:
-    reason, detail = _explain(row)
+def _entry(row: RowMapping, tables: list[str], *, is_killed: bool) -> FileEntry:
+    reason, detail = _explain(row, is_killed=is_killed)
     return FileEntry(
         path=row["path"],
         source=row["source"],
@@ -112,8 +114,8 @@ def _entry(row: RowMapping, tables: list[str]) -> FileEntry:
     )
 
 
-def _explain(row: RowMapping) -> tuple[str, str]:
-    """The code and the words for why a file is in its state."""
+def _explain(row: RowMapping, *, is_killed: bool) -> tuple[str, str]:
+    """The code and the words for why a file is in its state; `is_killed`: nobody is there who could do its job."""
     is_current = row["decided_version_id"] in (None, row["version_id"])
     decided, detail = (row["decided"], row["decided_detail"]) if is_current and row["decided"] else (None, "")
     is_skip = decided is not None and row["action"] == "skip"
@@ -132,8 +134,12 @@ def _explain(row: RowMapping) -> tuple[str, str]:
             return SkipReason.GROWING, f"it changed a moment ago; looked at again at {rfc3339(row['settles_at_ns'])}"
         case FileState.FAILED:
             return (decided if is_skip else row["error_code"]) or "failed", row["error_message"] or detail
+        case FileState.NEW | FileState.CHANGED if row["error_code"] == INTERRUPTED and not row["is_dirty"]:
+            return INTERRUPTED, f"{row['error_message']}; the next run reads it"
         case FileState.CHANGED:
             return RunReason.BYTES_CHANGED, row["problem"] or "changed since it was read"
+        case FileState.ACTIVE if is_killed:
+            return INTERRUPTED, "its process ended; the next run puts it right"
         case FileState.ACTIVE:
             return decided or RunReason.NEW, f"its job is {row['job_state']}"
         case FileState.NEW if row["version_id"] is None:

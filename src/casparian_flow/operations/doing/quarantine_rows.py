@@ -81,12 +81,16 @@ def _shown(row: dict[str, Any], path_of: Callable[[int], str]) -> RejectedRow:
         end=row["end"],
         locator=row["locator"],
         message=row["message"],
-        errors=[
-            f"{error['code']} {error['column'] or ''} expected {error['expected'] or 'a readable record'}, "
-            f"found {error['observed']!r}"
-            for error in row["errors"] or ()
-        ],
+        errors=[_reason(error, row["message"]) for error in row["errors"] or ()],
         values=row["values"],
         raw=None if raw is None else raw.decode("utf-8", "backslashreplace"),
         job=str(row["_cf_job_id"]),
     )
+
+
+def _reason(error: dict[str, Any], message: str) -> str:
+    """One reason in words. A record that could not be read has no column: what is wrong with it says its message."""
+    if error["expected"] is None:
+        return f"{error['code']}: {message}"
+    column = f" {error['column']}" if error["column"] else ""
+    return f"{error['code']}{column} expected {error['expected']}, found {error['observed']!r}"

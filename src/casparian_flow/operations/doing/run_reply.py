@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from casparian_flow.core.jobs import PAUSED, JobState
+from casparian_flow.core.reasons import SkipReason
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.contract import note_with_file
 from casparian_flow.operations.doing.plan import Prepared
@@ -83,6 +84,7 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
         waiting=waiting,
         open_quarantine=quarantine,
         gave_up=skipped.get("gave_up", 0),
+        held=next((each.file.display for each in selected if each.reason is SkipReason.HELD_BY_POLICY), None),
         recovered=acting.recovered.rolled_forward,
         sinks=list(prepared.plan.routes.sinks),
         seconds=seconds,

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from casparian_flow.core.files import EntryKind, FileState
-from casparian_flow.core.jobs import FINAL_STATES, JobState
+from casparian_flow.core.jobs import FINAL_STATES, INTERRUPTED, JobState
 from casparian_flow.core.quarantine import EntryState
 from casparian_flow.store.notes import Note, noted
 from casparian_flow.store.tables import (
@@ -85,7 +85,14 @@ STATE: ColumnElement[str] = case(
         case((_was_read, literal(FileState.CHANGED.value)), else_=literal(FileState.NEW.value)),
     ),
     (_latest.c.state == JobState.FAILED, literal(FileState.FAILED.value)),
-    (_latest.c.state.in_((JobState.ABORTED, JobState.REJECTED)), literal(FileState.SKIPPED.value)),
+    (
+        # What ended with its process says nothing about the file: it waits for the next run.
+        and_(
+            _latest.c.state.in_((JobState.ABORTED, JobState.REJECTED)),
+            _latest.c.error_code.is_distinct_from(INTERRUPTED),
+        ),
+        literal(FileState.SKIPPED.value),
+    ),
     (
         _latest.c.state == JobState.COMPLETED,
         case((_has_open_quarantine, literal(FileState.QUARANTINED.value)), else_=literal(FileState.DONE.value)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +11,13 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain
+from casparian_flow.clients.cli.table import shorten
 
 if TYPE_CHECKING:
     from casparian_flow.operations.quarantine import GroupEntry
+    from casparian_flow.operations.quarantine_rows import GroupDetail
 
+MOST_ROWS = 10_000
 COLUMNS = (
     Column("group"),
     Column("rows", Kind.COUNT),
@@ -24,8 +27,10 @@ COLUMNS = (
     Column("column"),
     Column("shape"),
     Column("message"),
-    Column("sample"),
+    Column("sample", longest=60),
 )
+LONGEST_SHOWN = 400
+"""Of what a row held; the header of a binary file is thousands of zero bytes."""
 
 
 @click.group("quarantine", cls=Noun)
@@ -51,7 +56,7 @@ def list_(face: Face, table: str | None, code: str | None) -> None:
 @command.command("show")
 @click.argument("group")
 @click.option(
-    "-n", "--rows", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many rows."
+    "-n", "--rows", type=click.IntRange(1, MOST_ROWS), default=20, show_default=True, help="At most so many rows."
 )
 @pass_face
 def show(face: Face, group: str, rows: int) -> None:
@@ -59,16 +64,7 @@ def show(face: Face, group: str, rows: int) -> None:
     from casparian_flow.operations.quarantine_rows import ShowGroup
 
     reply = face.ask("quarantine.show", ShowGroup(group=group, rows=rows))
-    lines = [f"{reply.group.rows} rows in {reply.group.files} files of table {plain(reply.group.table)}"]
-    for row in reply.rows:
-        place = f"bytes {row.start}-{row.end}" if row.start is not None else plain(row.locator or "")
-        lines += [
-            "",
-            f"{plain(row.path)} record {row.source_row} {place}" + (f", row {row.row}" if row.row else ""),
-            *(f"  {plain(each)}" for each in row.errors),
-        ]
-        lines += [f"  {name}: {plain(text)}" for name, text in (("values", row.values), ("raw", row.raw)) if text]
-    face.show("casparian.quarantine-group/1", reply, lines)
+    face.show("casparian.quarantine-group/1", reply, _lines(reply, face.paper.mark))
 
 
 @command.command("export")
@@ -81,6 +77,25 @@ def export(face: Face, group: str, out: str) -> None:
 
     reply = face.ask("quarantine.export", ExportGroup(group=group, to=out))
     face.show("casparian.quarantine-export/1", reply, [f"{reply.rows} rows written to {plain(reply.path)}"])
+
+
+def _lines(detail: GroupDetail, mark: str) -> Iterator[str]:
+    group = detail.group
+    yield f"{group.rows:,} rows in {group.files:,} files of table {plain(group.table)}: {plain(group.message)}"
+    for row in detail.rows:
+        place = f"bytes {row.start}-{row.end}" if row.start is not None else plain(row.locator or "")
+        yield ""
+        yield f"{plain(row.path)} record {row.source_row} {place}" + (f", row {row.row}" if row.row else "")
+        for reason in row.errors or [row.message]:
+            yield f"  {shorten(plain(reason), LONGEST_SHOWN, mark)}"
+        for name, text in (("values", row.values), ("raw", row.raw)):
+            if text:
+                yield f"  {name}: {shorten(plain(text), LONGEST_SHOWN, mark)}"
+    if (left := group.rows - len(detail.rows)) > 0:
+        yield ""
+        most = min(group.rows, MOST_ROWS)
+        further = f"show {group.group} --rows {most}" if len(detail.rows) < most else f"export {group.group} OUT.csv"
+        yield f"{left:,} more: casparian quarantine {further}"
 
 
 def _next(groups: Sequence[GroupEntry]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -181,6 +182,8 @@ def _next(reply: RunReply) -> str:
         return "casparian contract list --state proposed"
     if reply.failures:
         return that_shows(reply.failures)
+    if reply.held is not None and not reply.quarantined:
+        return f"casparian why {plain(shlex.quote(reply.held))}"
     if reply.open_quarantine:
         return "casparian quarantine"
     if rescued := [each.table for each in reply.tables if each.rescued]:
