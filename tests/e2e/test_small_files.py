@@ -75,7 +75,8 @@ def test_small_files_share_files_and_each_can_be_told(product: Product, tmp_path
     assert sorted(product.table("sales")["id"].to_pylist()) == sorted(
         list(range(FILES)) + [at + 1000 for at in range(FILES) if at != 3]
     )
-    before = product("sql", "SELECT count(*) AS n FROM sales", "--as-of", jobs[0]["job"], "--json", expect=[0]).json
+    last = json.loads(entries[-1].read_text())["body"]["jobs"][0]
+    before = product("sql", "SELECT count(*) AS n FROM sales", "--as-of", str(last["job"]), "--json", expect=[0]).json
     assert before["rows"] == [{"n": 2 * FILES}]
 
 

@@ -78,7 +78,7 @@ def _events(pieces: Sequence[Any]) -> Callable[[int], list[Event]]:
                 continue
             output, batch, has_places = piece
             places = pa.array(range(row, row + batch.num_rows), pa.int64()) if has_places else None
-            said.append(Batch(job, output, batch, places, places, places))
+            said.append(Batch(job, output, batch, places, places, places, batch.nbytes))
             row += batch.num_rows
         return said
 

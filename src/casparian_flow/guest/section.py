@@ -82,7 +82,8 @@ class Section:
     def finish(self) -> None:
         """Frame everything that waits; raises what an earlier `emit` raised, and BadYield if it cannot be sent.
 
-        It leaves with the section's end: a small file costs one write besides that of its beginning.
+        It leaves with the section's end: a small file costs one write besides that of its beginning, a guest one more
+        for its first sign.
         """
         with self._lock:
             self._is_open = False

@@ -33,6 +33,8 @@ class Batch:
     source_row: pa.Int64Array | None
     start: pa.Int64Array | None
     end: pa.Int64Array | None
+    frame_bytes: int
+    """What it keeps of the memory, however little of that its columns use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class JobRun:
             self._landing.take(piece.output, piece.place, piece.of_member(0))
             return
         self.pieces.append(piece)
-        self._keep(batch.get_total_buffer_size() + _BATCH_BYTES + batch.num_columns * _COLUMN_BYTES)
+        self._keep(event.frame_bytes + _BATCH_BYTES + batch.num_columns * _COLUMN_BYTES)
 
     def reject(self, event: RejectedRecord) -> None:
         """Take in a record that the parser could not read."""

@@ -55,9 +55,9 @@ class Landing:
             self._wait(output, place, rows, whole=whole).take(rows, self._jobs)
 
     def reject(self, output: str, place: Place, rejected: Gathered) -> None:
-        """Take in records that the parser could not read, all of one member, after all of its rows."""
+        """Take in records that the parser could not read, all of one member."""
         member = rejected.runs[0].member
-        if (waiting := self._waits_at.get((member, output))) is None and place.contract is None:
+        if (waiting := self._waits_at.get((member, output))) is None and place.is_declared and place.contract is None:
             waiting = self._asks_for(member, place.table)
         if waiting is not None:
             waiting.reject(rejected)

@@ -246,7 +246,7 @@ def _batch(section: _Section, head: _Batch, frame: Frame) -> Event:
     present = (head.source_row, head.start, head.end)
     batch, (source_row, start, end) = decode_batch(frame.body, schema, head.rows, present)
     section.count(output, batch.num_rows)
-    return Batch(section.job, output, batch, source_row, start, end)
+    return Batch(section.job, output, batch, source_row, start, end, frame.body.size)
 
 
 def _verdicts(section: _Section, head: _Verdicts, frame: Frame) -> Event | None:

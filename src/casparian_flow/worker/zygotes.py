@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from casparian_flow.guest.section import clean
 from casparian_flow.protocol.messages import Limits, ParserOrder
 from casparian_flow.worker.environment import site_paths
 from casparian_flow.worker.zygote import Forked, Zygote, ZygoteLost
@@ -173,7 +174,7 @@ class Zygotes:
             self._refuse(key, why)
 
     def _refuse(self, key: Key, why: str) -> None:
-        self._refused[key] = why[:_MOST_WHY]
+        self._refused[key] = clean(why[:_MOST_WHY])
         if (warm := self._warm.pop(key, None)) is not None:
             self._leaving.append(warm.zygote)
 

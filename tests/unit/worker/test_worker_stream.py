@@ -76,7 +76,7 @@ def test_a_whole_stream_gives_its_events_in_order() -> None:
         "Began", "Batch", "RejectedRecord", "Ended", "Began", "Raised", "Began", "Ended",
     ]  # fmt: skip
     assert isinstance(events[1], Batch)
-    assert events[1].batch.equals(ROWS)
+    assert events[1].batch.equals(ROWS) and events[1].frame_bytes == BATCH.body.size
     assert events[3] == Ended(1, {"x": 3}, 0)
 
 

@@ -29,7 +29,8 @@ TEXT = pa.schema({"id": pa.string()})
 
 def a_file(*ids: str, changes: bool = False) -> MadeUp:
     def events(job: int) -> list[Event]:
-        return [Batch(job, "events", pa.record_batch({"id": pa.array(ids, pa.string())}), None, None, None)]
+        batch = pa.record_batch({"id": pa.array(ids, pa.string())})
+        return [Batch(job, "events", batch, None, None, None, batch.nbytes)]
 
     return MadeUp(b"", events, len(ids), changes)
 
@@ -166,7 +167,7 @@ def test_one_bad_file_among_many_is_judged_by_itself_and_the_others_at_once(tmp_
 
 def test_members_whose_contract_is_known_do_not_wait_for_the_others(tmp_path: Path) -> None:
     def other(job: int) -> list[Event]:
-        return [Batch(job, "others", pa.record_batch({"id": pa.array(["1"])}), None, None, None)]
+        return [Batch(job, "others", pa.record_batch({"id": pa.array(["1"])}), None, None, None, 0)]
 
     jobs = files(4) | {2: MadeUp(b"2", other, 1), 3: MadeUp(b"3", other, 1)}
     landed = land_all(tmp_path, jobs, [[1, 2, 3, 4]], contracts=KNOWN)
@@ -219,7 +220,7 @@ def two_outputs(count: int) -> dict[int, MadeUp]:
 
     def say(job: int) -> list[Event]:
         batch = pa.record_batch({"id": pa.array([str(job)], pa.string())})
-        return [Batch(job, output, batch, None, None, None) for output in ("events", "others")]
+        return [Batch(job, output, batch, None, None, None, 0) for output in ("events", "others")]
 
     return {job: MadeUp(b"", say, 2) for job in range(1, count + 1)}
 
@@ -278,13 +279,32 @@ def test_a_job_whose_group_came_to_nothing_lands_alone_with_its_rejected_records
         }
 
 
+def test_batches_of_few_rows_that_keep_large_frames_are_not_kept_in_memory(tmp_path: Path) -> None:
+    kept: list[int] = []
+
+    def events(job: int) -> Iterator[Event]:
+        for _ in range(20):
+            yield Batch(job, "events", pa.record_batch({"id": ["1"]}, TEXT), None, None, None, 30_000)
+
+    real = job_run.JobRun.take
+
+    def take(run: job_run.JobRun, event: Batch) -> None:
+        real(run, event)
+        kept.append(len(run.pieces))
+
+    with patch.object(job_run, "KEPT_BYTES", 100_000), patch.object(job_run.JobRun, "take", take):
+        landed = land_all(tmp_path, {1: MadeUp(b"", events, 20)}, [[1]], contracts=KNOWN)
+    assert 1 < max(kept) < 4
+    assert len(landed.outcomes[1].rows[("events", str(Role.ACCEPTED))]) == 20
+
+
 @pytest.mark.parametrize("rows", [0, 1])
 def test_a_file_of_many_tiny_batches_is_not_kept_in_memory(tmp_path: Path, rows: int) -> None:
     kept: list[int] = []
 
     def events(job: int) -> Iterator[Event]:
         for _ in range(400):
-            yield Batch(job, "events", pa.record_batch({"id": ["1"] * rows}, TEXT), None, None, None)
+            yield Batch(job, "events", pa.record_batch({"id": ["1"] * rows}, TEXT), None, None, None, 0)
 
     real = job_run.JobRun.take
 
