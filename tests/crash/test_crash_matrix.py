@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.crash.matrix.cells import KINDS, Cell, Crew, cell_at, chosen_cells, fast_place, scheme_of, senseless
+from tests.crash.matrix.cells import (
+    KINDS,
+    Cell,
+    Crew,
+    Steps,
+    cell_at,
+    chosen_cells,
+    fast_place,
+    scheme_of,
+    senseless,
+)
 from tests.crash.matrix.failpoints import FAILPOINTS, HOME, SOMETIMES
 from tests.crash.matrix.names import is_of_home
 from tests.crash.matrix.scenarios import SCENARIOS, SCHEMES
@@ -43,6 +53,22 @@ def broken(crew: Crew, cells: list[Cell]) -> list[str]:
     return found
 
 
+def sensible(points: Iterable[str]) -> set[tuple[str, str]]:
+    """Every fault that can come at one of these steps."""
+    return {(point, kind) for point in points for kind in KINDS if not senseless(point, kind)}
+
+
+def tried_in(steps: Steps, seed: int) -> set[tuple[str, str]]:
+    """The faults of the cells that are chosen for these scenarios."""
+    return {(cell.fault.point, cell.fault.kind) for cell in chosen_cells(steps, seed)}
+
+
+def census_of(scheme: str, *more: str) -> Steps:
+    """What the scenarios of a kind of target take by `failpoints.py`, which the census of the real ones is held to."""
+    points = dict.fromkeys([*sorted(HOME | FAILPOINTS[scheme]), *more], 1)
+    return {name: points for name, each in SCENARIOS.items() if each.scheme == scheme and not each.next_is_served}
+
+
 FAST = [
     ("data file: write", "full"),
     ("state log: write (permit)", "torn"),
@@ -72,6 +98,12 @@ def test_no_fault_at_any_step_loses_doubles_or_leaves_anything(place: Path, sche
         census = set().union(*steps.values()) - SOMETIMES
         assert {point for point in census if is_of_home(point)} == HOME
         assert {point for point in census if not is_of_home(point)} == FAILPOINTS[scheme]
+        groups = [found["state log: sync (permit)"] for name, found in steps.items() if name.startswith("group of")]
+        assert all(permits > 1 for permits in groups), "no group is filled"
+        left = sensible(set().union(*steps.values())) - tried_in(steps, SEED)
+        others = {(point, kind): scheme_of(scheme, point, kind, SEED) for point, kind in left}
+        nowhere = {fault for fault, other in others.items() if fault[0] not in HOME | FAILPOINTS[other]}
+        assert nowhere == set() and scheme not in others.values(), "a step came here and is tried nowhere"
         assert broken(crew, chosen_cells(steps, SEED)) == []
 
 
@@ -90,17 +122,16 @@ def test_a_service_puts_right_what_a_fault_left(place: Path) -> None:
         assert broken(crew, cells) == []
 
 
-def test_every_fault_at_a_step_that_targets_share_is_tried_in_one_of_them() -> None:
-    every = {
-        (scheme, point, kind)
-        for scheme in SCHEMES
-        for point in HOME | FAILPOINTS[scheme]
-        for kind in KINDS
-        if not senseless(point, kind)
-    }
-    tried = {(scheme_of(scheme, point, kind, SEED), point, kind) for scheme, point, kind in every}
-    assert tried <= every
-    assert {point for _scheme, point, _kind in tried} == HOME.union(*FAILPOINTS.values())
+def test_no_fault_at_a_step_that_targets_share_is_left_to_another_by_all_of_them() -> None:
+    for seed in range(SEED, SEED + 10):
+        tried = set().union(*(tried_in(census_of(scheme), seed) for scheme in SCHEMES))
+        assert sensible(HOME.union(*FAILPOINTS.values())) - tried == set(), f"seed {seed}"
+
+
+@pytest.mark.parametrize("point", sorted(SOMETIMES))
+def test_a_step_that_is_not_taken_every_time_is_tried_in_whichever_target_it_came(point: str) -> None:
+    for scheme in SCHEMES:
+        assert sensible({point}) <= tried_in(census_of(scheme, point), SEED), f"it came in {scheme} alone"
 
 
 def test_what_is_left_out_of_the_matrix_has_a_reason() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .disk import Fault, build_library
-from .failpoints import FAILPOINTS
+from .failpoints import FAILPOINTS, SOMETIMES
 from .names import is_of_home
 from .scenarios import SCENARIOS
 
@@ -69,7 +69,12 @@ def chosen_cells(steps: Steps, seed: int) -> list[Cell]:
 
 
 def scheme_of(scheme: str, point: str, kind: str, seed: int) -> str:
-    """In which kind of target a fault is tried that may come in this one: the same for all that share the step."""
+    """In which kind of target a fault is tried that may come in this one: the same for all that share the step.
+
+    A step that is not taken every time may not come in another: it is tried wherever it came.
+    """
+    if point in SOMETIMES:
+        return scheme
     for taken, family in FAMILIES:
         if scheme in family and taken(point):
             takers = [each for each in family if is_of_home(point) or point in FAILPOINTS[each]]

@@ -171,7 +171,7 @@ class Transactions:
 
     def __init__(self) -> None:
         self._marks: dict[int, str] = {}
-        self._ranks = ("", "end", "begin", "submit", "claim", "start", "hold", "permit", "record")
+        self._ranks = ("", "begin", "submit", "claim", "start", "end", "hold", "permit", "record")
 
     def mark(self, what: str) -> None:
         """This thread's transaction does this, too; the weightiest counts."""

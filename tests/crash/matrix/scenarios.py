@@ -6,12 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from casparian_flow.sentinel.pace import GROUP_FILES
+
 from .disk import Fault
 
 SCHEMES = ("parquet", "csv", "duckdb", "sqlite")
 LARGE_ROWS = 4000
 KEPT_BYTES = 32 << 10
 """What a job keeps in memory in these worlds, so that a file of so many rows is a large one."""
+MORE_THAN_A_GROUP = GROUP_FILES + 1
+"""So many files are two groups, and two permits."""
 Step = tuple[Sequence[str], Fault | None]
 
 
@@ -101,8 +105,8 @@ def _scenarios() -> dict[str, Scenario]:
         found[f"start after a seal for {scheme}"] = Scenario(scheme, "a seal")
     found["run into parquet, then a service"] = Scenario("parquet", "a run", next_is_served=True)
     found["start after a permit for sqlite, then a service"] = Scenario("sqlite", "a permit", next_is_served=True)
-    found["group of files into parquet"] = Scenario("parquet", "a run", files=50)
-    found["group of files into sqlite"] = Scenario("sqlite", "a run", files=50)
+    found["group of files into parquet"] = Scenario("parquet", "a run", files=MORE_THAN_A_GROUP)
+    found["group of files into sqlite"] = Scenario("sqlite", "a run", files=MORE_THAN_A_GROUP)
     found["large files into parquet"] = Scenario("parquet", "a run", large=2)
     found["large files into duckdb"] = Scenario("duckdb", "a run", large=2)
     found["merging of files in parquet"] = Scenario("parquet", "three runs")

@@ -14,6 +14,8 @@ import pytest
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import Role
+from casparian_flow.sentinel.pace import GROUP_FILES
+from casparian_flow.sinks import lineage
 from casparian_flow.worker import channel, job_run, seal, settle, together
 from casparian_flow.worker.actions import Fenced
 from casparian_flow.worker.events import Batch, Event, Quiet, RejectedRecord
@@ -315,3 +317,7 @@ def test_a_file_of_many_tiny_batches_is_not_kept_in_memory(tmp_path: Path, rows:
     assert max(kept) < 50
     assert kept[-1] == 0
     assert len(landed.outcomes[1].rows.get(("events", str(Role.ACCEPTED)), [])) == 400 * rows
+
+
+def test_an_order_fills_a_group_and_a_commit_can_name_all_jobs_of_one() -> None:
+    assert GROUP_FILES == together.MOST_JOBS <= lineage.MOST_JOBS
