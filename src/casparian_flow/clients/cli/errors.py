@@ -70,7 +70,7 @@ def failure_of(error: BaseException, crashes: Path) -> Failure:
         return Failure(
             code="interrupted",
             message="stopped by SIGTERM" if isinstance(error, Terminated) else "stopped by the keyboard",
-            why="what was committed is kept; what had begun is taken up or cleared away by the next command that writes",
+            why="what was committed is kept; the next run puts right what was only begun",
             fix=AGAIN,
             exit_code=INTERRUPTED,
             retryable=True,
