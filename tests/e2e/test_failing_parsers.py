@@ -257,6 +257,7 @@ def test_a_busy_home_names_its_holder_and_a_stopped_run_leaves_nothing_half_done
         assert process.returncode == 130
         last = json.loads(errors.splitlines()[-1])
         assert (last["code"], last["message"]) == ("interrupted", said)
+        assert last["why"] == "what was committed is kept; the next run puts right what was only begun"
         assert last["fix"].endswith(f"run {data} --parser {parser} --json")
     finally:
         if process.poll() is None:

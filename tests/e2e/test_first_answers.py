@@ -71,3 +71,14 @@ def test_the_one_value_that_makes_a_column_text_is_named_with_its_file_and_row(
     note = f"would be int64 but for 'x-7' in row 3 of {tmp_path}/in/sales_1.csv"
     assert fields["amount"]["note"] == note
     assert f"note      sales.amount {note}" in said
+    assert note in product_here("tables", "sales", "--json").out
+
+
+def test_empty_columns_do_not_crowd_out_the_value_that_makes_a_column_text(
+    product_here: Product, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    rows = "".join(f",,,,,,{'x-7' if row == 2 else row}\n" for row in range(5))
+    (tmp_path / "in" / "sales.csv").write_text("a,b,c,d,e,f,amount\n" + rows, encoding="ascii")
+    said = [line for line in product_here("run", str(tmp_path / "in")).out.splitlines() if line.startswith("note")]
+    assert [line.split()[1] for line in said] == ["sales.amount"]

@@ -396,7 +396,7 @@ EXIT_CODES = {
     7: "Something does not match its digest or its contract.",
     8: "Aborted.",
     9: "The parser's environment is not available here.",
-    130: "Stopped by the keyboard.",
+    130: "Stopped by the keyboard (Ctrl-C) or by SIGTERM.",
     141: "The reader of the output went away.",
 }
 """What the exit code of a command says. Codes about files are about those of this run only."""

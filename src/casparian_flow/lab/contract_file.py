@@ -14,6 +14,7 @@ from casparian_flow.core.errors import UsageError
 from casparian_flow.core.lineage import RESERVED_PREFIX
 from casparian_flow.core.toml import toml_value
 from casparian_flow.core.types import parse_type
+from casparian_flow.schema.notes import names_a_value
 
 MAX_BYTES = 4 << 20
 
@@ -47,7 +48,10 @@ class FileText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def contracts_to_toml(contracts: Sequence[Contract], heading: Sequence[str] = ()) -> str:
-    """The contracts as text; `contracts_of_toml` gives them back, but for their origin."""
+    """The contracts as text; `contracts_of_toml` gives them back, but for their origin and notes that repeat a value.
+
+    Such a file is handed on: what a cell holds, and the path of its file, stay here.
+    """
     lines = [f"# {line}" for line in heading]
     for contract in contracts:
         table = TableText(
@@ -116,7 +120,10 @@ def _contract(table: TableText) -> Contract:
 
 
 def _text(column: ContractColumn) -> ColumnText:
-    return msgspec.convert({name: getattr(column, name) for name in ColumnText.__struct_fields__}, ColumnText)
+    values = {name: getattr(column, name) for name in ColumnText.__struct_fields__}
+    if names_a_value(column.note):
+        values["note"] = ""
+    return msgspec.convert(values, ColumnText)
 
 
 def _entries(struct: msgspec.Struct, without: set[str]) -> Iterator[str]:

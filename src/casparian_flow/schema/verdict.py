@@ -9,6 +9,7 @@ from casparian_flow.core.hashing import PREFIX, SHORT_HASH
 from casparian_flow.core.types import ColumnType, parse_type
 from casparian_flow.schema.candidates import KEYS, TAGGED_TEMPORAL, TEMPORAL
 from casparian_flow.schema.eliminate import EXAMPLES, Elimination, Example
+from casparian_flow.schema.notes import BUT_FOR, NO_VALUES, SUCH_AS, WOULD_CHANGE
 
 MAX_DECIMAL = 38
 _INT64_DIGITS = 19
@@ -61,7 +62,7 @@ def decide(
         opinions += [_on_tagged(tagged)] if tagged.cells else []
     if plain.cells and not fixed:
         opinions.append(_on_text(plain))
-    found = _unify(opinions, rounded) if opinions else _Opinion("string", note="no values")
+    found = _unify(opinions, rounded) if opinions else _Opinion("string", note=NO_VALUES)
     return ColumnVerdict(
         name,
         found.type,
@@ -106,7 +107,7 @@ def _but_for(state: Elimination) -> str:
     count, _, key, first = min(few)
     values = f"{first.value!r}" if count == 1 else f"{count} values, first {first.value!r}"
     source = f" of {_short(first.source)}" if first.source else ""
-    return f"would be {key} but for {values} in row {first.row}{source}"
+    return f"would be {key}{BUT_FOR}{values} in row {first.row}{source}"
 
 
 def _short(source: str) -> str:
@@ -146,15 +147,13 @@ def _number(state: Elimination) -> _Opinion | None:
         return None
     if not state.is_open("whole"):
         example = state.ruled["whole"][0].value
-        return _Opinion("string", note=f"holds whole numbers beyond int64, such as {example}")
+        return _Opinion("string", note=f"holds whole numbers beyond int64{SUCH_AS}{example}")
     if state.is_open("float64"):
         return _Opinion("float64")
     precision = max(state.whole + state.scale, 1)
     if precision > MAX_DECIMAL:
         return _Opinion("string", note=f"numbers need {precision} digits, a decimal has {MAX_DECIMAL}")
-    return _Opinion(
-        f"decimal({precision},{state.scale})", note=f"a float would change {state.ruled['float64'][0].value}"
-    )
+    return _Opinion(f"decimal({precision},{state.scale})", note=f"{WOULD_CHANGE}{state.ruled['float64'][0].value}")
 
 
 def _on_tagged(state: Elimination) -> _Opinion:

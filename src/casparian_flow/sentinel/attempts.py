@@ -57,13 +57,14 @@ class Attempts:
 
     def begun(self, leases: Iterable[Lease], now_ns: int) -> None:
         """Their worker is at work on these attempts; of each that is stale or cancelled nothing is noted."""
-        new = [lease for lease in leases if lease.state is not JobState.RUNNING]
+        # Whoever is named twice has begun once.
+        new = {lease.job: lease for lease in leases if lease.state is not JobState.RUNNING}
         if not new:
             return
         with self._database.transaction() as connection:
-            started = job_store.start(connection, [(lease.job, lease.attempt) for lease in new], now_ns)
-        for lease in new:
-            if lease.job in started:
+            started = job_store.start(connection, [(job, lease.attempt) for job, lease in new.items()], now_ns)
+        for job, lease in new.items():
+            if job in started:
                 self._note_start(lease)
 
     def all_begun(self, leases: Sequence[Lease], now_ns: int) -> None:

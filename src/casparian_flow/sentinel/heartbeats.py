@@ -91,10 +91,11 @@ class Heartbeats:
         silent = max(0, now_ns - said.silent_ms * 1_000_000) if said.silent_ms >= 1000 else None
         has_news = lease.phase is not said.phase or lease.rows != said.rows or lease.bytes != said.bytes
         is_late = now_ns - lease.written_ns >= WRITE_EVERY_NS
-        if not (has_news or is_late) and silent is lease.silent_since_ns is None:
+        was_silent, is_silent = lease.silent_since_ns is not None, silent is not None
+        if not (has_news or is_late or was_silent or is_silent):
             return  # thousands may wait, and nothing is new about them
         lease.phase, lease.rows, lease.bytes = said.phase, said.rows, said.bytes
-        if is_late or (lease.silent_since_ns is None) != (silent is None) or has_news:
+        if is_late or was_silent != is_silent or has_news:
             lease.written_ns, lease.silent_since_ns = now_ns, silent
             told.append(
                 {

@@ -81,9 +81,7 @@ class Pulse:
         """
         is_whole = now >= self._whole_due
         progress = [
-            each.progress(now)
-            for each in held.busy.values()
-            if not each.waits and (is_whole or leaving or each.has_news)
+            each.progress(now) for each in held.busy if not each.waits and (is_whole or leaving or each.has_news)
         ]
         if is_whole:
             self._whole_due = now + interval

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.clients.cli.commands.run import FAILURES, _cut, that_shows
+from casparian_flow.clients.cli.errors import LONGEST_COMMAND, Failure, pasteable
 from casparian_flow.clients.cli.face import Face
 from casparian_flow.clients.cli.options import Options, Session
 from casparian_flow.operations.run_reply import FailedFile
@@ -37,3 +38,9 @@ def test_a_long_list_of_files_is_cut_in_a_pipe_too(options: Options, shown: int,
     assert len([line for line in lines if line.startswith("f")]) == shown
     rest = [line for line in lines if not line.startswith("f")]
     assert rest == ([] if shown == 70 else [f"and {70 - shown} more files: casparian jobs --state aborted"])
+
+
+def test_a_command_that_is_long_after_its_dashes_is_not_repeated() -> None:
+    failure = Failure(code="interrupted", message="stopped", fix="--")
+    assert pasteable(failure, ["run", "--", "a.csv"]).fix == "casparian run -- a.csv"
+    assert pasteable(failure, ["run", "--", *(f"{n}.csv" for n in range(LONGEST_COMMAND))]).fix == ""

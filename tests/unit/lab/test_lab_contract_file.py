@@ -69,3 +69,16 @@ COLUMN = '[[table.column]]\nname = "a"\ntype = "int64"\n'
 def test_what_is_no_contract_is_refused(text: str) -> None:
     with pytest.raises((UsageError, ValueError)):
         contracts_of_toml(text)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "would be int64 but for 'x-7; y' in row 3 of /evidence/a.csv",
+        "a float would change 0.12345678901234567",
+        "holds whole numbers beyond int64, such as 99999999999999999999",
+    ],
+)
+def test_a_note_that_repeats_a_value_of_a_file_is_not_handed_on(note: str) -> None:
+    text = contracts_to_toml([Contract(table="t", version=1, columns=(ContractColumn("a", "string", note=note),))])
+    assert "note" not in text

@@ -153,6 +153,26 @@ def test_quarantine_stays_current_while_one_sink_still_shows_its_job(past: HomeB
         assert quarantine_view.count_open(connection)[0] == 0
 
 
+def test_two_parsers_that_reject_rows_of_one_file_are_both_counted_and_a_newer_version_replaces_its_own(
+    past: HomeBuilder,
+) -> None:
+    location = past.location(past.source())
+    version = past.version(location)
+    parsers = [past.parser("one"), past.parser("two"), past.parser("one", artifact_hash="blake3:newer")]
+    jobs = [past.job(location, version, parser) for parser in parsers]
+    for job, name, rows in zip(jobs, ("one", "two", "one"), (2, 3, 5), strict=True):
+        past.rows(job, "sales", quarantined=rows, parser_name=name)
+        past.quarantine(job, rows, shape=name)
+    with past.database.transaction() as connection:
+        assert quarantine_view.count_open(connection) == (8, 1)
+        assert quarantine_view.open_rows(connection) == 8
+        groups = quarantine_view.list_groups(connection, table="sales", code=None)
+        assert {(each["shape"], each["rows"]) for each in groups} == {("one", 5), ("two", 3)}
+        assert [job for found in quarantine_view.jobs_by_sink(connection, "sales").values() for job in found] == jobs[
+            1:
+        ]
+
+
 def test_a_receipt_of_several_sinks_survives_its_text(past: HomeBuilder) -> None:
     receipt = a_receipt(5, A, B)
     assert msgspec.json.decode(msgspec.json.encode(receipt), type=Receipt) == receipt

@@ -62,6 +62,13 @@ def recorded(home: SentinelHome) -> int:
 # --- the way of a job -------------------------------------------------------------------------------------------
 
 
+def test_an_attempt_that_a_heartbeat_names_twice_has_started_once(home: SentinelHome) -> None:
+    [job] = home.submit()
+    worker = home.worker()
+    worker.at_work(job, job)
+    assert [name for name, _ in home.events].count("job.started") == 1
+
+
 def test_a_job_is_claimed_permitted_and_recorded(home: SentinelHome) -> None:
     [job] = home.submit()
     worker = home.worker()

@@ -12,7 +12,7 @@ def test_who_waits_is_named_once_an_interval_and_who_works_whenever_there_is_new
     waiting = held.begin((1, 1), JobPhase.SURVEYED, 0.0)
     working = held.begin((2, 1), JobPhase.PARSING, 0.0)
     held.set_aside([waiting])
-    assert list(held.busy.values()) == [working]
+    assert list(held.busy) == [working]
     assert set(held) == {(1, 1), (2, 1)}
     pulse = Pulse()
     pulse.start(0.0)
@@ -33,3 +33,7 @@ def test_who_is_over_does_not_come_back() -> None:
     held.bring_back([attempt])
     assert not held
     assert not held.busy
+
+
+def test_nobody_is_taken_in_hand_past_those_that_are_looked_through_for_news() -> None:
+    assert not hasattr(InHand(), "__setitem__")

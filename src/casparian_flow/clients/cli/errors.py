@@ -70,7 +70,7 @@ def failure_of(error: BaseException, crashes: Path) -> Failure:
         return Failure(
             code="interrupted",
             message="stopped by SIGTERM" if isinstance(error, Terminated) else "stopped by the keyboard",
-            why="what was finished is kept, and nothing is half done",
+            why="what was committed is kept; the next run puts right what was only begun",
             fix=AGAIN,
             exit_code=INTERRUPTED,
             retryable=True,
@@ -92,9 +92,10 @@ def pasteable(failure: Failure, arguments: Sequence[str]) -> Failure:
     options = sum(1 for _ in takewhile(lambda word: word != "--", arguments))
     added = () if failure.fix == AGAIN else (failure.fix,)
     words = [shlex.join(["casparian", *arguments[:options]]), *added, *map(shlex.quote, arguments[options:])]
-    if len(words[0]) > LONGEST_COMMAND:
+    whole = " ".join(words)
+    if len(whole) > LONGEST_COMMAND:
         return replace(failure, fix="") if failure.fix == AGAIN else failure
-    return replace(failure, fix=" ".join(words))
+    return replace(failure, fix=whole)
 
 
 def _usage(error: click.ClickException) -> Failure:

@@ -8,7 +8,7 @@ import re
 import msgspec
 from sqlalchemy import Connection, RowMapping
 
-from casparian_flow.core.contracts import Contract, ContractState, Origin, version_of
+from casparian_flow.core.contracts import Contract, ContractColumn, ContractState, Origin, version_of
 from casparian_flow.core.errors import NotFound, VerificationFailed, VersionChanged
 from casparian_flow.core.hashing import PREFIX, SHORT_HASH
 from casparian_flow.core.times import rfc3339
@@ -23,12 +23,14 @@ from casparian_flow.operations.contract import (
     ListContracts,
     ShowContract,
 )
+from casparian_flow.schema.notes import without_value
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store.views import contracts as view
 from casparian_flow.store.views import lineage
 
 DRAFTED = "drafted"
 _HASH_IN_NOTE = re.compile(rf"{PREFIX}[0-9a-f]{{{SHORT_HASH}}}")
+_UNTOLD = ("personal", "secret")
 LIVING = (ContractState.DRAFT, ContractState.PROPOSED, ContractState.APPROVED, ContractState.APPLIED)
 
 
@@ -56,7 +58,7 @@ def show(reading: Reading, request: ShowContract) -> ContractDetail:
                 format=column.format,
                 sensitivity=column.sensitivity,
                 original=column.original,
-                note=note_with_file(reading.connection, column.note),
+                note=note_with_file(reading.connection, column),
             )
             for column in body.columns
         ],
@@ -91,15 +93,25 @@ def _body(row: RowMapping) -> Contract:
         ) from exc
 
 
-def note_with_file(connection: Connection, note: str) -> str:
-    """The note, with a file that has those bytes in place of the hash at its end; the smallest name of several."""
-    words, _, hashed = note.rpartition(" ")
+def note_with_file(connection: Connection, column: ContractColumn) -> str:
+    """The column's note, with a file that has those bytes in place of the hash at its end.
+
+    Of several, one that is there comes before one that is gone, one that still has them before one that has changed,
+    and then the smallest name. Of a column that is personal or secret no value is told.
+    """
+    if column.sensitivity in _UNTOLD:
+        return without_value(column.note)
+    words, _, hashed = column.note.rpartition(" ")
     if not _HASH_IN_NOTE.fullmatch(hashed):
-        return note
+        return column.note
     found = lineage.hashes_with_prefix(connection, hashed.removeprefix(PREFIX))
     places = [place for each in found for place in lineage.places_of(connection, each)]
-    names = sorted(f"{place['source']}/{place['path']}" for place in places)
-    return f"{words} {names[0]}" if names else note
+    if not places:
+        return column.note
+    *_, name = min(
+        (place["is_missing"], not place["is_current"], f"{place['source']}/{place['path']}") for place in places
+    )
+    return f"{words} {name}"
 
 
 def _entry(row: RowMapping, body: Contract) -> ContractEntry:

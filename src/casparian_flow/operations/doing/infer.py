@@ -141,9 +141,10 @@ def _write(path: Path, subject: str, found: _Found) -> str:
         f"Drafted from {subject!r}, {sum(survey.rows for survey in found.surveys.values())} rows.",
         "Edit it, then see what would be rejected: casparian preview FILE --contract THIS_FILE",
     )
+    text = contracts_to_toml(found.contracts(), heading)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(contracts_to_toml(found.contracts(), heading))
+            file.write(text)
     except FileExistsError as exc:
         raise UsageError(f"{path} exists already", fix="choose another name") from exc
     except (OSError, UnicodeEncodeError) as exc:

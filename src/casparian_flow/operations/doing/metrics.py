@@ -24,6 +24,6 @@ def measure(reading: Reading, _request: AskMetrics) -> MetricsReply:
         paused_parsers=view.count_paused(connection),
         workers={state.value: workers.get(state, (0, 0))[0] for state in WorkerState},
         slots=workers.get(WorkerState.PRESENT, (0, 0))[1],
-        quarantined_rows=quarantine_view.count_open(connection)[0],
+        quarantined_rows=quarantine_view.open_rows(connection),
         database_bytes=view.database_bytes(connection),
     )

@@ -13,12 +13,14 @@ from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.contract import note_with_file
 from casparian_flow.operations.doing.plan import Prepared
 from casparian_flow.operations.run_reply import ColumnNote, FailedFile, RunReply, TableResult, Waiting
+from casparian_flow.schema.notes import BUT_FOR, NO_VALUES
 from casparian_flow.sentinel.attempts import AWAITING_APPROVAL
 from casparian_flow.sentinel.planner import Decision
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store import runs as run_store
+from casparian_flow.store.engine import open_read_only
 from casparian_flow.store.views import quarantine as quarantine_view
 
 
@@ -29,9 +31,11 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
     with acting.database.transaction() as connection:
         ended = job_store.not_landed(connection, prepared.id)
         tables = output_store.brought_by_plan(connection, prepared.id)
-        quarantine, _ = quarantine_view.count_open(connection)
         proposals = contract_store.proposed(connection)
         totals = run_store.totals(connection, prepared.id)
+    # Nobody waits for these to be counted: what is asked of all history is not asked in a transaction that may write.
+    with open_read_only(acting.home.state) as connection:
+        quarantine = quarantine_view.open_rows(connection)
         notes = _notes(connection, totals.founded)
     failures = [
         FailedFile(
@@ -92,12 +96,17 @@ def reply_of(acting: Acting, prepared: Prepared, jobs: Mapping[int, Decision], s
 
 
 def _notes(connection: Connection, tables: frozenset[str]) -> list[ColumnNote]:
+    """What is worth a look first: the few values for which a column is text. That one is empty is not."""
     contracts = contract_store.in_force(connection) if tables else {}
-    return [
-        ColumnNote(table=table, column=column.name, note=note_with_file(connection, column.note))
+    noted = [
+        (table, column)
         for table in sorted(tables & contracts.keys())
         for column in contracts[table].columns
-        if column.note
+        if column.note not in ("", NO_VALUES)
+    ]
+    noted.sort(key=lambda each: BUT_FOR not in each[1].note)
+    return [
+        ColumnNote(table=table, column=column.name, note=note_with_file(connection, column)) for table, column in noted
     ]
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.lineage import LINEAGE_COLUMNS, LINEAGE_SAYS, RESCUED
 from casparian_flow.operations.context import Reading
+from casparian_flow.operations.doing.contract import note_with_file
 from casparian_flow.operations.doing.moments import entries_at
 from casparian_flow.operations.doing.row_files import RowFile, format_of, write_file
 from casparian_flow.operations.sql import AskSql, ListTables, SqlAnswer, SqlColumn, TableColumn, TableEntry, TableList
@@ -127,7 +128,7 @@ def _fields(reading: Reading, name: str) -> list[TableColumn]:
     schema, _, table = name.rpartition(".")
     contract = contract_store.in_force(reading.connection).get(table)
     if schema != QUARANTINE and contract is not None:
-        says = {column.name: column.note or column.description for column in contract.columns}
+        says = {each.name: each.description or note_with_file(reading.connection, each) for each in contract.columns}
         own = [TableColumn(name=each.name, type=each.type, says=says[each.name]) for each in contract.columns]
         return own + [TableColumn(name=each, type="", says=LINEAGE_SAYS[each]) for each in (RESCUED, *LINEAGE_COLUMNS)]
     return [TableColumn(name=each.name, type=str(each.type), says="") for each in REJECTION_SCHEMA]

@@ -46,7 +46,13 @@ PLACES = (
         )
     )
     .where(versions.c.source_hash == bindparam("hash"))
-    .order_by(locations.c.is_missing, locations.c.id, versions.c.id.desc())
+    .order_by(
+        locations.c.is_missing,
+        (locations.c.current_version_id == versions.c.id).desc(),
+        FOLDER,
+        locations.c.display,
+        versions.c.id.desc(),
+    )
     .limit(MOST)
 )
 JOBS_OF_HASH = select(jobs.c.id).where(jobs.c.source_hash == bindparam("hash")).order_by(jobs.c.id).limit(MOST)
@@ -98,7 +104,7 @@ def parser(connection: Connection, number: int) -> RowMapping:
 
 
 def places_of(connection: Connection, source_hash: str) -> Sequence[RowMapping]:
-    """The paths that carry these bytes or did, a hundred at most, those that are there first."""
+    """The paths that carry these bytes or did, a hundred at most: first those that are there."""
     return connection.execute(PLACES, {"hash": source_hash}).mappings().all()
 
 
