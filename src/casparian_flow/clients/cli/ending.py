@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import time
@@ -46,11 +47,13 @@ class Ending:
 def heed_signals() -> None:
     """Let SIGINT and SIGTERM end this process as `Ending` does, but for one that whoever started it has ignored.
 
-    How a process of ours ended is told to us, whoever started us.
+    Once all is done, while the interpreter is taken down, neither changes the exit code any more. How a process of ours
+    ended is told to us, whoever started us.
     """
     ending = Ending()
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, ending)
+            atexit.register(signal.signal, number, signal.SIG_IGN)
     if hasattr(signal, "SIGCHLD"):  # where it is ignored, as some launchers leave it, every process ends with 0
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
