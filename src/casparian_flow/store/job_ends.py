@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from casparian_flow.core.jobs import INTERRUPTED, WORKER_STREAM, JobState, LogLine
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.jobs import IS_OUT
+from casparian_flow.store.jobs import IS_ATTEMPT, IS_OUT
 from casparian_flow.store.tables import job_logs, jobs
 
 ATTEMPT_END = 1 << 30
@@ -17,8 +17,7 @@ ATTEMPT_END = 1 << 30
 
 END = (
     update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(IS_OUT)
+    .where(IS_ATTEMPT, IS_OUT)
     .values(
         state=bindparam("to"),
         finished_at_ns=bindparam("now_ns"),
@@ -32,8 +31,7 @@ END = (
 )
 REQUEUE = (
     update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(IS_OUT)
+    .where(IS_ATTEMPT, IS_OUT)
     .values(
         state=JobState.QUEUED,
         not_before_ns=bindparam("due_ns"),

@@ -20,6 +20,7 @@ from casparian_flow.store.tables import jobs
 LARGEST_GROUPED = 64 << 20
 """Files above this size are never grouped with others in one process."""
 
+IS_ATTEMPT = (jobs.c.id == bindparam("job")) & (jobs.c.attempt == bindparam("of_attempt"))
 IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
 SEALED: dict[str, Any] = {
     "receipt": bindparam("sealed_receipt"),
@@ -30,7 +31,7 @@ SEALED: dict[str, Any] = {
 
 PERMIT_COMMIT = Prepared(
     update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(IS_ATTEMPT)
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
     .values(state=JobState.COMMITTING, **SEALED)
 )
@@ -71,25 +72,25 @@ REQUEST_CANCEL = (
 )
 NOTE_TROUBLE = (
     update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(IS_ATTEMPT)
     .where(jobs.c.state == literal_column("'committing'"))
     .values(error_code=bindparam("code"), error_message=bindparam("message"), error_why=bindparam("why"))
 )
 HOLD = Prepared(
     update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(IS_ATTEMPT)
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
     .values(phase=JobPhase.SEALED, lease_until_ns=None, **SEALED)
 )
 RELEASE = Prepared(
     update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(IS_ATTEMPT)
     .where(jobs.c.state == literal_column("'running'"), jobs.c.phase == literal_column(f"'{JobPhase.SEALED}'"))
     .values(state=JobState.QUEUED, receipt=None, not_before_ns=bindparam("now_ns"))
 )
 MAY_COMMIT = Prepared(
     select(jobs.c.id)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
+    .where(IS_ATTEMPT)
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
 )
 PUT_BACK = Prepared(
@@ -99,8 +100,7 @@ PUT_BACK = Prepared(
 )
 TELL = Prepared(
     update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.attempt == bindparam("of_attempt"))
-    .where(IS_OUT)
+    .where(IS_ATTEMPT, IS_OUT)
     .values(
         lease_until_ns=bindparam("until_ns"),
         phase=bindparam("now_doing"),
