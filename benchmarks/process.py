@@ -110,9 +110,15 @@ def _read(terminal: int) -> bytes:
 
 
 def environment() -> dict[str, str]:
-    """Ours, with the sources in reach and with what peers would send switched off."""
+    """Ours, with the sources in reach and with what peers would send switched off.
+
+    An installed program has its bytecode beside it. The first command of a benchmark, which does not count, writes it,
+    or every process would take half a second to compile what it imports.
+    """
     path = f"{ROOT / 'src'}{os.pathsep}{ROOT}"
-    return os.environ | {"PYTHONPATH": path, "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    given = os.environ | {"PYTHONPATH": path, "RUNTIME__DLTHUB_TELEMETRY": "false"}
+    given.pop("PYTHONDONTWRITEBYTECODE", None)
+    return given
 
 
 class _Peak:

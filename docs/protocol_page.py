@@ -170,6 +170,8 @@ def _type(kind: Any) -> str:
         return _type(inner[0]) + _bounds(inner[1])
     if origin in (Union, UnionType):
         return " or ".join(_type(each) for each in inner)
+    if origin is tuple and ... not in inner:
+        return "pair of " + " and ".join(_type(each) for each in inner)
     if origin in (list, tuple):
         return f"list of {_type(inner[0])}"
     if origin in (dict, Mapping):

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from casparian_flow.core.contracts import Contract, ContractColumn
+from casparian_flow.core.drift import Axis, Mode, Modes
 from casparian_flow.core.jobs import JobPhase, LogLine
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedFile, SealedOutput, SinkTarget
-from casparian_flow.core.receipts import OutputCounts, Receipt
+from casparian_flow.core.quarantine import QuarantineGroup
+from casparian_flow.core.receipts import DriftNote, KnownTable, OutputCounts, Receipt, VerdictNote
+from casparian_flow.core.repairs import Repair
 from casparian_flow.core.routes import Routes
+from casparian_flow.core.rules import Rule, RuleKind, UniqueScope
+from casparian_flow.core.tolerances import Outcome, Per, Tolerance
+from casparian_flow.core.treatments import Treatment
 from casparian_flow.protocol.bodies import (
     Abort,
     Ack,
@@ -39,7 +47,7 @@ from casparian_flow.protocol.bodies import (
     Terms,
 )
 from casparian_flow.protocol.codec import Message, encode
-from casparian_flow.protocol.messages import JobOrder, OutputSurvey, ParserOrder
+from casparian_flow.protocol.messages import Carries, JobOrder, OutputSurvey, ParserOrder
 from casparian_flow.protocol.opcodes import HEADER, VERSION, Opcode
 
 WORKER, SENTINEL = "worker", "sentinel"
@@ -96,10 +104,61 @@ ORDER = JobOrder(
     processed_at_ns=1_700_000_001_000_000_000,
 )
 CONTRACT = Contract(table="sales", version=1, columns=(ContractColumn("id", "int64", nullable=False),))
+AGAIN = msgspec.structs.replace(
+    ORDER,
+    repairs=[Repair(table="sales", source_row=3, after={"id": "7", "note": None})],
+    supersedes=[JOB - 1],
+    carries=Carries(
+        job=JOB - 1,
+        accepted={"sales": 41},
+        quarantined={"sales": 1},
+        verdicts=[VerdictNote(name="encoding", value="utf-8", confidence=1.0)],
+    ),
+)
+GOVERNED = Contract(
+    table="sales",
+    version=2,
+    columns=(
+        ContractColumn("id", "int64", nullable=False, aliases=("number",)),
+        ContractColumn("card", "string", sensitivity="secret", treatment=Treatment.PARTIAL, treatment_argument="0-4"),
+    ),
+    rules=(
+        Rule("positive", RuleKind.RANGE, ("id",), low="1"),
+        Rule("one of each", RuleKind.UNIQUE, ("id",), scope=UniqueScope.TABLE),
+        Rule("known", RuleKind.REFERENCE, ("id",), table="orders", references=("id",)),
+    ),
+    drift=((Axis.NEW_COLUMN, Mode.FREEZE),),
+    tolerance=(Tolerance(ratio=0.25, per=Per.OUTPUT, outcome=Outcome.FAIL),),
+)
 ROUTES = Routes(default=(SinkTarget(SINK),))
 RECEIPT = Receipt(
     counts=(OutputCounts(table="sales", emitted=2, accepted=2, quarantined=0),),
     outputs=(_output(Role.ACCEPTED, 2, FILE), _output(Role.QUARANTINE, 0)),
+    isolation="none",
+    seconds=0.25,
+    bytes_read=27,
+)
+DRIFTED = Receipt(
+    counts=(OutputCounts(table="sales", emitted=2, accepted=1, quarantined=1, rescued=1, modes=DIGEST),),
+    outputs=(_output(Role.ACCEPTED, 1, FILE), _output(Role.QUARANTINE, 1, FILE)),
+    groups=(
+        QuarantineGroup(
+            table="sales", code="cf.rule.range", column="id", shape="9", rows=1, sample="0", message="below 1", bytes=80
+        ),
+    ),
+    drift=(
+        DriftNote(
+            table="sales",
+            axis="new_column",
+            column="zone",
+            detail="string",
+            rows=1,
+            samples=("UTC",),
+            survey=b"\x00\xff",
+            source_row=1,
+        ),
+    ),
+    known=(KnownTable(table="orders", seq=4),),
     isolation="none",
     seconds=0.25,
     bytes_read=27,
@@ -135,6 +194,7 @@ VALID: list[tuple[str, str, Message]] = [
     ("heartbeat", WORKER, _said(Opcode.HEARTBEAT, BEAT, job=0)),
     ("idle", WORKER, _said(Opcode.HEARTBEAT, Heartbeat(free=2, seen=0), job=0)),
     ("sealed", WORKER, _said(Opcode.SEALED, Seal(outcome=_sealed(RECEIPT)))),
+    ("sealed with drift", WORKER, _said(Opcode.SEALED, Seal(outcome=_sealed(DRIFTED)))),
     ("sealed without tables", WORKER, _said(Opcode.SEALED, Seal(outcome=_sealed(NOTHING)))),
     ("sealed together", WORKER, _said(Opcode.SEALED, Seal(outcome=_sealed(NOTHING, NOTHING, NOTHING)))),
     ("surveyed", WORKER, _said(Opcode.SEALED, Seal(outcome=SURVEYED))),
@@ -174,6 +234,24 @@ VALID: list[tuple[str, str, Message]] = [
         _said(
             Opcode.DISPATCH,
             Dispatch(order=Parse(parser=PARSER, jobs=[ORDER], contracts={"sales": CONTRACT}, routes=ROUTES)),
+            by=SENTINEL,
+        ),
+    ),
+    (
+        "parse again",
+        SENTINEL,
+        _said(
+            Opcode.DISPATCH,
+            Dispatch(
+                order=Parse(
+                    parser=PARSER,
+                    jobs=[AGAIN],
+                    contracts={"sales": GOVERNED},
+                    routes=ROUTES,
+                    modes=Modes(rule=Mode.QUARANTINE_ROW),
+                    pseudonym_key=b"\x00" * 32,
+                )
+            ),
             by=SENTINEL,
         ),
     ),

@@ -42,6 +42,8 @@ def of(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of([of(each) for each in inner])
     if origin is list:
         return st.lists(of(inner[0]), max_size=2)
+    if origin is tuple and ... not in inner:
+        return st.tuples(*map(of, inner))
     if origin is tuple:
         return st.lists(of(inner[0]), max_size=2).map(tuple)
     if origin in (dict, Mapping):

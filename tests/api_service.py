@@ -22,8 +22,8 @@ from casparian_flow.clients.http.health import Vitals
 from casparian_flow.clients.http.metrics import Metrics
 from casparian_flow.clients.http.server import Listener, Running, serve, tcp_listener, unix_listener
 from casparian_flow.clients.http.service import Door, Service
-from casparian_flow.operations.doing.doorkeeper import Doorkeeper
 from casparian_flow.operations.doing.reading import KeptReadings, open_reading
+from casparian_flow.operations.doing.service.doorkeeper import Doorkeeper
 from casparian_flow.settings import Home, Settings
 from casparian_flow.store.database import Database
 from casparian_flow.wiring import open_acting

@@ -18,10 +18,11 @@ from casparian_flow.clients.control import Control
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.outputs import SinkTarget
+from casparian_flow.core.quarantine import group_reference
 from casparian_flow.core.routes import Routes
 from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.settings import Home, Settings
-from casparian_flow.store import tables
+from casparian_flow.store import causes, tables
 from casparian_flow.store.database import Database
 
 NOW_NS = 1_772_445_600_000_000_000
@@ -205,7 +206,13 @@ class HomeBuilder:
             "state": "open",
             "is_current": True,
         }
-        return self._add(tables.quarantine, **(values | changes))
+        values |= changes
+        cause = {name: str(values[name]) for name in ("table_name", "code", "column_name", "shape")}
+        values = {"reference": group_reference("csv", *cause.values())} | values
+        named = {"reference": values["reference"], "parser_name": "csv", "changed_at_ns": NOW_NS}
+        with self.database.transaction() as connection:
+            causes.touch(connection, [cause | named])
+        return self._add(tables.quarantine, **values)
 
     def decision(self, location: int, action: str, reason: str, detail: str = "", **changes: Any) -> None:
         values = {"plan_id": 1, "location_id": location, "action": action, "reason": reason, "detail": detail}

@@ -8,13 +8,15 @@ from sqlalchemy import update
 
 from builders import NOW_NS, HomeBuilder
 from casparian_flow.core.contracts import Contract, ContractColumn, Origin
+from casparian_flow.sentinel.governance.authority import Rule
+from casparian_flow.sentinel.governance.first_contracts import adopt
+from casparian_flow.sentinel.history.reversal import permit_reversal, plan_reversal
 from casparian_flow.sentinel.recovery import roll_forward
-from casparian_flow.sentinel.reversal import permit_reversal, plan_reversal
 from casparian_flow.settings import Home
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store import tables
-from casparian_flow.store.contracts import apply_first
+from casparian_flow.store.meta import HOME_ID, set_meta_value
 from sink_builders import a_batch, permitted, sealed
 
 
@@ -26,7 +28,8 @@ def landed_home(folder: Path) -> Home:
         columns = (ContractColumn("n", "int64"), ContractColumn("text", "string"))
         contract = Contract(table="sales", version=1, columns=columns, origin=Origin.ADOPTED)
         with past.database.transaction() as connection:
-            apply_first(connection, contract, {}, "first contact", NOW_NS)
+            set_meta_value(connection, HOME_ID, "5" * 32)  # digests of what is decided name the home
+            adopt(connection, contract, Rule.ADOPT, "first contact", NOW_NS)
         for seq, data in enumerate((b"older", b"newer"), 1):
             job = past.job(location, past.version(location, data), parser, started_at_ns=NOW_NS, finished_at_ns=NOW_NS)
             past.rows(job, accepted=2 + seq, sink_uri=sink.uri, is_current=seq == 2)

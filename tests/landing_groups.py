@@ -20,7 +20,7 @@ from casparian_flow.core.receipts import Receipt
 from casparian_flow.core.routes import Routes
 from casparian_flow.protocol.bodies import Cast, CastJob, Parse, Permit, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder, ParserOrder
-from casparian_flow.sentinel.first_contact import found_tables
+from casparian_flow.sentinel.commit.first_contact import found_tables
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRecord, JobRows, entry_bytes
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.worker import execute, together

@@ -26,7 +26,7 @@ from jsonschema import Draft202012Validator
 from casparian_flow.clients.cli.root import run
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.outputs import Role
-from casparian_flow.operations.doing.schemas import read_schemas
+from casparian_flow.operations.doing.home.schemas import read_schemas
 from casparian_flow.sinks.uri import open_sink
 from warm_process import WarmProcess
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from casparian_flow.scout.inventory import ScanReport, scan
+from casparian_flow.scout.ground import Ground
+from casparian_flow.scout.inventory import ScanReport, ground_of, scan
 from casparian_flow.scout.sources import find_or_add_source
 from casparian_flow.scout.tagger import TagReport, tag
 from casparian_flow.store.database import Database
@@ -36,6 +37,9 @@ class Scouted:
         self.database = database
         with database.transaction() as connection:
             self.source, self.warnings = find_or_add_source(connection, path, 1)
+
+    def ground(self) -> Ground:
+        return ground_of(self.database, self.source.id)
 
     def scan(self, **options: object) -> ScanReport:
         return scan(self.database, self.source.id, 1, quiet, **options)  # type: ignore[arg-type]

@@ -36,16 +36,18 @@ from casparian_flow.protocol.bodies import (
 from casparian_flow.protocol.codec import Message, encode, from_sentinel
 from casparian_flow.protocol.messages import JobOrder, OutputSurvey
 from casparian_flow.protocol.opcodes import Opcode
+from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sentinel.actions import Action, Discard, Done, Promote, Sweep
-from casparian_flow.sentinel.catalog import manifest_text
 from casparian_flow.sentinel.core import SentinelCore
+from casparian_flow.sentinel.governance.authority import Rule
+from casparian_flow.sentinel.governance.first_contracts import adopt
+from casparian_flow.sentinel.planning.catalog import manifest_text
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import meta, tables
 from casparian_flow.store import runs as run_store
-from casparian_flow.store.contracts import apply_first
 
 SECOND = 1_000_000_000
 MANIFEST = manifest_text(Manifest(name="csv", entry=EntryForm.PARSE, tables="file", shares_process=True))
@@ -84,6 +86,7 @@ class SentinelHome:
             incarnation=number,
             session=f"sentinel-{number}",
             notify=lambda event, values: self.events.append((event, values)),
+            key=PseudonymKey(self.past.home.pseudonym_key),
         )
         self.core.take_up(self.now_ns)
 
@@ -128,6 +131,7 @@ class SentinelHome:
         self.now_ns += int(seconds * SECOND)
         for _ in range(100):
             with self.past.database.together():
+                self.core.look(self.now_ns)
                 self.core.tick(self.now_ns)
             for peer, data in self.core.take_outgoing():
                 self._inboxes.setdefault(peer, []).append(from_sentinel(data))
@@ -141,6 +145,7 @@ class SentinelHome:
 
     def receive(self, peer: bytes, data: bytes) -> None:
         with self.past.database.together():
+            self.core.look(self.now_ns)
             self.core.receive(peer, data, self.now_ns)
         self.step()
 
@@ -305,7 +310,8 @@ def sentinel_home(folder: Path, *, with_contract: bool = True) -> Iterator[Senti
         if with_contract:
             columns = (ContractColumn("id", "int64"),)
             with past.database.transaction() as connection:
-                apply_first(connection, Contract("a", 1, columns, origin=Origin.DECLARED), {}, "parser", NOW_NS)
+                contract = Contract("a", 1, columns, origin=Origin.DECLARED)
+                adopt(connection, contract, Rule.DECLARED, "parser", NOW_NS)
         past.database.driver.execute("PRAGMA synchronous = OFF")  # what a crash of the machine would cost is not asked
         yield SentinelHome(past)
 

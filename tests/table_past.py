@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from builders import HomeBuilder
 from casparian_flow.core.errors import PlanStale, UsageError
 from casparian_flow.core.outputs import PermittedEntry, Role
-from casparian_flow.sentinel.compaction import (
+from casparian_flow.sentinel.history.compaction import (
     Compaction,
     begin,
     carry_out,
@@ -20,12 +20,12 @@ from casparian_flow.sentinel.compaction import (
     permit_compaction,
     plan_compaction,
 )
-from casparian_flow.sentinel.merging import Merged
+from casparian_flow.sentinel.history.merging import Merged
+from casparian_flow.sentinel.history.reversal import permit_reversal, plan_reversal
 from casparian_flow.sentinel.recovery import roll_forward
-from casparian_flow.sentinel.reversal import permit_reversal, plan_reversal
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.sinks.lineage import stamped_schema
-from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes
+from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRecord, JobRows, entry_bytes
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store import tables
 from casparian_flow.store.rewrites import OpenRewrite
@@ -39,6 +39,14 @@ Rows = dict[Role, list[tuple[int, int]]]
 def in_any_order(rows: Rows) -> dict[Role, Counter[tuple[int, int]]]:
     """The same for the same rows."""
     return {role: Counter(found) for role, found in rows.items()}
+
+
+def record(part: JobRows) -> JobRecord:
+    """What the log says of a job that brought so many rows."""
+    return JobRecord(
+        job=part.job, attempt=1, materialization_key=DIGEST, row_digest=DIGEST, emitted=part.rows, accepted=part.rows,
+        quarantined=0,
+    )  # fmt: skip
 
 
 @dataclass
@@ -88,7 +96,7 @@ class Past:
                     seq = output_store.next_seq(connection, self.sink.uri, TABLE, role)
                     entry = Entry(
                         table=TABLE, role=role, seq=seq, action=action, contract_version=1, schema_hash=DIGEST,
-                        adds=tuple(adds[role]), removed_jobs=removed,
+                        adds=tuple(adds[role]), removed_jobs=removed, jobs=tuple(record(part) for part in parts[role]),
                     )  # fmt: skip
                     entries.append(
                         PermittedEntry(sink=self.sink.uri, table=TABLE, role=role, seq=seq, body=entry_bytes(entry))

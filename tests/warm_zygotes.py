@@ -31,7 +31,7 @@ def warm(zygotes: Zygotes, parser: ParserOrder, limits: Limits = LIMITS) -> str:
     """Have the parser's zygote started and wait for it; why there is none, or an empty string."""
     with patch("casparian_flow.worker.zygotes.PATIENCE_SECONDS", 0.0):  # here nobody wants the guest
         for _ in range(SEEN_BEFORE + 1):
-            assert zygotes.fork(parser, limits, ".", ()) is None
+            assert zygotes.fork(parser, limits, ()) is None
     wait_until(lambda: zygotes.has(parser, limits) or bool(zygotes.why_not(parser, limits)))
     return zygotes.why_not(parser, limits)
 

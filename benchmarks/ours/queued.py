@@ -28,16 +28,19 @@ from casparian_flow.protocol.bodies import (
 )
 from casparian_flow.protocol.codec import Message, encode, from_sentinel
 from casparian_flow.protocol.opcodes import Opcode
+from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.protocol.transport import Router
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
-from casparian_flow.sentinel.catalog import manifest_text
 from casparian_flow.sentinel.core import SentinelCore
+from casparian_flow.sentinel.governance.authority import Rule
+from casparian_flow.sentinel.governance.first_contracts import adopt
 from casparian_flow.sentinel.loop import Loop
+from casparian_flow.sentinel.planning.catalog import manifest_text
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.uri import open_sink
-from casparian_flow.store import contracts, meta, runs, tables
 from casparian_flow.store import jobs as job_store
+from casparian_flow.store import meta, runs, tables
 from casparian_flow.store.database import Database
 
 PLAN = 1
@@ -56,7 +59,7 @@ def queue_jobs(path: Path, count: int, *, file_size: int = job_store.LARGEST_GRO
     now_ns = time.time_ns()
     with database.transaction() as connection:
         contract = Contract(TABLE, 1, (ContractColumn("n", "int64"),), origin=Origin.DECLARED)
-        contracts.apply_first(connection, contract, {}, "benchmark", now_ns)
+        adopt(connection, contract, Rule.DECLARED, "benchmark", now_ns)
         parser = connection.execute(
             insert(tables.parsers).returning(tables.parsers.c.id),
             {
@@ -147,7 +150,13 @@ def open_loop(database: Database, router: Router) -> Loop:
     loop = Loop(
         database,
         router,
-        lambda notify: SentinelCore(database, incarnation=incarnation, session=secrets.token_hex(16), notify=notify),
+        lambda notify: SentinelCore(
+            database,
+            incarnation=incarnation,
+            session=secrets.token_hex(16),
+            notify=notify,
+            key=PseudonymKey(Path("pseudonym.key")),
+        ),
         open_sink,
         time.time_ns,
     )

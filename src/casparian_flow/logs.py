@@ -7,6 +7,7 @@ import logging
 from typing import Any, TextIO
 
 from casparian_flow.core.times import rfc3339
+from casparian_flow.core.traces import trace
 
 ROOT = "casparian_flow"
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -60,7 +61,7 @@ def set_up(stream: TextIO, verbosity: int) -> None:
 
 
 class _JsonLines(logging.Formatter):
-    """ASCII only, so that nothing in a file's name can act on a terminal."""
+    """ASCII only, so that nothing in a file's name can act on a terminal; of an exception its kind and places alone."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -71,5 +72,6 @@ class _JsonLines(logging.Formatter):
             **getattr(record, "values", {}),
         }
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
+            error = record.exc_info[1]
+            line["error"] = "" if error is None else trace(error)
         return json.dumps(line, default=str)

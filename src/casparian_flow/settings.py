@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from casparian_flow.cases import CASE_FOLDER, USER_HOME, check_owner, known_cases
+from casparian_flow.core.drift import Mode, Modes
 from casparian_flow.core.errors import ConfigError, NotFound
 
 HOME_VARIABLE = "CASPARIAN_HOME"
@@ -49,6 +50,11 @@ class Home:
     def keys(self) -> Path:
         """The key pair by which workers of other machines know the sentinel."""
         return self.path / "sentinel.keys.json"
+
+    @property
+    def pseudonym_key(self) -> Path:
+        """The key under which this home replaces values; made when a table first needs it."""
+        return self.path / "pseudonym.key"
 
     @property
     def sentinel_log(self) -> Path:
@@ -106,6 +112,46 @@ class GovernanceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """`adopt` takes the drafted contract of a new table at once, `hold` waits for `contract approve`."""
     tolerance: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     """The share of a file's rows that may be quarantined before the file is held; 1.0 never holds."""
+    evidence_margin: Annotated[float, msgspec.Meta(ge=0)] = 0.5
+    """By how much the rows or files behind a proposal may grow before it is void and drafted anew; 0.5 is by half."""
+    proof_mb: Annotated[int, msgspec.Meta(ge=0)] = 256
+    """How much is read again by itself to prove one proposal; beyond that it waits for `contract propose --full`."""
+    replay_approval: Literal["changes", "always"] = "changes"
+    """`changes` asks a person only for replays that lose or change accepted rows, `always` for each."""
+    quarantine_mb: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Beyond this size of all rejected rows a file that would add to them is held; 0 means no limit."""
+
+
+_Anything = Literal["propose", "evolve", "freeze", "quarantine_row", "rescue_value"]
+_NothingToRescue = Literal["propose", "evolve", "freeze", "quarantine_row"]
+_NeverByItself = Literal["propose", "freeze", "quarantine_row", "rescue_value"]
+
+
+class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What happens where a file differs from its table's contract, unless the contract says it itself.
+
+    `propose` does what keeps the most rows safely and drafts a change of the contract, `evolve` also applies one that
+    keeps every row and every reader, `freeze` fails the job, `quarantine_row` rejects the row, `rescue_value` keeps the
+    value in `_cf_rescued`; the last two draft nothing.
+    """
+
+    new_output: _NothingToRescue = "propose"
+    """An output of a parser that has no table; its rows are rejected until it has."""
+    new_column: _Anything = "propose"
+    """A column that the contract does not have; `propose` rescues its values."""
+    missing_column: _NothingToRescue = "quarantine_row"
+    """A column that a file does not have; where it may be null its rows are accepted."""
+    type: _Anything = "propose"
+    """A value that is not of its column's type; `propose` rejects the row."""
+    nullability: _NothingToRescue = "propose"
+    """A null in a column that takes none; `propose` rejects the row."""
+    rule: _NeverByItself = "propose"
+    """A value that a rule of the contract refuses; `propose` rejects the row."""
+
+    @property
+    def modes(self) -> Modes:
+        """The same as the noun that workers are given."""
+        return Modes(**{name: Mode(mode) for name, mode in msgspec.structs.asdict(self).items()})
 
 
 class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -117,6 +163,13 @@ class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """How often everything is looked at, whatever the file system said; less often where that takes long."""
     hints: Literal["auto", "none"] = "auto"
     """`auto` listens to what the system tells of changes; `none` only looks, for file systems that tell nothing."""
+
+
+class LineageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is told of runs to tools that follow data from system to system."""
+
+    file: str = ""
+    """Where every run that ends is told as events of OpenLineage, one a line; empty tells nobody."""
 
 
 class UiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -132,7 +185,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """All settings of one home."""
 
     run: RunSettings = RunSettings()
+    drift: DriftSettings = DriftSettings()
     governance: GovernanceSettings = GovernanceSettings()
+    lineage: LineageSettings = LineageSettings()
     ui: UiSettings = UiSettings()
     watch: WatchSettings = WatchSettings()
 

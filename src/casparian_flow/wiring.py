@@ -10,34 +10,40 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from casparian_flow import __version__
+from casparian_flow import __version__, logs
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.guest.family import FAMILY
 from casparian_flow.operations.context import Acting, Report
-from casparian_flow.operations.doing.served_home import Addresses, End, ServedHome
 from casparian_flow.protocol.bodies import Identify
 from casparian_flow.protocol.endpoints import is_tcp
 from casparian_flow.protocol.in_process import InProcessRouter
+from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.protocol.transport import Router
-from casparian_flow.sentinel.admission import Admission
+from casparian_flow.sentinel.commit.founding import Notify
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.execution import Embedded
-from casparian_flow.sentinel.founding import Notify
+from casparian_flow.sentinel.history.closed_words import write_closed
+from casparian_flow.sentinel.home_key import home_key
 from casparian_flow.sentinel.home_lock import hold
 from casparian_flow.sentinel.loop import Loop
+from casparian_flow.sentinel.queue.admission import Admission
 from casparian_flow.sentinel.recovery import recover, take_up
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.database import Database
+from casparian_flow.store.tombstones import due
 from casparian_flow.store.turn import Turn
-from casparian_flow.worker.execute import Tools
-from casparian_flow.worker.launch import ISOLATION
-from casparian_flow.worker.shield import end_with_parent
-from casparian_flow.worker.station import Station
 from casparian_flow.worker.surroundings import allow_open_files, user_name
-from casparian_flow.worker.zygotes import Zygotes
+
+if TYPE_CHECKING:  # what runs jobs, and what serves a home, is imported by who does so
+    from casparian_flow.operations.doing.service.served_home import End, ServedHome
+    from casparian_flow.worker.spare import Spare
+    from casparian_flow.worker.station import Station
+
+log = logs.get_log(__name__)
 
 PROMOTERS = 2
 """Threads of a sentinel that make tables visible."""
@@ -45,11 +51,18 @@ PROMOTERS = 2
 
 @contextmanager
 def open_acting(
-    home: Home, settings: Settings, cwd: Path, report: Report, *, wait_seconds: float = 0.0
+    home: Home,
+    settings: Settings,
+    cwd: Path,
+    report: Report,
+    *,
+    wait_seconds: float = 0.0,
+    spare: Spare | None = None,
 ) -> Iterator[Acting]:
     """The right to change a home, with what a crash left put right first.
 
-    The home is made if there is none. Raises HomeBusy, naming the holder, while another process has it and so long.
+    The home is made if there is none. A `spare` guest is for the first job; its maker closes it. Raises HomeBusy,
+    naming the holder, while another process has it and so long.
     """
     sinks = cache(open_sink)
     with hold(home.lock, seconds=wait_seconds, waiting=lambda holder: report("home.awaited", {"holder": holder})):
@@ -59,6 +72,8 @@ def open_acting(
             recovered = put_right(time.time_ns())
             if recovered.rolled_forward or recovered.abandoned:
                 report("home.recovered", {"landed": recovered.rolled_forward, "abandoned": recovered.abandoned})
+            _tell(database, home, settings, report)
+            _erase(database, home, sinks, report)
             yield Acting(
                 home=home,
                 settings=settings,
@@ -69,8 +84,9 @@ def open_acting(
                 report=report,
                 recovered=recovered,
                 open_sink=sinks,
-                execution=embedded(database, sinks, home.staging),
+                execution=embedded(database, sinks, home.staging, home_key(home, database), spare),
             )
+            _tell(database, home, settings, report)
         except BaseException as exc:  # so that nothing is said to be running after a person or a fault stopped it
             try:
                 put_right(time.time_ns())
@@ -83,27 +99,66 @@ def open_acting(
             database.close()
 
 
-def embedded(database: Database, sinks: Callable[[str], Sink], scratch: Path) -> Embedded:
+def _tell(database: Database, home: Home, settings: Settings, report: Report) -> None:
+    """Tell others what runs did, if they are to be told; what cannot be told now is told by a later command."""
+    if settings.lineage.file:
+        from casparian_flow.operations.doing.lineage.file import tell  # noqa: PLC0415 - most homes tell nobody
+
+        if (trouble := tell(database, home, settings, time.time_ns)) is not None:
+            report("lineage.failed", {"message": trouble.message, "why": trouble.why})
+
+
+def _erase(database: Database, home: Home, sinks: Callable[[str], Sink], report: Report) -> None:
+    """Go on with what has to go and was broken off; a purge whose sink is away waits for a later command."""
+    write_closed(database, home)
+    with database.transaction() as connection:
+        is_due = bool(due(connection))
+    if is_due:
+        from casparian_flow.sentinel.history.erasing import erase_due  # noqa: PLC0415 - hardly ever is anything due
+
+        try:
+            erase_due(database, home, sinks, time.time_ns, user_name())
+        except CasparianError as exc:
+            report("purge.failed", {"message": exc.message, "why": exc.why})
+
+
+def embedded(
+    database: Database, sinks: Callable[[str], Sink], scratch: Path, key: PseudonymKey, spare: Spare | None = None
+) -> Embedded:
     """The sentinel of one command, with workers in the same process; the database knows which incarnation it is."""
     router = InProcessRouter()
     assert database.incarnation is not None
-    loop = _loop(database, router, sinks, database.incarnation)
-    return Embedded(loop, lambda count: local_workers(count, router, sinks, scratch))
+    loop = _loop(database, router, sinks, database.incarnation, key)
+    return Embedded(loop, lambda count: local_workers(count, router, sinks, scratch, spare))
 
 
 def _loop(
-    database: Database, router: Router, sinks: Callable[[str], Sink], incarnation: int, *, promoters: int = 0
+    database: Database,
+    router: Router,
+    sinks: Callable[[str], Sink],
+    incarnation: int,
+    key: PseudonymKey,
+    *,
+    promoters: int = 0,
 ) -> Loop:
     """A sentinel over a database, not yet at work; each core that it makes speaks in a session of its own."""
 
     def make_core(notify: Notify) -> SentinelCore:
-        return SentinelCore(database, incarnation=incarnation, session=secrets.token_hex(16), notify=notify)
+        session = secrets.token_hex(16)
+        return SentinelCore(database, incarnation=incarnation, session=session, notify=notify, key=key)
 
     return Loop(database, router, make_core, sinks, time.time_ns, promoters=promoters)
 
 
-def local_workers(count: int, router: InProcessRouter, sinks: Callable[[str], Sink], scratch: Path) -> Station:
+def local_workers(
+    count: int, router: InProcessRouter, sinks: Callable[[str], Sink], scratch: Path, spare: Spare | None = None
+) -> Station:
     """One worker in this process with so many slots."""
+    from casparian_flow.worker.execute import Tools  # noqa: PLC0415 - 0.1 s that only commands need which run jobs
+    from casparian_flow.worker.guest import ISOLATION  # noqa: PLC0415
+    from casparian_flow.worker.station import Station  # noqa: PLC0415
+    from casparian_flow.worker.zygotes import Zygotes  # noqa: PLC0415
+
     allow_open_files()
     profile = Identify(
         worker="local",
@@ -113,7 +168,7 @@ def local_workers(count: int, router: InProcessRouter, sinks: Callable[[str], Si
         slots=count,
         isolation=ISOLATION,
     )
-    tools = Tools(open_sink=sinks, scratch=scratch, zygotes=Zygotes(scratch))
+    tools = Tools(open_sink=sinks, scratch=scratch, zygotes=Zygotes(scratch, spare))
     return Station(router.connect(b"local"), profile, tools, unheard, may_be_cut_off=False)
 
 
@@ -133,7 +188,12 @@ def open_worker(
 
     `with_parent`: it stops when that process, which started it, has ended.
     """
+    from casparian_flow.worker.execute import Tools  # noqa: PLC0415
+    from casparian_flow.worker.guest import ISOLATION  # noqa: PLC0415
     from casparian_flow.worker.outpost import find_post, scratch_folder  # noqa: PLC0415 - brings ZeroMQ in
+    from casparian_flow.worker.shield import end_with_parent  # noqa: PLC0415
+    from casparian_flow.worker.station import Station  # noqa: PLC0415
+    from casparian_flow.worker.zygotes import Zygotes  # noqa: PLC0415
 
     FAMILY.adopt()
     if with_parent is not None:
@@ -172,6 +232,7 @@ def open_served(
 
     What a crash left is put right, and open runs are taken up. At the end of the block its loop is stopped.
     """
+    from casparian_flow.operations.doing.service.served_home import Addresses, ServedHome  # noqa: PLC0415
     from casparian_flow.protocol.keys import sentinel_keys  # noqa: PLC0415 - other commands have no use for ZeroMQ
     from casparian_flow.protocol.zmq_router import ZmqRouter  # noqa: PLC0415
 
@@ -181,11 +242,13 @@ def open_served(
         database = Database(home.state, turn=turn)
         stack.callback(database.close)
         recovered = take_up(database, sinks, home.default_sink, home.staging, time.time_ns())
+        _erase(database, home, sinks, lambda event, values: log.warning(event, **values))
         keys = sentinel_keys(home.keys) if any(map(is_tcp, endpoints)) else None
         register = Admission(database, time.time_ns) if keys else None
         router = ZmqRouter(endpoints, keys=keys, register=register)
         stack.callback(router.close)
-        loop = _loop(database, router, sinks, recovered.incarnation, promoters=PROMOTERS)
+        key = home_key(home, database)
+        loop = _loop(database, router, sinks, recovered.incarnation, key, promoters=PROMOTERS)
         where = Addresses(tuple(router.endpoints), keys.public if keys else None)
         served = ServedHome(home, load_settings, loop, turn, recovered, sinks, end, where)
         served.start()

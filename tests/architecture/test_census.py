@@ -49,7 +49,7 @@ MAY_USE_SOCKETS = {
     "protocol/zmq_router.py",  # where a sentinel listens for workers
     "protocol/zmq_sockets.py",  # what both have in common
     "worker/frames.py",  # reads from the socket pair to a guest
-    "worker/launch.py",  # makes it
+    "worker/guest.py",  # makes it
     "worker/surroundings.py",  # asks for the machine's name
     "worker/zygote.py",  # has a zygote take one end of it
 }
@@ -113,10 +113,14 @@ def test_no_command_waits_for_input_without_a_terminal(tmp_path: Path) -> None:
 
 
 CHANGING = """
-case use; completion; config import; config set; config unset; contract approve; demo; init; output compact;
+approval approve; approval reject; approval withdraw; approve; backtest run; case use;
+completion; config import; config set; config unset; contract amend; contract approve;
+contract import; contract propose; demo; init; jobs revert; key add; key revoke; output compact;
 output revert;
-parser resume;
-plan; rules add; rules apply; rules remove; run; scan; sink add; sink remove; source add; source ignore; source remove;
+parser propose; parser resume; parser set;
+quarantine purge; quarantine repair; quarantine triage; quarantine waive; repair revoke;
+plan; quarantine replay; reject; rules add; rules apply; rules remove; run; scan; sink add; sink remove; source add;
+source ignore; source policy; source remove;
 source sync; source use; tags add; tags remove; token add; token revoke; topic add; topic remove;
 topic set; watch add; watch remove; worker drain; worker invite; worker remove; worker run
 """

@@ -14,7 +14,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from casparian_flow.core.errors import InvariantBroken, LogConflict, NotFound, SinkUnavailable, UsageError
+from casparian_flow.core.errors import (
+    InvariantBroken,
+    LogConflict,
+    NotFound,
+    SinkUnavailable,
+    UsageError,
+    VerificationFailed,
+)
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.sinks.lineage import LINEAGE_FIELDS, stamped_schema
@@ -168,6 +175,34 @@ def test_chosen_columns_come_in_the_order_asked_for(sink: Sink) -> None:
         sink.read("events", Role.ACCEPTED, columns=["n", "m"])
 
 
+def test_the_rows_of_chosen_jobs_come_alone_in_the_columns_of_the_whole_table(sink: Sink) -> None:
+    commit(sink, 1, 41, [10, 20])
+    commit(sink, 2, 42, [30])
+    commit(sink, 3, 43, [40], removed_jobs=[41])
+
+    def of(*jobs: int, as_of: int | None = None) -> list[int]:
+        return sink.read("events", Role.ACCEPTED, as_of, jobs=jobs).read_all().column("n").to_pylist()
+
+    assert of(43, 42) == [30, 40]
+    assert of(42) == [30]
+    assert of(41, 99) == of() == []
+    assert of(41, 43, as_of=2) == [10, 20]
+    found = sink.read("events", Role.ACCEPTED, columns=["n"], jobs={43}).read_all()
+    assert found.to_pydict() == {"n": [40]}
+    assert sink.read("events", Role.ACCEPTED, jobs=[]).read_all().schema == rows_of(sink).schema
+
+
+def test_files_of_other_jobs_are_not_opened_for_the_rows_of_one(tmp_path: Path) -> None:
+    sink = open_sink(f"parquet://{tmp_path}/out")
+    for job in (1, 2, 3):
+        commit(sink, job, job, [job])
+    Path(sink.snapshot("events", Role.ACCEPTED).files[1]).unlink()
+
+    assert sink.read("events", Role.ACCEPTED, jobs=[3]).read_all().column("n").to_pylist() == [3]
+    with pytest.raises(VerificationFailed):
+        sink.read("events", Role.ACCEPTED, jobs=[2])
+
+
 def test_a_table_without_a_commit_cannot_be_read(sink: Sink) -> None:
     sealed(sink, 1, [a_batch()])
 
@@ -184,6 +219,7 @@ def test_a_superseded_job_leaves_the_current_rows_and_stays_in_the_past(sink: Si
     assert numbers(sink, as_of=2) == [1, 2, 3]
     assert numbers(sink, as_of=1) == [1, 2]
     assert sink.snapshot("events", Role.ACCEPTED, as_of=0).rows == 0
+    assert [sink.snapshot("events", Role.ACCEPTED, seq).jobs for seq in (0, 2, 3)] == [set(), {1, 2}, {2, 3}]
     assert sink.snapshot("events", Role.ACCEPTED).seq == 3
 
 
@@ -212,6 +248,7 @@ def test_a_file_can_come_back_without_the_rows_of_a_job_that_stays_out(sink: Sin
     assert [numbers(sink, seq) for seq in (1, 2, 3)] == [[1, 1, 2, 2, 3, 3], [1, 1, 3, 3], [1, 1]]
     assert numbers(sink) == [1, 1, 3, 3]
     assert sink.snapshot("events", Role.ACCEPTED).rows == 4
+    assert sink.snapshot("events", Role.ACCEPTED).jobs == {1, 3}
 
 
 def test_a_state_that_was_not_reached_cannot_be_asked_for(sink: Sink) -> None:
@@ -469,7 +506,9 @@ except SinkUnavailable as error:
 """
 
 
-@pytest.mark.parametrize("limit", [0, 3, 5_000, 1_000_000])
+@pytest.mark.parametrize(
+    "limit", [5_000, *(pytest.param(limit, marks=pytest.mark.slow) for limit in (0, 3, 1_000_000))]
+)
 def test_a_target_that_fills_up_says_so_and_keeps_no_debris(sink: Sink, limit: int, tmp_path: Path) -> None:
     path = os.pathsep.join(str(Path(entry).resolve()) for entry in ("src", "tests"))
 

@@ -10,9 +10,9 @@ import pytest
 from test_commit_steps import DIE, Refusing, acting_with, data, die, quiet_content, run_here, states
 
 from casparian_flow.core.errors import SinkUnavailable
-from casparian_flow.operations.doing.run import run
-from casparian_flow.operations.plan import MakePlan
-from casparian_flow.operations.run import RunFiles
+from casparian_flow.operations.doing.run.run import run
+from casparian_flow.operations.run.plan import MakePlan
+from casparian_flow.operations.run.run import RunFiles
 from casparian_flow.settings import Home, RunSettings, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink

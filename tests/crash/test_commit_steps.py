@@ -19,10 +19,11 @@ import pytest
 from casparian_flow.core.errors import CasparianError, SinkUnavailable
 from casparian_flow.core.outputs import PermittedEntry, SinkMode
 from casparian_flow.operations.context import Acting
-from casparian_flow.operations.doing.run import run
-from casparian_flow.operations.plan import MakePlan
-from casparian_flow.operations.run import RunFiles
-from casparian_flow.operations.run_reply import RunReply
+from casparian_flow.operations.doing.run.run import run
+from casparian_flow.operations.run.plan import MakePlan
+from casparian_flow.operations.run.reply import RunReply
+from casparian_flow.operations.run.run import RunFiles
+from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
@@ -52,14 +53,14 @@ STEPS = [
     ("casparian_flow.worker.landing", "module", "seal_channels", "after", 0),
     ("casparian_flow.worker.settle", "module", "seal_channels", "after", 1),
     ("casparian_flow.store.jobs", "module", "permit", "after", 0),
-    ("casparian_flow.sentinel.commits", "module", "permit", "after", 1),
+    ("casparian_flow.sentinel.commit.commits", "module", "permit", "after", 1),
     ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "before", 1),
     ("casparian_flow.sinks.folder", "module", "put_if_absent", "after", 0),
     ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "after", 1),
-    ("casparian_flow.sentinel.commits", "module", "record", "before", 1),
+    ("casparian_flow.sentinel.commit.commits", "module", "record", "before", 1),
     ("casparian_flow.store.jobs", "module", "complete", "after", 0),
-    ("casparian_flow.sentinel.commits", "module", "record", "after", 0),
-    ("casparian_flow.sentinel.commits", "module", "retire", "after", 0),
+    ("casparian_flow.sentinel.commit.commits", "module", "record", "after", 0),
+    ("casparian_flow.sentinel.commit.commits", "module", "retire", "after", 0),
 ]
 """Some of them are tried with a replacement too: of those, the crash matrix tries every step that changes a disk."""
 
@@ -142,7 +143,7 @@ class Refusing:
 
 def acting_with(acting: Acting, open_sink: Callable[[str], Any]) -> Acting:
     """The same right to act, with these sinks instead of the real ones."""
-    execution = embedded(acting.database, open_sink, acting.home.staging)
+    execution = embedded(acting.database, open_sink, acting.home.staging, PseudonymKey(acting.home.pseudonym_key))
     return replace(acting, open_sink=open_sink, execution=execution)
 
 

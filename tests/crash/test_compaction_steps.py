@@ -22,14 +22,14 @@ from table_past import TABLE, Past
 
 STEPS = [
     ("casparian_flow.sinks.folder_staging", "module.StagedFiles", "seal", "before", 0),
-    ("casparian_flow.sentinel.compaction", "module", "permit_compaction", "before", 0),
+    ("casparian_flow.sentinel.history.compaction", "module", "permit_compaction", "before", 0),
     ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "before", 0),
     ("casparian_flow.store.rewrites", "module", "begin", "after", 0),
     ("casparian_flow.sinks.folder_staging", "module.StagedFiles", "seal", "before", 1),
-    ("casparian_flow.sentinel.compaction", "module", "permit_compaction", "after", 0),
+    ("casparian_flow.sentinel.history.compaction", "module", "permit_compaction", "after", 0),
     ("casparian_flow.sinks.folder", "module", "put_if_absent", "after", 0),
     ("casparian_flow.sinks.folder", "module.FolderSink", "promote", "after", 0),
-    ("casparian_flow.sentinel.open_commits", "module.commits", "record_retirement", "after", 0),
+    ("casparian_flow.sentinel.commit.open_commits", "module.commits", "record_retirement", "after", 0),
 ]
 
 

@@ -23,14 +23,14 @@ from casparian_flow.core.errors import (
 )
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.operations.context import Acting
-from casparian_flow.operations.doing import output_compact
-from casparian_flow.operations.doing.output_compact import TRIES, compact, plan
-from casparian_flow.operations.doing.output_revert import plan as plan_revert
-from casparian_flow.operations.doing.output_revert import revert
+from casparian_flow.operations.doing.output import compact as output_compact
+from casparian_flow.operations.doing.output.compact import TRIES, compact, plan
+from casparian_flow.operations.doing.output.revert import plan as plan_revert
+from casparian_flow.operations.doing.output.revert import revert
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.output_compact import CompactionPlan, CompactOutput, PlanCompaction
-from casparian_flow.operations.output_revert import PlanRevert, RevertOutput, RevertPlan
-from casparian_flow.sentinel.compaction import begin
+from casparian_flow.operations.output.compact import CompactionPlan, CompactOutput, PlanCompaction
+from casparian_flow.operations.output.revert import PlanRevert, RevertOutput, RevertPlan
+from casparian_flow.sentinel.history.compaction import begin
 from casparian_flow.settings import Settings
 from casparian_flow.sinks.folder import FolderSink
 from casparian_flow.sinks.log import AddedFile, EntryAction

@@ -8,7 +8,7 @@ import pytest
 
 from casparian_flow.lab.corpora import DemoKind
 from casparian_flow.lab.corpus import HOSTILE_NAME
-from casparian_flow.operations.demo_journeys import JOURNEY, JOURNEYS
+from casparian_flow.operations.home.demo_journeys import JOURNEY, JOURNEYS
 from product import Product
 
 

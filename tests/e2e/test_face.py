@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.clients.cli.root import run
-from casparian_flow.operations.doing.schemas import read_schemas
+from casparian_flow.operations.doing.home.schemas import read_schemas
 from product import Answer, Product, conforming, validator
 
 
@@ -64,8 +64,12 @@ def test_a_busy_home_is_waited_for_only_when_asked_and_only_so_long(product: Pro
     product("scan", str(folder), expect=[0])
     with (product.home / "lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        unnamed = product("scan", str(folder), expect=[6])
+        assert "held by a process that has not said its name yet" in unnamed.err
+        lock.write(json.dumps({"pid": 7, "command": "casparian run", "since": 0}))
+        lock.flush()
         refused = product("scan", str(folder), expect=[6])
-        assert "held by process" in refused.err
+        assert "held by process 7 since" in refused.err
         late = product("scan", str(folder), "--wait", "--timeout", "0.3", expect=[6])
         assert "waiting:" in late.err
         patient = product.start("scan", str(folder), "--wait")

@@ -49,7 +49,7 @@ def test_what_was_rescued_is_said_with_the_query_that_shows_it(product_here: Pro
 
     query = "SELECT _cf_source_hash, _cf_source_row, _cf_rescued FROM sales WHERE _cf_rescued IS NOT NULL LIMIT 10"
     assert f'rescued   1 values of sales: casparian sql "{query}"' in said
-    assert said[-1] == f'next      casparian sql "{query}"'
+    assert said[-1] == "next      casparian contract propose A-2"
     about = f'rescued   1 values of sales, of note: casparian sql "{query}"'
     assert about in product_here("why", str(late)).out.splitlines()
     assert about in product_here("jobs", "show", "@last").out.splitlines()

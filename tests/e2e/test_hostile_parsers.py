@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +21,7 @@ from casparian_flow.core.errors import (
     ParserTimedOut,
 )
 from casparian_flow.protocol.messages import Limits
+from casparian_flow.worker import bridge
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Printed, Raised
 from guest_orders import a_job_order, a_parser_order, rows_of, run_parser, said, the_failure, write_parser
@@ -293,6 +296,37 @@ def test_what_is_printed_belongs_to_the_job_that_printed_it(tmp_path: Path) -> N
     assert sorted(printed) == sorted(expected)
 
 
+def test_what_is_printed_waits_for_a_beginning_that_came_after_the_look_at_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unlucky:
+        """Looks at the line, which is registered first, before anything has come."""
+
+        def __init__(self) -> None:
+            self._poll = select.poll()
+            self._handles: list[int] = []
+            self._has_missed = False
+
+        def register(self, handle: int, events: int) -> None:
+            self._handles.append(handle)
+            self._poll.register(handle, events)
+
+        def unregister(self, handle: int) -> None:
+            self._poll.unregister(handle)
+
+        def poll(self, milliseconds: int) -> list[tuple[int, int]]:
+            ready = self._poll.poll(milliseconds)
+            if self._has_missed:
+                return ready
+            pipes = [each for each in ready if each[0] != self._handles[0]]
+            self._has_missed = bool(pipes)
+            return pipes
+
+    monkeypatch.setattr(bridge, "select", SimpleNamespace(poll=Unlucky, POLLIN=select.POLLIN))
+    events = run_parser(tmp_path, "def parse(path):\n    print('reading', flush=True)\n")
+    assert [(event.job, event.text) for event in events if isinstance(event, Printed)] == [(1, "reading")]
+
+
 def test_yielding_nothing_is_an_end_without_rows(tmp_path: Path) -> None:
     events = run_parser(tmp_path, "def parse(path):\n    return None\n")
     assert events == [Began(1), Ended(1, {}, 0)]
@@ -442,10 +476,22 @@ def test_an_exception_in_a_group_fails_one_job_and_the_next_ones_run(tmp_path: P
     assert "sample.py" in failure.error.where
 
 
-def test_a_guest_that_dies_before_its_first_job_is_blamed_on_that_job_and_the_next_has_its_own(tmp_path: Path) -> None:
+def test_a_guest_that_dies_before_its_first_job_is_blamed_on_that_job_and_the_next_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dies.py").write_text("raise SystemExit(41)\n")
+    monkeypatch.setattr("casparian_flow.worker.guest.SHIM", str(tmp_path / "dies.py"))
+    events = run_parser(tmp_path, "def parse(path): ...\n", jobs=(5, 6))
+    failures = [event for event in events if isinstance(event, Raised)]
+    assert [event.job for event in failures] == [5, 6]
+    assert all(isinstance(each.error, ParserCrashed) and "41" in each.error.message for each in failures)
+
+
+def test_a_parser_that_has_less_memory_than_it_needs_fails_alone(tmp_path: Path) -> None:
     events = run_parser(tmp_path, "def parse(path): ...\n", limits=Limits(memory_bytes=1 << 20), jobs=(5, 6))
-    assert [event.job for event in events if isinstance(event, Raised)] == [5, 6]
-    assert all(isinstance(event.error, ParserCrashed) for event in events if isinstance(event, Raised))
+    failures = [event for event in events if isinstance(event, Raised)]
+    assert [event.job for event in failures] == [5, 6]
+    assert all("emory" in str(each.error) for each in failures)
 
 
 def test_the_environment_is_empty_and_nothing_of_the_host_can_be_imported(
@@ -522,6 +568,7 @@ import sys
 from pathlib import Path
 from guest_orders import a_job_order, a_parser_order, said
 from casparian_flow.protocol.messages import Limits
+from casparian_flow.worker import bridge
 from casparian_flow.worker.cancel import CancelToken
 
 events = said(a_parser_order(Path(sys.argv[1])), [a_job_order(1)], Limits(), CancelToken())

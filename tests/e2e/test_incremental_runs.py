@@ -306,15 +306,17 @@ def test_a_held_first_contract_waits_for_approval_and_leaves_nothing_staged(prod
     assert values(product, "sales") == [1, 2, 3]
 
 
-def test_a_file_over_tolerance_is_held_until_it_is_forced(product: Product, data: Path) -> None:
+def test_a_file_over_tolerance_is_held_until_it_is_tolerated_or_forced(product: Product, data: Path) -> None:
     product.run(str(data))
     (data / "sales_3.csv").write_text("id,amount\n5,x\n6,6.5\n")
     reply = product.run(str(data), "--tolerance", "0.1", expect=[3])
     assert reply["failures"][0]["code"] == "over-tolerance"
     assert values(product, "sales") == [1, 2, 3]
-    product.run(str(data), expect=[0])
+    product.run(str(data), "--tolerance", "0.1", expect=[0])
     assert reasons(product)["sales_3.csv"] == "held_by_policy"
-    product.run(str(data), "--force", expect=[3])
+    product.run(str(data), "--tolerance", "0.1", "--force", expect=[3])
+    assert values(product, "sales") == [1, 2, 3]
+    assert product.run(str(data), expect=[3])["run"] == 1
     assert values(product, "sales") == [1, 2, 3, 6]
 
 

@@ -29,7 +29,7 @@ def test_status_says_that_the_sentinel_was_killed_and_what_to_do(product_here: P
 
 
 def test_who_finds_a_sentinel_at_work_is_not_told_to_wait_for_its_end(tmp_path: Path) -> None:
-    for pid, advice in ((os.getpid(), "casparian stop"), (KILLED, "wait for it")):
+    for pid, advice in ((os.getpid(), "casparian status"), (KILLED, "--wait")):
         said = Presence(pid=pid, started="2026-01-01T00:00:00Z", product="0", control=str(tmp_path / "no.sock"))
         (tmp_path / "sentinel.json").write_bytes(msgspec.json.encode(said))
         lock = tmp_path / "lock"

@@ -36,6 +36,7 @@ def evidence(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @MANY_MAY_BE_OPEN
 def test_a_database_of_many_tables_lands_whole_under_a_low_limit_of_open_files(evidence: Path, tmp_path: Path) -> None:
     limited = Product(tmp_path / "home", through=LIMITED)
@@ -45,6 +46,7 @@ def test_a_database_of_many_tables_lands_whole_under_a_low_limit_of_open_files(e
 
 
 @MANY_MAY_BE_OPEN
+@pytest.mark.slow
 def test_such_a_database_is_read_from_python_and_holds_no_file_open(evidence: Path) -> None:
     code = "import casparian_flow as cf, os, sys; tables = cf.read(sys.argv[1]).tables; "
     code += "print(len(tables), sum(each.num_rows for each in tables.values()), len(os.listdir('/proc/self/fd')) < 20)"

@@ -38,6 +38,7 @@ def outputs(notebook: Any) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_shows_what_is_stored_in_it(path: Path, tmp_path: Path) -> None:
     (tmp_path / "tmp").mkdir()

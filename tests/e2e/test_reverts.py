@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from casparian_flow.clients.cli.commands.run import _next
 from casparian_flow.clients.cli.root import run as command_line
 from casparian_flow.core.errors import (
     CasparianError,
@@ -23,18 +22,18 @@ from casparian_flow.core.errors import (
 )
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.operations.context import Acting
-from casparian_flow.operations.doing.files import list_ as list_files
-from casparian_flow.operations.doing.output_history import history
-from casparian_flow.operations.doing.output_revert import plan, revert
-from casparian_flow.operations.doing.quarantine import list_ as list_groups
+from casparian_flow.operations.doing.file.files import list_ as list_files
+from casparian_flow.operations.doing.output.history import history
+from casparian_flow.operations.doing.output.revert import plan, revert
+from casparian_flow.operations.doing.quarantine.causes import list_ as list_groups
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.doing.run import run
-from casparian_flow.operations.files import ListFiles
-from casparian_flow.operations.output_history import HistoryEntry, ShowHistory
-from casparian_flow.operations.output_revert import PlanRevert, Reverted, RevertOutput, RevertPlan
-from casparian_flow.operations.plan import MakePlan
-from casparian_flow.operations.quarantine import ListGroups
-from casparian_flow.operations.run import RunFiles, RunReply
+from casparian_flow.operations.doing.run.run import run
+from casparian_flow.operations.file.files import ListFiles
+from casparian_flow.operations.output.history import HistoryEntry, ShowHistory
+from casparian_flow.operations.output.revert import PlanRevert, Reverted, RevertOutput, RevertPlan
+from casparian_flow.operations.quarantine.causes import ListGroups
+from casparian_flow.operations.run.plan import MakePlan
+from casparian_flow.operations.run.run import RunFiles, RunReply
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
@@ -107,7 +106,7 @@ def test_a_revert_shows_the_old_rows_and_their_quarantine_again_and_the_next_run
     assert (case.ids(), case.ids(Role.QUARANTINE), case.quarantined()) == ([1, 2, 3], [2], 1)
     reply = case.run()
     assert (reply.run, reply.skipped) == (0, {"up_to_date": 1, "held_by_policy": 1})
-    assert reply.held == "sales_2.csv" and _next(reply) == "casparian why sales_2.csv"
+    assert reply.held == "sales_2.csv" and reply.next == "casparian why sales_2.csv"
     assert case.detail("sales_2.csv").startswith(f"sales was reverted by {done.by} on 20")
     assert case.detail("sales_2.csv").endswith("--force reads it again")
     assert (case.ids(), case.quarantined()) == ([1, 2, 3], 1)  # though no file has these bytes any more
@@ -147,6 +146,7 @@ def test_a_table_can_go_back_to_before_its_first_commit_and_return(case: Case) -
     assert case.ids() == [1, 2, 5]
 
 
+@pytest.mark.slow
 def test_a_replacement_can_be_undone(case: Case) -> None:
     (case.data / "sales_1.csv").unlink()
     case.write("sales_2.csv", "7,7.5")
@@ -172,6 +172,7 @@ def test_what_is_no_snapshot_to_go_back_to_is_refused_clearly(case: Case) -> Non
     assert case.ids() == [1, 2, 5] and len(case.history()) == 3  # looking changes nothing
 
 
+@pytest.mark.slow
 def test_a_revert_that_was_planned_before_the_table_moved_is_refused(case: Case) -> None:
     planned = case.plan("@-1")
     case.write("sales_3.csv", "8,8.5")
@@ -189,6 +190,7 @@ def test_rows_whose_files_are_gone_are_not_promised(case: Case) -> None:
     assert case.ids() == [1, 2, 5] and case.run().run == 0
 
 
+@pytest.mark.slow
 def test_every_kind_of_sink_goes_back_alone_and_shows_the_same(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -235,6 +237,7 @@ class Failing:
         raise SinkUnavailable("the disk went away")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 def test_a_permitted_revert_that_could_not_be_recorded_is_completed_by_the_next_start(case: Case, after: bool) -> None:
     def act(acting: Acting) -> None:

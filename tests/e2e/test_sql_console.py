@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from casparian_flow.core.errors import NotFound, QueryFailed, UsageError
+from casparian_flow.operations.doing.query.sql import ask
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.doing.sql import ask
-from casparian_flow.operations.sql import AskSql
+from casparian_flow.operations.query.sql import AskSql
 from casparian_flow.settings import Home, Settings
 from product import Product, ProductHere
 

@@ -341,7 +341,7 @@ def test_no_room_for_a_zygote_costs_its_parser_the_copies_only_when_it_happens_a
     def is_settled() -> bool:
         if len(tried) > failures or zygotes.why_not(order, LIMITS):
             return True
-        assert zygotes.fork(order, LIMITS, ".", ()) is None
+        assert zygotes.fork(order, LIMITS, ()) is None
         return False
 
     monkeypatch.setattr(pool, "PATIENCE_SECONDS", 0.0)
@@ -521,7 +521,7 @@ def test_without_fork_every_guest_is_fresh(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.undo()
     order = an_order(tmp_path, "def parse(path):\n    yield 'x', [{'n': 1}]\n")
     for _ in range(5):
-        assert zygotes.fork(order, LIMITS, ".", ()) is None
+        assert zygotes.fork(order, LIMITS, ()) is None
     assert not zygotes.has(order, LIMITS)
     zygotes.close()
 

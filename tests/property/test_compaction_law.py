@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from builders import HomeBuilder
 from casparian_flow.core.outputs import Role
-from casparian_flow.sentinel import merging
+from casparian_flow.sentinel.history import merging
 from casparian_flow.sinks.log import EntryAction
 from casparian_flow.sinks.uri import open_sink
 from table_past import TABLE, Past, in_any_order

@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from casparian_flow.core.contracts import Contract, ContractColumn
+from casparian_flow.core.drift import Axis, Mode
 from casparian_flow.core.receipts import VerdictNote
+from casparian_flow.core.rules import Rule, RuleKind, UniqueScope
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sdk.emit import SCHEMA_HEADERLESS
 from casparian_flow.worker.events import Batch, Event, Noted, RejectedRecord
@@ -26,6 +28,22 @@ SHAPES = (("id", "name"), ("id", "name", "more"), ("id",), ("name", "id"))
 KNOWN = {
     "events": Contract("events", 3, (ContractColumn("id", "int64", nullable=False), ContractColumn("name", "string")))
 }
+RULED = replace(
+    KNOWN["events"],
+    rules=(
+        Rule("short", RuleKind.RANGE, ("id",), high="30"),
+        Rule("plain", RuleKind.PATTERN, ("name",), pattern="[0-9a-z]*"),
+        Rule("once", RuleKind.UNIQUE, ("id", "name"), scope=UniqueScope.FILE),
+    ),
+)
+CONTRACTS = [
+    KNOWN["events"],
+    RULED,
+    replace(RULED, drift=((Axis.TYPE, Mode.RESCUE_VALUE), (Axis.NEW_COLUMN, Mode.QUARANTINE_ROW))),
+    replace(KNOWN["events"], rules=RULED.rules[:2], drift=((Axis.RULE, Mode.RESCUE_VALUE),)),
+    replace(RULED, drift=((Axis.NEW_COLUMN, Mode.FREEZE), (Axis.MISSING_COLUMN, Mode.FREEZE))),
+]
+"""Of one table, with and without rules and modes of its own."""
 
 
 @st.composite
@@ -97,12 +115,14 @@ def what_became(landed: Landed) -> dict[int, Outcome]:
     return found
 
 
-def check_groups(made: dict[int, MadeUp], order: Sequence[int], most: int, scheme: str, tables: str) -> None:
-    parser = a_parser(tables)
+def check_groups(
+    made: dict[int, MadeUp], order: Sequence[int], most: int, scheme: str, tables: str, contract: Contract
+) -> None:
+    parser, known = a_parser(tables), {"events": contract}
     with TemporaryDirectory() as folder:
         single = [[job] for job in made]
-        alone = land_all(Path(folder, "a"), made, single, scheme=scheme, contracts=KNOWN, parser=parser)
-        grouped = land_all(Path(folder, "b"), made, [order], scheme=scheme, contracts=KNOWN, parser=parser, most=most)
+        alone = land_all(Path(folder, "a"), made, single, scheme=scheme, contracts=known, parser=parser)
+        grouped = land_all(Path(folder, "b"), made, [order], scheme=scheme, contracts=known, parser=parser, most=most)
     assert what_became(grouped) == what_became(alone)
     for landed in (alone, grouped):
         for outcome in landed.sealed:
@@ -118,13 +138,19 @@ QUICK = settings(
 
 
 @QUICK
-@given(jobs(), st.randoms(use_true_random=False), st.integers(1, 6), st.sampled_from(["topic", "file"]))
+@given(
+    jobs(),
+    st.randoms(use_true_random=False),
+    st.integers(1, 6),
+    st.sampled_from(["topic", "file"]),
+    st.sampled_from(CONTRACTS),
+)
 def test_what_becomes_of_a_file_does_not_depend_on_its_group(
-    made: dict[int, MadeUp], random: Any, most: int, tables: str
+    made: dict[int, MadeUp], random: Any, most: int, tables: str, contract: Contract
 ) -> None:
     order = list(made)
     random.shuffle(order)
-    check_groups(made, order, most, "parquet", tables)
+    check_groups(made, order, most, "parquet", tables, contract)
 
 
 @pytest.mark.slow
@@ -134,7 +160,7 @@ def test_what_becomes_of_a_file_does_not_depend_on_its_group(
 def test_no_sink_can_tell_groups(scheme: str, made: dict[int, MadeUp], random: Any, most: int, tables: str) -> None:
     order = list(made)
     random.shuffle(order)
-    check_groups(made, order, most, scheme, tables)
+    check_groups(made, order, most, scheme, tables, random.choice(CONTRACTS))
 
 
 @settings(max_examples=60, deadline=None)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.protocol.messages import JobOrder
 from casparian_flow.publish.discover import FoundParser, shipped_parsers
-from casparian_flow.sentinel.registered import parser_order, registered_of
+from casparian_flow.sentinel.planning.registered import parser_order, registered_of
 from casparian_flow.worker import zygotes as pool
 from casparian_flow.worker.events import Batch, Ended, Event, Noted, Printed, Raised, RejectedRecord
 from guest_orders import a_job_order

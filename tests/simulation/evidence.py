@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 from tests.builders import NOW_NS, HomeBuilder
 
 from casparian_flow.core.contracts import Contract, ContractColumn
@@ -17,8 +16,10 @@ from casparian_flow.core.outputs import SinkMode, SinkTarget
 from casparian_flow.core.routes import Routes
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
+from casparian_flow.sentinel.governance.authority import Rule
+from casparian_flow.sentinel.governance.first_contracts import adopt
+from casparian_flow.sentinel.planning.catalog import manifest_text
 from casparian_flow.sentinel.runs import Policy
-from casparian_flow.store import contracts as contract_store
 
 FILES = 16
 KNOWN, NEW = "known", "fresh"
@@ -32,9 +33,9 @@ def template() -> tuple[bytes, tuple[dict[str, Any], ...]]:
     """The database file of such a home, and the jobs that may be submitted."""
     with TemporaryDirectory() as folder, HomeBuilder(Path(folder, "home")) as past:
         source = past.source()
-        manifest = msgspec.json.encode(
+        manifest = manifest_text(
             Manifest(name="csv", entry=EntryForm.PARSE, tables="file", outputs={}, options={}, shares_process=True)
-        ).decode()
+        )
         parsers = [past.parser("csv", manifest=manifest), past.parser("tsv", origin="plugin", manifest=manifest)]
         jobs = []
         for at in range(FILES):
@@ -58,7 +59,7 @@ def template() -> tuple[bytes, tuple[dict[str, Any], ...]]:
             )
         with past.database.transaction() as connection:
             contract = Contract(KNOWN, 1, (ContractColumn("n", "int64"),))
-            contract_store.apply_first(connection, contract, {}, "somebody", NOW_NS)
+            adopt(connection, contract, Rule.ADOPT, "somebody", NOW_NS)
         past.close()
         return Path(folder, "home", "state.sqlite3").read_bytes(), tuple(jobs)
 

@@ -15,17 +15,17 @@ from casparian_flow.core.jobs import JobPhase, JobState
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.protocol.bodies import Abort, Err, Progress, Seal, Sealed
 from casparian_flow.protocol.codec import Message
-from casparian_flow.sentinel import heartbeats, presence
 from casparian_flow.sentinel.actions import Action, Discard
-from casparian_flow.sentinel.attempts import Attempts
-from casparian_flow.sentinel.committing import Committing
+from casparian_flow.sentinel.commit.committing import Committing
 from casparian_flow.sentinel.core import SentinelCore
-from casparian_flow.sentinel.heartbeats import Heartbeats
-from casparian_flow.sentinel.leases import Lease, Leases
-from casparian_flow.sentinel.presence import Presence
+from casparian_flow.sentinel.queue import heartbeats, presence
+from casparian_flow.sentinel.queue.attempts import Attempts
+from casparian_flow.sentinel.queue.heartbeats import Heartbeats
+from casparian_flow.sentinel.queue.leases import Lease, Leases
+from casparian_flow.sentinel.queue.presence import Presence
+from casparian_flow.sentinel.queue.sessions import Session, Sessions
 from casparian_flow.sentinel.run_ends import RunEnds
 from casparian_flow.sentinel.runs import CancelOutcome, Run
-from casparian_flow.sentinel.sessions import Session, Sessions
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store.database import Database
 from casparian_flow.store.engine import AnyRow

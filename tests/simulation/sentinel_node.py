@@ -13,9 +13,10 @@ from unittest.mock import patch
 import msgspec
 from sqlalchemy import Engine
 
+from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.sentinel.actions import Action
+from casparian_flow.sentinel.commit.promoter import carry_out
 from casparian_flow.sentinel.core import SentinelCore
-from casparian_flow.sentinel.promoter import carry_out
 from casparian_flow.sentinel.recovery import take_up
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.base import Sink
@@ -73,6 +74,7 @@ class SentinelNode:
             incarnation=found.incarnation,
             session=f"sentinel-{boot}",
             notify=lambda _event, _values: None,
+            key=PseudonymKey(path.with_name("pseudonym.key")),
         )
         with self.together():
             self.core.take_up(now_ns)
@@ -80,6 +82,7 @@ class SentinelNode:
     def receive(self, peer: bytes, data: bytes, now_ns: int) -> None:
         """A message of a worker arrives."""
         with self.together():
+            self.core.look(now_ns)
             self.core.receive(peer, data, now_ns)
             self.core.tick(now_ns)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 
 import pytest
 
@@ -35,3 +36,14 @@ def test_binding_does_not_change_the_log_it_came_from():
     log.error("job.failed", error=ValueError("x"))
     line = json.loads(stream.getvalue())
     assert "job" not in line and line["error"] == "x" and line["level"] == "error"
+
+
+def test_of_an_exception_only_its_kind_and_its_places_are_said():
+    stream = io.StringIO()
+    set_up(stream, 1)
+    try:
+        raise ValueError("".join(("a value", " of a file")))
+    except ValueError:
+        logging.getLogger("casparian_flow.test").exception("job.failed")
+    line = json.loads(stream.getvalue())
+    assert "ValueError in test_of_an_exception" in line["error"] and "a value of a file" not in line["error"]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
+from casparian_flow.core.drift import Overrides
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.core.ids import ContractHash
+from casparian_flow.core.rules import Rule
+from casparian_flow.core.tolerances import Tolerance
+from casparian_flow.core.treatments import TEXTUAL, Treatment, is_closed, treatment_in_force
 
 
 class ContractState(StrEnum):
@@ -46,6 +51,27 @@ class ContractColumn:
     original: str | None = None
     note: str = ""
     """What was found out while the type was inferred: ambiguity, candidates for null."""
+    treatment: Treatment | None = None
+    """What becomes of its values in the table; None: what its class asks for."""
+    treatment_argument: str | None = None
+    """The text of FIXED; how many first and last characters PARTIAL keeps, as `3-4`."""
+    aliases: tuple[str, ...] = ()
+    """Older names: a file that still has one fits."""
+
+    @property
+    def treated(self) -> Treatment:
+        """What becomes of its values in the table."""
+        return treatment_in_force(self.sensitivity, self.treatment)
+
+    @property
+    def table_type(self) -> str:
+        """The type that its table has, where it has the column at all: some treatments leave text."""
+        return "string" if self.treated in TEXTUAL else self.type
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its values are to be seen nowhere but in its table, in which they may be treated."""
+        return is_closed(self.sensitivity) or self.treated is not Treatment.KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +83,13 @@ class Contract:
     columns: tuple[ContractColumn, ...]
     headerless: bool = False
     origin: Origin = Origin.ADOPTED
+    rules: tuple[Rule, ...] = ()
+    """What its values have to keep, in the order in which they are asked."""
+    drift: Overrides = ()
+    """Its own modes; every other axis has that of the settings."""
+    tolerance: tuple[Tolerance, ...] = ()
+    takes_undeclared: tuple[str, ...] = ()
+    """The parsers whose output of this name comes here though they do not declare it: it was drafted from theirs."""
 
     def __hash__(self) -> int:
         """Of what is unlike in almost any two: a contract is looked up for every file, and may have many columns."""
@@ -68,13 +101,56 @@ class Contract:
         return tuple(column.name for column in self.columns)
 
     @property
+    def table_columns(self) -> tuple[ContractColumn, ...]:
+        """The columns that its table has."""
+        return tuple(column for column in self.columns if column.treated is not Treatment.DROP)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether a value of it may be one that must not be seen: then what nobody vouches for is not shown."""
+        return any(column.is_closed for column in self.columns)
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether a value of it becomes a pseudonym."""
+        return any(column.treated is Treatment.PSEUDONYM for column in self.columns)
+
+    @property
+    def older_names(self) -> dict[str, str]:
+        """The names that columns had before, with those that they have now."""
+        return {older: column.name for column in self.columns for older in column.aliases}
+
+    @property
     def hash(self) -> ContractHash:
-        """Digest of what the contract enforces: names, types, nullability and formats, not its prose."""
-        return ContractHash(
-            digest_of_json(["contract", self.table, [[c.name, c.type, c.nullable, c.format] for c in self.columns]])
-        )
+        """Digest of what the contract enforces: names, types, nullability, formats, rules, classes and older names.
+
+        Prose, modes and tolerances change no row, and so are not in it. A contract without rules, classed columns and
+        older names has the hash that it had before there were any.
+        """
+        enforced: list[Any] = [
+            "contract",
+            self.table,
+            [[c.name, c.type, c.nullable, c.format] for c in self.columns],
+        ]
+        if more := self._beyond_types():
+            enforced.append(more)
+        return ContractHash(digest_of_json(enforced))
+
+    def _beyond_types(self) -> dict[str, Any]:
+        parts: dict[str, Any] = {
+            "rules": [
+                {name: value for name, value in asdict(rule).items() if value not in (None, ())} for rule in self.rules
+            ],
+            "classes": {
+                column.name: [column.sensitivity, column.treatment, column.treatment_argument]
+                for column in self.columns
+                if is_closed(column.sensitivity) or column.treatment is not None
+            },
+            "aliases": {column.name: list(column.aliases) for column in self.columns if column.aliases},
+        }
+        return {name: part for name, part in parts.items() if part}
 
 
-def version_of(digest: str, state: ContractState) -> str:
-    """Names what a contract is at one moment; who decides about it may demand that it still is that."""
+def version_of(digest: str, state: StrEnum) -> str:
+    """Names what a contract or a proposal is at one moment; who decides may demand that it still is that."""
     return f"{state}-{digest.partition(':')[2][:16]}"

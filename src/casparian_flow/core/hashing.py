@@ -10,6 +10,7 @@ from typing import Any
 from blake3 import blake3
 
 PREFIX = "blake3:"
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 SHORT_HASH = 12
 """Digits of a source's hash that stand in a note, where the source is known by nothing else."""
 
@@ -22,9 +23,14 @@ def digest_of(*parts: bytes) -> str:
     return PREFIX + hasher.hexdigest()
 
 
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a plain value: sorted keys, no spaces."""
+    return _CANONICAL.encode(value)
+
+
 def digest_of_json(value: Any) -> str:
-    """The digest of a plain value's canonical JSON: sorted keys, no spaces, UTF-8."""
-    return digest_of(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    """The digest of a plain value's canonical JSON in UTF-8."""
+    return digest_of(canonical_json(value).encode())
 
 
 def digest_of_manifest(files: Iterable[tuple[str, bytes]]) -> str:

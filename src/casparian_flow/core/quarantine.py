@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,6 +25,7 @@ class Code(StrEnum):
     MISSING_COLUMN = "cf.column.missing"
     NEW_COLUMN = "cf.column.new"
     OUTPUT_UNDECLARED = "cf.output.undeclared"
+    REPAIR = "cf.repair"
 
 
 class EntryState(StrEnum):
@@ -37,6 +39,23 @@ class EntryState(StrEnum):
     PURGED = "purged"
 
 
+ENTRY_MOVES: dict[EntryState, frozenset[EntryState]] = {
+    EntryState.OPEN: frozenset(set(EntryState) - {EntryState.OPEN}),
+    EntryState.TRIAGED: frozenset(set(EntryState) - {EntryState.TRIAGED}),
+    EntryState.FIX_READY: frozenset(set(EntryState) - {EntryState.FIX_READY, EntryState.TRIAGED}),
+    EntryState.REPLAYED: frozenset({EntryState.OPEN}),
+    EntryState.WAIVED: frozenset({EntryState.REPLAYED}),
+    EntryState.PURGED: frozenset(),
+}
+"""What may follow what. A replay that is undone opens its entries again; waived rows that are read again are closed."""
+TRIAGE = (EntryState.OPEN, EntryState.TRIAGED)
+"""What a person moves an entry to without anyone's approval."""
+ARITY = re.compile(r"(\d{1,9}) fields? where the table has (\d{1,9})")
+"""What parsers say of a record with more or fewer fields than the table has."""
+TOO_FEW, TOO_MANY = "too few fields", "too many fields"
+"""The shapes of such records; no value has one of these, since a run of letters is one `A` in its shape."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantineGroup:
     """Rejections of one job with the same cause."""
@@ -48,8 +67,21 @@ class QuarantineGroup:
     rows: int
     sample: str
     message: str
+    bytes: int = 0
+    """What its rows take in the quarantine, before compression."""
 
 
-def group_reference(table: str, code: str, column: str, shape: str) -> str:
-    """The short name of a cause: the same in every run, so that a person can come back to it."""
-    return digest_of_json(["quarantine", table, code, column, shape]).removeprefix(PREFIX)[:8]
+def record_shape(message: str) -> str:
+    """The form of a record that could not be read: a line that was cut off and one with a field too many have two."""
+    counts = ARITY.fullmatch(message)
+    if counts is None or int(counts[1]) == int(counts[2]):
+        return ""
+    return TOO_FEW if int(counts[1]) < int(counts[2]) else TOO_MANY
+
+
+def group_reference(parser: str, table: str, code: str, column: str, shape: str) -> str:
+    """The short name of a cause: the same in every run, so that a person can come back to it.
+
+    Two causes of a home may share one, if hardly ever: what is kept under the name is then about both.
+    """
+    return digest_of_json(["quarantine", parser, table, code, column, shape]).removeprefix(PREFIX)[:8]

@@ -15,6 +15,7 @@ class RunReason(StrEnum):
     TARGET_CHANGED = "target_changed"
     PREVIOUS_FAILED = "previous_failed"
     QUARANTINE_REOPENED = "quarantine_reopened"
+    HOLD_LIFTED = "hold_lifted"
     FORCED = "forced"
 
 

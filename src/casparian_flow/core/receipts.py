@@ -13,13 +13,26 @@ from casparian_flow.core.routes import Routes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputCounts:
-    """Conservation per table: emitted = accepted + quarantined. `rescued` counts values, not rows."""
+    """Conservation per table: emitted = accepted + quarantined. `rescued` counts values, not rows.
+
+    `modes` is the digest of the drift modes that held, empty where there was neither drift nor a rejection: then none
+    would have changed anything.
+    """
 
     table: str
     emitted: int
     accepted: int
     quarantined: int
     rescued: int = 0
+    modes: str = ""
+
+
+MOST_NOTES = 1000
+"""Of one job; what differs beyond is counted together."""
+LONGEST_SURVEY = 64 << 10
+MOST_NEW_COLUMNS = 1000
+"""So many columns of outputs that its parser does not declare are surveyed of one file, and may a draft have."""
+LONGEST_OUTPUT_SURVEY = 256 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +44,23 @@ class DriftNote:
     column: str
     detail: str
     rows: int
+    samples: tuple[str, ...] = ()
+    """At most three of the values, treated as their class asks."""
+    survey: bytes = b""
+    """What the values look like: `schema.survey_wire` of that one column; of few columns of a job only.
+
+    Of an output that the parser does not declare: of all its rows and columns, empty where these were too many.
+    """
+    source_row: int | None = None
+    """The first row that shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownTable:
+    """A table whose keys were asked, as it was after its log entry `seq`."""
+
+    table: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +77,15 @@ class VerdictNote:
 class Receipt:
     """What a sealed attempt read and wrote. `isolation` is the level that held while the parser ran.
 
-    `counts` has each table once, however many sinks its rows went to; `outputs` has them for every sink.
+    `counts` has each table once, however many sinks its rows went to; `outputs` has them for every sink. So many of its
+    rows were `carried` over from the older job `carries`; `bytes_read` is what was read beside them.
     """
 
     counts: tuple[OutputCounts, ...]
     outputs: tuple[SealedOutput, ...]
     groups: tuple[QuarantineGroup, ...] = ()
     drift: tuple[DriftNote, ...] = ()
+    known: tuple[KnownTable, ...] = ()
     verdicts: tuple[VerdictNote, ...] = ()
     isolation: str
     seconds: float
@@ -61,6 +93,8 @@ class Receipt:
     host: str = ""
     user: str = ""
     version: str = ""
+    carries: int | None = None
+    carried: int = 0
 
     @property
     def accepted(self) -> int:

@@ -44,6 +44,14 @@ class Routes:
         """How a table is written to a sink; None if it does not land there."""
         return next((target.mode for target in self.targets_of(table) if target.uri == sink), None)
 
+    def and_also(self, others: Routes) -> Routes:
+        """Every target of either; in a sink that both name the mode is that of the others."""
+        topics = sorted({*self.topics, *others.topics})
+        return Routes(
+            default=_joined(self.default, others.default),
+            topics={topic: _joined(self.targets_of(topic), others.targets_of(topic)) for topic in topics},
+        )
+
     @property
     def sinks(self) -> tuple[str, ...]:
         """Every sink that may be written to, sorted."""
@@ -82,6 +90,10 @@ def topics_over(table: str) -> Iterator[str]:
     while table:
         yield table
         table = table.rpartition(SEPARATOR)[0]
+
+
+def _joined(these: tuple[SinkTarget, ...], others: tuple[SinkTarget, ...]) -> tuple[SinkTarget, ...]:
+    return tuple({target.uri: target for target in (*these, *others)}.values())
 
 
 def _listed(targets: tuple[SinkTarget, ...]) -> list[dict[str, str]]:

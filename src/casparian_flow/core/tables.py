@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from casparian_flow.core.hashing import PREFIX, digest_of_json
 
@@ -74,17 +75,23 @@ def is_same_table(columns: Iterable[str], contract_columns: Iterable[str], *, he
 
 
 def choose_table(
-    base: str, columns: Iterable[str], contracts: Mapping[str, Iterable[str]], *, headerless: bool
+    base: str,
+    columns: Iterable[str],
+    contracts: Mapping[str, Iterable[str]],
+    *,
+    headerless: bool,
+    older: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> str | None:
     """The table among `base` and `base__…` that these columns belong to, or None if they found a new one.
 
-    With several, the one that shares most columns wins, ties to the shortest and then smallest name.
+    With several, the one that shares most columns wins, ties to the shortest and then smallest name. `older` are names
+    that columns of a table had before, with those that they have now: a file that has one has the column.
     """
     names = list(columns)
-    fitting = [
-        (-len(set(names) & set(known)), len(table), table)
-        for table, known in contracts.items()
-        if (table == base or re.fullmatch(re.escape(base) + r"__[0-9a-f]{6}", table))
-        and is_same_table(names, known, headerless=headerless)
-    ]
+    fitting = []
+    for table, known in contracts.items():
+        if table == base or re.fullmatch(re.escape(base) + r"__[0-9a-f]{6}", table):
+            now = [older[table].get(name, name) for name in names] if table in older else names
+            if is_same_table(now, known, headerless=headerless):
+                fitting.append((-len(set(now) & set(known)), len(table), table))
     return min(fitting)[2] if fitting else None

@@ -1,8 +1,8 @@
 """The guest's first file, started as `python -I -S <this file> ROLE FD...`: opens the product's doors, then works.
 
 Of the product only `sdk` and `guest` can be imported, here and in the parser. Until the parser's environment is on the
-path only the standard library exists. The roles are a guest (`guest SOCKET LIFE LOG`) and a zygote (`zygote CONTROL
-LIFE`).
+path only the standard library exists. The roles are a guest (`guest SOCKET LIFE LOG PATH...`) and a zygote (`zygote
+CONTROL LIFE`).
 """
 
 import faulthandler
@@ -28,7 +28,7 @@ def expose(package: str, folder: str) -> None:
 
 def main() -> None:
     """Open the packages and take the role."""
-    role, *descriptors = sys.argv[1:]
+    role, *given = sys.argv[1:]
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is not needed yet
     root = types.ModuleType(PRODUCT)
     root.__path__ = []
@@ -40,11 +40,12 @@ def main() -> None:
     if role == "zygote":
         from casparian_flow.guest import zygote  # noqa: PLC0415 - importable only now
 
-        zygote.serve(*map(int, descriptors))
+        zygote.serve(*map(int, given))
     else:
         from casparian_flow.guest import attend  # noqa: PLC0415 - importable only now
 
-        attend.attend(*map(int, descriptors))
+        line, life, log = map(int, given[:3])
+        attend.attend(line, life, log, given[3:])
 
 
 if __name__ == "__main__":

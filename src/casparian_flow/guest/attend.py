@@ -1,4 +1,4 @@
-"""A guest's whole life: it takes its order, shuts the doors, opens the environment and parses."""
+"""A guest's whole life: it opens the environment, takes its order, shuts the doors and parses."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import Any
 from casparian_flow.guest import shield, wire
 
 
-def attend(socket: int, life: int, log: int) -> None:
-    """Serve the host at the other end of `socket` until it kills this process or goes away."""
+def attend(socket: int, life: int, log: int, site: list[str]) -> None:
+    """Serve the host at the other end of `socket` until it kills this process or goes away.
+
+    The environment is opened before there is an order: until then no code of a parser is known here.
+    """
     os.set_inheritable(log, False)
-    line, order = begin(socket, life)
-    shield.open_log(log)
-    sys.path.extend(order["site"])
-    greet(line)
+    sys.path.extend(site)
 
     from casparian_flow.guest import runner  # noqa: PLC0415 - needs the environment
 
+    line, order = begin(socket, life)
+    shield.open_log(log)
+    greet(line)
     runner.run(line, order)
 
 
@@ -31,6 +34,7 @@ def begin(socket: int, life: int) -> tuple[wire.Wire, Any]:
     line = wire.Wire(socket)
     order = line.receive_order()
     shield.limit(order["limits"])
+    os.chdir(order["folder"])
     return line, order
 
 

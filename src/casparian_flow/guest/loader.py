@@ -12,6 +12,7 @@ from casparian_flow.guest.problems import BadYield, NotAParser
 from casparian_flow.sdk import BasePlugin, Context, FileEvent, PluginMetadata, Rejected, Rows, Verdict
 
 Emit = Callable[[Any], None]
+_WHICH_SPANS = 'which spans to read, as rereads="spans" asks'
 Entry = Callable[[Path, Context, Emit], None]
 """Parses one file and gives every item to the third argument, as early as it is there."""
 
@@ -19,9 +20,12 @@ Entry = Callable[[Path, Context, Emit], None]
 def load(module: ModuleType, name: str, config: Mapping[str, Any]) -> Entry:
     """The entry point of an imported parser; raises NotAParser if it has none, and what making its handler raises."""
     default = _default_output(module, name)
+    needs_context = _rereads_spans(module)
     if isinstance(handler_class := getattr(module, "Handler", None), type):
-        return _handler_entry(handler_class, config, default)
+        return _handler_entry(handler_class, config, default, needs_context=needs_context)
     if callable(parse := getattr(module, "parse", None)):
+        if needs_context and not _accepts(parse, 2):
+            raise NotAParser(f"`parse(path)` is not told {_WHICH_SPANS}: define `parse(path, context)`")
         return _function_entry(parse, getattr(module, "configure", None), config, default)
     raise NotAParser("no entry point: define `parse(path)` or a class `Handler(BasePlugin)`")
 
@@ -32,6 +36,11 @@ def _default_output(module: ModuleType, name: str) -> str:
     if not isinstance(manifest, PluginMetadata):
         return name
     return manifest.topic or (next(iter(manifest.outputs)) if len(manifest.outputs) == 1 else name)
+
+
+def _rereads_spans(module: ModuleType) -> bool:
+    manifest = getattr(module, "MANIFEST", None)
+    return isinstance(manifest, PluginMetadata) and manifest.rereads == "spans"
 
 
 def _function_entry(parse: Any, configure: Any, config: Mapping[str, Any], default: str) -> Entry:
@@ -49,8 +58,11 @@ def _function_entry(parse: Any, configure: Any, config: Mapping[str, Any], defau
     return entry
 
 
-def _handler_entry(handler_class: type, config: Mapping[str, Any], default: str) -> Entry:
+def _handler_entry(handler_class: type, config: Mapping[str, Any], default: str, *, needs_context: bool) -> Entry:
     handler: Any = handler_class()
+    execute = getattr(handler, "execute", None)
+    if needs_context and callable(execute) and not _accepts(execute, 2):
+        raise NotAParser(f"`execute(self, path)` is not told {_WHICH_SPANS}: define `execute(self, path, context)`")
     run = _handler_call(handler)
     configured = False
 

@@ -15,7 +15,7 @@ from casparian_flow.guest.problems import BadYield, NotAParser, ReservedColumn
 from casparian_flow.guest.section import Section
 from casparian_flow.guest.sources import import_parser
 from casparian_flow.guest.wire import Kind, Wire
-from casparian_flow.sdk import Context, PermanentError, TransientError
+from casparian_flow.sdk import Context, PermanentError, Span, TransientError
 
 TRACE_LINES = 12
 
@@ -37,7 +37,7 @@ def run(wire: Wire, order: Any, importing: Importing = import_module) -> None:
     failed_at: TracebackType | None = None
     for job in order["jobs"]:
         section = Section(wire, job["job"], order["frame_bytes"])
-        context = Context(job["source_hash"], job["file_version"], parser["options"])
+        context = Context(job["source_hash"], job["file_version"], parser["options"], **_spans(job))
         try:
             if entry is None:
                 entry = _load(parser, importing)
@@ -56,6 +56,13 @@ def run(wire: Wire, order: Any, importing: Importing = import_module) -> None:
     wire.send(Kind.BYE, {})
     wire.flush()
     wire.await_go()  # which never comes: the host kills us, and with us what the parser left running
+
+
+def _spans(job: Any) -> dict[str, Any]:
+    """What a job says of the records that are to be read, if not all are."""
+    if "spans" not in job:
+        return {}
+    return {"spans": tuple(Span(*each) for each in job["spans"]), "verdicts": job["verdicts"]}
 
 
 def _load(parser: Any, importing: Importing) -> Entry | BaseException:

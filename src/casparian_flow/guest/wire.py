@@ -1,7 +1,8 @@
 """The frames between a guest and its host: their layout, and the guest's end of them.
 
-The host sends one ORDER. The guest answers HELLO, then one section per job, then BYE. The host answers each closed
-section with the byte GO, and only then the next one begins, so that what is printed belongs to one job:
+The host sends one ORDER; a job of it that has `spans` is to read these records alone. The guest answers HELLO, then
+one section per job, then BYE. The host answers each closed section with the byte GO, and only then the next one begins,
+so that what is printed belongs to one job:
 
     BEGIN(job)  { SCHEMA | BATCH | REJECTED | VERDICTS }  END(job, counts) or FAILED(job, ...)
 
@@ -23,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 HEADER: Final = struct.Struct("<BxxxIQ")
 MAX_HEAD: Final = 1 << 20
 """Most bytes of a head, and of a schema."""

@@ -173,13 +173,13 @@ class _Zygote:
     def _obey(self, ask: Any, given: list[int]) -> dict[str, Any]:
         try:
             if ask["do"] == "fork":
-                return {"pid": self._fork(ask["folder"], given)}
+                return {"pid": self._fork(given)}
             return {"code": self._reap(ask["pid"])}
         except OSError as exc:  # no room for one more process, most likely
             return {"error": str(exc)}
 
-    def _fork(self, folder: str, given: list[int]) -> int:
-        """The number of a new guest, which parses in `folder`."""
+    def _fork(self, given: list[int]) -> int:
+        """The number of a new guest."""
         with contextlib.ExitStack() as theirs:
             for fd in given:
                 theirs.callback(os.close, fd)
@@ -191,11 +191,11 @@ class _Zygote:
                 os.close(writing)
                 raise
             if pid == 0:
-                self._be_guest(folder, reading, [writing, *(child.life for child in self._children.values())], given)
+                self._be_guest(reading, [writing, *(child.life for child in self._children.values())], given)
             self._children[pid] = self._family.start(lambda: _Child(pid, writing))
         return pid
 
-    def _be_guest(self, folder: str, life: int, others: list[int], given: list[int]) -> NoReturn:
+    def _be_guest(self, life: int, others: list[int], given: list[int]) -> NoReturn:
         """What the copy does: it lets go of all that is not its own, then it is a guest like any other."""
         try:
             os.setsid()
@@ -203,7 +203,6 @@ class _Zygote:
                 os.close(fd)
             line_fd, *pipes = given
             self._captured.redirect(pipes)
-            os.chdir(folder)
             shield.keep_private(False)
             line, order = begin(line_fd, life)
             greet(line)

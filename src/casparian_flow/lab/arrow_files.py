@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from casparian_flow.core.lineage import LINEAGE_COLUMNS, SOURCE_ROW
 from casparian_flow.core.outputs import Role, SealedOutput
-from casparian_flow.sinks.base import Attempt
+from casparian_flow.sinks.base import Attempt, Sink
+from casparian_flow.worker.known_keys import KnownKeys
 
+KeysOf = Callable[[str, Sequence[str], Sequence[str], Collection[int], Path], KnownKeys | None]
+"""`Destination.keys_of`: what the rows of a file are compared with."""
 URI = "arrow:"
 """What stands for the sink in receipts of such rows."""
+
+
+def nowhere(table: str) -> None:
+    """A file by itself knows of no commits."""
 
 
 class ArrowFiles:
@@ -21,14 +28,21 @@ class ArrowFiles:
     Of the lineage only `_cf_source_row` is kept: the rest is the same in every row.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """The folder is there and empty, and whoever made it removes it."""
-        self._folder = folder
+    def __init__(
+        self, folder: Path, keys_of: KeysOf | None = None, committed: Callable[[str], Sink | None] = nowhere
+    ) -> None:
+        """The folder is there and empty, and whoever made it removes it; without `keys_of` nothing was committed.
+
+        `committed` tells where rows of a table can be read that were committed before.
+        """
+        self.folder = folder
+        self.committed = committed
+        self._keys_of = keys_of
         self._written: list[_ArrowFile] = []
 
     def stage(self, attempt: Attempt, table: str, role: Role, contract_version: int, schema: pa.Schema) -> _ArrowFile:
         """Open a file for one table in one role."""
-        file = _ArrowFile(self._folder / f"{len(self._written)}.arrow", table, role, contract_version, schema)
+        file = _ArrowFile(self.folder / f"{len(self._written)}.arrow", table, role, contract_version, schema)
         self._written.append(file)
         return file
 
@@ -38,6 +52,12 @@ class ArrowFiles:
 
     def discard(self, attempt: Attempt, outputs: Sequence[SealedOutput]) -> None:
         """Nothing: the files go with their folder."""
+
+    def keys_of(
+        self, table: str, names: Sequence[str], types: Sequence[str], without: Collection[int], folder: Path
+    ) -> KnownKeys | None:
+        """What was committed as far as it was told: what lands here is one file by itself."""
+        return None if self._keys_of is None else self._keys_of(table, names, types, without, folder)
 
     def mapped(self, table: str, role: Role) -> pa.Table | None:
         """What was sealed of the table, in the order in which it came; None if that is nothing.

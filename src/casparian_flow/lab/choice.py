@@ -9,8 +9,8 @@ from casparian_flow.core.errors import NoParser, UsageError
 from casparian_flow.core.text import safe_text
 from casparian_flow.publish.discover import FoundParser, named_parser, shipped_parsers
 from casparian_flow.scout.content import ContentKind
-from casparian_flow.sentinel.registered import Registered, registered_of
-from casparian_flow.sentinel.routing import Routing, candidates_of
+from casparian_flow.sentinel.planning.registered import Registered, registered_of
+from casparian_flow.sentinel.planning.routing import Routing, candidates_of
 
 
 def parser_for(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,18 +13,25 @@ import pyarrow as pa
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.errors import CasparianError, SourceUnreadable
 from casparian_flow.core.hashing import digest_of
+from casparian_flow.core.jobs import LogLine
 from casparian_flow.core.receipts import VerdictNote
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
+from casparian_flow.schema.closed_verdicts import closed_verdict
 from casparian_flow.schema.draft import draft_contract
+from casparian_flow.schema.pseudonyms import KEY_BYTES
 from casparian_flow.schema.rejections import rejections_of_records
 from casparian_flow.schema.survey import Survey
+from casparian_flow.schema.treat import Treatments, accepted_schema
 from casparian_flow.schema.validate import Validator
+from casparian_flow.sdk import Span
 from casparian_flow.sdk.emit import Rejected, Rows
 from casparian_flow.sdk.testing import Collected
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
+from casparian_flow.worker.carrying import Carried
 from casparian_flow.worker.events import Batch, Noted, Printed, Raised, RejectedRecord
 from casparian_flow.worker.tables import base_table, is_headerless
+from casparian_flow.worker.treating import closed_error, closed_line, is_closed, is_ours
 
 JOB = 1
 ROWS_KEPT = 100_000
@@ -48,21 +55,30 @@ class TrialOutput:
     table: str
     contract: Contract | None = None
     survey: Survey = field(default_factory=Survey.empty)
+    is_vouched: bool = False
+    """Whether its parser is ours."""
     rows: int = 0
     headerless: bool = False
     records: list[Rejected] = field(default_factory=list)
     batches: list[tuple[pa.RecordBatch, pa.Array, pa.Array | None, pa.Array | None]] = field(default_factory=list)
 
     def settle(self, declared: Sequence[Contract]) -> tuple[pa.Table, pa.Array, pa.Table]:
-        """Accepted rows with their source rows, and the rejections, under the declared or the drafted contract."""
+        """Accepted rows with their source rows, and the rejections, under the declared or the drafted contract.
+
+        Values of closed columns are treated; pseudonyms are of this trial alone.
+        """
         known = {contract.table: contract for contract in declared}
         self.contract = known.get(self.table) or draft_contract(self.table, self.survey, headerless=self.headerless)
         validator = Validator(self.contract)
         validated = [validator.validate(*each) for each in self.batches]
-        accepted = pa.Table.from_batches([each.accepted for each in validated], schema=validator.schema)
+        accepted = [each.accepted for each in validated]
         rows = pa.chunked_array([each.accepted_row for each in validated], pa.int64())
         rejected = [each.rejected for each in validated] + [rejections_of_records(self.records)]
-        return accepted, rows, pa.Table.from_batches(rejected)
+        if self.contract.is_closed:
+            treatments = Treatments(self.contract, os.urandom(KEY_BYTES), is_vouched=self.is_vouched)
+            accepted, rejected = [*map(treatments.rows, accepted)], [*map(treatments.rejections, rejected)]
+        schema = accepted_schema(self.contract)
+        return pa.Table.from_batches(accepted, schema=schema), rows, pa.Table.from_batches(rejected)
 
 
 def try_parser(
@@ -73,8 +89,12 @@ def try_parser(
     limits: Limits | None = None,
     rows: int | None = None,
     source: str = "",
+    spans: Sequence[Span] | None = None,
+    verdicts: Sequence[VerdictNote] = (),
 ) -> Trial:
     """Read a file with a parser in a guest; with `rows`, only until so many rows came.
+
+    With `spans`, only these records of it are read; `verdicts` are then those of the whole file.
 
     `table` is the name that the file would give to a table. `source` is said of values that rule
     out a type. Types are inferred over every row that was read. At most
@@ -97,7 +117,8 @@ def try_parser(
         processed_at_ns=0,
     )
     trial = Trial()
-    with closing(parse(parser, [order], limits or Limits(), CancelToken())) as events:
+    chosen = {} if spans is None else {JOB: Carried(0, {}, tuple(spans), verdicts)}
+    with closing(parse(parser, [order], limits or Limits(), CancelToken(), carried=chosen)) as events:
         for event in events:
             match event:
                 case Batch():
@@ -118,11 +139,24 @@ def try_parser(
     return trial
 
 
+def closed_trial(parser: ParserOrder, contracts: Mapping[str, Contract], trial: Trial) -> Trial:
+    """The trial, without what its parser says if that may repeat values of a closed column of these contracts."""
+    if not is_closed(parser, contracts):
+        return trial
+    lines = [(each, closed_line(parser, LogLine(each.stream, each.text))) for each in trial.printed]
+    return replace(
+        trial,
+        verdicts=[closed_verdict(each, is_ours=is_ours(parser)) for each in trial.verdicts],
+        printed=[Printed(each.job, line.stream, line.text) for each, line in lines],
+        error=None if trial.error is None else closed_error(parser, trial.error),
+    )
+
+
 def collected_of(trial: Trial) -> Collected:
     """The rows and rejections as the sdk's `collect` gives them; at most the 100,000 of each output that were kept."""
     return Collected(
         {
-            name: [Rows(name, pa.Table.from_batches([batch]), source_row) for batch, source_row, _, _ in output.batches]
+            name: [Rows(name, pa.Table.from_batches([batch]), *places) for batch, *places in output.batches]
             for name, output in trial.outputs.items()
         },
         [each for output in trial.outputs.values() for each in output.records],
@@ -131,7 +165,7 @@ def collected_of(trial: Trial) -> Collected:
 
 def _output(trial: Trial, parser: ParserOrder, order: JobOrder, name: str) -> TrialOutput:
     if name not in trial.outputs:
-        trial.outputs[name] = TrialOutput(base_table(parser, order, name))
+        trial.outputs[name] = TrialOutput(base_table(parser, order, name), is_vouched=is_ours(parser))
     return trial.outputs[name]
 
 

@@ -72,6 +72,6 @@ class Operation(Generic[Asked, Answered]):
     @property
     def function(self) -> Callable[[Any, Asked], Answered]:
         """What performs it; imported when first asked for."""
-        module, name = self.done_by.split(".")
+        module, _, name = self.done_by.rpartition(".")
         function: Callable[[Any, Asked], Answered] = getattr(import_module(f"{_DOING}.{module}"), name)
         return function

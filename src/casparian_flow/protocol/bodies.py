@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from casparian_flow.core.contracts import Contract
+from casparian_flow.core.drift import BUILT_IN, Modes
 from casparian_flow.core.jobs import JobPhase, LogLine
 from casparian_flow.core.outputs import PermittedEntry, SealedOutput
 from casparian_flow.core.receipts import Receipt
@@ -20,6 +21,7 @@ Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%
 Together = msgspec.Meta(min_length=1, max_length=1000)
 """The jobs of one order or of one group."""
 Words = Annotated[str, msgspec.Meta(max_length=8192)]
+Secret = Annotated[bytes, msgspec.Meta(max_length=64)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
@@ -57,7 +59,8 @@ class Identify(Body, frozen=True, kw_only=True):
 class Parse(Body, frozen=True, kw_only=True, tag="parse", tag_field="kind"):
     """Parse these files, in this order, with one parser in one guest, each table into its targets.
 
-    `contracts` are the contracts in force of every table that these files may belong to, by table.
+    `contracts` are the contracts in force of every table that these files may belong to, by table. `modes` hold where
+    a contract has none of its own. `pseudonym_key` is there only if a column needs it.
     """
 
     parser: ParserOrder
@@ -65,6 +68,12 @@ class Parse(Body, frozen=True, kw_only=True, tag="parse", tag_field="kind"):
     contracts: dict[str, Contract]
     routes: Routes
     limits: Limits = Limits()
+    modes: Modes = BUILT_IN
+    pseudonym_key: Secret = b""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Parse(jobs={self.jobs!r})"
 
 
 class CastJob(Body, frozen=True, kw_only=True):
@@ -77,13 +86,19 @@ class CastJob(Body, frozen=True, kw_only=True):
 class Cast(Body, frozen=True, kw_only=True, tag="cast", tag_field="kind"):
     """Cast what this worker surveyed together: exactly the jobs of one group, in its order.
 
-    `contracts` has the contract of each of their tables.
+    `contracts` has the contract of each of their tables; `modes` and `pseudonym_key` are as in `Parse`.
     """
 
     parser: ParserOrder
     jobs: Annotated[list[CastJob], Together]
     routes: Routes
     contracts: dict[str, Contract]
+    modes: Modes = BUILT_IN
+    pseudonym_key: Secret = b""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Cast(jobs={self.jobs!r})"
 
 
 class Dispatch(Body, frozen=True, kw_only=True):

@@ -16,8 +16,9 @@ from casparian_flow.core.errors import SentinelMissing, UsageError, WorkerRefuse
 from casparian_flow.protocol.bodies import Ack, Err, Identify
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_sentinel
 from casparian_flow.protocol.invitation import Invitation
-from casparian_flow.protocol.keys import Z85, KeyPair, keys_of_secret, new_keys, read_private, replace_private
+from casparian_flow.protocol.keys import Z85, KeyPair, keys_of_secret, new_keys
 from casparian_flow.protocol.opcodes import Opcode
+from casparian_flow.protocol.private_files import read_private, replace_private
 from casparian_flow.protocol.zmq_dealer import ZmqDealer
 from casparian_flow.protocol.zmq_sockets import Curve
 

@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+from casparian_flow.core.receipts import VerdictNote
+from casparian_flow.core.repairs import Repair
+
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=True):
     """The base: immutable, unknown fields refused, tagged by class name."""
@@ -26,8 +29,24 @@ class ParserOrder(Message, frozen=True, kw_only=True):
     options: dict[str, Any]
 
 
+class Carries(Message, frozen=True, kw_only=True):
+    """A job that read the same bytes: its accepted rows may be taken over, and only its rejected ones read again.
+
+    `accepted` and `quarantined` count its rows in each of its tables; `verdicts` are what it found out about the file.
+    """
+
+    job: int
+    accepted: dict[str, int]
+    quarantined: dict[str, int]
+    verdicts: list[VerdictNote]
+
+
 class JobOrder(Message, frozen=True, kw_only=True):
-    """One file version to parse. `path` is bytes, since names need not be text."""
+    """One file version to parse. `path` is bytes, since names need not be text.
+
+    `carries` is said where an older job may have what this one would read; whether it has, its worker finds out.
+    `supersedes` are jobs whose rows go out with this one; said only where keys are compared with those of the table.
+    """
 
     job: int
     attempt: int
@@ -38,6 +57,9 @@ class JobOrder(Message, frozen=True, kw_only=True):
     file_version: int
     base_table: str
     processed_at_ns: int
+    repairs: list[Repair] = []
+    supersedes: list[int] = []
+    carries: Carries | None = None
 
 
 class Limits(Message, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 
-VERSION = 6
+VERSION = 7
 HEADER = struct.Struct("!BBHQI")
 """Version, opcode, reserved (zero), job id (zero where a message is about no job), length of the payload in bytes."""
 LARGEST_PAYLOAD = 64 << 20

@@ -32,9 +32,14 @@ def strict(kind: Any) -> Any:
         return _INTEGER
     if kind is str:
         return _TEXT
-    if get_origin(kind) in (list, tuple, dict, Mapping):
+    if get_origin(kind) in (list, tuple, dict, Mapping) and not _is_fixed(kind):
         return Annotated[_parts(kind), _ITEMS]
     return _parts(kind)
+
+
+def _is_fixed(kind: Any) -> bool:
+    """Whether it is a tuple of so many parts, each of its own kind: that has one length anyway."""
+    return get_origin(kind) is tuple and ... not in get_args(kind)
 
 
 def _parts(kind: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import io
 import re
 import tokenize
@@ -14,16 +13,22 @@ from types import MappingProxyType
 from typing import Any
 
 from casparian_flow.core.contracts import ContractColumn
+from casparian_flow.core.drift import Overrides
 from casparian_flow.core.errors import UsageError
 from casparian_flow.core.lineage import RESERVED_PREFIX, reserved_names
+from casparian_flow.core.rules import Rule
 from casparian_flow.core.tables import table_from_output
+from casparian_flow.core.treatments import Treatment, check_treatment
 from casparian_flow.core.types import parse_type
+from casparian_flow.publish.demands import demands_of
+from casparian_flow.publish.literals import arguments, called, literal, shown
 from casparian_flow.publish.syntax import EntryForm, Source, entry_form, main_file, read_source
-from casparian_flow.sdk.columns import SENSITIVITIES, Column
+from casparian_flow.sdk.columns import SENSITIVITIES, TREATMENTS, Column
 from casparian_flow.sdk.manifest import PluginMetadata
 
 CONTENT = ("delimited", "jsonl", "json", "sqlite", "evtx", "syslog", "web_access", "web_error", "w3c", "text")
 TABLES = ("topic", "file")
+REREADS = ("file", "spans")
 _COLUMN_NAMES = [item.name for item in fields(Column)]
 _COMMENT = re.compile(r"#\s*(PATTERN|TOPIC):\s*(.+?)\s*$")
 
@@ -45,6 +50,9 @@ class Manifest:
     requires: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     shares_process: bool = False
+    rereads: str = "file"
+    rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    drift: Mapping[str, Overrides] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -73,7 +81,7 @@ def _manifest_call(source: Source) -> ast.Call | None:
         else:
             continue
         if any(isinstance(target, ast.Name) and target.id == "MANIFEST" for target in targets):
-            if isinstance(node.value, ast.Call) and _called(node.value) == "PluginMetadata":
+            if isinstance(node.value, ast.Call) and called(node.value) == "PluginMetadata":
                 return node.value
             raise source.invalid("MANIFEST is not a literal call", node, fix="write MANIFEST = PluginMetadata(...)")
     return None
@@ -92,41 +100,24 @@ def _from_comments(source: Source) -> dict[str, Any]:
 
 
 def _from_call(source: Source, call: ast.Call) -> dict[str, Any]:
-    arguments = _arguments(source, call, [item.name for item in fields(PluginMetadata)])
-    tables = _literal(source, arguments["tables"]) if "tables" in arguments else "topic"
+    given = arguments(source, call, [item.name for item in fields(PluginMetadata)])
+    tables = literal(source, given["tables"]) if "tables" in given else "topic"
     values = {}
-    for key, node in arguments.items():
+    for key, node in given.items():
         if key == "outputs":
             values[key] = _outputs(source, node, tables)
             continue
-        value = _literal(source, node)
+        if key in ("rules", "drift"):
+            continue
+        value = literal(source, node)
         check, expected = _FIELDS[key]
         if not check(value):
-            raise source.invalid(f"`{key}` must be {expected}, not {_shown(node)}", node)
+            raise source.invalid(f"`{key}` must be {expected}, not {shown(node)}", node)
         values[key] = _frozen(key, value)
+    outputs = values.get("outputs", {})
+    if "rules" in given or "drift" in given:
+        values |= demands_of(source, given.get("rules"), given.get("drift"), outputs)
     return values
-
-
-def _arguments(source: Source, call: ast.Call, names: list[str]) -> dict[str, ast.expr]:
-    """The arguments of a call by name; raises ParserInvalid for one that does not exist."""
-    if len(call.args) > len(names):
-        raise source.invalid(f"{_called(call)} takes at most {len(names)} arguments", call)
-    found: dict[str, ast.expr] = {}
-    for name, node in zip(names, call.args, strict=False):
-        if isinstance(node, ast.Starred):
-            raise source.invalid("`*` cannot be read without running the parser; write the values out", node)
-        found[name] = node
-    for keyword in call.keywords:
-        if keyword.arg is None:
-            raise source.invalid("`**` cannot be read without running the parser; write the values out", keyword)
-        if keyword.arg not in names:
-            near = difflib.get_close_matches(keyword.arg, names, 1)
-            fix = f"did you mean `{near[0]}`?" if near else f"one of: {', '.join(names)}"
-            raise source.invalid(f"{_called(call)} has no `{keyword.arg}`", keyword, fix=fix)
-        if keyword.arg in found:
-            raise source.invalid(f"`{keyword.arg}` is given twice", keyword)
-        found[keyword.arg] = keyword.value
-    return found
 
 
 def _outputs(source: Source, node: ast.expr, tables: Any) -> Mapping[str, tuple[ContractColumn, ...]]:
@@ -134,7 +125,7 @@ def _outputs(source: Source, node: ast.expr, tables: Any) -> Mapping[str, tuple[
         raise source.invalid("`outputs` must be a dict of output names and lists of Column(...)", node)
     outputs: dict[str, tuple[ContractColumn, ...]] = {}
     for key, value in zip(node.keys, node.values, strict=True):
-        name = None if key is None else _literal(source, key)
+        name = None if key is None else literal(source, key)
         if not isinstance(name, str):
             raise source.invalid("an output's name must be text written out", key or node)
         if not name and tables != "file":
@@ -162,58 +153,31 @@ def _columns(source: Source, nodes: list[ast.expr]) -> tuple[ContractColumn, ...
 
 
 def _column(source: Source, node: ast.expr) -> ContractColumn:
-    if not (isinstance(node, ast.Call) and _called(node) == "Column"):
-        raise source.invalid(f"expected Column(...), not {_shown(node)}", node)
-    arguments = _arguments(source, node, _COLUMN_NAMES)
-    values = {key: _literal(source, value) for key, value in arguments.items()}
+    if not (isinstance(node, ast.Call) and called(node) == "Column"):
+        raise source.invalid(f"expected Column(...), not {shown(node)}", node)
+    given = arguments(source, node, _COLUMN_NAMES)
+    values = {key: literal(source, value) for key, value in given.items()}
     if not isinstance(values.get("name"), str) or not values["name"]:
         raise source.invalid("a Column needs a name", node)
     name = values["name"]
     if reserved_names([name]):
-        raise source.invalid(f"column {name!r} lies in the reserved namespace {RESERVED_PREFIX}", arguments["name"])
+        raise source.invalid(f"column {name!r} lies in the reserved namespace {RESERVED_PREFIX}", given["name"])
     for key, value in values.items():
         check, expected = _COLUMN_FIELDS[key]
         if not check(value):
-            raise source.invalid(f"column {name!r}: `{key}` must be {expected}", arguments[key])
+            raise source.invalid(f"column {name!r}: `{key}` must be {expected}", given[key])
     try:
         values["type"] = str(parse_type(values.get("type", "string")))
     except UsageError as exc:
-        raise source.invalid(f"column {name!r}: {exc.message}", arguments["type"], fix=exc.fix) from exc
-    return ContractColumn(**values)
-
-
-def _literal(source: Source, node: ast.expr) -> Any:
+        raise source.invalid(f"column {name!r}: {exc.message}", given["type"], fix=exc.fix) from exc
+    if values.get("treatment") is not None:
+        values["treatment"] = Treatment(values["treatment"])
+    column = ContractColumn(**values)
     try:
-        value = ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as exc:
-        raise source.invalid(
-            f"{_shown(node)} cannot be read without running the parser", node, fix="write the value out as a literal"
-        ) from exc
-    for part in (node,) if isinstance(node, ast.Constant) else ast.walk(node):
-        if isinstance(part, ast.Constant) and isinstance(part.value, str) and not _is_unicode(part.value):
-            raise source.invalid(f"{_shown(part)} holds half a character, which no file can keep", node)
-    return value
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _shown(node: ast.expr) -> str:
-    """The beginning of an expression, as a message shows it."""
-    try:
-        return ast.unparse(node)[:80]
-    except (RecursionError, ValueError):  # the latter for numbers of thousands of digits
-        return "what is written here"
-
-
-def _called(call: ast.Call) -> str:
-    function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        check_treatment(column.sensitivity, column.treatment, column.treatment_argument)
+    except UsageError as exc:
+        raise source.invalid(f"column {name!r}: {exc.message}", node, fix=exc.fix) from exc
+    return column
 
 
 def _frozen(key: str, value: Any) -> Any:
@@ -244,6 +208,7 @@ _FIELDS: dict[str, _Check] = {
     "requires": (_is_texts, "a list of distributions"),
     "options": (lambda v: isinstance(v, dict) and all(isinstance(key, str) for key in v), "a dict with text keys"),
     "shares_process": (lambda v: isinstance(v, bool), "True or False"),
+    "rereads": (lambda v: v in REREADS, " or ".join(map(repr, REREADS))),
 }
 _COLUMN_FIELDS: dict[str, _Check] = {
     "name": (lambda v: isinstance(v, str), "text"),
@@ -252,4 +217,6 @@ _COLUMN_FIELDS: dict[str, _Check] = {
     "format": (_is_text_or_none, "text"),
     "description": (lambda v: isinstance(v, str), "text"),
     "sensitivity": (lambda v: v in SENSITIVITIES, f"one of {', '.join(SENSITIVITIES)}"),
+    "treatment": (lambda v: v is None or v in TREATMENTS, f"one of {', '.join(TREATMENTS)}"),
+    "treatment_argument": (_is_text_or_none, "text"),
 }

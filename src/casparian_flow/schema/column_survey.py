@@ -42,6 +42,10 @@ class ColumnSurvey(msgspec.Struct):
             tagged=self.tagged.merge(other.tagged),
         )
 
+    def closed(self, said: str) -> ColumnSurvey:
+        """The same column with masks in place of its values."""
+        return msgspec.structs.replace(self, plain=self.plain.closed(said), tagged=self.tagged.closed(said))
+
     def order(self, name: str) -> tuple[Fraction, int, str]:
         """Where the column stands: by its mean position over all rows, then its smallest one, then its name."""
         return Fraction(self.places, self.rows) if self.rows else Fraction(self.first), self.first, name

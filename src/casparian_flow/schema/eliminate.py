@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from casparian_flow.core.types import ColumnType, parse_type
 from casparian_flow.schema.candidates import KEYS, NUMERIC, TAGGED_TEMPORAL, TEMPORAL, Candidate, glance
 from casparian_flow.schema.cells import Cells, Mask, as_mask
+from casparian_flow.schema.masks import mask
 from casparian_flow.schema.numbers import beyond_int64, measure_decimal, read_float64, read_int64
 from casparian_flow.schema.positions import Positions
 from casparian_flow.schema.readers import read_boolean, read_text
@@ -73,6 +74,14 @@ class Elimination(msgspec.Struct):
         for key, examples in self.ruled.items():
             groups.setdefault(examples, []).append(key)
         return sorted((examples, sorted(keys)) for examples, keys in groups.items())
+
+    def closed(self, said: str) -> Elimination:
+        """The same state with masks in place of values: it still says which types they leave open."""
+        hidden = {
+            examples: tuple(Example(each.source, each.row, mask(each.value, said)) for each in examples)
+            for examples in set(self.ruled.values())
+        }
+        return msgspec.structs.replace(self, ruled={key: hidden[found] for key, found in self.ruled.items()})
 
     def is_open(self, key: str) -> bool:
         """Whether no value has ruled the candidate out."""

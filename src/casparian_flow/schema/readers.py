@@ -79,7 +79,7 @@ def read_nested(cells: Cells, kind: ColumnType) -> Reading:
     for at, text in enumerate(cells.array.to_pylist()):
         try:
             value = msgspec.json.decode(text)
-            if not _has_shape(value, kind):
+            if value is None or not _has_shape(value, kind):  # null is no list: what is missing is no text
                 raise pa.ArrowInvalid("another shape")
             pa.array([value], target)
             values.append(value)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from casparian_flow.core.quarantine import Level
+from casparian_flow.core.quarantine import Level, record_shape
 from casparian_flow.schema.arrow import normalise
 from casparian_flow.schema.cells import Ints, Mask
 from casparian_flow.schema.rendering import as_text
@@ -88,7 +88,7 @@ def rejections_of_rows(
         level=pa.array([str(Level.FIELD)] * len(rows)),
         code=codes,
         column=columns,
-        message=_messages(columns, expected, observed, pc.list_value_length(errors)),
+        message=message_texts(columns, expected, observed, pc.list_value_length(errors)),
         errors=errors,
         values=_values(batch.take(picked)),
         start=_taken(start, picked),
@@ -140,7 +140,7 @@ def rejections_of_records(records: Sequence[Rejected], *, contract_version: int 
         start=pa.array([record.start for record in records], pa.int64()),
         end=pa.array([record.end for record in records], pa.int64()),
         locator=pa.array([record.locator for record in records], pa.string()),
-        shape=pa.array([""] * len(records), pa.string()),
+        shape=pa.array(list(map(record_shape, messages)), pa.string()),
         contract_version=pa.array([contract_version] * len(records), pa.int32()),
     )
 
@@ -195,8 +195,8 @@ def _single_errors(codes: Sequence[str], observed: Sequence[str]) -> pa.Array:
     return pa.array(rows, REJECTION_SCHEMA.field("errors").type)
 
 
-def _messages(columns: pa.Array, expected: pa.Array, observed: pa.Array, counts: pa.Array) -> pa.Array:
-    """`bytes: expected int64, found '12,034' (and 2 more)`."""
+def message_texts(columns: pa.Array, expected: pa.Array, observed: pa.Array, counts: pa.Array) -> pa.Array:
+    """What is said of each row, from its first error: `bytes: expected int64, found '12,034' (and 2 more)`."""
     found = pc.binary_join_element_wise("'", observed, "'", "")
     found = pc.fill_null(found, "nothing")
     more = pc.binary_join_element_wise(" (and ", pc.subtract(counts, 1).cast(pa.string()), " more)", "")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from casparian_flow.core.lineage import RESCUED
-from casparian_flow.core.quarantine import Code
 from casparian_flow.schema.cells import as_mask
 from casparian_flow.schema.rendering import as_text
 
@@ -16,17 +16,28 @@ _ENTRY = pa.struct([("column", pa.string()), ("raw", pa.string()), ("code", pa.s
 RESCUED_FIELD = pa.field(RESCUED, pa.list_(_ENTRY), nullable=True)
 
 
-def rescue(extra: Sequence[tuple[str, pa.Array, bool]], rows: int) -> pa.Array:
-    """The `_cf_rescued` column of `rows` rows from unexpected columns, given as (name, values, whether tagged).
+class Rescue(NamedTuple):
+    """Values of one column that are kept aside: one for each row of a batch, null where there is nothing to keep.
 
-    Entries of a row are in the order of the columns; null values are not kept, and a row without any is null.
+    `code` says why; `is_tagged` says that the text is JSON.
+    """
+
+    column: str
+    values: pa.Array
+    code: str
+    is_tagged: bool = False
+
+
+def rescue(kept: Sequence[Rescue], rows: int) -> pa.Array:
+    """The `_cf_rescued` column of `rows` rows.
+
+    Entries of a row are in the order given; null values are not kept, and a row without any is null.
     """
     owners, parts = [], []
-    for name, column, tagged in extra:
-        at = np.flatnonzero(as_mask(column.is_valid()))
-        raw = as_text(column.take(pa.array(at)), tagged=tagged)
-        names = pa.repeat(pa.scalar(name, pa.string()), len(at))
-        codes = pa.repeat(pa.scalar(str(Code.NEW_COLUMN), pa.string()), len(at))
+    for each in kept:
+        at = np.flatnonzero(as_mask(each.values.is_valid()))
+        raw = as_text(each.values.take(pa.array(at)), tagged=each.is_tagged)
+        names, codes = (pa.repeat(pa.scalar(text, pa.string()), len(at)) for text in (each.column, each.code))
         parts.append(pa.StructArray.from_arrays([names, raw, codes], fields=list(_ENTRY)))
         owners.append(at)
     row_of = np.concatenate(owners) if owners else np.zeros(0, np.int64)

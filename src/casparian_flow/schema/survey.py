@@ -81,6 +81,10 @@ class Survey:
         """The same survey under other column names; those not mentioned keep theirs."""
         return Survey({names.get(name, name): column for name, column in self.columns.items()}, self.rows)
 
+    def closed(self, said: str) -> Survey:
+        """The same survey with masks in place of all values."""
+        return Survey({name: column.closed(said) for name, column in self.columns.items()}, self.rows)
+
     @property
     def names(self) -> list[str]:
         """The columns by their mean position over all rows."""

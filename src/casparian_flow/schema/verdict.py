@@ -180,7 +180,7 @@ def _unify(opinions: list[_Opinion], rounded: int) -> _Opinion:
     if {kind.name for kind in kinds} == {"int64", "float64"} and not rounded:
         return _Opinion("float64", note=note)
     if {kind.name for kind in kinds} <= {"int64", "decimal"}:
-        whole, scale = max(map(_whole, kinds)), max(map(_scale, kinds))
+        whole, scale = max(map(whole_digits, kinds)), max(map(scale_digits, kinds))
         if whole + scale <= MAX_DECIMAL:
             return _Opinion(f"decimal({whole + scale},{scale})", note=note)
     if {kind.name for kind in kinds} == {"timestamp_tz"}:
@@ -188,9 +188,11 @@ def _unify(opinions: list[_Opinion], rounded: int) -> _Opinion:
     return _Opinion("string", note=note)
 
 
-def _whole(kind: ColumnType) -> int:
+def whole_digits(kind: ColumnType) -> int:
+    """How many digits before the point an int64 or a decimal may have."""
     return int(kind.args[0]) - int(kind.args[1]) if kind.args else _INT64_DIGITS
 
 
-def _scale(kind: ColumnType) -> int:
+def scale_digits(kind: ColumnType) -> int:
+    """How many digits behind the point an int64 or a decimal may have."""
     return int(kind.args[1]) if kind.args else 0

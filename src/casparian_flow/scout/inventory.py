@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from casparian_flow.core.files import EntryKind, display_path
 from casparian_flow.scout.chosen import EVERYTHING, Chosen
-from casparian_flow.scout.entries import COMPANIONS, FILE, Entry
+from casparian_flow.scout.entries import COMPANIONS, FILE, Entry, folder_entry
+from casparian_flow.scout.ground import UNMOUNTED, Ground
 from casparian_flow.scout.ignore import rules_of_source
 from casparian_flow.scout.parts import entries_at, reachable
 from casparian_flow.scout.walk import THREADS, WHOLE_SOURCE, Tree, walk
 from casparian_flow.store import inventory as known_files
+from casparian_flow.store import sources as stored
 from casparian_flow.store.database import Database
 from casparian_flow.store.inventory import Known
 from casparian_flow.store.sources import finish_scan, forget_scan, source_by_id, start_scan
@@ -48,6 +50,13 @@ class ScanReport:
         return not (self.new or self.changed or self.missing or self.returned)
 
 
+def ground_of(database: Database, source: int) -> Ground:
+    """What a source stands on now; asked for before anything of it is looked at."""
+    ground = Ground(source_by_id(database.connection, source).root, stored.mounts(database.connection, source))
+    database.connection.rollback()
+    return ground
+
+
 def scan(
     database: Database,
     source_id: int,
@@ -58,22 +67,27 @@ def scan(
     threads: int = THREADS,
     parts: Iterable[bytes] | None = None,
     keeps_idle: bool = True,
+    ground: Ground | None = None,
 ) -> ScanReport:
     """Bring the locations of a source up to date with its folder; what did not change is not written.
 
-    A file is recorded as missing only where its folder was listed, or is gone from a folder that was. What `chosen`
-    does not cover stays as it is known, whatever became of it. Changes become durable in steps, so an interrupted scan
+    A file is recorded as missing only where its folder was listed, or is gone from a folder that was, and only if the
+    disk that it lay on was there all the while: else the folder of that disk is unreadable. `ground` says what was
+    there before, if somebody looked before this. What `chosen` does not cover stays as it is known, whatever became of
+    it. Changes become durable in steps, so an interrupted scan
     leaves a correct part of its work behind. With `parts` only these paths and what lies below them are looked at.
     A scan that changes nothing is not remembered unless `keeps_idle`.
     """
     began = time.perf_counter()
     source = source_by_id(database.connection, source_id)
     database.connection.rollback()
+    ground = ground or ground_of(database, source_id)
     tree = Tree(
         root=source.root,
         only=source.only,
         ignore=rules_of_source(source.root, source.ignore),
         home=os.path.realpath(os.fsencode(database.path.parent)),
+        ground=ground,
         depth=chosen.depth,
     )
     with database.transaction() as connection:
@@ -81,12 +95,15 @@ def scan(
     reached = None if parts is None or source.only else reachable(tree, parts)
 
     def compare(batches: Iterable[list[Entry]], known: Iterator[Known]) -> None:
-        merge = _Merge(database, source_id, result, chosen, known)
+        merge = _Merge(database, source_id, result, chosen, known, ground, is_whole=is_whole)
         for batch in batches:
             merge.take(batch)
             report("files.listed", {"source": source.display, "entries": result.entries})
         merge.end()
+        away.update(merge.away)
 
+    is_whole = reached is None and chosen.is_everything
+    away: set[bytes] = set()
     if reached is None:
         compare(walk(tree, threads), _all_known(database, source_id))
     else:
@@ -94,6 +111,11 @@ def scan(
             for path in reached:
                 compare(entries_at(tree, path), _known_at(database, source_id, path))
     with database.transaction() as connection:
+        mounts = ground.mounts()
+        if is_whole:  # where a disk was, and everything is there without it, the files have moved into the folder
+            mounts -= ground.lost() - away
+        if mounts != ground.known:
+            stored.set_mounts(connection, source_id, mounts)
         if result.missing and result.new:
             result.renamed = known_files.find_renames(connection, source_id, result.scan_id)
         if result.is_idle and not keeps_idle:
@@ -125,9 +147,23 @@ class _Merge:
     """The listed entries and the known locations, both ordered by path, taken side by side."""
 
     def __init__(
-        self, database: Database, source: int, result: ScanReport, chosen: Chosen, known: Iterator[Known]
+        self,
+        database: Database,
+        source: int,
+        result: ScanReport,
+        chosen: Chosen,
+        known: Iterator[Known],
+        ground: Ground,
+        *,
+        is_whole: bool,
     ) -> None:
         self.result = result
+        self.away: set[bytes] = set()
+        """The folders of disks that are away, and that were not found to have everything all the same."""
+        self._ground = ground
+        self._is_whole = is_whole
+        self._mounts: dict[bytes, Known] = {}
+        """What is known of folders at which a disk begins, other than that they were listed."""
         self._covers = None if chosen.is_everything else chosen.covers
         self._database = database
         self._source = source
@@ -136,7 +172,7 @@ class _Merge:
         self._folder: Entry | None = None
         self._new: list[Entry] = []
         self._changed: list[tuple[Entry, int]] = []
-        self._gone: list[tuple[int, int | None]] = []
+        self._gone: list[Known] = []
         self._ignored: list[tuple[int, str]] = []
 
     def take(self, batch: list[Entry]) -> None:
@@ -161,14 +197,22 @@ class _Merge:
         self._next = known
         self.result.entries += seen
         if len(self._new) + len(self._changed) + len(self._gone) + len(self._ignored) >= TRANSACTION:
-            self._write()
+            self._write(self._not_there())
 
     def end(self) -> None:
         """Conclude about what is known beyond the last entry."""
         while self._next is not None:
             self._was_not_listed(self._next)
             self._next = next(self._known, None)
-        self._write()
+        gone = self._not_there()
+        for folder in sorted(self.away) if self._is_whole else ():
+            entry = folder_entry(folder or WHOLE_SOURCE, EntryKind.UNREADABLE, UNMOUNTED)
+            self._note(entry, is_covered=True)
+            if (known := self._mounts.pop(entry.rel_path, None)) is None:
+                self._new.append(entry)
+            else:
+                self._compare(known, entry)
+        self._write([*gone, *(known for known in self._mounts.values() if not known[7])])
 
     def _note(self, entry: Entry, *, is_covered: bool) -> None:
         if entry.kind != EntryKind.IGNORED and is_covered:
@@ -196,21 +240,37 @@ class _Merge:
             if folder.kind == EntryKind.IGNORED and not is_missing and known[1] != EntryKind.IGNORED:
                 self._ignored.append((location, folder.problem or ""))
             return
-        if not is_missing:
-            self.result.missing += 1
-            self._gone.append((location, known[9]))
+        if path == WHOLE_SOURCE or self._ground.under(path) == path:
+            self._mounts[path] = known
+        elif not is_missing:
+            self._gone.append(known)
 
-    def _write(self) -> None:
+    def _not_there(self) -> list[Known]:
+        """What was not found and is gone; what a disk that is away may hold stays as it is known."""
+        missed, self._gone = self._gone, []
+        lost = self._ground.lost() if missed else frozenset()
+        if not lost:
+            return missed
+        gone = []
+        for known in missed:
+            if (folder := self._ground.under(known[0])) in lost:
+                self.away.add(folder)
+            else:
+                gone.append(known)
+        return gone
+
+    def _write(self, gone: Sequence[Known]) -> None:
         scan, source = self.result.scan_id, self._source
+        self.result.missing += len(gone)
         self.result.new += len(self._new)
         with self._database.transaction():
             driver = self._database.driver
-            known_files.mark_missing(driver, scan, self._gone)
+            known_files.mark_missing(driver, scan, [(known[8], known[9]) for known in gone])
             known_files.mark_ignored(driver, scan, self._ignored)
             known_files.change_locations(driver, ((*entry[1:], scan, location) for entry, location in self._changed))
             known_files.add_locations(driver, ((*entry, display_path(entry[0]), source, scan) for entry in self._new))
             known_files.join_companions(driver, source, self._companions())
-        self._new, self._changed, self._gone, self._ignored = [], [], [], []
+        self._new, self._changed, self._ignored = [], [], []
 
     def _companions(self) -> Iterator[tuple[bytes, bytes]]:
         for entry in self._new:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from casparian_flow.core.errors import SourceChanged, SourceUnreadable
 from casparian_flow.core.files import Stamp, display_path
 from casparian_flow.core.tags import TagRule
 from casparian_flow.scout.entries import COMPANIONS, name_problem_of
+from casparian_flow.scout.ground import Ground
 from casparian_flow.scout.hashing import Hashed, hash_file
-from casparian_flow.scout.inventory import Report
+from casparian_flow.scout.inventory import Report, ground_of
 from casparian_flow.scout.rules import tags_of
 from casparian_flow.scout.settle import Settle
+from casparian_flow.scout.walk import WHOLE_SOURCE
 from casparian_flow.store import settling
 from casparian_flow.store import tags as stored_tags
 from casparian_flow.store import versions as stored
@@ -28,6 +32,8 @@ GROUP = 50
 """Files that a thread reads for one answer, so that small files do not wait for each other."""
 RACY_NS = 2_000_000_000
 """The coarsest clock of a common file system: a later change within it may leave the same signs."""
+UNLISTED = "its folder cannot be listed"
+AWAY = "its disk, or the folder of its source, is not the one that was listed"
 
 
 class ContentKind(Protocol):
@@ -72,6 +78,11 @@ class _Read:
     is_changing: bool = False
 
     @property
+    def is_answered(self) -> bool:
+        """Whether a file was there, whatever came of reading it."""
+        return bool(self.hashed or self.unreadable or self.is_changing)
+
+    @property
     def size(self) -> int:
         """The size of the file itself, as last seen."""
         return self.hashed.stamp.size if self.hashed else self.dirty[6]
@@ -93,18 +104,21 @@ def tag(
     with_sha256: bool = False,
     threads: int = THREADS,
     settle: Settle | None = None,
+    ground: Ground | None = None,
 ) -> TagReport:
     """Hash the source's dirty files (of `selection`, location ids, if given), add versions, apply tag rules.
 
     A version is added only if the bytes differ from the current version's. A file that changes meanwhile, cannot be
     read, or was changed less than two seconds before `now_ns` stays dirty and is read again by the next pass; no file
-    keeps the others from being read. Durable in steps. With `settle`, files that a watch lets wait are left alone until
-    it is time.
+    keeps the others from being read. One that is not there is missing only if its folder is, and was listed, and its
+    disk is the one that was there when `ground` was looked at, before the listing: else it cannot be read. Durable in
+    steps. With `settle`, files that a watch lets wait are left alone until it is time.
     """
     source = source_by_id(database.connection, source_id)
     rules = stored_tags.all_rules(database.connection)
     database.connection.rollback()
     base = source.root.rstrip(b"/") + b"/"
+    ground = ground or ground_of(database, source_id)
     result = TagReport()
 
     def read_group(group: list[Dirty]) -> list[_Read]:
@@ -118,6 +132,7 @@ def tag(
                 groups = [page[at : at + GROUP] for at in range(0, len(page), GROUP)]
                 reads = [read for group in pool.map(read_group, groups) for read in group]
                 with database.transaction():
+                    reads = _unlisted_apart(database, source_id, reads, ground)
                     _record(database, reads, now_ns, result)
                     _record_failures(database, reads, result, settle)
                     released += _record_companions(database, source_id, reads)
@@ -143,12 +158,27 @@ def _read(base: bytes, dirty: Dirty, sniff: Sniff, with_sha256: bool) -> _Read:
     try:
         hashed = hash_file(base + dirty[1], with_sha256=with_sha256)
     except FileNotFoundError:
-        return _Read(dirty)
+        # A disk that went away takes the folders with it: that says nothing about what is on it.
+        return _Read(dirty, unreadable="" if Path(os.fsdecode(base + dirty[1])).parent.is_dir() else UNLISTED)
     except SourceChanged:
         return _Read(dirty, is_changing=True)
     except SourceUnreadable as exc:
         return _Read(dirty, unreadable=f"{exc.message}: {exc.why}")
     return _Read(dirty, hashed, sniff(hashed.head, hashed.size))
+
+
+def _unlisted_apart(database: Database, source: int, reads: list[_Read], ground: Ground) -> list[_Read]:
+    """The same, but what is not there of folders that were not listed, or of disks that are away, cannot be read."""
+    if all(read.is_answered for read in reads):
+        return reads
+    folders = stored.unlisted(database.driver, source)
+    below = tuple(b"" if folder == WHOLE_SOURCE else folder for folder in folders)
+    lost = ground.lost()
+
+    def why(path: bytes) -> str:
+        return AWAY if ground.under(path) in lost else UNLISTED if path.startswith(below) else ""
+
+    return [read if read.is_answered else replace(read, unreadable=why(read.dirty[1])) for read in reads]
 
 
 def _record(database: Database, reads: list[_Read], now_ns: int, result: TagReport) -> None:
@@ -221,7 +251,7 @@ def _record_failures(database: Database, reads: list[_Read], result: TagReport, 
     unreadable = [(read.dirty[0], read.unreadable) for read in reads if read.unreadable]
     # Its signs are the new ones, its version is the old one: nobody may parse it as that version.
     unreadable += [(read.dirty[0], "it changed while it was read") for read in reads if read.is_changing]
-    vanished = [read.dirty[0] for read in reads if not (read.hashed or read.unreadable or read.is_changing)]
+    vanished = [read.dirty[0] for read in reads if not read.is_answered]
     stored.set_problems(database.driver, unreadable)
     stored.set_vanished(database.driver, vanished)
     settling.release(database.driver, [location for location, _ in unreadable])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from casparian_flow.core.files import EntryKind
 from casparian_flow.scout.entries import Entry, describe, folder_entry, reason_of
+from casparian_flow.scout.ground import Ground, Identity, identity
 from casparian_flow.scout.ignore import IgnoreRules
 
 THREADS = 2
@@ -32,6 +33,8 @@ class Tree:
     only: bytes = b""
     ignore: IgnoreRules = field(default_factory=IgnoreRules)
     home: bytes | None = None
+    ground: Ground | None = None
+    """Is told of every folder before it is listed."""
     depth: int = 0
     """How many parts the paths of entries may have; 0 is any number. Deeper folders are not even entries."""
     below: bytes = b""
@@ -39,7 +42,7 @@ class Tree:
 
     def is_home(self, absolute: bytes) -> bool:
         """Whether a folder is the active home."""
-        return self.home is not None and _identity(absolute) == _identity(self.home) is not None
+        return self.home is not None and identity(absolute) == identity(self.home) is not None
 
 
 def walk(tree: Tree, threads: int = THREADS) -> Iterator[list[Entry]]:
@@ -87,7 +90,7 @@ class _Walk:
     def __init__(self, tree: Tree, pool: ThreadPoolExecutor) -> None:
         self._tree = tree
         self._base = tree.root.rstrip(b"/") + b"/"
-        self._home = _identity(tree.home) if tree.home else None
+        self._home = identity(tree.home) if tree.home else None
         self._pool = pool
         self._stack: list[_Folder] = []
         self._ahead: dict[bytes, Future[_Items | Entry | None]] = {}
@@ -155,7 +158,10 @@ class _Walk:
         absolute = self._base + path
         stands_for_it = path or WHOLE_SOURCE
         try:
-            if self._is_home(absolute):
+            found = identity(absolute)
+            if self._tree.ground is not None:
+                self._tree.ground.see(path, found)
+            if self._is_home(absolute, found):
                 return folder_entry(stands_for_it, EntryKind.IGNORED, "the active home is never walked")
             with os.scandir(absolute) as listing:
                 names = [one.name + b"/" if one.is_dir(follow_symlinks=False) else one.name for one in listing]
@@ -184,26 +190,17 @@ class _Walk:
             return entry._replace(kind=EntryKind.IGNORED.value, problem="left out by the source's ignore rules")
         return entry
 
-    def _is_home(self, absolute: bytes) -> bool:
+    def _is_home(self, absolute: bytes, found: Identity | None) -> bool:
         if self._home is None:
             return False
         if absolute == self._base and self._base.startswith((self._tree.home or b"").rstrip(b"/") + b"/"):
             return True
-        return _identity(absolute) == self._home
+        return found == self._home
 
 
 def is_target(folder: bytes) -> bool:
     """Whether a folder, given with a slash at its end, is that of an output target."""
     return os.path.isdir(folder + b"_cf/log")
-
-
-def _identity(path: bytes) -> tuple[int, int] | None:
-    """Device and inode, which stay the same whatever name a folder is reached by; None when there is none."""
-    try:
-        seen = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return seen.st_dev, seen.st_ino
 
 
 def _join(root: bytes, rel_path: bytes) -> bytes:

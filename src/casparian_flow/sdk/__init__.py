@@ -1,10 +1,10 @@
 """What a parser author imports. Standard library only, and nothing of the host."""
 
-from casparian_flow.sdk.columns import Column
+from casparian_flow.sdk.columns import Column, Rule
 from casparian_flow.sdk.emit import Rejected, Rows, Verdict
 from casparian_flow.sdk.errors import PermanentError, TransientError
 from casparian_flow.sdk.manifest import PluginMetadata
-from casparian_flow.sdk.parser import BasePlugin, Context, FileEvent
+from casparian_flow.sdk.parser import BasePlugin, Context, FileEvent, Span
 
 __all__ = [
     "BasePlugin",
@@ -15,6 +15,8 @@ __all__ = [
     "PluginMetadata",
     "Rejected",
     "Rows",
+    "Rule",
+    "Span",
     "TransientError",
     "Verdict",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from casparian_flow.sdk.emit import Rejected, Rows
 from casparian_flow.sdk.encodings import WINDOWS_1252, Encoding
+from casparian_flow.sdk.parser import Span
 
 BLOCK_BYTES = 1 << 22
 MAX_LINE = 1 << 24
@@ -73,6 +74,19 @@ def read_blocks(
         file.seek(encoding.mark)
         block_bytes = min(block_bytes, max_line)
         yield from _read(file, encoding, block_bytes - block_bytes % 2, max_line)
+
+
+def read_spans(
+    path: Path, encoding: Encoding, spans: Iterable[Span], *, max_line: int = MAX_LINE
+) -> Iterator[LineBlock]:
+    """The lines of each span as one block, as `read_blocks` gives them; the first has the number of the span."""
+    with path.open("rb") as file:
+        for row, start, end in spans:
+            file.seek(start)
+            if end - start > max_line:
+                yield _cut_block(file.read(MAX_RAW), start, end, row)
+            else:
+                yield _block(file.read(end - start), encoding, start, row)
 
 
 def _read(file: BinaryIO, encoding: Encoding, block_bytes: int, max_line: int) -> Iterator[LineBlock]:

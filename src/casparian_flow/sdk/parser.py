@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Span(NamedTuple):
+    """One record of a file that was read before: its ordinal then, and the bytes `[start, end)` that it said it has."""
+
+    source_row: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +23,16 @@ class Context:
     source_hash: str
     file_version_id: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    spans: tuple[Span, ...] | None = None
+    """The records to be read, in ascending order and apart from each other; None: the whole file.
+
+    Only a parser whose manifest says `rereads="spans"` gets any. It yields exactly what it yields of these records when
+    it reads the whole file with the same options: the same rows and rejections, with the same `source_row`, `start` and
+    `end`, and nothing else. It need not know what stands before a span: the ordinals are those that it gave itself, and
+    what it found out about the file is in `verdicts`.
+    """
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    """Where spans are to be read: what the parser said of the file when it read the whole of it, by name."""
 
 
 @dataclass(frozen=True, slots=True)

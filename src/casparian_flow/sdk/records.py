@@ -90,6 +90,11 @@ def read_records(blocks: Iterable[LineBlock]) -> Iterator[RecordBlock]:
         yield _records(held)
 
 
+def records_apart(blocks: Iterable[LineBlock]) -> Iterator[RecordBlock]:
+    """The record of each block of lines, as `read_records` gives it from the whole file."""
+    yield from map(_records, blocks)
+
+
 def _continues(block: LineBlock) -> Any:
     """Which lines begin with a space or a tab and so belong to the line before."""
     first = pc.utf8_slice_codeunits(block.text, 0, 1)

@@ -7,7 +7,8 @@ import importlib.util
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from casparian_flow.sdk.emit import Rejected, Rows, Verdict
-from casparian_flow.sdk.parser import BasePlugin, Context, FileEvent
+from casparian_flow.sdk.parser import BasePlugin, Context, FileEvent, Span
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00)?")
 
@@ -47,16 +48,54 @@ class Collected:
         return sorted(found, key=_place)
 
 
-def collect(parser_path: Path, input_path: Path, options: Mapping[str, Any] | None = None) -> Collected:
-    """Load the parser (a file, or a folder with `parser.py`) and run it over one file, as a guest would."""
+def collect(
+    parser_path: Path,
+    input_path: Path,
+    options: Mapping[str, Any] | None = None,
+    spans: Sequence[Span] | None = None,
+    verdicts: Mapping[str, str] | None = None,
+) -> Collected:
+    """Load the parser (a file, or a folder with `parser.py`) and run it over one file, as a guest would.
+
+    With `spans`, over these records of it alone; `verdicts` are then those of the whole file.
+    """
     collected = Collected({}, [], [])
     file = parser_path / "parser.py" if parser_path.is_dir() else parser_path
     with _Imports(file.parent):
         module = _load(file)
-        context = Context("", 0, {**_default_options(module), **(options or {})})
+        chosen = None if spans is None else tuple(spans)
+        context = Context("", 0, {**_default_options(module), **(options or {})}, chosen, verdicts or {})
         for item in _run(module, Path(input_path), context):
             _sort_in(item, collected)
     return collected
+
+
+def reread_differences(
+    parser_path: Path, input_path: Path, options: Mapping[str, Any] | None = None, every: int = 1
+) -> list[str]:
+    """How the records of spans differ from those of the whole file; none where the parser keeps `rereads="spans"`.
+
+    Each record that has a number and bytes is asked for, or of `every` so many the first one. What is only in the whole
+    file begins with `-`, what only spans bring with `+`.
+    """
+    whole = collect(parser_path, input_path, options)
+    chosen = spans_of(whole)[::every]
+    verdicts = {one.name: one.value for one in whole.verdicts}
+    return spans_against_whole(collect(parser_path, input_path, options, chosen, verdicts), whole, chosen)
+
+
+def spans_of(whole: Collected) -> list[Span]:
+    """Where each record is that has a number and bytes, in order."""
+    return sorted({span for span, _ in _placed(whole)})
+
+
+def spans_against_whole(found: Collected, whole: Collected, spans: Iterable[Span]) -> list[str]:
+    """How what was found of some spans differs from what the whole file has there; see `reread_differences`."""
+    chosen = set(spans)
+    wanted = Counter(text for span, text in _placed(whole) if span in chosen)
+    came = Counter(text for _, text in _placed(found))
+    missing, more = wanted - came, came - wanted
+    return [f"- {text}" for text in missing.elements()] + [f"+ {text}" for text in more.elements()]
 
 
 def comparable(records: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -207,6 +246,23 @@ def _plain_column(column: Any) -> Any:
 
 def _as_json(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, list, dict)) else str(value)
+
+
+def _placed(collected: Collected) -> list[tuple[Span, str]]:
+    """Every record that says where it is, with all that is said of it; one without its bytes is at none."""
+    found: list[tuple[Span, dict[str, Any]]] = []
+    for output, many in collected.rows.items():
+        for rows in many:
+            if rows.source_row is None or rows.start is None or rows.end is None:
+                continue
+            places = zip(rows.source_row, rows.start, rows.end, strict=True)
+            spans = [Span(*(int(number) for number in place)) for place in places]
+            found += zip(spans, _records(output, rows), strict=True)
+    for one in collected.rejected:
+        if one.source_row is not None and one.start is not None and one.end is not None:
+            said = {"_output": one.output, "_rejected": one.code, "_message": one.message, "_raw": repr(one.raw)}
+            found.append((Span(one.source_row, one.start, one.end), said))
+    return [(span, json.dumps([*span, record], sort_keys=True, ensure_ascii=False)) for span, record in found]
 
 
 def _place(record: Mapping[str, Any]) -> tuple[Any, ...]:

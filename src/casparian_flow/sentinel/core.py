@@ -30,19 +30,22 @@ from casparian_flow.protocol.bodies import (
 )
 from casparian_flow.protocol.codec import BadMessage, Message, encode, from_worker
 from casparian_flow.protocol.opcodes import VERSION, Opcode
+from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.sentinel.actions import Action, Done, Sweep
-from casparian_flow.sentinel.attempts import CANCELLED, CANCELLED_BEFORE, FENCED, Attempts
-from casparian_flow.sentinel.committing import Committing
-from casparian_flow.sentinel.dispatch import Dispatcher
-from casparian_flow.sentinel.founding import Founding, Notify
-from casparian_flow.sentinel.heartbeats import Heartbeats
-from casparian_flow.sentinel.leases import LEASE_NS, Lease, Leases
-from casparian_flow.sentinel.litter import Litter
-from casparian_flow.sentinel.orders import Orders
-from casparian_flow.sentinel.presence import Presence
+from casparian_flow.sentinel.commit.committing import Committing
+from casparian_flow.sentinel.commit.founding import Founding, Notify
+from casparian_flow.sentinel.planning import replaying
+from casparian_flow.sentinel.queue.attempts import CANCELLED, CANCELLED_BEFORE, FENCED, Attempts
+from casparian_flow.sentinel.queue.dispatch import Dispatcher
+from casparian_flow.sentinel.queue.heartbeats import Heartbeats
+from casparian_flow.sentinel.queue.leases import LEASE_NS, Lease, Leases
+from casparian_flow.sentinel.queue.litter import Litter
+from casparian_flow.sentinel.queue.orders import Orders
+from casparian_flow.sentinel.queue.outdated import Outdated
+from casparian_flow.sentinel.queue.presence import Presence
+from casparian_flow.sentinel.queue.sessions import Session, Sessions
 from casparian_flow.sentinel.run_ends import RunEnds
 from casparian_flow.sentinel.runs import CancelOutcome, Runs, is_held
-from casparian_flow.sentinel.sessions import Session, Sessions
 from casparian_flow.store import job_changes
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import runs as run_store
@@ -67,12 +70,17 @@ _OPCODE_OF: dict[type[Body], Opcode] = {
 class SentinelCore:
     """Every method is called from the thread that owns the database; nothing here waits.
 
-    After each batch of calls, end it with `tick`, make it durable, then send `take_outgoing` and carry out
+    Begin each batch of calls with `look`, end it with `tick`, make it durable, then send `take_outgoing` and carry out
     `take_actions`, telling `done` what came of each.
     """
 
-    def __init__(self, database: Database, *, incarnation: int, session: str, notify: Notify) -> None:
-        """`session` was never used before; `notify` hears every event, with `job` and `plan` where it is about one."""
+    def __init__(
+        self, database: Database, *, incarnation: int, session: str, notify: Notify, key: PseudonymKey
+    ) -> None:
+        """`session` was never used before; `notify` hears every event, with `job` and `plan` where it is about one.
+
+        `key` is the home's, for workers who write pseudonyms.
+        """
         self._database = database
         self._incarnation = incarnation
         self._session = session
@@ -105,9 +113,21 @@ class SentinelCore:
             self._actions.append,
             self._litter,
         )
-        self._ends = RunEnds(database, self._runs, self._committing, self._founding, notify, self._actions.append)
+        self._ends = RunEnds(
+            database, self._runs, self._committing, self._founding, notify, self._actions.append, self.submit
+        )
         self._presence = Presence(database, self._sessions, self._leases, self._attempts, self._committing, notify)
         self._heartbeats = Heartbeats(database, self._leases, self._attempts, notify)
+        self._outdated = Outdated(
+            database,
+            self._runs,
+            self._leases,
+            self._dispatcher,
+            self._heartbeats,
+            self._attempts,
+            self._committing,
+            self._litter,
+        )
         self._orders = Orders(
             database,
             self._runs,
@@ -119,7 +139,14 @@ class SentinelCore:
             self._heartbeats,
             self._send,
             self.submit,
+            key,
         )
+
+    def look(self, now_ns: int) -> None:
+        """Notice what was decided elsewhere; before every batch of calls, since what workers say is taken by it."""
+        with self._database.transaction() as connection:
+            self._founding.refresh(connection)
+        self._outdated.take_back(self._founding.take_closed(), now_ns)
 
     # --- messages ----------------------------------------------------------------------------------------------
 
@@ -201,9 +228,12 @@ class SentinelCore:
         Attempts that an earlier sentinel gave out have the length of a lease to be named by their workers.
         """
         with self._database.transaction() as connection:
-            plans = run_store.open_plans(connection)
+            plans = [*run_store.open_plans(connection), *replaying.resume(connection, now_ns)]
         for plan in plans:
             self.submit(plan, now_ns)
+        with self._database.transaction() as connection:
+            self._founding.refresh(connection)
+        self._outdated.take_up(self._founding.contracts, now_ns)
         self._ends.roll_forward(now_ns)
 
     def submit(self, plan: int, now_ns: int) -> None:
@@ -241,8 +271,11 @@ class SentinelCore:
         self._attempts.queue_version += 1
 
     def is_over(self, plan: int) -> bool:
-        """Whether nothing of a run is left to do, for now: what a sink refuses is tried again later."""
-        return self._runs.of_plan(plan) is None
+        """Whether nothing is left to do of a run and of what follows it, for now.
+
+        What a sink refuses is tried again later.
+        """
+        return self._ends.is_over(plan)
 
     def has_open(self, plan: int) -> bool:
         """Whether a run has jobs that a worker has to do."""

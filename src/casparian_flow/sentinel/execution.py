@@ -10,7 +10,7 @@ from typing import Protocol
 
 from casparian_flow.core.errors import SentinelStopped
 from casparian_flow.core.jobs import FINAL_STATES
-from casparian_flow.sentinel.founding import Notify
+from casparian_flow.sentinel.commit.founding import Notify
 from casparian_flow.sentinel.loop import Event, Loop
 from casparian_flow.sentinel.runs import CancelOutcome
 
@@ -66,9 +66,11 @@ class Embedded(_Verbs):
 
     def wait(self, plan: int, report: Notify) -> None:
         """Bring the run to its end. Workers are only started if there is something for them."""
+        ours: set[object] = {plan}
 
         def hear(event: str, values: dict[str, object]) -> None:
-            if values.get("plan", plan) == plan:
+            if values.get("plan", plan) in ours:
+                _note_following(ours, event, values)
                 report(event, values)
 
         def is_over() -> bool:
@@ -108,8 +110,7 @@ class Served(_Verbs):
         events, unsubscribe = self._listen("plan", plan)
         try:
             while not self._loop.call(lambda core, _now: core.is_over(plan)):
-                if self._report_until_over(events, report):
-                    return
+                self._report_until_over(events, report)
         finally:
             unsubscribe()
 
@@ -136,22 +137,30 @@ class Served(_Verbs):
     def _listen(self, name: str, number: int) -> tuple[queue.SimpleQueue[Event], Callable[[], None]]:
         """The events about one run or one job, and of the sentinel's end; what is returned beside ends it."""
         events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        ours: set[object] = {number}
 
         def hear(event: str, values: dict[str, object]) -> None:
-            if event == STOPPED or values.get(name) == number:
+            if event == STOPPED or values.get(name) in ours:
+                _note_following(ours, event, values)
                 events.put((event, values))
 
         return events, self._loop.subscribe(hear)
 
-    def _report_until_over(self, events: queue.SimpleQueue[Event], report: Notify) -> bool:
-        """Pass the run's events on; whether it is over, or else nothing was heard for a while."""
+    def _report_until_over(self, events: queue.SimpleQueue[Event], report: Notify) -> None:
+        """Pass the run's events on, until it is over or nothing is heard for a while."""
         while True:
             try:
                 event, values = events.get(timeout=LOOK_SECONDS)
             except queue.Empty:
-                return False
+                return
             if event == STOPPED:
                 raise SentinelStopped("the sentinel ended before the run did")
             report(event, values)
             if event == "run.over":
-                return True
+                return
+
+
+def _note_following(ours: set[object], event: str, values: dict[str, object]) -> None:
+    """A run that follows one of ours is ours, too."""
+    if event == "run.followed":
+        ours.add(values["by"])

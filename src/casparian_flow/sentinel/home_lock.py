@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from casparian_flow.core.errors import HomeBusy, HomeUnavailable, UsageError, VerificationFailed
@@ -19,7 +19,7 @@ from casparian_flow.settings import Home
 
 RETRY_SECONDS = 0.2
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
-SERVED = "casparian status; a sentinel goes on until casparian stop, and commands without --embedded ask it"
+SERVED = "; it is a sentinel: a command without --embedded asks it"
 
 
 @contextmanager
@@ -42,9 +42,12 @@ def hold(path: Path, *, seconds: float = 0.0, waiting: Callable[[str], None] | N
             except BlockingIOError as exc:
                 if time.monotonic() >= until:
                     why = holder(path)
-                    fix = SERVED if _is_sentinel(path, why) else ""
+                    is_served = _is_sentinel(path, why)
                     raise HomeBusy(
-                        "another process works in this home", where=str(path.parent), why=why, fix=fix
+                        "another process works in this home",
+                        where=str(path.parent),
+                        why=why + SERVED if is_served else why,
+                        fix="casparian status" if is_served else "--wait",
                     ) from exc
                 if waiting is not None:
                     waiting(holder(path))
@@ -55,7 +58,11 @@ def hold(path: Path, *, seconds: float = 0.0, waiting: Callable[[str], None] | N
         with _writing(path):
             os.ftruncate(handle, 0)
             os.pwrite(handle, said.encode(), 0)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # what was typed may repeat a value, and is of no use any more
+                os.ftruncate(handle, 0)
     finally:
         os.close(handle)
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.receipts import Receipt
-from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.actions import Promote
-from casparian_flow.sentinel.compaction import give_up_all
-from casparian_flow.sentinel.facts import facts_of
-from casparian_flow.sentinel.open_commits import open_commits, record_without_job
-from casparian_flow.sentinel.promoter import carry_out
+from casparian_flow.sentinel.commit import commits
+from casparian_flow.sentinel.commit.open_commits import open_commits, record_without_job
+from casparian_flow.sentinel.commit.promoter import carry_out
+from casparian_flow.sentinel.history.compaction import give_up_all
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import job_ends
@@ -24,6 +23,7 @@ from casparian_flow.store import outputs as output_store
 from casparian_flow.store import runs as run_store
 from casparian_flow.store import workers as worker_store
 from casparian_flow.store.database import Database
+from casparian_flow.store.facts import facts_of
 from casparian_flow.store.meta import littered_sinks, next_incarnation, set_littered_sinks
 
 INTERRUPTED = "its process ended before it committed"

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from casparian_flow.sentinel import commits
 from casparian_flow.sentinel.actions import Action, Done, Promote
-from casparian_flow.sentinel.committing import Committing
-from casparian_flow.sentinel.founding import Founding, Notify
-from casparian_flow.sentinel.open_commits import open_commits, record_without_job
+from casparian_flow.sentinel.commit import commits
+from casparian_flow.sentinel.commit.committing import Committing
+from casparian_flow.sentinel.commit.founding import Founding, Notify
+from casparian_flow.sentinel.commit.open_commits import open_commits, record_without_job
+from casparian_flow.sentinel.governance import drafting
+from casparian_flow.sentinel.planning import replaying
+from casparian_flow.sentinel.planning.lost_sources import propose_purges
 from casparian_flow.sentinel.runs import Run, Runs
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import runs as run_store
@@ -31,13 +34,17 @@ class RunEnds:
         founding: Founding,
         notify: Notify,
         act: Callable[[Action], None],
+        submit: Callable[[int, int], None],
     ) -> None:
+        """`submit` takes a run up that is in the store, by its plan and the time."""
         self._database = database
         self._runs = runs
         self._committing = committing
         self._founding = founding
         self._notify = notify
         self._act = act
+        self._submit = submit
+        self._followed_by: dict[int, int] = {}
         self._under_way: set[tuple[int, ...]] = set()
         self._try_again_ns: int | None = None
 
@@ -51,9 +58,23 @@ class RunEnds:
                 self._begin_end(run, now_ns)
             if not run.open and not run.ending:
                 with self._database.transaction() as connection:
+                    drafting.close(connection, run.plan, run.policy.evidence_margin, now_ns)
                     run_store.finish(connection, run.plan, now_ns)
+                    following = replaying.advance(connection, run.plan, now_ns)
                 self._runs.drop(run.plan)
+                if following is not None:
+                    self._followed_by[run.plan] = following
+                    self._notify("run.followed", {"plan": run.plan, "by": following})
+                    self._submit(following, now_ns)
                 self._notify("run.over", {"plan": run.plan})
+
+    def is_over(self, plan: int) -> bool:
+        """Whether nothing is left to do of a run and of those that followed when it was over."""
+        while self._runs.of_plan(plan) is None:
+            if (following := self._followed_by.get(plan)) is None:
+                return True
+            plan = following
+        return False
 
     def try_again(self, now_ns: int) -> None:
         """Roll forward what a sink refused, after a while."""
@@ -112,6 +133,10 @@ class RunEnds:
             self._committing.record(connection, sorted(action.jobs), now_ns)
             if not action.jobs:
                 record_without_job(connection, action.commits)
+            # A replay waits for what a sink refused when the run was over.
+            plans = replaying.resume(connection, now_ns)
+        for plan in plans:
+            self._submit(plan, now_ns)
 
     def _begin_end(self, run: Run, now_ns: int) -> None:
         with self._database.transaction() as connection:
@@ -122,6 +147,7 @@ class RunEnds:
                 return
             # Rows of a file that another run reads anew go when it lands, not before.
             retired = commits.retire(connection, now_ns) if len(self._runs) == 1 else []
+            propose_purges(connection, now_ns)
         for table in sorted({entry.table for entry in retired}):
             self._notify("rows.retired", {"plan": run.plan, "table": table})
         run.ending = self.roll_forward(now_ns)

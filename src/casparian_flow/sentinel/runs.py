@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import msgspec
 from sqlalchemy import Connection
 
+from casparian_flow.core.drift import BUILT_IN, Modes
 from casparian_flow.core.jobs import JobPhase, JobState
 from casparian_flow.core.receipts import Receipt
 from casparian_flow.protocol.messages import Limits
 from casparian_flow.sentinel.actions import Action
-from casparian_flow.sentinel.facts import Facts, facts_of
 from casparian_flow.store import jobs as job_store
 from casparian_flow.store import runs as run_store
 from casparian_flow.store.engine import AnyRow
+from casparian_flow.store.facts import Facts, facts_of
 
 BACK_OFF_SECONDS = (4.0, 16.0, 64.0)
 
@@ -23,15 +24,21 @@ BACK_OFF_SECONDS = (4.0, 16.0, 64.0)
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the sentinel decides by, kept with the run so that it outlives the sentinel.
 
-    `tolerance` is the share of a file's rows that may be quarantined; `back_off_seconds` are the pauses before each
-    further try after a transient failure; rows of bytes in `kept_hashes` stay when the run replaces a table.
+    `tolerance` is the share of a file's rows that may be quarantined, for tables that say nothing themselves, and
+    `quarantine_bytes` what all rejected rows may take, if not 0; `back_off_seconds` are the pauses before each
+    further try after a transient failure; rows of bytes in `kept_hashes` stay when the run replaces a table;
+    `modes` say what happens where a file differs from a contract that does not say it itself; `evidence_margin` is by
+    how much the evidence of a proposal may grow before it is void.
     """
 
     limits: Limits = Limits()
     holds_first_contracts: bool = False
     tolerance: float = 1.0
+    quarantine_bytes: int = 0
     back_off_seconds: tuple[float, ...] = BACK_OFF_SECONDS
     kept_hashes: tuple[str, ...] = ()
+    modes: Modes = BUILT_IN
+    evidence_margin: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,12 +24,14 @@ class Snapshot:
     """What is visible of one table in one role: data files in log order, minus the rows of removed jobs.
 
     `files` are paths, none where a sink keeps rows otherwise; whether they are Parquet that anyone may open says
-    `Sink.has_parquet_files`. `removed_jobs` are jobs whose rows, still present in some of the files, are superseded;
-    `rows` counts what remains; `seq` is the last log entry that was read, 0 for a table without a commit.
+    `Sink.has_parquet_files`. `removed_jobs` are jobs whose rows, still present in some of the files, are
+    superseded; `jobs` are those whose rows count, as the log says it; `rows` counts what remains; `seq` is the last
+    log entry that was read, 0 for a table without a commit.
     """
 
     files: Sequence[str]
     removed_jobs: Sequence[int]
+    jobs: frozenset[int]
     rows: int
     seq: int
 
@@ -103,14 +105,22 @@ class Sink(Staging, Protocol):
         """What is visible now, or was when the entry `as_of` was the last."""
 
     def read(
-        self, table: str, role: Role, as_of: int | None = None, columns: Sequence[str] | None = None
+        self,
+        table: str,
+        role: Role,
+        as_of: int | None = None,
+        columns: Sequence[str] | None = None,
+        jobs: Collection[int] | None = None,
     ) -> pa.RecordBatchReader:
         """The rows now, or after the log entry `as_of`, in log order, a batch at a time in bounded memory.
 
         Columns of all contract versions are joined by name, typed, the newest version's first and lineage last; where
         types differ the wider one is taken, and text where none is wider. `columns` are the ones wanted, in the order
-        wanted. Raises NotFound for a table without a commit and for a column that it does not have,
-        VerificationFailed, perhaps in the middle of reading, for what is missing or damaged.
+        wanted, `jobs` those whose rows are: the columns stay those of the whole table, but beside one file of each
+        contract version, which tells them, nothing is opened that holds none of theirs.
+
+        Raises NotFound for a table without a commit and for a column that it does not have, VerificationFailed,
+        perhaps in the middle of reading, for what is missing or damaged.
         """
 
     def present(self, entries: Collection[EntryName]) -> set[EntryName]:

@@ -10,8 +10,9 @@ import errno
 import glob
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,18 +21,20 @@ import pyarrow as pa
 from casparian_flow.core.errors import UsageError
 from casparian_flow.core.outputs import PermittedEntry, Role, SealedOutput
 from casparian_flow.sinks.base import Attempt, EntryName, Snapshot
-from casparian_flow.sinks.database_columns import placed
+from casparian_flow.sinks.database_columns import placed, rows_table
 from casparian_flow.sinks.database_commit import Commit, checked_entry, refuse_foreign
 from casparian_flow.sinks.database_engine import Connection, Engine
 from casparian_flow.sinks.database_nothing import Nothing
 from casparian_flow.sinks.database_reading import read_rows
 from casparian_flow.sinks.database_records import TABLES, Records
+from casparian_flow.sinks.database_rejects import delete_jobs, delete_rejects
 from casparian_flow.sinks.database_staging import StagedRows, kept_schema, tidy
 from casparian_flow.sinks.durable import make_folder, sync_folder
 from casparian_flow.sinks.folder import FolderSink
 from casparian_flow.sinks.layout import checked_table, table_folder
 from casparian_flow.sinks.parquet_format import ParquetFormat
 from casparian_flow.sinks.probe import check_folder
+from casparian_flow.sinks.rejects import Rejects
 from casparian_flow.sinks.sweep import remove_data_files
 from casparian_flow.sinks.trouble import translated
 from casparian_flow.sinks.turn import lock_file, reading_turn, writing_turn
@@ -125,19 +128,49 @@ class DatabaseSink:
         with self._reading() as connection:
             records = Records(connection)
             moment = records.moment(table, role, as_of, str(self.path))
-            return Snapshot(files=(), removed_jobs=(), rows=records.count(moment), seq=moment.seq)
+            jobs, rows = records.jobs(moment), records.count(moment)
+            return Snapshot(files=(), removed_jobs=(), jobs=jobs, rows=rows, seq=moment.seq)
 
     def read(
-        self, table: str, role: Role, as_of: int | None = None, columns: Sequence[str] | None = None
+        self,
+        table: str,
+        role: Role,
+        as_of: int | None = None,
+        columns: Sequence[str] | None = None,
+        jobs: Collection[int] | None = None,
     ) -> pa.RecordBatchReader:
-        """The rows now, or after the log entry `as_of`, in log order, a batch at a time.
+        """The rows now, or after the log entry `as_of`, in log order, a batch at a time; with `jobs`, only theirs.
 
         The database is closed again before the first batch is read.
         """
         checked_table(table)
         with self._reading() as connection, translated(self.uri):
             moment = Records(connection).moment(table, role, as_of, str(self.path))
-            return read_rows(connection, self._engine, moment, columns, str(self.path))
+            return read_rows(connection, self._engine, moment, columns, str(self.path), jobs)
+
+    def erase(self, table: str, jobs: Mapping[Role, Collection[int]], rejects: Sequence[Rejects] = ()) -> None:
+        """Remove the rows of these jobs for good, durably, and these rejected ones. Allowed twice.
+
+        The file is written anew without them.
+        """
+        checked_table(table)
+        if not self._exists():
+            return
+        with self._writing() as connection:
+            for role, behind in jobs.items():
+                if Records(connection).columns(table, role):
+                    delete_jobs(connection, rows_table(table, role), behind)
+            delete_rejects(connection, table, rejects)
+        with translated(self.uri), writing_turn(self.path):
+            path = self.path.resolve()
+            new = path.with_name(self._new_prefix + secrets.token_hex(8))
+            try:
+                self._engine.copy(path, new)
+                shutil.copymode(path, new)
+                new.replace(path)
+            finally:
+                new.unlink(missing_ok=True)
+            sync_folder(path.parent)
 
     def present(self, entries: Collection[EntryName]) -> set[EntryName]:
         """Those of these log entries that are there; the database is opened once for all of them."""

@@ -67,6 +67,9 @@ class Engine(Protocol):
     def writing(self, path: Path) -> AbstractContextManager[Connection]:
         """The open file in a transaction that ends with the block: committed durably, or undone by an error."""
 
+    def copy(self, path: Path, new: Path) -> None:
+        """Write all that is in the file now, and nothing that was in it before, to a new one."""
+
     def reading(self, path: Path) -> AbstractContextManager[Connection]:
         """The open file, for reading only, as it is at one moment."""
 

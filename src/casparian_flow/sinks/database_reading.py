@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import IO
 
 import pyarrow as pa
@@ -22,7 +23,12 @@ _IN_MEMORY = 32 << 20
 
 
 def read_rows(
-    connection: Connection, engine: Engine, moment: Moment, columns: Sequence[str] | None, path: str
+    connection: Connection,
+    engine: Engine,
+    moment: Moment,
+    columns: Sequence[str] | None,
+    path: str,
+    jobs: Collection[int] | None = None,
 ) -> pa.RecordBatchReader:
     """What `Sink.read` promises. All rows have left the database when this returns."""
     if not moment.seq:
@@ -34,7 +40,8 @@ def read_rows(
     schema = schema_of(visible)
     wanted = schema if columns is None else chosen(schema, columns, moment.table)
     homes = [homes_of(visible, field.name) for field in wanted]
-    return _put_by(wanted, _rows(connection, engine, moment, wanted, homes, path) if known else ())
+    asked = moment if jobs is None else replace(moment, jobs=frozenset(jobs))
+    return _put_by(wanted, _rows(connection, engine, asked, wanted, homes, path) if known else ())
 
 
 def _rows(

@@ -7,7 +7,7 @@ its answer for now, which the views read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -74,11 +74,16 @@ class Moment:
     role: Role
     seq: int
     is_now: bool
+    jobs: frozenset[int] | None = None
+    """Those whose rows are asked for; None: all."""
 
     @property
     def current(self) -> str:
         """A query for the jobs whose rows count, with the order in which they came."""
-        return CURRENT_NOW if self.is_now else CURRENT_AS_OF
+        query = CURRENT_NOW if self.is_now else CURRENT_AS_OF
+        if self.jobs is None:
+            return query
+        return f"{query} AND job_id IN ({', '.join(str(int(job)) for job in sorted(self.jobs)) or 'NULL'})"
 
     @property
     def values(self) -> tuple[str | int, ...]:
@@ -152,6 +157,10 @@ class Records:
         found = self._db.rows(query, (moment.table, moment.role, *moment.values))
         return int(found[0][0]) if found else 0
 
+    def jobs(self, moment: Moment) -> frozenset[int]:
+        """The jobs whose rows count."""
+        return frozenset(int(job) for job, _seq, _ordinal in self._db.rows(moment.current, moment.values))
+
     def versions(self, moment: Moment) -> set[int]:
         """The contract versions of these rows."""
         query = _VERSIONS.format(of=_OF_TABLE, current=moment.current)
@@ -197,6 +206,15 @@ class Records:
         self._db.add(
             "INSERT INTO _cf_files (table_name, role, name, job_id, row_count, version) VALUES (?, ?, ?, ?, ?, ?)",
             [(table, role, file.name, part.job, part.rows, version) for file in files for part in file.jobs],
+        )
+
+    def set_rows(self, table: str, role: Role, rows: Mapping[int, int]) -> None:
+        """Write down how many rows are left of each of these jobs, in whichever of its files."""
+        of_job = f"{_OF_TABLE} AND job_id = ?"
+        self._db.add(f"UPDATE _cf_files SET row_count = 0 {of_job}", [(table, role, job) for job in rows])
+        self._db.add(
+            f"UPDATE _cf_files SET row_count = ? {of_job} AND name = (SELECT min(name) FROM _cf_files {of_job})",
+            [(left, table, role, job, table, role, job) for job, left in rows.items() if left],
         )
 
     def add_entry(self, entry: Entry, body: bytes) -> None:

@@ -5,7 +5,9 @@ While one process writes a file no other may open it, even to read; so it is ope
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -34,6 +36,7 @@ _PAUSE = 0.01
 _QUARANTINE = "quarantine"
 _BUILT_IN = "system.main"
 """Where DuckDB's own functions are: a macro of the same name in the file would be called in their place."""
+_TORN = re.compile(r"Corrupt WAL file: entry at byte position (?P<at>\d+)")
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<who>.*?\(PID \d+\))")
 _MEANING = (
     ("Unique file handle", "this process has it open elsewhere", "close that connection, then repeat the command"),
@@ -106,6 +109,14 @@ class DuckDB:
         """Make a new file without tables."""
         with self._attached(path, f"STORAGE_VERSION '{STORAGE_VERSION}'"):
             pass
+
+    def copy(self, path: Path, new: Path) -> None:
+        """Write all that is in the file now, and nothing that was in it before, to a new one."""
+        with self._attached(path, "READ_ONLY") as engine:
+            address = str(new).replace("'", "''")
+            engine.execute(f"ATTACH '{address}' AS copied (TYPE duckdb, STORAGE_VERSION '{STORAGE_VERSION}')")
+            engine.execute("COPY FROM DATABASE target TO copied")
+            engine.execute("DETACH copied")
 
     @contextmanager
     def writing(self, path: Path) -> Iterator[DuckDBConnection]:
@@ -208,18 +219,39 @@ def _new_engine() -> duckdb.DuckDBPyConnection:
 
 
 def _attach(engine: duckdb.DuckDBPyConnection, path: Path, option: str) -> None:
-    """Waits for a while until no other process has the file."""
+    """Waits for a while until no other process has the file; a writer first cuts off what a loss of power tore."""
     address = str(path).replace("'", "''")
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             engine.execute(f"ATTACH '{address}' AS target (TYPE duckdb, {option})")
-        except duckdb.IOException as exc:
-            if "lock" not in str(exc) or time.monotonic() >= deadline:
+        except duckdb.Error as exc:
+            torn = _TORN.search(str(exc))
+            if torn and option == "READ_WRITE" and _cut_torn(path, int(torn["at"])):
+                continue
+            if not isinstance(exc, duckdb.IOException) or "lock" not in str(exc) or time.monotonic() >= deadline:
                 raise
             time.sleep(_PAUSE)
         else:
             return
+
+
+def _cut_torn(path: Path, at: int) -> bool:
+    """End the write-ahead log before its first entry that is not whole; False if it ended there already.
+
+    DuckDB does so itself where the log is too short, and gives up where a part within it was not written. What it
+    reported as committed lies before, since that was flushed; should the disk have changed that later, the numbers of
+    the commits say so, and the log as it was is kept beside.
+    """
+    log = Path(f"{path}.wal")
+    if log.stat().st_size <= at:
+        return False
+    kept = Path(f"{log}.torn")
+    shutil.copyfile(log, kept)
+    with kept.open("rb") as copy:
+        os.fsync(copy.fileno())
+    os.truncate(log, at)
+    return True
 
 
 def _unavailable(path: Path, error: duckdb.Error) -> SinkUnavailable:

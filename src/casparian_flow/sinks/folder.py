@@ -30,10 +30,11 @@ from casparian_flow.sinks.layout import (
     table_folder,
     version_of,
 )
-from casparian_flow.sinks.log import AddedFile, parse_entry
+from casparian_flow.sinks.log import AddedFile, Entry, parse_entry
 from casparian_flow.sinks.owner import claim_folder, owner_of_folder
 from casparian_flow.sinks.probe import check_folder
 from casparian_flow.sinks.read import scan
+from casparian_flow.sinks.rejects import Rejects
 from casparian_flow.sinks.resolve import read_entry, resolve_state
 from casparian_flow.sinks.rewrite import Rewrite
 from casparian_flow.sinks.state import TableState, VisibleFile
@@ -132,18 +133,25 @@ class FolderSink:
             )
 
     def rewrite(
-        self, number: int, table: str, role: Role, files: Sequence[VisibleFile], schema_hash: str
+        self,
+        number: int,
+        table: str,
+        role: Role,
+        files: Sequence[VisibleFile],
+        schema_hash: str,
+        dropped: Sequence[Rejects] = (),
     ) -> tuple[AddedFile, ...]:
         """Put the rows that count of these files, which are of one contract version, into new files that nobody sees.
 
-        `number` must never have been used before. Raises VerificationFailed if a file is not what was sealed, or holds
-        other rows than its commit says; then nothing is left behind.
+        Rejected rows that are in `dropped` stay behind. `number` must never have been used before. Raises
+        VerificationFailed if a file is not what was sealed, or holds other rows than its commit says; then nothing is
+        left behind.
         """
         folder = table_folder(self.root, role, table)
         version = version_of(files[0].file.name)
         owner = Attempt(job=NO_JOB, attempt=number)
         with translated(self.uri):
-            rewrite = Rewrite(folder, files, self._format)
+            rewrite = Rewrite(folder, files, self._format, dropped)
             staged = StagedFiles(self.uri, folder, owner, role, version, rewrite.schema, self._format)
             try:
                 for batch in rewrite.batches():
@@ -159,6 +167,22 @@ class FolderSink:
             for role in Role:
                 remove_rewritten(table_folder(self.root, role, table), numbers)
 
+    def erase(self, table: str, role: Role, names: Collection[str]) -> None:
+        """Remove data files of a table for good, durably, though log entries name them; allowed twice."""
+        with translated(self.uri):
+            folder = table_folder(self.root, role, table)
+            remove_data_files(folder, names)
+            for place in {(folder.path / name).parent for name in names}:
+                if place.is_dir():
+                    sync_folder(place)
+
+    def lost_files(self, entry: Entry) -> list[str]:
+        """The files that an entry would add and that are not there."""
+        with translated(self.uri):
+            folder = table_folder(self.root, entry.role, entry.table)
+            paths = (folder.path / file.name for file in entry.adds)
+            return [str(path) for path in paths if not path.exists()]
+
     def snapshot(self, table: str, role: Role, as_of: int | None = None) -> Snapshot:
         """What is visible now, or was when the entry `as_of` was the last."""
         with translated(self.uri):
@@ -166,12 +190,17 @@ class FolderSink:
             return self._state(folder, role, as_of).snapshot(folder.path)
 
     def read(
-        self, table: str, role: Role, as_of: int | None = None, columns: Sequence[str] | None = None
+        self,
+        table: str,
+        role: Role,
+        as_of: int | None = None,
+        columns: Sequence[str] | None = None,
+        jobs: Collection[int] | None = None,
     ) -> pa.RecordBatchReader:
-        """The rows now, or after the log entry `as_of`, in log order, a batch at a time."""
+        """The rows now, or after the log entry `as_of`, in log order, a batch at a time; with `jobs`, only theirs."""
         with translated(self.uri):
             folder = table_folder(self.root, role, table)
-            return scan(folder, self._state(folder, role, as_of), self._format, columns)
+            return scan(folder, self._state(folder, role, as_of), self._format, columns, jobs)
 
     def present(self, entries: Collection[EntryName]) -> set[EntryName]:
         """Those of these log entries that are there; reads nothing else."""

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
+import msgspec
+
 from casparian_flow.core.errors import InvariantBroken, VerificationFailed
 from casparian_flow.core.outputs import Role
 from casparian_flow.sinks.layout import is_relative_data_name, is_table_name
-from casparian_flow.sinks.sealed_json import open_json, seal_json
+from casparian_flow.sinks.sealed_json import open_json, open_text, seal_json
 
 FORMAT_VERSION = 1
 FORMAT_OF_PARTS = 2
@@ -134,6 +136,30 @@ def parse_entry(data: bytes, where: str) -> Entry:
     except (KeyError, TypeError, ValueError, InvariantBroken) as exc:
         why = f"the field {exc} is missing" if isinstance(exc, KeyError) else str(getattr(exc, "why", "") or exc)
         raise VerificationFailed("a log entry cannot be understood", where=where, why=why) from exc
+
+
+def removed_jobs_of(data: bytes, where: str) -> tuple[int, ...]:
+    """The jobs that an entry takes away, of one that this home has permitted: the rest of it is not looked at.
+
+    Raises VerificationFailed, naming `where`, if the bytes are damaged.
+    """
+    try:
+        return _removals.decode(open_text(data, where)).removes.jobs
+    except msgspec.DecodeError as exc:
+        raise VerificationFailed("a log entry cannot be understood", where=where, why=str(exc)) from exc
+
+
+class _Removed(msgspec.Struct, frozen=True):
+    jobs: tuple[int, ...]
+
+
+class _Removal(msgspec.Struct, frozen=True):
+    """What `removed_jobs_of` reads of an entry."""
+
+    removes: _Removed
+
+
+_removals = msgspec.json.Decoder(_Removal)
 
 
 def _entry(body: Any) -> Entry:

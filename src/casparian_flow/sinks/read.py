@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,18 +19,27 @@ from casparian_flow.sinks.state import TableState
 
 
 def scan(
-    folder: TableFolder, state: TableState, form: Format, columns: Sequence[str] | None = None
+    folder: TableFolder,
+    state: TableState,
+    form: Format,
+    columns: Sequence[str] | None = None,
+    jobs: Collection[int] | None = None,
 ) -> pa.RecordBatchReader:
     """What `Sink.read` promises, for the table that lives in `folder`. Missing and cut files are noticed at once."""
     if not state.seq:
         raise NotFound(f"the table {folder.path.name} has no commit", where=str(folder.path))
     removed = state.snapshot(folder.path).removed_jobs
     files = [visible.file for visible in state.files.values()]
-    for file in files:
+    telling = _one_per_version(files)
+    asked = None if jobs is None else frozenset(jobs)
+    if asked is not None:
+        files = [visible.file for visible in state.files.values() if not asked.isdisjoint(visible.live)]
+    for file in {file.name: file for file in (*telling, *files)}.values():
         check_file(folder, file)
-    schema = joined_schema([_schema_of(folder, file, form) for file in _one_per_version(files)])
+    schema = joined_schema([_schema_of(folder, file, form) for file in telling])
     wanted = schema if columns is None else chosen(schema, columns, folder.path.name)
-    return pa.RecordBatchReader.from_batches(wanted, _batches(folder, files, removed, form, schema, wanted))
+    counting = _Counting(pa.array(removed, pa.int64()), None if asked is None else pa.array(sorted(asked), pa.int64()))
+    return pa.RecordBatchReader.from_batches(wanted, _batches(folder, files, counting, form, schema, wanted))
 
 
 def chosen(schema: pa.Schema, columns: Sequence[str], table: str) -> pa.Schema:
@@ -83,24 +93,43 @@ def _one_per_version(files: Sequence[AddedFile]) -> list[AddedFile]:
     return [versions[version] for version in sorted(versions)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """Which rows of the files count: those of no removed job, and if jobs were asked for, only theirs."""
+
+    removed: pa.Array
+    jobs: pa.Array | None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether every row does."""
+        return self.jobs is None and not len(self.removed)
+
+    def of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of a batch that count."""
+        if len(self.removed):
+            batch = batch.filter(pc.invert(pc.is_in(batch.column(JOB_ID), self.removed)))
+        if self.jobs is not None:
+            batch = batch.filter(pc.is_in(batch.column(JOB_ID), self.jobs))
+        return batch
+
+
 def _batches(
     folder: TableFolder,
     files: Sequence[AddedFile],
-    removed_jobs: Sequence[int],
+    counting: _Counting,
     form: Format,
     schema: pa.Schema,
     wanted: pa.Schema,
 ) -> Iterator[pa.RecordBatch]:
-    removed = pa.array(removed_jobs, pa.int64())
-    needed = {*wanted.names, JOB_ID} if len(removed) else {*wanted.names}
+    needed = {*wanted.names} if counting.is_all else {*wanted.names, JOB_ID}
     for file in files:
         path = folder.path / file.name
         with form.open(path, file.digest) as data:
             if unknown := set(data.schema.names) - set(schema.names):
                 raise VerificationFailed(f"the file has an unexpected column {min(unknown)}", where=str(path))
             for batch in data.batches([name for name in data.schema.names if name in needed]):
-                kept = batch.filter(pc.invert(pc.is_in(batch.column(JOB_ID), removed))) if len(removed) else batch
-                yield _conformed(kept, wanted)
+                yield _conformed(counting.of(batch), wanted)
 
 
 def _conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

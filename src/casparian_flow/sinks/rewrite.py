@@ -16,17 +16,24 @@ from casparian_flow.sinks.folder_format import Format
 from casparian_flow.sinks.intact import check_file
 from casparian_flow.sinks.layout import TableFolder
 from casparian_flow.sinks.log import AddedFile, JobRows
+from casparian_flow.sinks.rejects import Rejects, without
 from casparian_flow.sinks.state import VisibleFile
 
 
 class Rewrite:
     """Read once, in the order of the files; whose rows went where is counted on the way."""
 
-    def __init__(self, folder: TableFolder, files: Sequence[VisibleFile], form: Format) -> None:
-        """Raises VerificationFailed if the first file, which tells the columns, cannot be read."""
+    def __init__(
+        self, folder: TableFolder, files: Sequence[VisibleFile], form: Format, dropped: Sequence[Rejects] = ()
+    ) -> None:
+        """Raises VerificationFailed if the first file, which tells the columns, cannot be read.
+
+        The rows in `dropped` do not count.
+        """
         self._folder = folder
         self._files = files
         self._format = form
+        self._dropped = dropped
         self._runs: list[tuple[int, int]] = []
         """The rows that were read, as so many of one job after so many of another."""
         check_file(folder, files[0].file)
@@ -91,11 +98,13 @@ class Rewrite:
                 )
             for batch in data.batches(self.schema.names):
                 jobs = batch.column(JOB_ID)
-                for job, rows in _runs(jobs):
+                runs = list(_runs(jobs))
+                for job, rows in runs:
                     counted[job] += rows
-                    if job in visible.live:
-                        self._runs.append((job, rows))
                 kept = batch.filter(pc.invert(pc.is_in(jobs, superseded))) if len(superseded) else batch
+                if self._dropped:
+                    kept = without(kept, self._dropped)
+                self._runs += runs if kept is batch else _runs(kept.column(JOB_ID))
                 yield pa.RecordBatch.from_arrays(kept.columns, schema=self.schema)
         if counted != _counts(file.jobs):
             raise VerificationFailed(

@@ -82,6 +82,11 @@ class SQLite:
         """Make a new file without tables: SQLite takes an empty file for one."""
         path.touch(exist_ok=False)
 
+    def copy(self, path: Path, new: Path) -> None:
+        """Write all that is in the file now, and nothing that was in it before, to a new one."""
+        with _opened(path, "rw") as file:
+            file.execute("VACUUM INTO ?", (str(new),))
+
     @contextmanager
     def writing(self, path: Path) -> Iterator[SQLiteConnection]:
         """The open file in a transaction. After it there is one file, without a journal beside it."""

@@ -82,9 +82,18 @@ class TableState:
         return Snapshot(
             files=tuple(str(folder / name) for name in self.files),
             removed_jobs=tuple(sorted(removed)),
+            jobs=self.live_jobs(),
             rows=rows,
             seq=self.seq,
         )
+
+    def copy_of_files(self) -> list[VisibleFile]:
+        """The files as they are now, whatever becomes of this table later."""
+        return [VisibleFile(visible.file, set(visible.live)) for visible in self.files.values()]
+
+    def holders_of(self, job: int) -> frozenset[str]:
+        """The files in which rows of a job count."""
+        return frozenset(self._holders.get(job, ()))
 
     def live_jobs(self) -> frozenset[int]:
         """The jobs whose rows count."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -62,19 +62,12 @@ class Database:
                 fix="casparian doctor",
             ) from exc
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> AbstractContextManager[Connection]:
         """One transaction: everything in it, or nothing. Durable at its end, or at the end of `together` around it.
 
         Raises SentinelSuperseded, with nothing changed, if this process may not write any more.
         """
-        if self.connection.in_transaction():
-            with self._savepoint():
-                yield self.connection
-        else:
-            with self._turn, translated(self.path), self.connection.begin():
-                self._check_incarnation()
-                yield self.connection
+        return self._part() if self.connection.in_transaction() else self._whole()
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -93,6 +86,12 @@ class Database:
             finally:
                 whole.rollback()
 
+    def write_anew(self) -> None:
+        """Write the whole file anew, outside of a transaction: nothing that was deleted stays in it or beside it."""
+        with self._turn, translated(self.path):
+            execute(self.driver, "VACUUM")
+            execute(self.driver, "PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _check_incarnation(self) -> None:
         if self.incarnation is None:
             return
@@ -110,12 +109,18 @@ class Database:
         return driver_of(self.connection)
 
     @contextmanager
-    def _savepoint(self) -> Iterator[None]:
+    def _whole(self) -> Iterator[Connection]:
+        with self._turn, translated(self.path), self.connection.begin():
+            self._check_incarnation()
+            yield self.connection
+
+    @contextmanager
+    def _part(self) -> Iterator[Connection]:
         """Part of a transaction that can be taken back alone."""
         driver = self.driver
         execute(driver, "SAVEPOINT part")
         try:
-            yield
+            yield self.connection
         except BaseException:
             if driver.in_transaction:  # after some failures of the disk SQLite has taken back the whole
                 execute(driver, "ROLLBACK TO part")

@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Column, Connection, Engine, MetaData, Row, String, Table, create_engine, event, insert, select
 from sqlalchemy.pool import StaticPool
 
+from casparian_flow.store.prepared import driver_of, execute
 from casparian_flow.store.tables import metadata
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: what a database must be at for this code to read it."""
 
 AnyRow = Row[*tuple[Any, ...]]
@@ -85,7 +86,7 @@ def make_engine(path: Path, *, read_only: bool) -> Engine:
     # The driver's own transaction control starts transactions too late for reads inside them to be stable.
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        execute(driver_of(connection), "BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, literal_column, or_, select
 
 from casparian_flow.core.ids import LocationId, SourceId, VersionId
+from casparian_flow.core.tombstones import WhenMissing
+from casparian_flow.store.emptied import is_believed
 from casparian_flow.store.tables import locations, sources, versions
 
 AT_ONCE = 500
 """Locations asked for in one statement."""
 L = locations.c
 V = versions.c
+_is_retired = and_(
+    L.is_missing, sources.c.when_missing == literal_column(f"'{WhenMissing.RETIRE}'"), is_believed(locations)
+)
 
 
 class FileRow(NamedTuple):
@@ -41,6 +46,8 @@ class FileRow(NamedTuple):
     content: str | None
     content_reason: str | None
     settles_at_ns: int | None
+    is_retired: bool
+    """Whether it is gone, and its rows go out with it."""
 
     @property
     def path(self) -> bytes:
@@ -80,6 +87,7 @@ _FILES: Select[tuple[object, ...]] = select(
     V.content,
     V.content_reason,
     L.settles_at_ns,
+    _is_retired.label("is_retired"),
 ).select_from(locations.join(sources, sources.c.id == L.source_id).outerjoin(versions, V.id == L.current_version_id))
 CURRENT_FILES = (
     _FILES.where(L.source_id.in_(bindparam("sources", expanding=True)))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, func, literal_column, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from casparian_flow.core.jobs import JobPhase, JobState
 from casparian_flow.core.routes import routes_of
 from casparian_flow.store import claims
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.prepared import Prepared, each_of
+from casparian_flow.store.prepared import Prepared, each_of, listed
 from casparian_flow.store.tables import jobs
 
 LARGEST_GROUPED = 64 << 20
@@ -22,6 +21,8 @@ LARGEST_GROUPED = 64 << 20
 
 IS_ATTEMPT = (jobs.c.id == bindparam("job")) & (jobs.c.attempt == bindparam("of_attempt"))
 IS_OUT = jobs.c.state.in_((literal_column("'dispatched'"), literal_column("'running'")))
+CARRIED = case((jobs.c.carries.is_not(None), func.coalesce(func.json_extract(jobs.c.receipt, "$.carried"), 0)), else_=0)
+"""How many rows a job took over."""
 SEALED: dict[str, Any] = {
     "receipt": bindparam("sealed_receipt"),
     "rows_read": bindparam("sealed_rows"),
@@ -35,17 +36,11 @@ PERMIT_COMMIT = Prepared(
     .where(jobs.c.state == literal_column("'running'"), jobs.c.cancel_requested.is_(False))
     .values(state=JobState.COMMITTING, **SEALED)
 )
-_attempt = func.json_each(bindparam("attempts")).table_valued("value").c.value
 START = Prepared(
     update(jobs)
-    .where(
-        tuple_(jobs.c.id, jobs.c.attempt).in_(
-            select(func.json_extract(_attempt, "$[0]"), func.json_extract(_attempt, "$[1]"))
-        )
-    )
+    .where(IS_ATTEMPT)
     .where(jobs.c.state == literal_column("'dispatched'"), jobs.c.cancel_requested.is_(False))
     .values(state=JobState.RUNNING, started_at_ns=bindparam("now_ns"))
-    .returning(jobs.c.id)
 )
 COMPLETE = Prepared(
     update(jobs)
@@ -136,16 +131,27 @@ STANDING = Prepared(
         jobs.c.id == bindparam("job")
     )
 )
+CARRY_NOTHING = update(jobs).where(jobs.c.id == bindparam("job")).values(carries=None)
 NEXT_DUE = select(func.min(jobs.c.not_before_ns)).where(
     jobs.c.state == literal_column("'queued'"), jobs.c.not_before_ns > bindparam("now_ns")
 )
 UNDECIDED = select(jobs.c.id, jobs.c.attempt).where(
     jobs.c.state.in_((JobState.DISPATCHED, JobState.RUNNING, JobState.COMMITTING))
 )
+OUT = Prepared(
+    select(jobs.c.parser_id, jobs.c.base_table)
+    .where(jobs.c.state.in_([literal_column(f"'{each}'") for each in ("dispatched", "running", "committing")]))
+    .distinct()
+)
 COMMITTING = select(jobs.c.id, jobs.c.attempt).where(jobs.c.state == literal_column("'committing'"))
 NOT_LANDED = select(
     jobs.c.id, jobs.c.state, jobs.c.error_code, jobs.c.location_id, jobs.c.error_message, jobs.c.error_why
 ).where(jobs.c.plan_id == bindparam("plan"), jobs.c.state != literal_column("'completed'"))
+
+
+def carry_nothing(connection: Connection, job: int) -> None:
+    """Let a job read all of its file, whatever older ones have of it."""
+    connection.execute(CARRY_NOTHING, {"job": job})
 
 
 def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -158,7 +164,7 @@ CLAIM = {oldest_first: Prepared(claims.claim_on_sqlite(oldest_first=oldest_first
 """What almost every worker can do: any job."""
 _claim = cache(claims.claim_on_sqlite)
 _claim_alike = cache(claims.claim_alike_on_sqlite)
-CLAIM_ALIKE = cache(lambda limit: Prepared(claims.claim_alike_on_sqlite(limit)))
+CLAIM_ALIKE = Prepared(claims.claim_alike_on_sqlite())
 COUNT_QUEUED = Prepared(
     select(func.count().label("count")).select_from(
         select(jobs.c.id).where(jobs.c.state == literal_column("'queued'")).limit(bindparam("most")).subquery()
@@ -176,13 +182,25 @@ def claim(
     oldest_first: bool,
     parsers: Sequence[int] | None = None,
     sources: Sequence[int] | None = None,
+    without: Sequence[str] = (),
 ) -> AnyRow | None:
-    """Take one job for a worker, of these parsers and sources where they are given; None when none is due."""
+    """Take one job for a worker, of these parsers and sources where they are given; None when none is due.
+
+    None of a file that asks for a table in `without`.
+    """
     values = {"worker": worker, "holder": session, "now_ns": now_ns, "lease_until_ns": now_ns + lease_ns}
-    if parsers is None and sources is None:
+    if parsers is None and sources is None and not without:
         return CLAIM[oldest_first].row(connection, **values)
-    statement = _claim(1, oldest_first=oldest_first, of_parsers=parsers is not None, of_sources=sources is not None)
-    return connection.execute(statement, values | _given(parsers=parsers, sources=sources)).first()
+    statement = _claim(
+        1,
+        oldest_first=oldest_first,
+        of_parsers=parsers is not None,
+        of_sources=sources is not None,
+        without_bases=bool(without),
+    )
+    return connection.execute(
+        statement, values | _given(parsers=parsers, sources=sources, bases=without or None)
+    ).first()
 
 
 def claim_alike(
@@ -195,6 +213,7 @@ def claim_alike(
     limit: int,
     *,
     sources: Sequence[int] | None = None,
+    without: Sequence[str] = (),
 ) -> Sequence[AnyRow]:
     """Take up to `limit` more jobs of small files for the process that reads the first."""
     values = {
@@ -206,14 +225,21 @@ def claim_alike(
         "same_config": first.config_hash,
         "same_plan": first.plan_id,
         "largest": LARGEST_GROUPED,
+        "limit": limit,
     }
-    if sources is None:
-        return CLAIM_ALIKE(limit).rows(connection, **values)
-    return connection.execute(_claim_alike(limit, of_sources=True), values | _given(sources=sources)).all()
+    if sources is None and not without:
+        return CLAIM_ALIKE.rows(connection, **values)
+    statement = _claim_alike(of_sources=sources is not None, without_bases=bool(without))
+    return connection.execute(statement, values | _given(sources=sources, bases=without or None)).all()
 
 
-def _given(**values: Sequence[int] | None) -> dict[str, Any]:
+def _given(**values: Sequence[int] | Sequence[str] | None) -> dict[str, Any]:
     return {name: list(value) for name, value in values.items() if value is not None}
+
+
+def out(connection: Connection) -> Sequence[AnyRow]:
+    """The parsers and base tables of jobs that somebody reads, or whose rows are on their way to the targets."""
+    return OUT.rows(connection)
 
 
 def count_queued(connection: Connection, most: int) -> int:
@@ -225,12 +251,12 @@ def count_queued(connection: Connection, most: int) -> int:
 
 def put_back(connection: Connection, ids: Iterable[int]) -> None:
     """Return claimed jobs that were not begun to the queue, their attempt not counted."""
-    PUT_BACK.run(connection, jobs=json.dumps(list(ids)))
+    PUT_BACK.run(connection, jobs=listed(ids))
 
 
 def start(connection: Connection, attempts: Iterable[tuple[int, int]], now_ns: int) -> set[int]:
     """Let attempts run, each with its job: the jobs of those that may, neither stale nor cancelled."""
-    return {row.id for row in START.rows(connection, attempts=json.dumps(list(attempts)), now_ns=now_ns)}
+    return {job for job, attempt in attempts if START.run(connection, job=job, of_attempt=attempt, now_ns=now_ns)}
 
 
 def permit(connection: Connection, sealed: Sequence[dict[str, Any]]) -> bool:

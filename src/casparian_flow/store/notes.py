@@ -1,4 +1,4 @@
-"""What a person said about a source or a rule beside its row: facts in `cf_meta`, one key for each."""
+"""What is noted of a source or a rule beside its row: facts in `cf_meta`, one key for each."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ class Note(StrEnum):
 
     SOURCE_NAME = "source.name."
     SOURCE_REMOVED = "source.removed_at_ns."
+    SOURCE_EMPTIED = "source.emptied_by_scan."
+    SOURCE_MOUNTS = "source.mounts."
     RULE_SIZE = "rule.size."
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, literal_column, select, update
 
 from casparian_flow.core.outputs import PermittedEntry, Role
+from casparian_flow.core.tombstones import WhenMissing
+from casparian_flow.store.emptied import is_believed
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.prepared import Prepared, each_of
-from casparian_flow.store.tables import commits, jobs, locations, materializations, quarantine, versions
+from casparian_flow.store.prepared import Prepared, each_of, listed
+from casparian_flow.store.tables import commits, jobs, locations, materializations, quarantine, sources, versions
 
 LAST_SEQ = Prepared(
     select(func.max(commits.c.seq).label("seq")).where(
@@ -64,8 +65,20 @@ ADD_MATERIALIZATION = Prepared(
         {
             column.name: bindparam(column.name)
             for column in materializations.c
-            if column.name != "id" and column.server_default is None and not column.nullable
+            if column.name == "modes" or (column.name != "id" and column.server_default is None and not column.nullable)
         }
+    )
+)
+COUNT_PURGED = (
+    update(materializations)
+    .where(
+        materializations.c.job_id == bindparam("of_job"),
+        materializations.c.table_name == bindparam("of_table"),
+        materializations.c.is_current,
+    )
+    .values(
+        quarantined=materializations.c.quarantined - bindparam("rows", type_=materializations.c.purged.type),
+        purged=materializations.c.purged + bindparam("rows", type_=materializations.c.purged.type),
     )
 )
 RECORD_RETIREMENT = update(commits).where(commits.c.id == bindparam("commit")).values(is_recorded=True)
@@ -83,12 +96,18 @@ _successor = locations.alias("successors")
 _lives_on = exists(
     select(_successor.c.id).where(_successor.c.renamed_from == _carrier.c.id, _successor.c.is_missing.is_(False))
 )
+_retires = exists(
+    select(sources.c.id).where(
+        sources.c.id == _carrier.c.source_id, sources.c.when_missing == literal_column(f"'{WhenMissing.RETIRE}'")
+    )
+) & is_believed(_carrier)
 is_carried = exists(
     select(_carrier.c.id)
     .join(_newer, _newer.c.id == _carrier.c.current_version_id)
     .where(_newer.c.source_hash == materializations.c.source_hash)
-    .where(_carrier.c.is_missing.is_(False) | ~_lives_on)
+    .where(_carrier.c.is_missing.is_(False) | (~_lives_on & ~_retires))
 )
+"""Whether rows have bytes behind them: a file that is there, or one that is gone from a source which keeps its rows."""
 _VISIBLE = (
     materializations.c.id,
     materializations.c.job_id,
@@ -97,6 +116,7 @@ _VISIBLE = (
     materializations.c.source_hash,
     materializations.c.accepted,
     materializations.c.quarantined,
+    materializations.c.purged,
 )
 _is_of_jobs = materializations.c.job_id.in_(each_of("jobs"))
 _is_of_bytes = materializations.c.source_hash.in_(each_of("hashes"))
@@ -148,6 +168,29 @@ CURRENT_IN_TABLE = select(*_VISIBLE).where(
 FOREIGN_IN_TABLE = (
     CURRENT_IN_TABLE.join(jobs, jobs.c.id == materializations.c.job_id)
     .where(jobs.c.plan_id != bindparam("plan"))
+    .limit(1)
+)
+SHOWS = Prepared(
+    select(materializations.c.id)
+    .where(
+        materializations.c.is_current.is_(True),
+        materializations.c.source_hash == bindparam("source"),
+        materializations.c.sink_uri == bindparam("sink"),
+        materializations.c.table_name == bindparam("table"),
+        materializations.c.row_digest == bindparam("digest"),
+    )
+    .limit(1)
+)
+GROWN = Prepared(
+    select(commits.c.id)
+    .where(
+        commits.c.sink_uri == bindparam("sink"),
+        commits.c.table_name == bindparam("table"),
+        commits.c.role == literal_column(f"'{Role.ACCEPTED}'"),
+        commits.c.seq > bindparam("after"),
+        commits.c.is_recorded.is_(True),
+        commits.c.job_id.is_not(None) & commits.c.job_id.not_in(each_of("jobs")),
+    )
     .limit(1)
 )
 
@@ -202,12 +245,17 @@ def add_commit(
 
 def record_commits(connection: Connection, jobs: Sequence[int]) -> None:
     """Every entry of these jobs is written."""
-    RECORD_COMMITS.run(connection, jobs=json.dumps(list(jobs)))
+    RECORD_COMMITS.run(connection, jobs=listed(jobs))
 
 
 def add_materializations(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Keep what a job brought; every column without a default must be given."""
     ADD_MATERIALIZATION.run_all(connection, rows)
+
+
+def count_purged(connection: Connection, job: int, table: str, rows: int) -> None:
+    """So many of the rows that a job put into quarantine are not there any more: they are erased for good."""
+    connection.execute(COUNT_PURGED, {"of_job": job, "of_table": table, "rows": rows})
 
 
 def unrecorded(connection: Connection) -> Sequence[AnyRow]:
@@ -227,7 +275,7 @@ def last_recorded(connection: Connection, sink: str) -> Sequence[AnyRow]:
 
 def unrecorded_of(connection: Connection, jobs: Sequence[int]) -> Sequence[AnyRow]:
     """Those of these jobs."""
-    return UNRECORDED_OF.rows(connection, jobs=json.dumps(list(jobs)))
+    return UNRECORDED_OF.rows(connection, jobs=listed(jobs))
 
 
 def superseded_by(
@@ -238,7 +286,7 @@ def superseded_by(
     Those of the same bytes by the same parser, and those of older versions of their locations whose bytes no
     location carries any more.
     """
-    given = {"jobs": json.dumps(list(jobs)), "hashes": json.dumps(list(hashes))}
+    given = {"jobs": listed(jobs), "hashes": listed(hashes)}
     return SUPERSEDED_BY.rows(connection, sink=sink, parser=parser, **given)
 
 
@@ -260,6 +308,18 @@ def supersede(connection: Connection, sink: str, table: str, removed: Sequence[i
 def current_in_table(connection: Connection, sink: str, table: str) -> Sequence[AnyRow]:
     """What is visible of a table now."""
     return connection.execute(CURRENT_IN_TABLE, {"sink": sink, "table": table}).all()
+
+
+def shows(connection: Connection, row: Mapping[str, Any]) -> bool:
+    """Whether a table shows just the rows of these bytes that a materialization is about to bring."""
+    source, digest = row["source_hash"], row["row_digest"]
+    found = SHOWS.rows(connection, source=source, sink=row["sink_uri"], table=row["table_name"], digest=digest)
+    return bool(found)
+
+
+def has_grown(connection: Connection, sink: str, table: str, after: int, but: Sequence[int]) -> bool:
+    """Whether jobs other than these have brought rows to a table since its log entry `after`."""
+    return bool(GROWN.rows(connection, sink=sink, table=table, after=after, jobs=listed(but)))
 
 
 def has_foreign_rows(connection: Connection, sink: str, table: str, plan: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from casparian_flow.core.artifacts import ParserArtifact
+from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import parsers
 
@@ -13,7 +13,9 @@ FIND = select(parsers.c.id, parsers.c.status, parsers.c.path).where(
     parsers.c.artifact_hash == bindparam("artifact"),
     parsers.c.env_hash == bindparam("environment"),
 )
-MOVE = update(parsers).where(parsers.c.id == bindparam("parser")).values(path=bindparam("to"), status=bindparam("now"))
+MOVE = update(parsers).where(parsers.c.id == bindparam("parser")).values(path=bindparam("to"))
+TRUST_SHIPPED = update(parsers).where(parsers.c.id == bindparam("parser")).values(status=ParserStatus.ACTIVE)
+"""The product's own parsers are trusted as it is; all others become active by an applied proposal alone."""
 BY_ID = select(parsers).where(parsers.c.id == bindparam("parser"))
 COUNT_FAILURE = (
     update(parsers)
@@ -55,6 +57,7 @@ def paused(connection: Connection) -> frozenset[int]:
     return frozenset(connection.execute(PAUSED).scalars())
 
 
+PATH = select(parsers.c.path).where(parsers.c.name == bindparam("of")).order_by(parsers.c.id.desc()).limit(1)
 RESUME = (
     update(parsers)
     .where(parsers.c.name == bindparam("of"), parsers.c.paused_at_ns.is_not(None))
@@ -63,17 +66,25 @@ RESUME = (
 )
 
 
-def register(connection: Connection, artifact: ParserArtifact, manifest: str, now_ns: int) -> int:
-    """The id of an artifact, remembered at first sight; where it lies is kept up to date."""
+def register(connection: Connection, artifact: ParserArtifact, manifest: str, now_ns: int) -> tuple[int, ParserStatus]:
+    """The id of an artifact and whether it may run by itself, remembered at first sight.
+
+    Where it lies is kept up to date. What is not shipped with the product begins as pending, also where only its
+    content or its environment is new; once active, exactly that stays so wherever it is found.
+    """
     found = connection.execute(
         FIND,
         {"name": artifact.name, "artifact": artifact.artifact_hash, "environment": artifact.env_hash},
     ).first()
     if found is not None:
-        if (found.path, found.status) != (artifact.path, artifact.status):
-            connection.execute(MOVE, {"parser": found.id, "to": artifact.path, "now": artifact.status})
-        return int(found.id)
-    return int(
+        if found.path != artifact.path:
+            connection.execute(MOVE, {"parser": found.id, "to": artifact.path})
+        if artifact.origin is ParserOrigin.SHIPPED and found.status != ParserStatus.ACTIVE:
+            connection.execute(TRUST_SHIPPED, {"parser": found.id})
+            return int(found.id), ParserStatus.ACTIVE
+        return int(found.id), ParserStatus(found.status)
+    status = ParserStatus.ACTIVE if artifact.origin is ParserOrigin.SHIPPED else ParserStatus.PENDING
+    number = int(
         connection.execute(
             insert(parsers).returning(parsers.c.id),
             {
@@ -83,14 +94,21 @@ def register(connection: Connection, artifact: ParserArtifact, manifest: str, no
                 "env_hash": artifact.env_hash,
                 "path": artifact.path,
                 "origin": artifact.origin,
-                "status": artifact.status,
+                "status": status,
                 "manifest": manifest,
                 "registered_at_ns": now_ns,
             },
         ).scalar_one()
     )
+    return number, status
 
 
 def resume(connection: Connection, name: str) -> list[str]:
     """Let every version of a parser run again that is paused; which they were."""
     return sorted(connection.execute(RESUME, {"of": name}).scalars())
+
+
+def newest_path(connection: Connection, name: str) -> str | None:
+    """Where the artifact of a parser lies that was registered last; None if there is none of that name."""
+    path: str | None = connection.execute(PATH, {"of": name}).scalar()
+    return path

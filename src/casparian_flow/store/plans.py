@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, String, bindparam, cast, exists, insert, select
+from sqlalchemy import Connection, String, bindparam, cast, exists, func, insert, literal_column, select
 
 from casparian_flow.store.database import Database
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.tables import jobs, locations, materializations, parsers, plans, versions
+from casparian_flow.store.tables import equivalences, jobs, locations, materializations, parsers, plans, versions
 
 _others = materializations.alias("others")
 _is_shown_elsewhere = exists(
     select(_others.c.id).where(_others.c.job_id == materializations.c.job_id, _others.c.is_current.is_(True))
+)
+_proof = (
+    select(
+        func.coalesce(
+            literal_column("'backtest B-'").concat(equivalences.c.backtest_id),
+            literal_column("'amendment A-'").concat(equivalences.c.proposal_id),
+            equivalences.c.basis,
+        )
+    )
+    .where(equivalences.c.materialization_id == materializations.c.id)
+    .where(equivalences.c.new_key == materializations.c.key)
+    .order_by(equivalences.c.id.desc())
+    .limit(1)
+    .correlate(materializations)
+    .scalar_subquery()
 )
 DONE = (
     select(
@@ -28,7 +43,10 @@ DONE = (
         materializations.c.contract_hash,
         materializations.c.is_current,
         materializations.c.job_id,
+        materializations.c.modes,
         jobs.c.version_id,
+        jobs.c.repairs,
+        _proof.label("proof"),
     )
     .join(jobs, jobs.c.id == materializations.c.job_id)
     .where(materializations.c.is_current.is_(True) | _is_shown_elsewhere)

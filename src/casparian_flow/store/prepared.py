@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from sqlalchemy import Boolean, Connection, ScalarSelect, bindparam, func, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +20,11 @@ from sqlalchemy.sql.selectable import ReturnsRows
 def each_of(name: str) -> ScalarSelect[Any]:
     """The values of a parameter that is a JSON list, for `in_`: one text of SQL however many there are."""
     return select(func.json_each(bindparam(name)).table_valued("value").c.value).scalar_subquery()
+
+
+def listed(values: Iterable[int] | Iterable[str]) -> str:
+    """Ids or hashes as the value of such a parameter."""
+    return msgspec.json.encode(list(values)).decode()
 
 
 class Prepared:

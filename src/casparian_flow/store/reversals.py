@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, bindparam, exists, func, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, literal_column, select, update
 
 from casparian_flow.core.outputs import PermittedEntry
+from casparian_flow.core.quarantine import EntryState
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.outputs import is_carried, supersede
-from casparian_flow.store.tables import commits, jobs, materializations, quarantine
+from casparian_flow.store.tables import commits, jobs, materializations, quarantine, versions
 from casparian_flow.store.views.permits import committed_as
 
 COMMITS_OF_TABLE = (
@@ -22,6 +23,33 @@ NEWEST_COMMIT = select(func.max(commits.c.id)).where(
     commits.c.sink_uri == bindparam("sink"), commits.c.table_name == bindparam("table")
 )
 COMMITS_OF_JOB = COMMITS_OF_TABLE.where(commits.c.job_id == committed_as(bindparam("job", type_=jobs.c.id.type)))
+TABLES_OF_JOB = (
+    select(commits.c.sink_uri, commits.c.table_name, commits.c.job_id)
+    .where(commits.c.job_id == committed_as(bindparam("job", type_=jobs.c.id.type)))
+    .distinct()
+    .order_by(commits.c.sink_uri, commits.c.table_name)
+)
+READ_BY = select(materializations).where(
+    materializations.c.sink_uri == bindparam("sink"),
+    materializations.c.job_id.in_(bindparam("jobs", expanding=True)),
+)
+_new, _old = versions.alias("new_versions"), versions.alias("old_versions")
+EARLIER_BYTES = (
+    select(_old.c.source_hash)
+    .join(_new, _new.c.location_id == _old.c.location_id)
+    .where(_new.c.source_hash == bindparam("hash"), _old.c.source_hash != bindparam("hash"), _old.c.id < _new.c.id)
+    .distinct()
+)
+SHOWN_BYTES = (
+    select(materializations.c.source_hash, materializations.c.parser_name)
+    .where(
+        materializations.c.sink_uri == bindparam("sink"),
+        materializations.c.is_current.is_(True),
+        materializations.c.source_hash.in_(bindparam("hashes", expanding=True)),
+        materializations.c.job_id != bindparam("job"),
+    )
+    .distinct()
+)
 NOTE = (
     update(commits)
     .where(
@@ -52,7 +80,13 @@ CLEAR_UNDONE = update(materializations).where(*_of_jobs).values(reverted_in=None
 SHOW_QUARANTINE = (
     update(quarantine)
     .where(quarantine.c.table_name == bindparam("table"), quarantine.c.job_id.in_(bindparam("jobs", expanding=True)))
-    .values(is_current=True)
+    .values(
+        is_current=quarantine.c.state != literal_column("'purged'"),
+        # What had read these rows again is undone: they wait as before.
+        state=case((quarantine.c.state == literal_column("'replayed'"), EntryState.OPEN), else_=quarantine.c.state),
+        closed_by_job=None,
+        closed_at_ns=None,
+    )
 )
 
 _newer = materializations.alias("newer_materializations")
@@ -105,6 +139,27 @@ def newest_commit(connection: Connection, sink: str, table: str) -> int:
 def commits_of_job(connection: Connection, sink: str, table: str, job: int) -> Sequence[AnyRow]:
     """The log entries of a table that were permitted for a job, in its name or in its group leader's, oldest first."""
     return connection.execute(COMMITS_OF_JOB, {"sink": sink, "table": table, "job": job}).all()
+
+
+def tables_of_job(connection: Connection, job: int) -> Sequence[AnyRow]:
+    """The tables of sinks that the commit of a job's rows changed, and in the name of which job it was permitted."""
+    return connection.execute(TABLES_OF_JOB, {"job": job}).all()
+
+
+def read_by(connection: Connection, sink: str, jobs: Iterable[int]) -> Sequence[AnyRow]:
+    """What jobs brought to each table of a sink."""
+    return [row for some in _some(jobs) for row in connection.execute(READ_BY, {"sink": sink, "jobs": some})]
+
+
+def earlier_bytes(connection: Connection, source_hash: str) -> frozenset[str]:
+    """The bytes that the paths which have or had these held before them."""
+    return frozenset(connection.execute(EARLIER_BYTES, {"hash": source_hash}).scalars())
+
+
+def shown_bytes(connection: Connection, sink: str, hashes: Iterable[str], job: int) -> frozenset[tuple[str, str]]:
+    """Of these bytes those that a sink shows by another job now, each with the parser that read them."""
+    given = {"sink": sink, "hashes": sorted(hashes), "job": job}
+    return frozenset((row.source_hash, row.parser_name) for row in connection.execute(SHOWN_BYTES, given))
 
 
 def note(connection: Connection, entry: PermittedEntry, snapshot: int | None, actor: str, reason: str) -> None:

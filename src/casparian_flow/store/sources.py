@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, literal, sele
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.files import EntryKind, display_path
 from casparian_flow.core.ids import SourceId
+from casparian_flow.core.tombstones import WhenMissing
 from casparian_flow.store.meta import meta_value
 from casparian_flow.store.notes import SOURCE_IN_USE, Note, noted, set_fact, set_note
 from casparian_flow.store.tables import locations, scans, sources
@@ -41,6 +44,7 @@ LEAVE_OUT = (
 )
 ADD_SOURCE = insert(sources)
 SET_IGNORE_RULES = update(sources).where(sources.c.id == bindparam("source")).values(ignore=bindparam("rules"))
+SET_WHEN_MISSING = update(sources).where(sources.c.id == bindparam("source")).values(when_missing=bindparam("policy"))
 START_SCAN = insert(scans)
 FORGET_SCAN = delete(scans).where(scans.c.id == bindparam("scan"))
 FINISH_SCAN = (
@@ -83,6 +87,11 @@ def set_ignore_rules(connection: Connection, source: int, rules: str) -> None:
     connection.execute(SET_IGNORE_RULES, {"source": source, "rules": rules})
 
 
+def set_when_missing(connection: Connection, source: int, policy: WhenMissing) -> None:
+    """Choose what becomes of the rows of files that a source has no more; it holds from the end of the next run."""
+    connection.execute(SET_WHEN_MISSING, {"source": source, "policy": policy})
+
+
 def name_source(connection: Connection, source: int, name: str | None) -> None:
     """Call a source by a name."""
     set_note(connection, Note.SOURCE_NAME, source, name)
@@ -114,6 +123,18 @@ def source_in_use(connection: Connection) -> SourceId | None:
 def use_source(connection: Connection, source: int | None) -> None:
     """Choose the source that commands without a path are about."""
     set_fact(connection, SOURCE_IN_USE, None if source is None else str(source))
+
+
+def mounts(connection: Connection, source: int) -> frozenset[bytes]:
+    """The folders of a source at which a disk was mounted when it was last looked at, each with a slash."""
+    value = meta_value(connection, f"{Note.SOURCE_MOUNTS}{source}")
+    return frozenset(os.fsencode(each) for each in json.loads(value)) if value is not None else frozenset()
+
+
+def set_mounts(connection: Connection, source: int, folders: Iterable[bytes]) -> None:
+    """Remember these in place of those before."""
+    value = json.dumps(sorted(os.fsdecode(folder) for folder in folders))
+    set_note(connection, Note.SOURCE_MOUNTS, source, None if value == "[]" else value)
 
 
 def start_scan(connection: Connection, source: int, now_ns: int) -> int:

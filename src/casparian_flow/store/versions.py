@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Integer, bindparam, func, literal_column, null, select, true, update
 from sqlalchemy.dialects.sqlite import insert
 
+from casparian_flow.core.files import EntryKind
 from casparian_flow.store.bulk import bulk, insert_all
 from casparian_flow.store.inventory import MARK_DIRTY
 from casparian_flow.store.tables import hashes, locations, versions
@@ -99,6 +100,15 @@ SET_VANISHED = bulk(
     update(locations).where(L.id == bindparam("location")).values(is_missing=true()),
     "location",
 )
+UNLISTED = bulk(
+    select(L.rel_path).where(
+        L.source_id == bindparam("source"),
+        L.kind == literal_column(f"'{EntryKind.UNREADABLE}'"),
+        L.is_missing.is_(False),
+        func.substr(L.rel_path, -1) == literal_column("x'2f'"),
+    ),
+    "source",
+)
 RELEASE_COMPANIONS = bulk(
     update(locations).where(L.part_of == bindparam("location")).values(part_of=null(), is_dirty=true()).returning(L.id),
     "location",
@@ -182,6 +192,11 @@ def set_vanished(driver: sqlite3.Connection, locations: Iterable[int]) -> None:
     gone = list(locations)
     driver.executemany(SET_VANISHED, [(location,) for location in gone])
     release_companions(driver, gone)
+
+
+def unlisted(driver: sqlite3.Connection, source: int) -> list[bytes]:
+    """The folders of a source that its newest scan could not list, each with a slash; `./` is the source itself."""
+    return [row[0] for row in driver.execute(UNLISTED, (source,))]
 
 
 def release_companions(driver: sqlite3.Connection, locations: Iterable[int]) -> list[int]:

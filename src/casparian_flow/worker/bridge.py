@@ -6,7 +6,7 @@ import math
 import select
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -20,9 +20,11 @@ from casparian_flow.core.errors import (
 from casparian_flow.guest.wire import Kind
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
 from casparian_flow.worker.cancel import CancelToken
+from casparian_flow.worker.carrying import Carried
 from casparian_flow.worker.events import Began, Ended, Event, Printed, Quiet, Raised
 from casparian_flow.worker.frames import BrokenFrame, Closed, FrameReader
-from casparian_flow.worker.launch import Guest, start_guest
+from casparian_flow.worker.guest import Guest
+from casparian_flow.worker.launch import WHOLE_FILES, start_guest
 from casparian_flow.worker.printed import Printout
 from casparian_flow.worker.stream import Stream
 from casparian_flow.worker.zygotes import Zygotes
@@ -65,6 +67,7 @@ def parse(
     may_begin: Callable[[int | None], bool] = _always,
     scratch: Path | None = None,
     zygotes: Zygotes | None = None,
+    carried: Mapping[int, Carried] = WHOLE_FILES,
 ) -> Generator[Event]:
     """Parse the files in order and yield what comes of them.
 
@@ -77,6 +80,8 @@ def parse(
     which yields Raised; a copy of which nothing is heard for long is replaced by a fresh process first. After `stop`
     was cancelled the iterator ends without a further event. When it ends, for whatever reason, or is closed, the
     guest's process group is dead and its scratch folder removed.
+
+    Of the jobs in `carried` only the spans named there are read.
 
     `may_begin` is asked when a job is over, whether the guest may begin with the one that follows (None after the
     last one of a guest), and before every further guest; if not, the iterator ends. As long as it has not been asked,
@@ -100,7 +105,7 @@ def parse(
             return
         is_first = False
         group = waiting if shares else waiting[:1]
-        guest = start_guest(parser, group, limits, scratch, None if suspect else zygotes)
+        guest = start_guest(parser, group, limits, scratch, None if suspect else zygotes, carried)
         talk = _Conversation(parser, group, limits, guest, stop, may_begin)
         if zygotes and (guest.is_forked or suspect) and not zygotes.is_slow(parser, limits):
             talk.expect_sign(FIRST_SIGN_SECONDS)
@@ -217,10 +222,11 @@ class _Conversation:
                 if self._guest.has_exited:
                     raise self._death()
                 yield Quiet()
-            if line in ready:  # first, since BEGIN comes before what its job prints
+            done = len(self.over)
+            if ready:  # the line first, even for a pipe alone: BEGIN came before what its job prints
                 yield from self._listen()
             for pipe in ready:
-                if pipe != line:
+                if pipe != line and len(self.over) == done:  # else the next job may have printed since: look anew
                     yield from self._printout.drain(streams[pipe], self._stream.job)
                     if streams[pipe] in self._printout.closed:
                         poll.unregister(pipe)

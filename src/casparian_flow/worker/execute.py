@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from casparian_flow.core.errors import CasparianError, InvariantBroken, ParserFailed, SinkError, SinkUnavailable
+from casparian_flow.core.errors import CasparianError, ParserFailed, SinkError, SinkUnavailable
 from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.bodies import Cast, Parse, Permit, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder
@@ -18,8 +17,12 @@ from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.worker.actions import Fenced, Held
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import Cancelled, CancelToken
+from casparian_flow.worker.carrying import Carried, carried
+from casparian_flow.worker.carrying_run import run_of
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Noted, Printed, Raised, RejectedRecord
+from casparian_flow.worker.faults import host_fault, one_of_several
 from casparian_flow.worker.job_run import JobRun
+from casparian_flow.worker.known_keys import KnownTables
 from casparian_flow.worker.link import Link
 from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.premises import Premises
@@ -40,6 +43,8 @@ class Tools:
     open_sink: Callable[[str], Sink]
     scratch: Path
     zygotes: Zygotes | None = None
+    known: KnownTables = field(default_factory=KnownTables)
+    """Keys of tables that rows were compared with."""
 
 
 def parse_group(order: Parse, link: Link, tools: Tools, turns: Turns) -> None:
@@ -64,8 +69,10 @@ class _Files:
         self._link = link
         self._tools = tools
         self._turns = turns
-        self._targets = Targets(order.routes, tools.open_sink)
-        self._premises = Premises(order.parser, order.contracts, self._targets, tools.scratch)
+        self._targets = Targets(order.routes, tools.open_sink, tools.known)
+        self._premises = Premises(
+            order.parser, order.contracts, self._targets, tools.scratch, order.modes, order.pseudonym_key
+        )
         self._guest_at: int | None = jobs[0].job
         self._begun: set[int] = set()
         self._failed: set[int] = set()
@@ -73,10 +80,13 @@ class _Files:
         self._run: JobRun | None = None
         self._ended = OpenGroup()
         self._lines: list[LogLine] = []
+        self._carried: dict[int, Carried] = {}
 
     def run(self, stop: CancelToken) -> set[int]:
         """Parse until the guest is done, stopped or gone; the jobs that were answered for."""
         jobs = list(self._jobs.values())
+        found = {job.job: carried(job, self._premises) for job in jobs if job.carries is not None}
+        self._carried = {job: each for job, each in found.items() if each is not None}
         with closing(self._parse(jobs, stop)) as events:
             try:
                 for event in events:
@@ -96,7 +106,7 @@ class _Files:
 
     def _parse(self, jobs: Sequence[JobOrder], stop: CancelToken) -> Generator[Event]:
         order, tools = self._order, self._tools
-        return parse(order.parser, jobs, order.limits, stop, self._next, tools.scratch, tools.zygotes)
+        return parse(order.parser, jobs, order.limits, stop, self._next, tools.scratch, tools.zygotes, self._carried)
 
     def _next(self, job: int | None) -> bool:
         """Whether the guest may begin with its next job."""
@@ -163,7 +173,7 @@ class _Files:
         self._begun.add(job.job)
         self._current = job
         self._link.started(job)
-        self._run = JobRun(self._premises, job)
+        self._run = run_of(self._premises, job, self._carried.get(job.job))
 
     def _end(self, run: JobRun, event: Ended) -> None:
         run.end(event)
@@ -195,14 +205,14 @@ class _Files:
             outcome = land(self._premises, runs)
         except SinkUnavailable as exc:
             for job in jobs:
-                self._link.failed(job, exc)
+                self._tell_failed(job, exc)
             return
         except Exception as exc:
             if len(runs) > 1:
                 for run in runs:
                     self._land([run])
                 return
-            self._link.failed(jobs[0], exc if isinstance(exc, CasparianError) else host_fault(exc))
+            self._tell_failed(jobs[0], exc if isinstance(exc, CasparianError) else host_fault(exc))
             return
         if isinstance(outcome, Surveyed):
             self._keep(jobs, outcome)
@@ -224,7 +234,13 @@ class _Files:
         self._failed.add(self._current.job)
         self._drop_quietly()
         self._send_log()
-        self._link.failed(self._current, error)
+        self._tell_failed(self._current, error)
+
+    def _tell_failed(self, job: JobOrder, error: CasparianError) -> None:
+        """An attempt failed. One that was to take rows over is tried again, then with the whole file."""
+        if job.job in self._carried:
+            error.transient = True
+        self._link.failed(job, error)
 
     def _drop_quietly(self) -> None:
         """Discard what is staged of the job in progress; what led here is what is reported."""
@@ -256,7 +272,8 @@ def cast_group(order: Cast, link: Link, tools: Tools, turns: Turns) -> None:
     for job in jobs:
         link.started(job)
     try:
-        _cast(order, range(len(jobs)), folder, Targets(order.routes, tools.open_sink), link, turns, stop)
+        targets = Targets(order.routes, tools.open_sink, tools.known)
+        _cast(order, range(len(jobs)), folder, targets, link, turns, stop)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -276,7 +293,17 @@ def _cast(
     """
     jobs = [order.jobs[member].job for member in members]
     try:
-        sealed = cast_spilled(order.parser, order.jobs, order.contracts, folder, targets, stop, members)
+        sealed = cast_spilled(
+            order.parser,
+            order.jobs,
+            order.contracts,
+            order.modes,
+            folder,
+            targets,
+            stop,
+            members,
+            pseudonym_key=order.pseudonym_key,
+        )
     except Cancelled:
         for job in jobs:
             link.stopped(job)
@@ -331,18 +358,3 @@ def commit(jobs: Sequence[JobOrder], sealed: Sealed, targets: Targets, link: Lin
             finally:
                 for job in jobs:
                     link.stopped(job)
-
-
-def one_of_several(error: CasparianError) -> CasparianError:
-    """The error of several jobs of which one is the cause: each is tried again, and alone, so that it is named."""
-    error.transient = True
-    return error
-
-
-def host_fault(exc: Exception) -> InvariantBroken:
-    """An exception that nobody foresaw, with the place where it was raised."""
-    where = traceback.extract_tb(exc.__traceback__)[-1]
-    return InvariantBroken(
-        f"the host failed: {exc or type(exc).__name__}",
-        why=f"{type(exc).__name__} in {where.name}, {Path(where.filename).name} line {where.lineno}",
-    )

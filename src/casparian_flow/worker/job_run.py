@@ -15,7 +15,9 @@ import pyarrow as pa
 from casparian_flow.core.errors import SourceChanged, SourceUnreadable
 from casparian_flow.core.receipts import VerdictNote
 from casparian_flow.protocol.messages import JobOrder
+from casparian_flow.schema.closed_verdicts import closed_verdict
 from casparian_flow.schema.rejections import rejections_of_records
+from casparian_flow.schema.treat import closed_rejections
 from casparian_flow.sdk.emit import Rejected
 from casparian_flow.worker.events import Batch, Ended, Noted, RejectedRecord
 from casparian_flow.worker.gathered import Gathered
@@ -24,6 +26,7 @@ from casparian_flow.worker.pending import job_folder
 from casparian_flow.worker.premises import Premises
 from casparian_flow.worker.spill import Spill, read_spill
 from casparian_flow.worker.tables import Place
+from casparian_flow.worker.treating import is_ours
 
 KEPT_BYTES = 8 << 20
 """A job with more than this is no small file: its rows are written as they come."""
@@ -118,7 +121,11 @@ class JobRun:
 
     def note(self, event: Noted) -> None:
         """Keep what the parser detected."""
-        self._verdicts += event.verdicts
+        if not self._premises.is_closed:
+            self._verdicts += event.verdicts
+            return
+        ours = is_ours(self._premises.parser)
+        self._verdicts += [closed_verdict(each, is_ours=ours) for each in event.verdicts]
 
     def end(self, ended: Ended) -> None:
         """The file was read to its end; raises SourceChanged if it changed meanwhile."""
@@ -180,7 +187,10 @@ class JobRun:
         return self._outputs[name]
 
     def _land_rejections(self, landing: Landing, name: str, output: _Output, member: int) -> None:
-        for rejected, source_row in output.rejected():
+        for found, source_row in output.rejected():
+            rejected = found
+            if self._premises.is_closed:
+                rejected = closed_rejections(found, is_vouched=is_ours(self._premises.parser))
             if output.place is None:
                 folder = job_folder(self._premises.scratch, self.order.job, self.order.attempt)
                 output.put_aside(rejected, source_row, folder / f"{list(self._outputs).index(name)}.unplaced")

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from casparian_flow.core.errors import InvariantBroken
-from casparian_flow.core.quarantine import Code
 from casparian_flow.core.receipts import Receipt, VerdictNote
 from casparian_flow.protocol.bodies import JobReceipt, JobSurvey, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder, OutputSurvey
+from casparian_flow.worker.carrying import Carried
 from casparian_flow.worker.channels import Channels
 from casparian_flow.worker.gathered import Gathered
 from casparian_flow.worker.pending import Pending, job_folder, write_pending
@@ -35,19 +35,29 @@ class Ending:
 class Landing:
     """Jobs that are sealed together; what it writes belongs to the first of them, the leader."""
 
-    def __init__(self, premises: Premises, jobs: Sequence[JobOrder]) -> None:
+    def __init__(self, premises: Premises, jobs: Sequence[JobOrder], carried: Carried | None = None) -> None:
+        """`carried` is what a job that lands alone takes over."""
+        self._carried = carried
         self._premises = premises
         self._jobs = jobs
         self._folder = job_folder(premises.scratch, jobs[0].job, jobs[0].attempt)
-        self._channels = Channels(premises.parser, jobs, premises.contracts, premises.targets)
+        self._channels = Channels(
+            premises.parser,
+            jobs,
+            premises.contracts,
+            premises.modes,
+            premises.targets,
+            premises.scratch,
+            premises.pseudonym_key,
+            {} if carried is None else carried.tables,
+        )
         self._waiting: dict[Hashable, Waiting] = {}
         self._waits_at: dict[tuple[int, str], Waiting] = {}
 
     def take(self, output: str, place: Place, rows: Gathered, *, whole: bool = False) -> None:
         """Take rows of one output in; `whole` says that these are all that their members have for it."""
         if not place.is_declared:
-            message = f"the parser does not declare an output {output!r}"
-            self._channels.of(place.table).refuse(rows, Code.OUTPUT_UNDECLARED, message)
+            self._channels.of(place.table).refuse(rows, output)
         elif place.contract is not None:
             batch = under_contract(rows.batch, place.contract)
             self._channels.of(place.table).accept(rows.with_batch(batch))
@@ -62,7 +72,7 @@ class Landing:
         if waiting is not None:
             waiting.reject(rejected)
         else:
-            self._channels.of(place.table).reject(rejected)
+            self._channels.of(place.table).reject_records(rejected)
 
     def finish(self, endings: Sequence[Ending]) -> Sealed | Surveyed:
         """Seal what has its contract; if an output still waits for one, leave everything ready for it.
@@ -72,7 +82,7 @@ class Landing:
         orders = [list(dict.fromkeys(place.table for place in ending.places.values())) for ending in endings]
         sealed = seal_channels(self._channels, orders)
         receipts = [
-            receipt_of(its, ending.verdicts, ending.isolation, ending.seconds, job.size)
+            receipt_of(its, ending.verdicts, ending.isolation, ending.seconds, job.size, self._carried)
             for job, ending, its in zip(self._jobs, endings, sealed, strict=True)
         ]
         spilled = [each for waiting in self._waiting.values() for each in waiting.spilled()]

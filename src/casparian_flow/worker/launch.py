@@ -1,148 +1,23 @@
-"""Starts a guest process and ends it: its descriptors, its folder, its group."""
+"""Starts a guest for an order: as a copy of its parser's zygote, out of the spare process, or afresh."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from casparian_flow.core.errors import InvariantBroken, ParserCrashed
-from casparian_flow.guest.family import FAMILY
-from casparian_flow.guest.wire import GO, Kind, frame
+from casparian_flow.core.errors import ParserCrashed
+from casparian_flow.guest.wire import Kind, frame
 from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
-from casparian_flow.worker.environment import site_paths
-from casparian_flow.worker.process_tree import kill_group, kill_tree, wait_until_dead
+from casparian_flow.worker.carrying import Carried
+from casparian_flow.worker.guest import Guest, begin, fresh_guest
 from casparian_flow.worker.shield import shield_host
-from casparian_flow.worker.zygote import SHIM, Forked
 from casparian_flow.worker.zygotes import Zygotes
 
-ISOLATION = "process"
-"""The level that holds for every guest: own session, empty environment, no inherited descriptors, resource limits."""
-FORKED = "process:forked"
-"""The same level, of a guest that began as a copy of its parser's zygote."""
-FRESH_BECAUSE = "process: fresh, because "
-"""The same level, of a guest whose parser is never copied; the reason follows."""
-
-STREAMS = ("stdout", "stderr", "log")
-_REAP_SECONDS = 10.0
-_ORDER_SECONDS = 10.0
-_POLL_SECONDS = 0.002
-
-
-class Process(Protocol):
-    """The process of a guest: one of ours, or one that a zygote forked."""
-
-    @property
-    def pid(self) -> int:
-        """Its number, which belongs to no other process until `poll` or `wait` has told that it is dead."""
-        ...
-
-    def poll(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
-        ...
-
-    def wait(self, timeout: float) -> int:
-        """The same when it has ended; raises `subprocess.TimeoutExpired`."""
-        ...
-
-
-class Guest:
-    """A running guest: its socket and its pipes, all non-blocking. `kill` may be called from any thread.
-
-    `why_fresh` is why its parser is never copied; empty as long as it may be.
-    """
-
-    def __init__(
-        self, process: Process, line: socket.socket, pipes: dict[str, int], held: contextlib.ExitStack
-    ) -> None:
-        self.why_fresh = ""
-        self._process = process
-        self._held = held
-        self._lock = threading.Lock()
-        self._ended = False
-        self._dying: list[int] = []
-        self.line = line
-        self.pipes = pipes
-        for fd in (line.fileno(), *self.pipes.values()):
-            os.set_blocking(fd, False)
-
-    @property
-    def is_forked(self) -> bool:
-        """Whether it began as a copy of its parser's zygote."""
-        return isinstance(self._process, Forked)
-
-    @property
-    def was_orphaned(self) -> bool:
-        """Whether what it was copied from has died, which may be why it did."""
-        return isinstance(self._process, Forked) and self._process.was_orphaned
-
-    @property
-    def isolation(self) -> str:
-        """How it is kept apart, as receipts say it."""
-        if self.is_forked:
-            return FORKED
-        return FRESH_BECAUSE + self.why_fresh if self.why_fresh else ISOLATION
-
-    @property
-    def has_exited(self) -> bool:
-        """Whether the process is gone by itself or was killed."""
-        with self._lock:
-            return self._process.poll() is not None
-
-    def wait(self, seconds: float) -> int | None:
-        """The exit code, negative for a signal; None if it still runs after so many seconds."""
-        deadline = time.monotonic() + seconds
-        while not self.has_exited:
-            if time.monotonic() >= deadline:
-                return None
-            time.sleep(_POLL_SECONDS)
-        return self._process.poll()
-
-    def send(self, order: bytes) -> None:
-        """Give it its order, which comes first."""
-        self.line.settimeout(_ORDER_SECONDS)
-        with contextlib.suppress(OSError):  # it died at once; whoever waits for its answer will see that
-            self.line.sendall(order)
-        self.line.setblocking(False)
-
-    def go_on(self) -> None:
-        """Let it begin with its next job."""
-        with contextlib.suppress(OSError):  # if it has gone, reading from it will say so
-            self.line.send(GO)
-
-    def kill(self) -> None:
-        """SIGKILL to the guest with all of its descendants, or to what is left of its group if it has gone itself."""
-        with self._lock:
-            if self._ended:
-                return
-            if self._process.poll() is None:
-                self._dying += kill_tree(self._process.pid)
-            else:
-                kill_group(self._process.pid)
-
-    def end(self) -> None:
-        """Kill what still runs, wait until all of it is dead, close every descriptor, remove the scratch folder."""
-        self.kill()
-        with self._lock:
-            self._ended = True  # from here on its number may belong to another process
-            try:
-                self._process.wait(_REAP_SECONDS)
-            except subprocess.TimeoutExpired as exc:
-                raise InvariantBroken(f"the guest {self._process.pid} cannot be killed") from exc
-            dying, self._dying = self._dying, []
-            FAMILY.end_strays()  # of a guest that died before it could be asked what it had started
-            if not wait_until_dead(dying, _REAP_SECONDS):
-                raise InvariantBroken(f"what the guest {self._process.pid} started cannot be killed")
-        self._held.close()
+WHOLE_FILES: Mapping[int, Carried] = {}
 
 
 def start_guest(
@@ -151,87 +26,40 @@ def start_guest(
     limits: Limits,
     within: Path | None = None,
     zygotes: Zygotes | None = None,
+    carried: Mapping[int, Carried] = WHOLE_FILES,
 ) -> Guest:
     """A guest that has its order and begins with the first job. `within` is where it gets its own folder.
 
-    It is a copy of its parser's zygote if there is one among `zygotes`, else a fresh interpreter.
+    It is a copy of its parser's zygote if there is one among `zygotes`, else a fresh interpreter. Raises ParserCrashed,
+    and OSError where its folder cannot be made.
     """
     shield_host()
-    try:
-        guest = _start(parser, limits, within, zygotes)
-    except OSError as exc:
-        raise ParserCrashed(f"{parser.name}: its process could not be started", why=str(exc)) from exc
-    guest.send(_order(parser, jobs, limits))
-    return guest
-
-
-def _start(parser: ParserOrder, limits: Limits, within: Path | None, zygotes: Zygotes | None) -> Guest:
-    if zygotes is not None:
-
-        def copy(scratch: str, passed: Sequence[int], _held: contextlib.ExitStack) -> Process | None:
-            return zygotes.fork(parser, limits, scratch, passed)
-
-        if (guest := _begin(copy, within)) is not None:
-            return guest
-    guest = _begin(_start_fresh, within)
-    assert guest is not None
-    if zygotes is not None:
-        guest.why_fresh = zygotes.why_not(parser, limits)
-    return guest
-
-
-def _begin(
-    start: Callable[[str, Sequence[int], contextlib.ExitStack], Process | None], within: Path | None
-) -> Guest | None:
-    """A guest with a folder and descriptors of its own; None, and nothing left of them, if `start` starts none.
-
-    They are never given to another one: a zygote may have forked although it could not say so, and its copy ends
-    when this end of its line is closed.
-    """
-    with contextlib.ExitStack() as held, contextlib.ExitStack() as given:
-        scratch = tempfile.mkdtemp(prefix="casparian-guest-", dir=within)
-        held.callback(shutil.rmtree, scratch, ignore_errors=True)
-        line, theirs = socket.socketpair()
-        held.callback(line.close)
-        given.callback(theirs.close)
-        pipes = {stream: _pipe(held, given) for stream in STREAMS}
-        process = start(scratch, [theirs.fileno(), *(pipes[stream][1] for stream in STREAMS)], held)
-        if process is None:
-            return None
-        given.close()  # a guest that ends is seen only if nobody else holds its ends
-        return Guest(process, line, {stream: ends[0] for stream, ends in pipes.items()}, held.pop_all())
-
-
-def _start_fresh(scratch: str, passed: Sequence[int], held: contextlib.ExitStack) -> subprocess.Popen[bytes]:
-    """A fresh interpreter; its life ends with a pipe that is `held`, so with this process at the latest."""
-    line, stdout, stderr, log = passed
-    with contextlib.ExitStack() as given:
-        life, _ = _pipe(given, held)
-        process = FAMILY.start(
-            lambda: subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
-                [sys.executable, "-I", "-S", "-X", "utf8", SHIM, "guest", *map(str, (line, life, log))],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env={},
-                cwd=scratch,
-                pass_fds=(line, life, log),
-                start_new_session=True,
-            )
+    with contextlib.ExitStack() as held:
+        folder = held.enter_context(
+            TemporaryDirectory(prefix="casparian-guest-", dir=within, ignore_cleanup_errors=True)
         )
-    held.callback(FAMILY.forget, process)
-    return process
+        try:
+            guest = _start(parser, limits, zygotes)
+        except OSError as exc:
+            raise ParserCrashed(f"{parser.name}: its process could not be started", why=str(exc)) from exc
+        guest.hold(held.pop_all())
+    guest.send(_order(parser, jobs, limits, folder, carried))
+    return guest
 
 
-def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
-    """A pipe whose ends are closed with the one and the other stack."""
-    reading, writing = os.pipe()
-    reader.callback(os.close, reading)
-    writer.callback(os.close, writing)
-    return reading, writing
+def _start(parser: ParserOrder, limits: Limits, zygotes: Zygotes | None) -> Guest:
+    if zygotes is None:
+        return fresh_guest()
+    if (copy := begin(lambda passed, _held: zygotes.fork(parser, limits, passed))) is not None:
+        return copy
+    guest = zygotes.spare.take() or fresh_guest()
+    guest.why_fresh = zygotes.why_not(parser, limits)
+    return guest
 
 
-def _order(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -> bytes:
+def _order(
+    parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits, folder: str, carried: Mapping[int, Carried]
+) -> bytes:
     order: dict[str, Any] = {
         "parser": {
             "name": parser.name,
@@ -246,6 +74,7 @@ def _order(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -> byt
                 "source_hash": job.source_hash,
                 "file_version": job.file_version,
             }
+            | _spans(carried.get(job.job))
             for job in jobs
         ],
         "limits": {
@@ -255,6 +84,12 @@ def _order(parser: ParserOrder, jobs: Sequence[JobOrder], limits: Limits) -> byt
             "scratch_bytes": limits.scratch_bytes,
         },
         "frame_bytes": limits.frame_bytes,
-        "site": site_paths(),
+        "folder": folder,
     }
     return frame(Kind.ORDER, order)
+
+
+def _spans(carried: Carried | None) -> dict[str, Any]:
+    if carried is None:
+        return {}
+    return {"spans": carried.spans, "verdicts": {each.name: each.value for each in carried.verdicts}}

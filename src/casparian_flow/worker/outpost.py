@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from casparian_flow.worker.surroundings import host_name
 
 PRESENCE = "sentinel.json"
 LONGEST_NAME = 40
+SCRATCH = "scratch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +86,33 @@ def _endpoint_of(home: Path) -> str:
 
 @contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """A folder that no other worker of this machine uses as long as the block lasts; it may hold what one left."""
+    """A folder that no other worker of this machine uses as long as the block lasts; it may hold what one left.
+
+    What others left that were killed is removed: what they read need not be seen by everybody.
+    """
     for number in count():
-        own = folder / str(number)
-        own.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with _locked(folder / str(number)) as is_mine:
+            if is_mine:
+                for other in folder.iterdir():
+                    if other.name != str(number) and other.is_dir():
+                        with _locked(other) as is_left:
+                            if is_left:
+                                shutil.rmtree(other / SCRATCH, ignore_errors=True)
+                yield folder / str(number) / SCRATCH
+                return
+
+
+@contextmanager
+def _locked(own: Path) -> Iterator[bool]:
+    """The lock of a worker's folder, made if there is none; whether it was free."""
+    own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(own / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield own / "scratch"
-            return
-        finally:
-            os.close(lock)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(lock)

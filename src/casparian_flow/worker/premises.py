@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from casparian_flow.core.contracts import Contract
+from casparian_flow.core.drift import BUILT_IN, Modes
 from casparian_flow.protocol.messages import ParserOrder
 from casparian_flow.worker.tables import Places
 from casparian_flow.worker.targets import Destination
+from casparian_flow.worker.treating import is_closed
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,14 @@ class Premises:
     contracts: Mapping[str, Contract]
     targets: Destination
     scratch: Path
+    modes: Modes = BUILT_IN
+    """What happens where a file differs from a contract that does not say it itself."""
+    pseudonym_key: bytes = field(default=b"", repr=False)
+
+    @cached_property
+    def is_closed(self) -> bool:
+        """Whether the parser may come upon values that must not be seen."""
+        return is_closed(self.parser, self.contracts)
 
     @cached_property
     def places(self) -> Places:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import SealedOutput
 from casparian_flow.core.quarantine import QuarantineGroup
-from casparian_flow.core.receipts import DriftNote, OutputCounts, Receipt, VerdictNote
+from casparian_flow.core.receipts import MOST_NOTES, DriftNote, KnownTable, OutputCounts, Receipt, VerdictNote
 from casparian_flow.protocol.bodies import Sealed, Surveyed
 from casparian_flow.protocol.codec import told_size
 from casparian_flow.protocol.opcodes import TOLD_TOGETHER
+from casparian_flow.worker.carrying import Carried
 from casparian_flow.worker.channel import SealedTable
 from casparian_flow.worker.channels import Channels
 from casparian_flow.worker.surroundings import VERSION, host_name, user_name
@@ -25,6 +26,7 @@ class SealedTables:
     outputs: tuple[SealedOutput, ...]
     groups: tuple[QuarantineGroup, ...]
     drift: tuple[DriftNote, ...]
+    known: tuple[KnownTable, ...] = ()
 
 
 def seal_channels(channels: Channels, orders: Sequence[Sequence[str]]) -> list[SealedTables]:
@@ -41,26 +43,35 @@ def _joined(tables: Sequence[SealedTable]) -> SealedTables:
         tuple(table.counts for table in tables),
         tuple(output for table in tables for output in table.outputs),
         tuple(group for table in tables for group in table.groups),
-        tuple(note for table in tables for note in table.drift),
+        _bounded([note for table in tables for note in table.drift]),
+        _earliest([each for table in tables for each in table.known]),
     )
 
 
 def receipt_of(
-    sealed: SealedTables, verdicts: tuple[VerdictNote, ...], isolation: str, seconds: float, bytes_read: int
+    sealed: SealedTables,
+    verdicts: tuple[VerdictNote, ...],
+    isolation: str,
+    seconds: float,
+    size: int,
+    carried: Carried | None = None,
 ) -> Receipt:
-    """The evidence of one attempt on this machine."""
+    """The evidence of one attempt on this machine; without rows that are `carried`, the whole file was read."""
     return Receipt(
         counts=sealed.counts,
         outputs=sealed.outputs,
         groups=sealed.groups,
         drift=sealed.drift,
+        known=sealed.known,
         verdicts=verdicts,
         isolation=isolation,
         seconds=seconds,
-        bytes_read=bytes_read,
+        bytes_read=size if carried is None else carried.bytes,
         host=host_name(),
         user=user_name(),
         version=VERSION,
+        carries=None if carried is None else carried.job,
+        carried=0 if carried is None else carried.rows,
     )
 
 
@@ -71,9 +82,31 @@ def with_more(receipt: Receipt, sealed: SealedTables, seconds: float) -> Receipt
         counts=_by_table((*receipt.counts, *sealed.counts)),
         outputs=receipt.outputs + sealed.outputs,
         groups=receipt.groups + sealed.groups,
-        drift=receipt.drift + sealed.drift,
+        drift=_bounded([*receipt.drift, *sealed.drift]),
+        known=_earliest([*receipt.known, *sealed.known]),
         seconds=receipt.seconds + seconds,
     )
+
+
+def _bounded(notes: Sequence[DriftNote]) -> tuple[DriftNote, ...]:
+    """The notes of a receipt: beyond the most that it may have, the rest is one, by the name of its largest."""
+    if len(notes) <= MOST_NOTES:
+        return tuple(notes)
+    by_rows = sorted(notes, key=lambda note: (-note.rows, note.table, note.axis, note.column, note.detail))
+    kept, rest = set(by_rows[: MOST_NOTES - 1]), by_rows[MOST_NOTES - 1 :]
+    rows = sum(note.rows for note in rest)
+    others = DriftNote(
+        table=rest[0].table, axis=rest[0].axis, column="", detail=f"and {len(rest) - 1} others", rows=rows
+    )
+    return (*(note for note in notes if note in kept), others)
+
+
+def _earliest(known: Sequence[KnownTable]) -> tuple[KnownTable, ...]:
+    """Each table whose keys were asked once, as it was when they were asked first."""
+    found: dict[str, int] = {}
+    for each in known:
+        found[each.table] = min(each.seq, found.get(each.table, each.seq))
+    return tuple(KnownTable(table=table, seq=seq) for table, seq in sorted(found.items()))
 
 
 def check_size(outcome: Sealed | Surveyed) -> None:
@@ -93,5 +126,6 @@ def _by_table(counts: Iterable[OutputCounts]) -> tuple[OutputCounts, ...]:
             accepted=known.accepted + each.accepted,
             quarantined=known.quarantined + each.quarantined,
             rescued=known.rescued + each.rescued,
+            modes=known.modes or each.modes,
         )
     return tuple(found.values())

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from casparian_flow.core.contracts import Contract
+from casparian_flow.core.drift import Modes
 from casparian_flow.core.errors import InvariantBroken, SinkError
 from casparian_flow.core.outputs import SealedOutput
 from casparian_flow.core.receipts import Receipt
@@ -31,10 +32,13 @@ def cast_spilled(
     parser: ParserOrder,
     jobs: Sequence[CastJob],
     contracts: Mapping[str, Contract],
+    modes: Modes,
     folder: Path,
     targets: Destination,
     stop: CancelToken,
     only: Sequence[int] | None = None,
+    *,
+    pseudonym_key: bytes = b"",
 ) -> Sealed:
     """Seal what a survey left in `folder`, which stays; on an error nothing of the group remains in the targets.
 
@@ -49,7 +53,7 @@ def cast_spilled(
     orders = [each.job for each in casts]
     pending = read_pending(folder)
     receipts = [pending.receipts[member] for member in members]
-    channels = Channels(parser, orders, contracts, targets)
+    channels = Channels(parser, orders, contracts, modes, targets, folder, pseudonym_key)
     try:
         for spilled in pending.spilled:
             _cast(spilled, folder, {member: at for at, member in enumerate(members)}, casts, contracts, channels, stop)

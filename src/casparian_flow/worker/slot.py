@@ -12,9 +12,11 @@ from casparian_flow.core.jobs import LogLine
 from casparian_flow.protocol.bodies import Cast, Parse, Permit, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder
 from casparian_flow.worker.actions import Answer, Fenced, Held
-from casparian_flow.worker.execute import Tools, cast_group, host_fault, one_of_several, parse_group
+from casparian_flow.worker.execute import Tools, cast_group, parse_group
+from casparian_flow.worker.faults import host_fault, one_of_several
 from casparian_flow.worker.held import Key
 from casparian_flow.worker.shared import SharedCore
+from casparian_flow.worker.treating import quiet
 from casparian_flow.worker.turns import Turns
 
 PROGRESS_SECONDS = 0.2
@@ -119,11 +121,12 @@ class Slot:
     def _work(self) -> None:
         while (order := self._orders.get()) is not None:
             self._open = set(self._jobs)
+            link = quiet(self, order)
             try:
                 if isinstance(order, Parse):
-                    parse_group(order, self, self._tools, self._turns)
+                    parse_group(order, link, self._tools, self._turns)
                 else:
-                    cast_group(order, self, self._tools, self._turns)
+                    cast_group(order, link, self._tools, self._turns)
             except _Ended:
                 return
             except Exception as exc:  # a fault of the host: every job of the order is told, the worker lives on
@@ -131,7 +134,7 @@ class Slot:
                 if len(self._open) > 1:
                     error = one_of_several(error)
                 for key in sorted(self._open):
-                    self.failed(self._jobs[key], error)
+                    link.failed(self._jobs[key], error)
             self._core.tell(lambda core, now: core.free(self._number, now))
 
 

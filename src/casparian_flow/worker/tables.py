@@ -34,8 +34,10 @@ class Places:
 
     def __init__(self, parser: ParserOrder, contracts: Mapping[str, Contract]) -> None:
         self._parser = parser
+        self._declared = frozenset(parser.declared)
         self._contracts = contracts
         self._columns = {name: contract.names for name, contract in contracts.items()}
+        self._older = {name: older for name, contract in contracts.items() if (older := contract.older_names)}
         self._known: dict[tuple[str, str, bool, tuple[str, ...]], Place] = {}
 
     def of(self, order: JobOrder, output: str, batch: pa.RecordBatch) -> Place:
@@ -52,13 +54,15 @@ class Places:
         return Place(base, self._contracts.get(base), is_waiting=False)
 
     def _place(self, order: JobOrder, output: str, columns: Sequence[str], headerless: bool) -> Place:
-        if self._parser.declared and output not in self._parser.declared:
-            bare = table_from_output(output) or order.base_table
-            return Place(bare, None, is_declared=False, is_waiting=False)
         base = base_table(self._parser, order, output)
+        if self._declared and output not in self._declared:
+            contract = self._contracts.get(base)
+            if contract is None or self._parser.name not in contract.takes_undeclared:
+                return Place(base, None, is_declared=False, is_waiting=False)
+            return Place(base, contract)
         if self._parser.tables != "file":
             return Place(base, self._contracts.get(base))
-        table = choose_table(base, columns, self._columns, headerless=headerless)
+        table = choose_table(base, columns, self._columns, headerless=headerless, older=self._older)
         return Place(base, None) if table is None else Place(table, self._contracts[table])
 
 

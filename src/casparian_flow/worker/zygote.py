@@ -126,13 +126,13 @@ class Zygote:
             raise self._broken("its answer is none")
         return unsafe
 
-    def fork(self, folder: str, descriptors: Sequence[int]) -> Forked | None:
-        """A guest with these descriptors (`guest.zygote.GIVEN`), in that folder; None if there is no room for one.
+    def fork(self, descriptors: Sequence[int]) -> Forked | None:
+        """A guest with these descriptors (`guest.zygote.GIVEN`); None if there is no room for one.
 
         Raises ZygoteLost.
         """
         with self._lock:
-            answer = self._ask({"do": "fork", "folder": folder}, descriptors)
+            answer = self._ask({"do": "fork"}, descriptors)
             if "pid" not in answer:
                 return None
             pid = answer["pid"]

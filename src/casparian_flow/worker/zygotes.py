@@ -16,6 +16,7 @@ from typing import Any
 from casparian_flow.guest.section import clean
 from casparian_flow.protocol.messages import Limits, ParserOrder
 from casparian_flow.worker.environment import site_paths
+from casparian_flow.worker.spare import Spare
 from casparian_flow.worker.zygote import Forked, Zygote, ZygoteLost
 
 MOST = 4
@@ -67,8 +68,9 @@ class Zygotes:
     thread starts all zygotes and ends those that nobody needs; every method may be called from any thread.
     """
 
-    def __init__(self, within: Path | None = None) -> None:
-        """`within` is where zygotes get their folders."""
+    def __init__(self, within: Path | None = None, spare: Spare | None = None) -> None:
+        """`within` is where zygotes get their folders; `spare` is closed by whoever made it."""
+        self.spare = spare or Spare()
         self._within = within
         self._lock = threading.Condition()
         self._warm: dict[Key, _Warm] = {}
@@ -83,13 +85,13 @@ class Zygotes:
         self._is_closed = not can_fork()
         self._thread: threading.Thread | None = None
 
-    def fork(self, parser: ParserOrder, limits: Limits, folder: str, descriptors: Sequence[int]) -> Forked | None:
+    def fork(self, parser: ParserOrder, limits: Limits, descriptors: Sequence[int]) -> Forked | None:
         """A copy of the parser's zygote with these descriptors, or None: then it has to be a fresh process."""
         key = _key(parser, limits)
         if (warm := self._take(key)) is None:
             return None
         try:
-            return warm.zygote.fork(folder, descriptors)
+            return warm.zygote.fork(descriptors)
         except ZygoteLost as lost:
             self._lose(key, warm, str(lost))
             return None

@@ -18,6 +18,8 @@ from .scenarios import Scenario, World
 
 _AT_REST = {"home/lock", "home/state.sqlite3"}
 _ENDS = ("completed", "aborted", "failed")
+_AFTER_A_LOSS_OF_POWER = {"out/db.wal.torn"}
+"""The log of a DuckDB file as it was before it was cut off where the first of its entries is not whole."""
 _AFTER_A_SERVICE = {"home/run/control.sock", "home/workers/scratch/0/lock"}
 
 
@@ -66,7 +68,9 @@ def look(world: World, scenario: Scenario) -> Found:
     paths = [path for place in (world.home, world.out) for path in place.rglob("*")]
     here = {str(path.relative_to(world.folder)) for path in paths if not path.is_dir() or not any(path.iterdir())}
     missing = [f"{name} is missing" for name in sorted(allowed - here)]
-    return Found(rows, states, sorted(here - allowed - _AFTER_A_SERVICE), trouble + odd + missing)
+    return Found(
+        rows, states, sorted(here - allowed - _AFTER_A_SERVICE - _AFTER_A_LOSS_OF_POWER), trouble + odd + missing
+    )
 
 
 def _named(out: Path) -> tuple[set[str], list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from casparian_flow.sentinel.pace import GROUP_FILES
+from casparian_flow.sentinel.queue.pace import GROUP_FILES
 
 from .disk import Fault
 

@@ -16,7 +16,7 @@ from msgspec.structs import fields
 import casparian_flow as cf
 from casparian_flow.clients.api.home import Selection
 from casparian_flow.core.errors import ConfigError, HomeBusy, NotFound, PlanStale, UsageError
-from casparian_flow.operations.plan import MakePlan
+from casparian_flow.operations.run.plan import MakePlan
 from casparian_flow.sentinel.console.guard import QueryRefused
 from casparian_flow.sentinel.home_lock import hold
 
@@ -150,6 +150,7 @@ print(len(frame), sorted(cf.read(sys.argv[2] + "/orders_2.csv").table.to_pandas(
 """
 
 
+@pytest.mark.slow
 def test_pandas_is_still_to_be_had_after_a_run(tmp_path: Path, exports: Path) -> None:
     environment: dict[str, Any] = {"PYTHONPATH": str(SOURCE), "PATH": os.environ["PATH"]}
     arguments = [sys.executable, "-c", PANDAS_AFTER_A_RUN, str(tmp_path / "home"), str(exports)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 
 from casparian_flow.clients.cli.answers import LISTS, OWN, RECORDS, schemas
-from casparian_flow.operations.doing.schemas import read_schemas
+from casparian_flow.operations.doing.home.schemas import read_schemas
 
 COMMANDS = Path(__file__).parents[3] / "src" / "casparian_flow" / "clients" / "cli"
 NAME = re.compile(r'"(casparian\.[a-z.-]+/\d+)"')

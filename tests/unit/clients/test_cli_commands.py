@@ -7,11 +7,13 @@ import io
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 from builders import HOSTILE
+from casparian_flow.clients.cli.errors import write_report
 from casparian_flow.clients.cli.root import COMMANDS, root
 from casparian_flow.core.text import safe_text
 
@@ -223,7 +225,7 @@ def test_fields_choose_and_order_what_is_shown(ask):
 
 def test_an_unforeseen_error_leaves_a_report_and_no_traceback(ask, home, monkeypatch):
     def broken(*_args):
-        raise ZeroDivisionError("by design")
+        raise ZeroDivisionError("".join(("a value", " of a file")))
 
     monkeypatch.setattr("builders.open_reading", broken)
     answer = ask("status")
@@ -231,9 +233,18 @@ def test_an_unforeseen_error_leaves_a_report_and_no_traceback(ask, home, monkeyp
     assert "Traceback" not in answer.err and "error[crash]" in answer.err
     (report,) = (home / "crashes").iterdir()
     assert str(report) in answer.err
-    assert "ZeroDivisionError: by design" in report.read_text()
+    assert "ZeroDivisionError in broken, test_cli_commands.py line " in report.read_text()
+    assert "a value of a file" not in report.read_text() + answer.err
     assert report.stat().st_mode & 0o077 == 0
     assert "Traceback" in ask("status", "--debug").err
+
+
+def test_a_report_does_not_repeat_what_was_typed(tmp_path, monkeypatch):
+    typed = ["casparian", "repair", "row", "ab:7", "--set=ssn=SSN-1", "--reason", "SSN-1", "--json"]
+    monkeypatch.setattr(sys, "argv", typed)
+    report = write_report(ZeroDivisionError("SSN-1"), tmp_path / "crashes")
+    assert "command repair --set --reason --json and 3 more words\n" in report.read_text()
+    assert "SSN-1" not in report.read_text()
 
 
 def test_the_keyboard_ends_a_command_with_130(ask, monkeypatch):

@@ -13,8 +13,8 @@ import pytest
 from builders import HomeBuilder, eventful_home
 from casparian_flow.clients.cli.completion import KINDS, SHELLS, answer, install, script
 from casparian_flow.clients.cli.root import root
-from casparian_flow.operations.complete import CompleteWord
-from casparian_flow.operations.doing.complete import complete
+from casparian_flow.operations.doing.home.complete import complete
+from casparian_flow.operations.home.complete import CompleteWord
 from casparian_flow.operations.local import Local
 from casparian_flow.settings import Home
 from casparian_flow.store.names import STATEMENTS
@@ -106,7 +106,7 @@ def test_every_kind_of_name_can_be_asked_for(tmp_path, kind):
 
 def test_a_slow_database_is_given_up_in_time(tmp_path, monkeypatch):
     home = eventful_home(tmp_path / "home")
-    monkeypatch.setattr("casparian_flow.operations.doing.complete.SECONDS", 0.0)
+    monkeypatch.setattr("casparian_flow.operations.doing.home.complete.SECONDS", 0.0)
     monkeypatch.setattr("casparian_flow.store.names.STEPS", 1)
     assert complete(local(home), CompleteWord(kind="job")).names == []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from casparian_flow.clients.cli.root import run
-from casparian_flow.operations.doing import demo
+from casparian_flow.operations.doing.home import demo
 
 
 def test_a_step_that_ends_otherwise_is_named_and_fails_the_demo(tmp_path: Path, monkeypatch, capsys) -> None:

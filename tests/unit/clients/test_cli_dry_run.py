@@ -9,16 +9,20 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.clients.control import Control
+from casparian_flow.core.quarantine import group_reference
 from casparian_flow.operations import index
-from casparian_flow.operations.contract import ApproveContract
+from casparian_flow.operations.contract.contracts import ApproveContract
 
+CAUSE = group_reference("csv", "sales", "cf.cast", "amount", "A/A")
 CHANGES = {
+    "quarantine.triage": f"quarantine triage {CAUSE} --owner dana --note 'see ticket 5512'",
     "rules.add": "rules add 'new*' --tag fresh",
     "rules.remove": "rules remove 1",
     "sink.add": "sink add duckdb://tables.duckdb --name lake",
     "sink.remove": "sink remove archive",
     "source.add": "source add . --name here --no-recursive",
     "source.ignore": "source ignore 1 '*.tmp'",
+    "source.policy": "source policy 1 retire",
     "source.remove": "source remove 1",
     "source.use": "source use 1",
     "tags.add": "tags add done.csv seen",
@@ -58,7 +62,9 @@ def test_what_changes_more_than_rows_cannot_be_tried():
         raise AssertionError
 
     with pytest.raises(ValueError, match="more than can be taken back"):
-        Control(never, never).attempt("contract.approve", ApproveContract(contract="sales"))
+        Control(never, never).attempt(
+            "contract.approve", ApproveContract(contract=1, digest="d", at=1, key="k", signature=bytes(64))
+        )
 
 
 def content(home: Path) -> list[str]:

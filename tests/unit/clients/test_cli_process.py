@@ -28,6 +28,7 @@ def start(home: Path, *words: str, **streams) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_no_command_waits_for_input(tmp_path):
     home = eventful_home(tmp_path / "home").path
     lines = [["rules", "remove", "1"], *([entry.name] for entry in COMMANDS if entry.name in ("status", "doctor"))]

@@ -176,3 +176,15 @@ def test_quiet_means_no_progress(tmp_path):
             assert not isinstance(report, Watcher)
     with progress(Face(Session(Options(home=tmp_path)))) as report:
         assert isinstance(report, Watcher)
+
+
+def test_files_that_a_change_has_read_again_are_not_counted_among_those_of_the_run():
+    tally = Tally()
+    tally.add("jobs.queued", {"total": 2}, 0.0)
+    for _ in range(2):
+        tally.add("job.completed", {"rows": 20, "quarantined": 20}, 0.0)
+    assert tally.lines(0.0)[0] == "parsing: 2 of 2 files"
+    tally.add("contract.evolved", {"table": "t"}, 0.0)
+    for _ in range(2):
+        tally.add("job.completed", {"rows": 40, "quarantined": 0}, 0.0)
+    assert tally.lines(0.0) == ("reading again: 2 files, for a change that was let in", "")

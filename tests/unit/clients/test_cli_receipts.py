@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from casparian_flow.clients.cli.receipts import receipt_lines
-from casparian_flow.operations.jobs import JobDetail
+from casparian_flow.operations.job.jobs import JobDetail
 
 
 def lines_of(receipt: dict[str, Any] | None) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from casparian_flow.clients.cli.face import wants_color
 from casparian_flow.clients.cli.render import Column, Kind, Paper, size_text, write_list, write_record
-from casparian_flow.clients.cli.table import draw, shorten, width_of
+from casparian_flow.clients.cli.table import Room, draw, shorten, width_of
 from casparian_flow.core.errors import UsageError
 
 COLUMNS = (Column("name"), Column("size", Kind.SIZE), Column("at", Kind.TIME), Column("rows", Kind.COUNT))
@@ -67,6 +67,20 @@ def test_no_line_is_wider_than_the_terminal_when_text_can_give_way(width):
     rows = [["x" * 100, "y" * 30, "1"], ["漢字" * 30, "", "22"]]
     for line in draw(["A", "B", "N"], rows, right=[False, False, True], width=width):
         assert width_of(line) <= max(width, 8 + 8 + 2 + 4)
+
+
+def test_what_is_copied_is_cut_last_and_the_least_is_left_out_where_nothing_legible_would_be_left():
+    rooms = [Room.KEPT, Room.CUT, Room.DROPPED, Room.DROPPED]
+    rows = [["c" * 20, "m" * 40, "first", "last"]]
+
+    def drawn(width):
+        return list(draw(["A", "B", "C", "D"], rows, right=[False] * 4, rooms=rooms, width=width))[1].split()
+
+    assert drawn(None) == drawn(80) == rows[0]
+    assert [len(cell) for cell in drawn(51)] == [20, 16, 5, 4]
+    assert [len(cell) for cell in drawn(50)] == [20, 21, 5]
+    assert [len(cell) for cell in drawn(42)] == [20, 20]
+    assert [len(cell) for cell in drawn(25)] == [15, 8]
 
 
 def test_a_row_after_the_measured_ones_is_cut_to_fit():

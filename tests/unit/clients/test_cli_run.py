@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from casparian_flow.clients.cli.commands.run import FAILURES, _cut, that_shows
+from casparian_flow.clients.cli.commands.run import FAILURES, _cut
 from casparian_flow.clients.cli.errors import LONGEST_COMMAND, Failure, pasteable
 from casparian_flow.clients.cli.face import Face
 from casparian_flow.clients.cli.options import Options, Session
-from casparian_flow.operations.run_reply import FailedFile
+from casparian_flow.operations.run.next_step import that_shows
+from casparian_flow.operations.run.reply import FailedFile
 
 
 @pytest.mark.parametrize(

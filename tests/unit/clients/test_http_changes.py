@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 
 from api_service import Api, a_control, running_api
 from casparian_flow.clients.control import unheard
+from casparian_flow.clients.signing import made_signer
 from casparian_flow.core.errors import HomeBusy
-from casparian_flow.operations.doing.doorkeeper import Answered
+from casparian_flow.core.proposals import Decision
+from casparian_flow.operations.doing.service.doorkeeper import Answered
 from casparian_flow.operations.registry import Reply, Request
 from casparian_flow.store import requests as store
+from casparian_flow.worker.surroundings import user_name
 from product import ProductHere
 
 RULE = {"pattern": "*.csv", "tag": "sales"}
@@ -163,7 +167,24 @@ def test_a_contract_is_approved_only_as_it_was_seen(product_here: ProductHere, t
         shown = api.get("/v1/contract/show?contract=sales")
         tag, number = shown.headers["ETag"], shown.json["contract"]["id"]
         assert tag == f'"{shown.json["state_version"]}"'
-        body = {"contract": number}
+        proposal = api.get(f"/v1/approval/show?proposal={shown.json['proposal']}").json
+        signer = made_signer(tmp_path / "approver.key")
+        assert api.change("/v1/key/add", {"public": b64encode(signer.public).decode()}, "k").status == 200
+        signed = signer.sign(
+            home=proposal["home"],
+            proposal=shown.json["proposal"],
+            digest=proposal["digest"],
+            decision=Decision.APPROVE,
+            actor=user_name(),
+            reason="",
+        )
+        body = {
+            "contract": number,
+            "digest": proposal["digest"],
+            "at": signed.at_ns,
+            "key": signed.key,
+            "signature": b64encode(signed.signature).decode(),
+        }
         assert api.change("/v1/contract/approve", body, "a").status == 428
         old = api.change("/v1/contract/approve", body, "b", headers={"If-Match": '"proposed-0"'})
         assert (old.status, old.json["code"]) == (412, "version-changed")

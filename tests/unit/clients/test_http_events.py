@@ -18,7 +18,7 @@ from casparian_flow.clients.http import sse
 from casparian_flow.clients.http.event_log import EventLog
 from casparian_flow.core.errors import NotFound
 from casparian_flow.operations.registry import Reply, Request
-from casparian_flow.operations.scan import ScanReply
+from casparian_flow.operations.source.scan import ScanReply
 
 
 @contextmanager

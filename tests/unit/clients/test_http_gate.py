@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import ssl
 from collections.abc import Iterator
@@ -50,7 +51,13 @@ def test_a_token_opens_what_its_scopes_say(api: Api) -> None:
     asked = {
         "/v1/rules/list": {},
         "/v1/rules/remove": {"rule": 7},
-        "/v1/contract/approve": {"contract": 7},
+        "/v1/contract/approve": {
+            "contract": 7,
+            "digest": "d",
+            "at": 1,
+            "key": "k",
+            "signature": base64.b64encode(bytes(64)).decode(),
+        },
         "/v1/token/list": {},
     }
 
@@ -81,6 +88,11 @@ def test_a_reader_cannot_have_files_of_the_machine_read_or_written(api: Api) -> 
     assert api.ask("POST", "/v1/sql", {"query": "SELECT 1"}, tcp=True, headers=reader).status == 200
     assert api.get("/v1/inspect?path=/etc/hostname", tcp=True, headers=reader).status == 403
     assert api.get("/v1/inspect?path=/etc/hostname", tcp=True, headers=operator).status == 200
+
+
+@pytest.mark.parametrize(("query", "status"), [("state=open", 200), ("state=null", 422), ("code=null", 200)])
+def test_a_query_leaves_out_what_is_null_instead_of_saying_so(api: Api, query: str, status: int) -> None:
+    assert api.get(f"/v1/quarantine/list?{query}").status == status
 
 
 def test_asking_with_get_never_writes_a_file(api: Api) -> None:

@@ -19,8 +19,8 @@ from casparian_flow.core.errors import (
     UsageError,
     every_error,
 )
-from casparian_flow.operations.jobs import JobList, ListJobs
-from casparian_flow.operations.tags import ChangeTags
+from casparian_flow.operations.job.jobs import JobList, ListJobs
+from casparian_flow.operations.source.tags import ChangeTags
 from scripted_server import hangs_up, problem, says, scripted_server, streams
 
 CHANGE = ChangeTags(files=("x",), tag="a")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from casparian_flow.core import ids as ids_module
 from casparian_flow.core.errors import IllegalMove, every_error
-from casparian_flow.core.ids import JobId, VersionId, new_time_ordered_id
+from casparian_flow.core.ids import JobId, VersionId, new_time_ordered_id, time_ordered_ids
 from casparian_flow.core.jobs import FINAL_STATES, MOVES, Job, JobState
 
 
@@ -46,6 +49,16 @@ def test_later_ids_sort_later_and_fit_in_63_bits():
     assert ids == sorted(ids)
     assert all(0 < each < 2**63 for each in ids)
     assert new_time_ordered_id(4_102_444_800_000_000_000) < 2**63
+
+
+def test_ids_that_are_made_together_keep_their_order_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids_module, "_RANDOM_BITS", 4)
+    now = 1_772_445_600_000_000_000
+    ids = time_ordered_ids(now, 100)  # more than a millisecond has
+    assert len(ids) == 100
+    assert all(one < following for one, following in pairwise(ids))
+    assert new_time_ordered_id(now - 1_000_000) < ids[0] and ids[-1] < new_time_ordered_id(now + 20_000_000)
+    assert (time_ordered_ids(now, 0), len(time_ordered_ids(now, 1))) == ([], 1)
 
 
 def test_every_error_has_its_own_code_and_an_exit_code_of_the_list():

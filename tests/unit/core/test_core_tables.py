@@ -91,3 +91,9 @@ def test_a_file_joins_the_table_that_shares_most_columns():
 
 def test_a_base_name_with_pattern_characters_is_taken_literally():
     assert choose_table("a.", "x", {"ab__0123ab": "x"}, headerless=False) is None
+
+
+def test_a_file_with_the_names_of_before_belongs_to_the_table_whose_columns_were_renamed() -> None:
+    older = {"fw": {"a": "x", "b": "y"}}
+    assert choose_table("fw", ["a", "b"], {"fw": ["x", "y"]}, headerless=False) is None
+    assert choose_table("fw", ["a", "b"], {"fw": ["x", "y"]}, headerless=False, older=older) == "fw"

@@ -44,6 +44,18 @@ def write(folder: Path, source: str, name: str = "sample.py") -> Path:
 @pytest.mark.parametrize(
     "source",
     [
+        "def parse(path): yield 'x', [{}]",
+        "class Handler(BasePlugin):\n    def execute(self, path): yield 'x', [{}]",
+    ],
+)
+def test_a_parser_of_spans_has_to_take_its_context(tmp_path: Path, source: str) -> None:
+    with pytest.raises(NotAParser, match="is not told which spans to read"):
+        items_of(write(tmp_path, f'MANIFEST = PluginMetadata(rereads="spans")\n{source}'))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
         "def parse(path): yield 'x', [{'p': path.name}]",
         "def parse(path): return 'x', [{'p': path.name}]",
         "def parse(path): return [('x', [{'p': path.name}])]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import threading
@@ -80,7 +81,9 @@ def batches_of(emit: Callable[[Section], None]) -> list[Batch]:
     return [event for event in events_of(emit) if isinstance(event, Batch)]
 
 
-def test_small_yields_are_gathered_into_one_batch() -> None:
+def test_small_yields_are_gathered_into_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section_module, "LINGER_SECONDS", math.inf)  # however slow this machine is just now
+
     def emit(section: Section) -> None:
         for at in range(1000):
             section.emit(("x", [{"n": at}]))
@@ -89,7 +92,9 @@ def test_small_yields_are_gathered_into_one_batch() -> None:
     assert batch.batch["n"].to_pylist() == list(range(1000))
 
 
-def test_small_arrow_batches_are_gathered_too() -> None:
+def test_small_arrow_batches_are_gathered_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section_module, "LINGER_SECONDS", math.inf)
+
     def emit(section: Section) -> None:
         for at in range(100):
             section.emit(Rows("x", pa.record_batch({"n": [at]}), source_row=[at + 1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builders import HomeBuilder
 from casparian_flow.core.contracts import ContractColumn
-from casparian_flow.operations.doing.contract import note_with_file
+from casparian_flow.operations.doing.contract.contracts import note_with_file
 
 DATA = b"id\n1\nx-7\n"
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casparian_flow.core.errors import ConfigError
-from casparian_flow.operations.config_file import with_setting, write_setting
+from casparian_flow.operations.home.config_file import with_setting, write_setting
 
 TEXT = """\
 # how this case runs

@@ -10,8 +10,8 @@ import pytest
 from builders import HomeBuilder, StoreActing
 from casparian_flow.core.errors import NotFound, VersionChanged
 from casparian_flow.core.jobs import JobState
-from casparian_flow.operations.doing import job_cancel
-from casparian_flow.operations.job_cancel import CancelJobs
+from casparian_flow.operations.doing.job import cancel as job_cancel
+from casparian_flow.operations.job.cancel import CancelJobs
 from casparian_flow.sentinel.runs import CancelOutcome
 
 

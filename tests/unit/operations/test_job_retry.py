@@ -10,8 +10,8 @@ import pytest
 
 from builders import NOW_NS, HomeBuilder, StoreActing
 from casparian_flow.core.errors import NotFound, UsageError, VersionChanged
-from casparian_flow.operations.doing import job_retry
-from casparian_flow.operations.job_retry import PrioritiseJob, RetryJobs
+from casparian_flow.operations.doing.job import retry as job_retry
+from casparian_flow.operations.job.retry import PrioritiseJob, RetryJobs
 from casparian_flow.publish.artifact import artifact_hash
 from casparian_flow.store import job_changes
 from casparian_flow.store import jobs as job_store

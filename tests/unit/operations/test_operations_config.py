@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from casparian_flow.core.errors import ConfigError, NotFound
-from casparian_flow.operations.config import CheckConfig, DescribeConfig, ImportConfig
-from casparian_flow.operations.doing import config
+from casparian_flow.operations.doing.home import config
+from casparian_flow.operations.home.config import CheckConfig, DescribeConfig, ImportConfig
 from casparian_flow.operations.local import Local
 from casparian_flow.settings import Home
 

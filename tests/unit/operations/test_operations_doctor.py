@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from builders import NOW_NS, HomeBuilder
-from casparian_flow.operations import machine
-from casparian_flow.operations.doctor import Examine, Health, Mend
-from casparian_flow.operations.doing import doctor, init
-from casparian_flow.operations.init import InitCase
+from casparian_flow.operations.doing.home import doctor, init
+from casparian_flow.operations.home import machine
+from casparian_flow.operations.home.doctor import Examine, Health, Mend
+from casparian_flow.operations.home.init import InitCase
 from casparian_flow.operations.local import Local
 from casparian_flow.settings import Home
 

@@ -9,10 +9,11 @@ import pytest
 from builders import NOW_NS, HomeBuilder
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.files import FileState
-from casparian_flow.operations.doing import files, status
+from casparian_flow.operations.doing.file import files
+from casparian_flow.operations.doing.home import status
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.files import ListFiles, ShowFile
-from casparian_flow.operations.status import AskStatus
+from casparian_flow.operations.file.files import ListFiles, ShowFile
+from casparian_flow.operations.home.status import AskStatus
 from casparian_flow.sentinel.home_lock import hold
 from casparian_flow.settings import Settings
 from casparian_flow.store import tables
@@ -185,6 +186,20 @@ def test_the_counts_of_the_status_add_up_to_all_files(tmp_path):
         for state in FileState:
             assert counts[state] == len(files.list_(reading, ListFiles(states=(state,))).files) > 0
     assert sum(counts.values()) == len(entries)
+
+
+def test_a_file_of_two_sources_is_listed_and_counted_once(past):
+    """As after `run DIR` and `run DIR/sub/x.log --parser lines`, which makes that file a source of its own."""
+    wide, narrow = past.source(b"/evidence"), past.source(b"/evidence/sub")
+    for name in (b"x.log", b"sub/x.log"):
+        past.location(wide, name)
+    for name in (b"x.log", b"y.log"):
+        past.location(narrow, name)
+    entries = [(entry.source, entry.path) for entry in listed(past).files]
+    assert entries == [("/evidence", "sub/x.log"), ("/evidence", "x.log"), ("/evidence/sub", "y.log")]
+    assert len(listed(past, source="/evidence/sub").files) == 2
+    with open_reading(past.home, Settings(), Path("/evidence")) as reading:
+        assert sum(status.status(reading, AskStatus()).files.values()) == 3
 
 
 def test_pages_follow_each_other_without_gap_or_repeat(past):

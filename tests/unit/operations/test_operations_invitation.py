@@ -15,7 +15,7 @@ from casparian_flow.protocol.invitation import invitation_of
 from casparian_flow.protocol.joining import join
 from casparian_flow.protocol.keys import sentinel_keys
 from casparian_flow.protocol.zmq_router import ZmqRouter
-from casparian_flow.sentinel.admission import Admission
+from casparian_flow.sentinel.queue.admission import Admission
 from casparian_flow.settings import Home
 from casparian_flow.store import admission
 from casparian_flow.store.database import Database

@@ -11,14 +11,20 @@ from casparian_flow.core.contracts import ContractState
 from casparian_flow.core.errors import NotFound, UsageError, VerificationFailed
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.jobs import JobState
-from casparian_flow.operations.contract import ListContracts, ShowContract
-from casparian_flow.operations.doing import contract, job_logs, job_progress, jobs, parser, quarantine
+from casparian_flow.operations.contract.contracts import ListContracts, ShowContract
+from casparian_flow.operations.doing.contract import contracts as contract
+from casparian_flow.operations.doing.contract import shown
+from casparian_flow.operations.doing.job import jobs
+from casparian_flow.operations.doing.job import logs as job_logs
+from casparian_flow.operations.doing.job import progress as job_progress
+from casparian_flow.operations.doing.parser import parsers as parser
+from casparian_flow.operations.doing.quarantine import causes as quarantine
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.job_logs import ReadJobLogs
-from casparian_flow.operations.job_progress import WatchJobs
-from casparian_flow.operations.jobs import ListJobs, ShowJob, ShowReceipt
-from casparian_flow.operations.parser import ListParsers
-from casparian_flow.operations.quarantine import ListGroups
+from casparian_flow.operations.job.jobs import ListJobs, ShowJob, ShowReceipt
+from casparian_flow.operations.job.logs import ReadJobLogs
+from casparian_flow.operations.job.progress import WatchJobs
+from casparian_flow.operations.parser.parsers import ListParsers
+from casparian_flow.operations.quarantine.causes import ListGroups
 from casparian_flow.settings import Settings
 
 
@@ -192,22 +198,22 @@ def test_contracts_are_listed_while_they_live_and_shown_by_table_or_number(past)
     assert [each.id for each in ask(past, contract.list_, ListContracts()).contracts] == [proposed, applied]
     old = ask(past, contract.list_, ListContracts(states=(ContractState.SUPERSEDED,)))
     assert [each.version for each in old.contracts] == [1]
-    assert ask(past, contract.show, ShowContract(contract="sales")).contract.id == applied
-    assert ask(past, contract.show, ShowContract(contract="sales", version=1)).contract.version == 1
-    detail = ask(past, contract.show, ShowContract(contract=str(proposed)))
+    assert ask(past, shown.show, ShowContract(contract="sales")).contract.id == applied
+    assert ask(past, shown.show, ShowContract(contract="sales", version=1)).contract.version == 1
+    detail = ask(past, shown.show, ShowContract(contract=str(proposed)))
     assert [(field.name, field.type, field.nullable) for field in detail.fields] == [
         ("id", "int64", False),
         ("amount", "decimal(9,2)", True),
     ]
     for absent in (ShowContract(contract="x"), ShowContract(contract="9"), ShowContract(contract="sales", version=9)):
         with pytest.raises(NotFound):
-            ask(past, contract.show, absent)
+            ask(past, shown.show, absent)
 
 
 def test_a_contract_that_cannot_be_read_back_is_reported(past):
     past.contract(body='{"columns": 3}')
     with pytest.raises(VerificationFailed):
-        ask(past, contract.show, ShowContract(contract="sales"))
+        ask(past, shown.show, ShowContract(contract="sales"))
 
 
 def test_parsers_show_their_newest_artifact_unless_all_are_asked_for(past):

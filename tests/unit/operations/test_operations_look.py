@@ -6,10 +6,10 @@ import zipfile
 from pathlib import Path
 
 from casparian_flow.operations.doing.reading import open_reading
+from casparian_flow.operations.file.inspect import PreviewFile
+from casparian_flow.operations.file.look import ListArchive, ReadLines
 from casparian_flow.operations.index import find
-from casparian_flow.operations.infer import InferColumns
-from casparian_flow.operations.inspect import PreviewFile
-from casparian_flow.operations.look import ListArchive, ReadLines
+from casparian_flow.operations.parser.infer import InferColumns
 from casparian_flow.settings import Home, Settings
 
 

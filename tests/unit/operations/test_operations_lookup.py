@@ -8,7 +8,7 @@ import pytest
 
 from builders import HomeBuilder
 from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.operations.doing.lookup import one_file
+from casparian_flow.operations.doing.file.lookup import one_file
 
 CWD = Path("/evidence")
 

@@ -8,11 +8,11 @@ import pytest
 
 from casparian_flow.core.errors import NotFound
 from casparian_flow.manual import topics
-from casparian_flow.operations.doctor import Recover
-from casparian_flow.operations.doing import doctor, explain, manual_pages
-from casparian_flow.operations.explain import Explain, ListCodes
+from casparian_flow.operations.doing.home import doctor, explain, manual_pages
+from casparian_flow.operations.home.doctor import Recover
+from casparian_flow.operations.home.explain import Explain, ListCodes
+from casparian_flow.operations.home.manual_pages import ReadTopic
 from casparian_flow.operations.local import Local
-from casparian_flow.operations.manual_pages import ReadTopic
 from casparian_flow.sentinel.recovery import Recovered
 from casparian_flow.settings import Home
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.core.errors import NotFound, QueryTimedOut
-from casparian_flow.operations.doing import profile
+from casparian_flow.operations.doing.query import profile
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.profile import ColumnProfile, ProfileTables
+from casparian_flow.operations.query.profile import ColumnProfile, ProfileTables
 from casparian_flow.settings import Home, Settings
 from landed_home import landed_home
 

@@ -9,8 +9,8 @@ import pytest
 from casparian_flow.clients.service.door import CHANGES_WATCHES, PROMPT, ServedDoor
 from casparian_flow.core.errors import UsageError
 from casparian_flow.operations.index import find
-from casparian_flow.operations.sentinel import StopSentinel
-from casparian_flow.operations.watch import FollowFiles
+from casparian_flow.operations.service.sentinel import StopSentinel
+from casparian_flow.operations.source.watch import FollowFiles
 from casparian_flow.settings import Home, Settings
 from casparian_flow.wiring import holding, open_served
 

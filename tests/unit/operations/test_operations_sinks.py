@@ -10,8 +10,8 @@ from builders import HomeBuilder, open_control
 from casparian_flow.clients.control import Control
 from casparian_flow.core.errors import NotFound, SinkUnavailable, UsageError
 from casparian_flow.core.outputs import SinkMode
-from casparian_flow.operations.sinks import AddSink, CheckSink, ListSinks, RemoveSink, SinkList
-from casparian_flow.operations.topics import AddToTopic, ListTopics, RemoveTopic, SetTopic, ShowTopic, TopicEntry
+from casparian_flow.operations.output.sinks import AddSink, CheckSink, ListSinks, RemoveSink, SinkList
+from casparian_flow.operations.output.topics import AddToTopic, ListTopics, RemoveTopic, SetTopic, ShowTopic, TopicEntry
 from casparian_flow.settings import Settings
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from builders import HomeBuilder, StoreActing
 from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.operations.doing import rules, tags
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.rules import AddRule, ListRules, RemoveRule
-from casparian_flow.operations.tags import ChangeTags, ListTags
+from casparian_flow.operations.doing.source import rules, tags
+from casparian_flow.operations.source.rules import AddRule, ListRules, RemoveRule
+from casparian_flow.operations.source.tags import ChangeTags, ListTags
 from casparian_flow.settings import Settings
 
 CWD = Path("/evidence")

@@ -11,10 +11,12 @@ from builders import NOW_NS, HomeBuilder, StoreActing
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.workers import WorkerState
 from casparian_flow.operations.context import Reading
-from casparian_flow.operations.doing import parser_pause, status, workers
-from casparian_flow.operations.parser_pause import ResumeParser, ShowParser
-from casparian_flow.operations.status import AskStatus
-from casparian_flow.operations.workers import DrainWorker, ListWorkers, RemoveWorker, ShowWorker
+from casparian_flow.operations.doing.home import status
+from casparian_flow.operations.doing.parser import pause as parser_pause
+from casparian_flow.operations.doing.service import workers
+from casparian_flow.operations.home.status import AskStatus
+from casparian_flow.operations.parser.pause import ResumeParser, ShowParser
+from casparian_flow.operations.service.workers import DrainWorker, ListWorkers, RemoveWorker, ShowWorker
 from casparian_flow.settings import Settings
 from casparian_flow.store import tables
 from casparian_flow.store.database import open_read_only

@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from casparian_flow.operations.doing.row_difference import compare_rows
+from casparian_flow.operations.doing.rehearsal.row_difference import compare_rows
 
 ROWS = st.lists(st.tuples(st.none() | st.integers(0, 2), st.sampled_from(["a", "b", ""])), max_size=6)
 

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from casparian_flow.core.errors import UsageError
-from casparian_flow.operations.doing.row_files import RowFile, format_of, write_file, write_stream
+from casparian_flow.operations.doing.query.row_files import RowFile, format_of, write_file, write_stream
 from casparian_flow.operations.doing.writers import jsonl_file
-from casparian_flow.operations.file_format import FileFormat
+from casparian_flow.operations.query.file_format import FileFormat
 from hostile_texts import TEXTS
 
 AT = dt.datetime(2026, 3, 2, 10, 0, 0, 123456, tzinfo=dt.UTC)

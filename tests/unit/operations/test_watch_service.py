@@ -8,8 +8,8 @@ from pathlib import Path
 
 from casparian_flow.core.errors import NotFound, SinkUnavailable
 from casparian_flow.operations.registry import Request
-from casparian_flow.operations.watch_service import WatchService
-from casparian_flow.operations.watches import (
+from casparian_flow.operations.source.watch_service import WatchService
+from casparian_flow.operations.source.watches import (
     ListWatches,
     LookAgain,
     LookedAgain,

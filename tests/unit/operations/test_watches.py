@@ -14,13 +14,13 @@ import pytest
 from casparian_flow.clients.control import Control
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.plan import MakePlan
 from casparian_flow.operations.registry import Request
-from casparian_flow.operations.run import RunFiles
-from casparian_flow.operations.scan import ScanFiles
-from casparian_flow.operations.watch import FollowFiles, Watched
-from casparian_flow.operations.watch_service import WatchService
-from casparian_flow.operations.watches import AddWatch, ListWatches, OpenWatch, RemoveWatch
+from casparian_flow.operations.run.plan import MakePlan
+from casparian_flow.operations.run.run import RunFiles
+from casparian_flow.operations.source.scan import ScanFiles
+from casparian_flow.operations.source.watch import FollowFiles, Watched
+from casparian_flow.operations.source.watch_service import WatchService
+from casparian_flow.operations.source.watches import AddWatch, ListWatches, OpenWatch, RemoveWatch
 from casparian_flow.settings import Home, Settings
 from casparian_flow.wiring import open_acting
 

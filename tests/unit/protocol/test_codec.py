@@ -54,7 +54,7 @@ def refusal(data: bytes) -> tuple[str, int, int]:
 
 def test_the_header_is_what_the_page_says() -> None:
     data = encode(Message(opcode=Opcode.CONCLUDE, session="w", seq=3, job=7, attempt=1, body=Conclude()))
-    assert data[:16].hex(" ") == "06 05 00 00 00 00 00 00 00 00 00 07 00 00 00 2d"
+    assert data[:16].hex(" ") == "07 05 00 00 00 00 00 00 00 00 00 07 00 00 00 2d"
     assert data[16:] == b'{"session":"w","seq":3,"attempt":1,"body":{}}'
 
 

@@ -10,7 +10,8 @@ import pytest
 from casparian_flow.core.errors import SentinelMissing, UsageError, VerificationFailed, WorkerRefused
 from casparian_flow.protocol.invitation import PREFIX, Invitation, invitation_of
 from casparian_flow.protocol.joining import Membership, join, membership
-from casparian_flow.protocol.keys import KeyPair, keys_of_secret, new_keys, read_private, sentinel_keys
+from casparian_flow.protocol.keys import KeyPair, keys_of_secret, new_keys, sentinel_keys
+from casparian_flow.protocol.private_files import read_private
 from casparian_flow.protocol.zmq_router import ZmqRouter
 from known_workers import ANYWHERE, SENTINEL, Workers
 

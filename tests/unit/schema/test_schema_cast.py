@@ -88,6 +88,8 @@ def test_instants_move_between_zones() -> None:
             [{"a": 1, "b": "x"}, {"a": 1, "b": None}, FAILED, FAILED],
         ),
         (['"x'], "duration", [FAILED]),
+        (["null", "[1]"], "list<int64>", [FAILED, [1]]),
+        (["null", '{"a":1}'], "struct<a: int64>", [FAILED, {"a": 1}]),
         (["[1.5,2,null]", "[true]", "[9007199254740993]"], "list<float64>", [[1.5, 2.0, None], FAILED, FAILED]),
     ],
 )  # fmt: skip

@@ -61,6 +61,17 @@ def test_an_undeclared_output_is_rejected_with_all_its_values() -> None:
     assert set(found["code"].to_pylist()) == {"cf.output.undeclared"}
 
 
+def test_a_record_with_too_few_fields_and_one_with_too_many_are_two_causes() -> None:
+    messages = [f"{fields} fields where the table has 7" for fields in (3, 9, 6, 7)] + ["9" * 5000 + " fields"]
+    counter = GroupCounter("t")
+    counter.add(rejections_of_records([Rejected("t", "cf.csv.arity", said) for said in messages]))
+    assert {(group.shape, group.rows, group.message[:8]) for group in counter.groups()} == {
+        ("too few fields", 2, "3 fields"),
+        ("too many fields", 1, "9 fields"),
+        ("", 2, "7 fields"),
+    }
+
+
 def rejected(*shapes: str) -> pa.RecordBatch:
     batch = reject_all(pa.record_batch({"c": list(shapes)}), "cf.x", "why")
     return batch.set_column(batch.schema.get_field_index("shape"), "shape", pa.array(shapes))
@@ -72,8 +83,8 @@ def test_rejections_are_grouped_by_code_column_and_shape() -> None:
     counter.add(rejected("9"))
     counter.add(rejected())
     assert counter.groups() == (
-        QuarantineGroup(table="t", code="cf.x", column="", shape="9", rows=3, sample="why", message="why"),
-        QuarantineGroup(table="t", code="cf.x", column="", shape="A", rows=1, sample="why", message="why"),
+        QuarantineGroup(table="t", code="cf.x", column="", shape="9", rows=3, sample="why", message="why", bytes=336),
+        QuarantineGroup(table="t", code="cf.x", column="", shape="A", rows=1, sample="why", message="why", bytes=112),
     )
 
 

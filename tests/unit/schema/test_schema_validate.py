@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.errors import UsageError
 from casparian_flow.core.lineage import RESCUED
 from casparian_flow.core.receipts import DriftNote
+from casparian_flow.schema.survey import Survey
 from casparian_flow.schema.validate import Validated, Validator
 from casparian_flow.sdk.emit import FIELD_ENCODING
 
@@ -104,12 +106,22 @@ def test_drift_is_summed_over_all_batches() -> None:
     validator = Validator(a_contract(ID, AT))
     for values in (["1", "x"], [None, "2"]):
         validator.validate(pa.record_batch({"id": values, "zone": ["a", None]}), pa.array([1, 2]))
-    assert validator.drift() == [
-        DriftNote(table="sales", axis="missing_column", column="at", detail="expected date", rows=4),
-        DriftNote(table="sales", axis="new_column", column="zone", detail="string", rows=2),
-        DriftNote(table="sales", axis="nullability", column="id", detail="expected int64, never null", rows=1),
-        DriftNote(table="sales", axis="type", column="id", detail="expected int64", rows=1),
-    ]
+    notes = [replace(note, survey=b"") for note in validator.drift()]
+    missing, new, null, wrong = (
+        DriftNote(table="sales", axis=axis, column=column, detail=detail, rows=rows, samples=samples, source_row=first)
+        for axis, column, detail, rows, samples, first in (
+            ("missing_column", "at", "expected date", 4, (), 1),
+            ("new_column", "zone", "string", 2, ("a",), 1),
+            ("nullability", "id", "expected int64, never null", 1, (), 1),
+            ("type", "id", "expected int64", 1, ("x",), 2),
+        )
+    )
+    assert notes == [missing, new, null, wrong]
+    surveys = {note.column: Survey.from_bytes(note.survey) for note in validator.drift() if note.survey}
+    assert {name: (survey.rows, survey.verdicts()[0].type) for name, survey in surveys.items()} == {
+        "zone": (2, "string"),
+        "id": (1, "string"),
+    }
 
 
 def test_typed_outputs_pass_the_same_gate() -> None:

@@ -126,6 +126,30 @@ def test_a_file_that_vanished_is_missing(database: Database, evidence: Path) -> 
     assert scouted.files() == {}
 
 
+def test_what_lies_in_a_folder_that_went_away_since_it_was_listed_is_not_missing(
+    database: Database, evidence: Path
+) -> None:
+    (evidence / "a").write_bytes(b"one")
+    scouted = Scouted(database, evidence)
+    scouted.scan()
+    evidence.rename(evidence.with_name("away"))
+    report = scouted.tag()
+    assert (report.vanished, report.unreadable) == (0, [("a", "its folder cannot be listed")])
+    assert not scouted.files()[b"a"].is_missing
+
+
+def test_nothing_below_a_folder_that_was_not_listed_is_missing(database: Database, evidence: Path) -> None:
+    (evidence / "sub").mkdir()
+    for name in ("a", "sub/b", "sub.c"):
+        (evidence / name).write_bytes(name.encode())
+    scouted = Scouted(database, evidence)
+    scouted.scan()
+    evidence.rename(evidence.with_name("away"))
+    scouted.scan()
+    evidence.mkdir()  # it is back before the files are read, but empty: as a disk's mount point is
+    assert (scouted.tag().vanished, len(scouted.files())) == (0, 4)
+
+
 def test_a_file_replaced_by_a_pipe_or_link_is_neither_waited_for_nor_followed(evidence: Path) -> None:
     os.mkfifo(evidence / "pipe")
     with pytest.raises(SourceChanged):

@@ -8,7 +8,7 @@ import pytest
 
 from casparian_flow.core.errors import PlanStale
 from casparian_flow.core.outputs import Role
-from casparian_flow.sentinel.merging import FULL_BYTES, SMALL_BYTES, Merged, entry_for, merges_of
+from casparian_flow.sentinel.history.merging import FULL_BYTES, SMALL_BYTES, Merged, entry_for, merges_of
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes, parse_entry
 from casparian_flow.sinks.state import TableState
 from sink_builders import DIGEST

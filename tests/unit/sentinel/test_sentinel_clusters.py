@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casparian_flow.core.tables import choose_table
-from casparian_flow.sentinel.clusters import Shape, cluster_shapes
+from casparian_flow.sentinel.commit.clusters import Shape, cluster_shapes
 
 NAMED = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=6, unique=True).map(lambda n: Shape(tuple(n)))
 NAMELESS = st.integers(1, 6).map(lambda n: Shape(tuple(f"column_{at}" for at in range(1, n + 1)), headerless=True))

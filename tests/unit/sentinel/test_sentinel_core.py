@@ -31,8 +31,8 @@ from casparian_flow.protocol.opcodes import HEADER, VERSION, Opcode
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
 from casparian_flow.sentinel import core
-from casparian_flow.sentinel.catalog import manifest_text
-from casparian_flow.sentinel.pace import GROUP_FILES
+from casparian_flow.sentinel.planning.catalog import manifest_text
+from casparian_flow.sentinel.queue.pace import GROUP_FILES
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import meta, tables
 from scripted_worker import REPLACING, ScriptedWorker, SentinelHome, a_receipt, sealed, sentinel_home, surveyed_as, the

@@ -10,9 +10,9 @@ import pytest
 
 from builders import NOW_NS, HomeBuilder
 from casparian_flow.protocol.bodies import Identify
-from casparian_flow.sentinel.dispatch import Dispatcher
-from casparian_flow.sentinel.fairness import OLDEST_EVERY
-from casparian_flow.sentinel.sessions import Session
+from casparian_flow.sentinel.queue.dispatch import Dispatcher
+from casparian_flow.sentinel.queue.fairness import OLDEST_EVERY
+from casparian_flow.sentinel.queue.sessions import Session
 
 MANIFEST = '{"name": "x", "entry": "parse(path)"}'
 

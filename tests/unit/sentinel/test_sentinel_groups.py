@@ -16,7 +16,7 @@ from casparian_flow.core.receipts import Receipt
 from casparian_flow.core.routes import Routes
 from casparian_flow.protocol.bodies import Abort, Ack, Cast, Conclude, Dispatch, Err, Holding, Permit, Seal, Stopped
 from casparian_flow.protocol.opcodes import Opcode
-from casparian_flow.sentinel import commits
+from casparian_flow.sentinel.commit import commits
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.sinks.log import parse_entry
 from casparian_flow.store import tables

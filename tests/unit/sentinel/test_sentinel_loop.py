@@ -17,10 +17,11 @@ from builders import NOW_NS, HomeBuilder
 from casparian_flow.core.errors import NotFound, SentinelStopped
 from casparian_flow.core.jobs import JobState
 from casparian_flow.protocol.in_process import InProcessRouter
+from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.sentinel import loop as module
+from casparian_flow.sentinel.commit.founding import Notify
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.execution import Served
-from casparian_flow.sentinel.founding import Notify
 from casparian_flow.sentinel.loop import Loop
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import meta
@@ -44,7 +45,10 @@ def a_service(past: HomeBuilder) -> Iterator[Loop]:
     database = Database(past.home.state, Turn(), incarnation)
 
     def make_core(notify: Notify) -> SentinelCore:
-        return SentinelCore(database, incarnation=incarnation, session=f"s{time.monotonic_ns()}", notify=notify)
+        key = PseudonymKey(past.home.pseudonym_key)
+        return SentinelCore(
+            database, incarnation=incarnation, session=f"s{time.monotonic_ns()}", notify=notify, key=key
+        )
 
     loop = Loop(database, InProcessRouter(), make_core, no_sink, time.time_ns, promoters=1)
     thread = threading.Thread(target=loop.serve)
@@ -184,7 +188,8 @@ def test_the_sleep_of_the_machine_is_nobodys_silence(past: HomeBuilder) -> None:
             super().leapt(by_ns)
 
     def make_core(notify: Notify) -> SentinelCore:
-        return Watched(past.database, incarnation=incarnation, session="s", notify=notify)
+        key = PseudonymKey(past.home.pseudonym_key)
+        return Watched(past.database, incarnation=incarnation, session="s", notify=notify, key=key)
 
     loop = Loop(past.database, InProcessRouter(), make_core, no_sink, lambda: now[0])
     for seconds in (0, 1, 3600, 2, -7200):

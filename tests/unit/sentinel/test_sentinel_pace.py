@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from casparian_flow.sentinel.pace import GROUP_FILES, GROUP_SECONDS, Pace
+from casparian_flow.sentinel.queue.pace import GROUP_FILES, GROUP_SECONDS, Pace
 
 
 def test_an_order_lasts_a_few_seconds_by_what_files_took_lately() -> None:

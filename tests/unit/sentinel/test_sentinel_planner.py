@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
+from casparian_flow.core.drift import frozen_at
 from casparian_flow.core.ids import ArtifactHash, EnvHash
 from casparian_flow.core.outputs import SinkMode, SinkTarget
 from casparian_flow.core.routes import Routes
-from casparian_flow.sentinel.landed import Done
-from casparian_flow.sentinel.planner import Decision, Ended, Open, PlannedFile, World, config_hash, make_plan
-from casparian_flow.sentinel.routing import Candidate, Routing
+from casparian_flow.sentinel.commit.landed import EVERY_OTHER, Done
+from casparian_flow.sentinel.planning.planner import Decision, Ended, Open, PlannedFile, World, config_hash, make_plan
+from casparian_flow.sentinel.planning.routing import Candidate, Routing
 
 ARTIFACT = ParserArtifact(
     name="csv",
@@ -87,6 +88,7 @@ def a_world(*, done: tuple[Done, ...] = (), ended: tuple[Ended, ...] = (), **cha
         ended={h: [e for e in ended if e.source_hash == h] for h in {e.source_hash for e in ended}},
         earlier={},
         contracts={"fw": "c1"},
+        modes={EVERY_OTHER: "m1"},
         awaiting=frozenset(),
         routes=Routes(default=(SinkTarget("s"),)),
     )
@@ -99,6 +101,7 @@ def decide(world: World, *files: PlannedFile) -> Decision:
 
 INACTIVE = Candidate(id=1, artifact=replace(ARTIFACT, status=ParserStatus.PENDING), subscriptions=("t",))
 CRASH = an_end("parser-crashed")
+FROZEN = an_end("contract-frozen", message=f"fw@{frozen_at('c1', 'm1')} is frozen: 'zone' is no column of it")
 AN_OPEN_JOB = Open(
     job=300,
     parser="csv",
@@ -124,7 +127,10 @@ AN_OPEN_JOB = Open(
         ("env_changed", a_world(ended=(replace(CRASH, env_hash="e0"),)), a_file()),
         ("config_changed", a_world(done=(a_done(config_hash="0"),)), a_file()),
         ("config_changed", a_world(ended=(replace(CRASH, config_hash="0"),)), a_file()),
+        ("config_changed", a_world(done=(a_done(modes="m1"),), modes={EVERY_OTHER: "m1", "fw": "m2"}), a_file()),
         ("contract_changed", a_world(done=(a_done(),), contracts={"fw": "c2"}), a_file()),
+        ("contract_changed", a_world(ended=(FROZEN,), contracts={"fw": "c2"}), a_file()),
+        ("contract_changed", a_world(ended=(FROZEN,), modes={EVERY_OTHER: "m2"}), a_file()),
         ("contract_changed", a_world(ended=(an_end("awaiting-approval", state="rejected"),)), a_file()),
         ("target_changed", a_world(done=(a_done(sink_uri="elsewhere"),)), a_file()),
         ("target_changed", a_world(done=(a_done(sink_mode="replace"),)), a_file()),
@@ -132,7 +138,12 @@ AN_OPEN_JOB = Open(
         ("previous_failed", a_world(ended=(an_end("parser-transient"),) * 5), a_file()),
         ("forced", a_world(done=(a_done(),), force=True), a_file()),
         ("up_to_date", a_world(done=(a_done(),)), a_file()),
+        ("up_to_date", a_world(done=(a_done(),), modes={EVERY_OTHER: "m2"}), a_file()),
+        ("up_to_date", a_world(done=(a_done(modes="m1"),)), a_file()),
+        ("held_by_policy", a_world(ended=(FROZEN,)), a_file()),
         ("same_bytes", a_world(done=(a_done(version=9),)), a_file()),
+        ("proven_equivalent", a_world(done=(a_done(proof="backtest B-1"),)), a_file()),
+        ("config_changed", a_world(done=(a_done(proof="backtest B-1", config_hash="0"),)), a_file()),
         ("in_progress", a_world(open={"h1": (AN_OPEN_JOB,)}), a_file()),
         ("in_progress", a_world(open={"h1": (AN_OPEN_JOB,)}, force=True), a_file()),
         ("new", a_world(open={"h1": (replace(AN_OPEN_JOB, routes="others"),)}), a_file()),
@@ -146,6 +157,13 @@ AN_OPEN_JOB = Open(
         ("no_parser", a_world(), a_file(content="empty")),
         ("parser_inactive", a_world(routing=Routing(parsers={"csv": INACTIVE})), a_file(tags=("t",))),
         ("held_by_policy", a_world(ended=(an_end("over-tolerance"),)), a_file()),
+        ("hold_lifted", a_world(ended=(an_end("over-tolerance"),), lifted={200: "tolerated now"}), a_file()),
+        ("hold_lifted", a_world(ended=(an_end("quarantine-full"),), lifted={200: "there is room"}), a_file()),
+        ("hold_lifted", a_world(ended=(an_end("tolerance-failed"),), lifted={200: "tolerated now"}), a_file()),
+        ("held_by_policy", a_world(ended=(an_end("over-tolerance"),), lifted={199: "another job"}), a_file()),
+        ("held_by_policy", a_world(done=(a_done(contract_hash="c0"),), trimmed={"h1": "X-11"}), a_file()),
+        ("up_to_date", a_world(done=(a_done(),), trimmed={"h1": "X-11"}), a_file()),
+        ("forced", a_world(done=(a_done(),), trimmed={"h1": "X-11"}, force=True), a_file()),
         ("gave_up", a_world(ended=(CRASH, CRASH)), a_file()),
         ("gave_up", a_world(ended=(CRASH, CRASH, an_end("interrupted", state="aborted"))), a_file()),
         ("gave_up", a_world(ended=(an_end("parser-refused"),)), a_file()),
@@ -257,3 +275,33 @@ def test_a_plan_does_not_depend_on_the_order_of_files(files: list[PlannedFile], 
     shuffled = chance.sample(files, len(files))
     assert make_plan(shuffled, world) == make_plan(files, world)
     assert make_plan(shuffled, world).fingerprint == make_plan(files, world).fingerprint
+
+
+def test_standing_options_are_those_of_a_file_unless_the_run_says_others() -> None:
+    standing = {("csv", "fw"): {"null": "NA", "skip": "1"}}
+    decided = decide(a_world(standing=standing, options={"skip": "2"}))
+    assert decided.options == {"null": "NA", "skip": "2"}
+    assert decided.config_hash == config_hash({"null": "NA", "skip": "2"}, None)
+    other = decide(a_world(standing=standing), a_file("dns.csv"))
+    assert (other.options, other.config_hash) == ({}, CONFIG)
+
+
+def test_a_standing_option_reopens_what_was_read_without_it() -> None:
+    world = a_world(done=(a_done(),), standing={("csv", "fw"): {"null": "NA"}})
+    assert decide(world).reason == "config_changed"
+    read = a_done(config_hash=config_hash({"null": "NA"}, None))
+    assert decide(replace(world, done={"h1": [read]})).reason == "up_to_date"
+
+
+def test_a_fix_that_is_ready_reopens_a_file_but_not_after_it_failed() -> None:
+    ready = {("h1", "csv"): "a9ed757c"}
+    decided = decide(a_world(done=(a_done(),), reopened=ready))
+    assert (decided.action, decided.reason) == ("run", "quarantine_reopened")
+    assert decide(a_world(done=(a_done(),), reopened={("h1", "other"): "a9ed757c"})).reason == "up_to_date"
+    gave_up = decide(a_world(done=(a_done(),), ended=(an_end("parser-refused"),), reopened=ready))
+    assert (gave_up.action, gave_up.reason) == ("skip", "gave_up")
+
+
+def test_a_file_that_a_replay_reads_is_left_to_it() -> None:
+    decided = decide(a_world(done=(a_done(contract_hash="c0"),), replaying={("h1", "csv"): 3}))
+    assert (decided.action, decided.reason, decided.detail) == ("skip", "in_progress", "replay 3 reads it again")

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from builders import NOW_NS, HomeBuilder
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.outputs import PermittedEntry
-from casparian_flow.sentinel import commits
+from casparian_flow.sentinel.commit import commits
 from casparian_flow.sentinel.recovery import Recovered, recover
 from casparian_flow.sinks.base import Attempt
 from casparian_flow.sinks.log import parse_entry

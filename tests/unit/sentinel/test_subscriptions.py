@@ -9,20 +9,27 @@ import pytest
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.core.ids import ArtifactHash, EnvHash
 from casparian_flow.core.tags import TagRule
-from casparian_flow.sentinel.routing import Candidate, Route, Routing
+from casparian_flow.sentinel.planning.routing import Candidate, Route, Routing
 
 
-def a_parser(name: str, *tags: str, priority: int = 50, status: ParserStatus = ParserStatus.ACTIVE) -> Candidate:
+def a_parser(
+    name: str,
+    *tags: str,
+    priority: int = 50,
+    status: ParserStatus = ParserStatus.ACTIVE,
+    origin: ParserOrigin = ParserOrigin.SHIPPED,
+    patterns: tuple[str, ...] = (),
+) -> Candidate:
     artifact = ParserArtifact(
         name=name,
         version="1",
         artifact_hash=ArtifactHash(name),
         env_hash=EnvHash("e"),
         path=f"/{name}",
-        origin=ParserOrigin.SHIPPED,
+        origin=origin,
         status=status,
     )
-    return Candidate(id=1, artifact=artifact, subscriptions=tags, priority=priority)
+    return Candidate(id=1, artifact=artifact, subscriptions=tags, priority=priority, patterns=patterns)
 
 
 GENERIC = replace(a_parser("delimited"), content=("delimited",))
@@ -50,6 +57,29 @@ def test_a_tag_without_subscriber_leaves_the_choice_to_the_content_and_says_so()
     found = route(rules=(TagRule(1, "*.csv", "fw"),), tags=("fw",))
     assert (chosen(found), found.tag) == ("delimited", None)
     assert found.steps[0] == "rule *.csv (priority 50) gives tag fw, which no parser subscribes to"
+
+
+def by_name(name: str, pattern: str, priority: int = 50, status: ParserStatus = ParserStatus.ACTIVE) -> Candidate:
+    return a_parser(name, priority=priority, status=status, origin=ParserOrigin.PLUGIN, patterns=(pattern,))
+
+
+def test_an_approved_parser_of_the_home_reads_the_files_whose_names_fit_its_pattern():
+    acme = by_name("acme", "fw*.csv")
+    found = route(acme)
+    assert (chosen(found), found.tag) == ("acme", None)
+    assert found.why == "the name fits fw*.csv, the pattern of acme"
+    assert chosen(route(acme, rules=(TagRule(1, "*.csv", "fw", parser="delimited"),))) == "delimited"
+    assert chosen(route(acme, a_parser("bob", "fw"), tags=("fw",))) == "bob"
+    assert chosen(route(by_name("acme", "web*.csv"))) == "delimited"
+    assert chosen(route(by_name("acme", "fw*.csv", status=ParserStatus.PENDING))) == "delimited"
+    assert chosen(route(a_parser("acme", patterns=("fw*.csv",)))) == "delimited", "shipped patterns are wide"
+
+
+def test_of_several_patterns_that_fit_the_higher_priority_decides_and_the_same_one_is_said():
+    assert chosen(route(by_name("acme", "*.csv"), by_name("bob", "fw*", priority=60))) == "bob"
+    found = route(by_name("acme", "*.csv"), by_name("bob", "fw*"))
+    assert chosen(found) is None
+    assert found.why.startswith("acme and bob ask for it with the same priority")
 
 
 @pytest.mark.parametrize("tags", [("fw",), ("fw", "net")])

@@ -15,7 +15,7 @@ from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.checkpoint import BYTES_PER_ENTRY, CHECKPOINT_EVERY, checkpoint_numbers, is_checkpoint_due
 from casparian_flow.sinks.durable import is_temporary, put_if_absent
 from casparian_flow.sinks.layout import TableFolder, table_folder
-from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes, parse_entry
+from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRows, entry_bytes, parse_entry, removed_jobs_of
 from casparian_flow.sinks.sealed_json import open_json, seal_json
 from casparian_flow.sinks.uri import open_sink
 from sink_builders import DIGEST, a_batch, commit, permitted, sealed
@@ -62,6 +62,16 @@ def test_an_entry_that_older_programs_would_misread_is_of_a_format_they_refuse()
         body = open_json(entry_bytes(entry), "here")
         with pytest.raises(VerificationFailed, match="cannot be understood"):
             parse_entry(seal_json(body | {"version": version}), "here")
+
+
+@pytest.mark.parametrize("removed", [(), (7,), (3, 2**63 - 1)])
+def test_what_an_entry_takes_away_is_read_without_the_rest_of_it(removed: tuple[int, ...]) -> None:
+    data = entry_bytes(an_entry(removed_jobs=removed))
+    assert removed_jobs_of(data, "log") == parse_entry(data, "log").removed_jobs == removed
+    with pytest.raises(VerificationFailed):
+        removed_jobs_of(data.replace(b'"seq":', b'"sep":'), "log")
+    with pytest.raises(VerificationFailed):
+        removed_jobs_of(seal_json({"removes": {"jobs": ["7"]}}), "log")
 
 
 def test_every_altered_or_missing_byte_is_noticed() -> None:

@@ -35,6 +35,26 @@ def test_the_oldest_is_not_starved_by_priority(tmp_path: Path) -> None:
         assert claimed(past.database, oldest_first=True) == low
 
 
+@pytest.mark.parametrize(("oldest_first", "index"), [(False, "ix_cf_jobs_claim"), (True, "ix_cf_jobs_oldest")])
+def test_a_claim_walks_an_index_and_sorts_nothing(tmp_path: Path, oldest_first: bool, index: str) -> None:
+    with HomeBuilder(tmp_path / "home") as past:
+        statement, given = job_store.CLAIM[oldest_first]._compiled
+        values = given | {"worker": "w", "holder": "boot", "now_ns": 100, "lease_until_ns": 150}
+        plan = [row[3] for row in past.database.driver.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert any(step.endswith(f"USING INDEX {index}") for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+def test_a_claim_says_how_large_the_file_is(tmp_path: Path) -> None:
+    with HomeBuilder(tmp_path / "home") as past:
+        queue(past, {"priority": 10})
+        with past.database.transaction() as connection:
+            row = job_store.claim(connection, "w", "boot", 100, 50, oldest_first=False)
+            assert row is not None
+            size = past.database.driver.execute("SELECT size FROM scout_versions WHERE id = ?", (row.version_id,))
+            assert (row.size,) == size.fetchone()
+
+
 def test_a_job_in_its_pause_waits_until_it_is_due(tmp_path: Path) -> None:
     with HomeBuilder(tmp_path / "home") as past:
         [job] = queue(past, {"priority": 10, "not_before_ns": 500})

@@ -15,6 +15,31 @@ def test_steps_are_done_in_order() -> None:
     assert done == list(range(50))
 
 
+def test_one_thread_does_all_steps_and_is_gone_at_the_end() -> None:
+    behind, found = Behind(), []
+    for _ in range(5):
+        done = threading.Event()
+        behind.do(lambda done=done: (found.append(threading.current_thread()), done.set()))
+        done.wait()  # so that it has nothing to do in between
+    behind.finish()
+    assert len(set(found)) == 1
+    found[0].join(timeout=10)
+    assert not found[0].is_alive()
+
+
+def test_a_thread_that_nobody_finishes_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("casparian_flow.worker.behind.LINGERS_SECONDS", 0.01)
+    behind, found = Behind(), []
+    behind.do(lambda: found.append(threading.current_thread()))
+    while not found:
+        pass
+    found[0].join(timeout=10)
+    assert not found[0].is_alive()
+    behind.do(lambda: found.append(threading.current_thread()))
+    behind.finish()
+    assert len(set(found)) == 2
+
+
 def test_an_error_reaches_the_caller_and_nothing_is_done_after_it() -> None:
     behind, done = Behind(), []
 

@@ -508,9 +508,9 @@ def test_bytes_that_are_no_message_are_answered_and_an_error_never_is() -> None:
     wire = Wire()
     wire.core.receive(b"\x05", wire.now)
     wire.core.receive(b"\x04\x02\x00\x00" + bytes(12), wire.now)
-    wire.core.receive(b"\x06\x63\x00\x00" + bytes(12), wire.now)
-    wire.core.receive(b"\x06\x02\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
-    wire.core.receive(b"\x06\x06\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
+    wire.core.receive(b"\x07\x63\x00\x00" + bytes(12), wire.now)
+    wire.core.receive(b"\x07\x02\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
+    wire.core.receive(b"\x07\x06\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
     codes = [
         message.body.code for message in map(from_worker, wire.core.take_outgoing()) if isinstance(message.body, Err)
     ]
@@ -522,7 +522,7 @@ def test_a_sentinel_of_another_version_is_told_to_whoever_started_the_worker() -
     wire.core.receive(b"\x05\x06\x00\x00" + bytes(8) + b"\x00\x00\x00\x02{}", wire.now)
     [refused] = wire.core.take_actions()
     assert isinstance(refused, actions.Refused)
-    assert "version 5 of the protocol is not 6" in refused.message
+    assert "version 5 of the protocol is not 7" in refused.message
 
 
 def test_an_environment_is_ready_or_not_supported() -> None:

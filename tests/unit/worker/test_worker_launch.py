@@ -54,7 +54,7 @@ class Unheard(Zygotes):
         super().__init__()
         self.given: list[int] = []
 
-    def fork(self, parser: ParserOrder, limits: Limits, folder: str, descriptors: Sequence[int]) -> None:
+    def fork(self, parser: ParserOrder, limits: Limits, descriptors: Sequence[int]) -> None:
         self.given = [os.dup(descriptor) for descriptor in descriptors]
 
 

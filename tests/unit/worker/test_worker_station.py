@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from casparian_flow.core.errors import HomeUnavailable
-from casparian_flow.operations.doing.run import run
-from casparian_flow.operations.plan import MakePlan
-from casparian_flow.operations.run import RunFiles
+from casparian_flow.operations.doing.run.run import run
+from casparian_flow.operations.run.plan import MakePlan
+from casparian_flow.operations.run.run import RunFiles
 from casparian_flow.protocol.in_process import InProcessRouter
+from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.wiring import embedded, local_workers, open_acting
@@ -36,7 +37,9 @@ def test_a_run_whose_worker_cannot_begin_ends_and_the_next_one_does_the_work(tmp
         pytest.raises(HomeUnavailable, match="no place"),
         open_acting(Home(tmp_path / "home"), Settings(), tmp_path, lambda _event, _values: None) as acting,
     ):
-        run(replace(acting, execution=embedded(acting.database, open_sink, tmp_path / "file" / "scratch")), asked)
+        key = PseudonymKey(acting.home.pseudonym_key)
+        execution = embedded(acting.database, open_sink, tmp_path / "file" / "scratch", key)
+        run(replace(acting, execution=execution), asked)
     with open_acting(Home(tmp_path / "home"), Settings(), tmp_path, lambda _event, _values: None) as acting:
         assert run(acting, asked).completed == 1
 

@@ -29,7 +29,7 @@ def a_frame(kind: Kind, body: bytes = b"", /, **head: Any) -> Frame:
     return Frame(kind, json.dumps(head).encode(), pa.py_buffer(body))
 
 
-HELLO = a_frame(Kind.HELLO, protocol=2, python="3.11.7")
+HELLO = a_frame(Kind.HELLO, protocol=3, python="3.11.7")
 SCHEMA = a_frame(Kind.SCHEMA, ROWS.schema.serialize().to_pybytes(), output="x")
 BATCH = a_frame(Kind.BATCH, ROWS.serialize().to_pybytes(), schema=0, rows=2, source_row=False, start=False, end=False)
 BYE = a_frame(Kind.BYE)

@@ -14,7 +14,7 @@ import pytest
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.core.outputs import Role
-from casparian_flow.sentinel.pace import GROUP_FILES
+from casparian_flow.sentinel.queue.pace import GROUP_FILES
 from casparian_flow.sinks import lineage
 from casparian_flow.worker import channel, job_run, seal, settle, together
 from casparian_flow.worker.actions import Fenced

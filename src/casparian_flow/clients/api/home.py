@@ -19,14 +19,14 @@ from casparian_flow.clients.api.read import Option
 from casparian_flow.clients.control import Control, unheard
 from casparian_flow.core.errors import UsageError
 from casparian_flow.operations.context import Reading, Report
+from casparian_flow.operations.doing.query.sql import arrow_of
 from casparian_flow.operations.doing.reading import open_reading
-from casparian_flow.operations.doing.sql import arrow_of
-from casparian_flow.operations.plan import MakePlan, PlanReply
+from casparian_flow.operations.query.sql import AskSql, ListTables, TableEntry, TableList
 from casparian_flow.operations.registry import Reply, Request
-from casparian_flow.operations.run import RunFiles
-from casparian_flow.operations.run_reply import RunReply
-from casparian_flow.operations.scan import ScanFiles, ScanReply
-from casparian_flow.operations.sql import AskSql, ListTables, TableEntry, TableList
+from casparian_flow.operations.run.plan import MakePlan, PlanReply
+from casparian_flow.operations.run.reply import RunReply
+from casparian_flow.operations.run.run import RunFiles
+from casparian_flow.operations.source.scan import ScanFiles, ScanReply
 from casparian_flow.settings import Home as HomeFolder
 from casparian_flow.settings import Settings, find_case, find_home, load
 from casparian_flow.wiring import open_acting

@@ -17,18 +17,23 @@ from casparian_flow.clients.cli.completion import Installed
 from casparian_flow.clients.cli.errors import Failure
 from casparian_flow.clients.cli.watching import ENDED, ROUND
 from casparian_flow.operations.index import find
-from casparian_flow.operations.sentinel import SentinelStarted
-from casparian_flow.operations.watch import WatchEnded, WatchRound
+from casparian_flow.operations.service.sentinel import SentinelStarted
+from casparian_flow.operations.source.watch import WatchEnded, WatchRound
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 RECORDS = {
-    "casparian.approval/1": "contract.approve",
+    "casparian.approval/1": "approval.approve",
+    "casparian.backtest.comparison/1": "backtest.compare",
+    "casparian.backtest.detail/1": "backtest.show",
+    "casparian.backtest/1": "backtest.run",
     "casparian.case.used/1": "case.use",
     "casparian.case/1": "case.show",
     "casparian.config.check/1": "config.check",
     "casparian.config.import/1": "config.import",
     "casparian.config.path/1": "config.path",
     "casparian.config.schema/1": "config.schema",
+    "casparian.contract-export/1": "contract.export",
+    "casparian.contract-import/1": "contract.import",
     "casparian.contract/1": "contract.show",
     "casparian.doctor/1": "doctor",
     "casparian.explanation/1": "explain",
@@ -43,21 +48,34 @@ RECORDS = {
     "casparian.inspect/1": "inspect",
     "casparian.job.priority/1": "jobs.priority",
     "casparian.job.receipt/1": "jobs.receipt",
+    "casparian.job-revert-plan/1": "jobs.plan_revert",
+    "casparian.job-revert/1": "jobs.revert",
     "casparian.job/1": "jobs.show",
     "casparian.jobs.progress/1": "jobs.watch",
+    "casparian.key/1": "key.add",
+    "casparian.lineage-export/1": "lineage.export",
     "casparian.metrics/1": "metrics",
     "casparian.output/1": "output.show",
     "casparian.parser.check/1": "parser.check",
+    "casparian.parser.options/1": "parser.set",
     "casparian.parser.resumed/1": "parser.resume",
     "casparian.parser.test/1": "parser.test",
     "casparian.parser/1": "parser.show",
     "casparian.plan/1": "plan.make",
     "casparian.preview.raw/1": "preview.raw",
     "casparian.preview/1": "preview",
+    "casparian.quarantine-cause/1": "quarantine.triage",
+    "casparian.proposal/1": "approval.show",
     "casparian.quarantine-export/1": "quarantine.export",
     "casparian.quarantine-group/1": "quarantine.show",
+    "casparian.quarantine-raw/1": "quarantine.raw",
     "casparian.compaction-plan/1": "output.plan_compact",
     "casparian.compaction/1": "output.compact",
+    "casparian.rejection/1": "approval.reject",
+    "casparian.replay-plan/1": "replay.plan",
+    "casparian.replay.detail/1": "replay.show",
+    "casparian.replay/1": "replay.start",
+    "casparian.repair/1": "quarantine.repair",
     "casparian.revert-plan/1": "output.plan_revert",
     "casparian.revert/1": "output.revert",
     "casparian.rule.removed/1": "rules.remove",
@@ -87,6 +105,7 @@ RECORDS = {
     "casparian.trace/2": "trace",
     "casparian.watch/1": "watch.remove",
     "casparian.why/1": "why",
+    "casparian.withdrawal/1": "approval.withdraw",
     "casparian.worker.changed/1": "worker.drain",
     "casparian.worker.invitation/1": "worker.invite",
     "casparian.worker/1": "worker.show",
@@ -101,9 +120,12 @@ class Listed:
     operation: str
     field: str
     key: str = ""
+    beside: tuple[str, ...] = ()
+    """Fields of the reply that stand beside the items."""
 
 
 LISTS = {
+    "casparian.backtests/1": Listed("backtest.list", "backtests"),
     "casparian.cases/1": Listed("case.list", "cases"),
     "casparian.codes/1": Listed("explain.list", "codes"),
     "casparian.config/1": Listed("config.show", "settings"),
@@ -114,10 +136,14 @@ LISTS = {
     "casparian.jobs.retried/1": Listed("jobs.retry", "retried"),
     "casparian.jobs/1": Listed("jobs.list", "jobs"),
     "casparian.output-history/1": Listed("output.history", "commits"),
+    "casparian.keys/1": Listed("key.list", "keys"),
     "casparian.outputs/1": Listed("output.list", "outputs"),
     "casparian.parsers/1": Listed("parser.list", "parsers"),
     "casparian.profile/1": Listed("tables.profile", "columns"),
+    "casparian.proposals/1": Listed("approval.list", "proposals"),
     "casparian.quarantine/1": Listed("quarantine.list", "groups"),
+    "casparian.replays/1": Listed("replay.list", "replays"),
+    "casparian.repairs/1": Listed("repair.list", "repairs"),
     "casparian.rules/1": Listed("rules.list", "rules"),
     "casparian.scan.problems/1": Listed("scan", "problems"),
     "casparian.schemas/1": Listed("help.schemas", "schemas"),
@@ -192,9 +218,10 @@ def _list(name: str, listed: Listed) -> dict[str, Any]:
     operation = find(listed.operation)
     reference, parts = _components(operation.reply)
     items = parts[reference]["properties"][listed.field]
+    beside = {field: parts[reference]["properties"][field] for field in listed.beside}
     cursor = {"type": ["string", "null"]}
     del parts[reference]
-    found = _object(name, operation.summary, {listed.key or listed.field: items, "next_cursor": cursor})
+    found = _object(name, operation.summary, {listed.key or listed.field: items, "next_cursor": cursor, **beside})
     return found | {"$defs": parts}
 
 
@@ -210,6 +237,6 @@ def _object(name: str, title: str, properties: dict[str, Any], required: list[st
 
 
 def _components(kind: type) -> tuple[str, dict[str, Any]]:
-    """The name of the type among its parts, and all parts."""
+    """The name of the type among its parts, and all parts, in the values that JSON has: a default may be a tuple."""
     (reference,), parts = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
-    return reference["$ref"].rpartition("/")[2], parts
+    return reference["$ref"].rpartition("/")[2], msgspec.json.decode(msgspec.json.encode(parts))

@@ -24,8 +24,8 @@ def choose_jobs(face: Face, named: Sequence[str], states: Sequence[JobState]) ->
     if named:
         return tuple(named)
     from casparian_flow.clients.cli.lists import choose, read_wish
-    from casparian_flow.operations.job_cancel import MOST
-    from casparian_flow.operations.jobs import JobEntry, JobList, ListJobs
+    from casparian_flow.operations.job.cancel import MOST
+    from casparian_flow.operations.job.jobs import JobEntry, JobList, ListJobs
 
     def ask(limit: int, after: str | None) -> JobList:
         page: JobList = face.ask("jobs.list", ListJobs(states=tuple(states), limit=limit, after=after))

@@ -79,7 +79,7 @@ def _items(completer: ShellComplete, words: list[str], word: str) -> list[Comple
 
 def _names(home: Path | None, kind: str, word: str) -> list[str]:
     from casparian_flow.clients.cli.face import Face
-    from casparian_flow.operations.complete import CompleteWord
+    from casparian_flow.operations.home.complete import CompleteWord
 
     face = Face(Session(options=Options(home=home)))
     found: list[str] = face.ask("complete", CompleteWord(kind=kind, word=word)).names

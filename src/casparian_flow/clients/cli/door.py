@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from casparian_flow.clients.cli.options import Options
+from casparian_flow.clients.cli.options import OWN_SECTION, Options
 from casparian_flow.core.errors import SentinelMissing, UsageError
 from casparian_flow.settings import Home
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from casparian_flow.clients.remote.endpoint import Endpoint
 
 SERVER_VARIABLE = "CASPARIAN_SERVER"
-OWN_SECTION = "ui."
-"""Settings of whoever asks; all others are the sentinel's own."""
 
 
 def sentinel_for(options: Options, home: Home, env: Mapping[str, str]) -> Endpoint | None:

@@ -16,7 +16,7 @@ HINT = re.compile(r"casparian [a-z]+( [a-z]+)?( (--?[a-z][a-z-]*|[A-Z][A-Z|]*|\d
 
 
 def enclose_list(schema: str, key: str, items: Iterable[Mapping[str, Any]], rest: Mapping[str, Any]) -> dict[str, Any]:
-    """As many items as an agent gets; `rest` then says where to go on."""
+    """As many items as an agent gets; `rest` then says where to go on, and with `next` what to do."""
     kept: list[Any] = []
     size, is_cut = 0, False
     for item in items:
@@ -27,7 +27,9 @@ def enclose_list(schema: str, key: str, items: Iterable[Mapping[str, Any]], rest
             break
         kept.append(shorter)
     is_cut = is_cut or rest.get("next_cursor") is not None
-    return {"schema": schema, "untrusted_data": {key: kept}, **rest, "is_cut": is_cut, "hints": []}
+    hints = rest.get("next", [])
+    told = {name: value for name, value in rest.items() if name != "next"}
+    return {"schema": schema, "untrusted_data": {key: kept}, **told, "is_cut": is_cut, "hints": hints}
 
 
 def enclose_record(schema: str, record: Mapping[str, Any], lines: Iterable[str]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shlex
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
@@ -20,8 +20,9 @@ import click
 
 from casparian_flow import __version__
 from casparian_flow.clients.cli.nouns import UnknownWord
-from casparian_flow.core.errors import CasparianError
+from casparian_flow.core.errors import INSTEAD, CasparianError
 from casparian_flow.core.text import safe_text
+from casparian_flow.core.traces import kind_and_place, trace
 
 USAGE = 2
 INTERRUPTED = 130
@@ -29,6 +30,8 @@ BROKEN_PIPE = 141
 """What a shell reports for a program that wrote to a pipe nobody reads."""
 AGAIN = "--"
 """The fix that is the command itself, typed once more."""
+VERB = re.compile("[a-z]{2,20}")
+OPTION = re.compile("--?[a-z][a-z-]*")
 LONGEST_COMMAND = 400
 """A longer command line is not repeated to the person who typed it."""
 
@@ -80,22 +83,39 @@ def failure_of(error: BaseException, crashes: Path) -> Failure:
         code="crash",
         message="something that should not happen happened",
         where=str(report) if report else "",
-        why=f"{type(error).__name__}: {error}",
+        why=kind_and_place(error),
         fix="run it again with --debug, and send the report file to the maintainers",
     )
 
 
 def pasteable(failure: Failure, arguments: Sequence[str]) -> Failure:
-    """The failure; where its fix is an option to add, or to try again, the fix is the whole command."""
+    """The failure; where its fix is an option to add, or one in place of another, or to try again, it is a command."""
     if not failure.fix.startswith("--"):
         return failure
     options = sum(1 for _ in takewhile(lambda word: word != "--", arguments))
-    added = () if failure.fix == AGAIN else (failure.fix,)
-    words = [shlex.join(["casparian", *arguments[:options]]), *added, *map(shlex.quote, arguments[options:])]
+    option, _, refused = failure.fix.partition(f" {INSTEAD} ")
+    kept = _without(arguments[:options], shlex.split(refused)) if refused else arguments[:options]
+    added = () if option == AGAIN else (option,)
+    words = [shlex.join(["casparian", *kept]), *added, *map(shlex.quote, arguments[options:])]
     whole = " ".join(words)
     if len(whole) > LONGEST_COMMAND:
         return replace(failure, fix="") if failure.fix == AGAIN else failure
     return replace(failure, fix=whole)
+
+
+def _without(arguments: Sequence[str], refused: Sequence[str]) -> list[str]:
+    """The arguments without an option whose value is about that, written as one word or as two."""
+    option, about = refused
+    kept, rest = [], iter(arguments)
+    for word in rest:
+        name, is_one, value = word.partition("=")
+        if name != option:
+            kept.append(word)
+            continue
+        value = value if is_one else next(rest, "")
+        if value != about and not value.startswith((f"{about}:", f"{about}=")):
+            kept += [word] if is_one else [word, value]
+    return kept
 
 
 def _usage(error: click.ClickException) -> Failure:
@@ -127,16 +147,29 @@ def show(failure: Failure, stream: TextIO, *, as_json: bool, is_agent: bool = Fa
     stream.flush()
 
 
+def _form(arguments: Sequence[str]) -> str:
+    """The verb, the names of the options, and how many words there were besides."""
+    verb = arguments[0] if arguments and VERB.fullmatch(arguments[0]) else ""
+    options = [OPTION.match(word) for word in arguments]
+    named = [found[0] for found in options if found is not None]
+    others = len(arguments) - len(named) - bool(verb)
+    return " ".join([part for part in (verb, *named) if part] + [f"and {others} more words"])
+
+
 def write_report(error: BaseException, folder: Path) -> Path | None:
-    """A file with the traceback and the versions, in the home or else the temporary folder; None if neither works."""
+    """A file with the traceback and the versions, in the home or else the temporary folder; None if neither works.
+
+    What the errors say is not in it, nor what was typed: it is made to be sent to somebody else, and both may repeat
+    values of a file. So it may lie anywhere, and no purge has to look for it.
+    """
     text = "\n".join(
         [
             f"casparian {__version__}",
             f"python {platform.python_version()} {platform.platform()}",
             f"time {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}",
-            f"arguments {sys.argv[1:]!r}",
+            f"command {_form(sys.argv[1:])}",
             "",
-            "".join(traceback.format_exception(error)),
+            trace(error),
         ]
     )
     name = f"crash-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"

@@ -23,6 +23,7 @@ from casparian_flow.clients.cli.options import (
     is_set,
     shared_options,
     shared_options_but_format,
+    shared_options_but_set,
 )
 from casparian_flow.clients.cli.render import Column, Paper, is_utf8, write_list, write_record
 from casparian_flow.core.errors import ConfigError, LeftRunning, UsageError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from casparian_flow.clients.remote.control import RemoteControl
     from casparian_flow.clients.remote.endpoint import Endpoint
     from casparian_flow.operations.context import Report
+    from casparian_flow.operations.doing.run.spare import Spare
     from casparian_flow.operations.local import Local
     from casparian_flow.operations.registry import Operation, Request
     from casparian_flow.settings import Home, Settings
@@ -56,6 +58,7 @@ class Face:
         self.options: Options = session.options
         self._open_control = session.open_control
         self.cwd = Path.cwd()
+        self.spare: Spare | None = None
 
     @cached_property
     def local(self) -> Local:
@@ -100,6 +103,11 @@ class Face:
             return RemoteControl(self.sentinel, self.cwd, seconds=self.options.timeout)
         return self._control_here
 
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether this command runs jobs itself: the workers of a sentinel have their own."""
+        return self._open_control is None and self.sentinel is None
+
     @cached_property
     def sentinel(self) -> Endpoint | None:
         """The sentinel that this command asks; None where it does its work itself."""
@@ -123,10 +131,13 @@ class Face:
         def told(event: str, values: dict[str, object]) -> None:
             if event == "home.awaited":
                 self.note(f"waiting: {safe_text(str(values['holder']))}")
+            if event in ("lineage.failed", "purge.failed"):
+                self.note(f"{safe_text(str(values['message']))}: {safe_text(str(values['why']))}")
             report(event, values)
 
         forgo_pandas()
-        return open_acting(self.home, self.settings, self.cwd, told, wait_seconds=self.wait_seconds)
+        waited = self.wait_seconds
+        return open_acting(self.home, self.settings, self.cwd, told, wait_seconds=waited, spare=self.spare)
 
     @property
     def wait_seconds(self) -> float:
@@ -240,9 +251,18 @@ class Face:
         """How many items of a list an answer shows that is no list: as many in a pipe, unless all are asked for."""
         return self.limit if self.options.all else self.limit or self.settings.ui.limit
 
-    def show_list(self, schema: str, key: str, items: Sequence[Any], columns: Sequence[Column], item: type) -> None:
-        """Show a list that is there as a whole."""
-        self._show_items(schema, key, columns, item, "items", lambda _limit, _after: Whole(items))
+    def show_list(
+        self,
+        schema: str,
+        key: str,
+        items: Sequence[Any],
+        columns: Sequence[Column],
+        item: type,
+        next: Sequence[str] | None = None,
+    ) -> None:
+        """Show a list that is there as a whole; `next` are commands that make sense now, for programs."""
+        beside = {} if next is None else {"next": list(next)}
+        self._show_items(schema, key, columns, item, "items", lambda _limit, _after: Whole(items), beside)
 
     def show_pages(
         self,
@@ -263,11 +283,12 @@ class Face:
         item: type,
         attribute: str,
         ask: Callable[[int, str | None], Any],
+        beside: Mapping[str, Any] | None = None,
     ) -> None:
         from casparian_flow.clients.cli.lists import choose, order, read_wish
 
         options = self.options
-        rest: dict[str, Any] = {"next_cursor": None}
+        rest: dict[str, Any] = {"next_cursor": None, **(beside or {})}
         names = item.__struct_fields__  # type: ignore[attr-defined]
         wish = read_wish(options.where, options.sort, options.cursor, self.limit, names)
         # The first page is asked for before anything is written, so that an error stands alone.
@@ -374,6 +395,11 @@ def pass_face(function: Callable[..., Any]) -> Callable[..., Any]:
 def pass_face_to_writer(function: Callable[..., Any]) -> Callable[..., Any]:
     """As `pass_face`, for a command whose `--format` is that of the file it writes."""
     return shared_options_but_format(_with_face(function))
+
+
+def pass_face_to_setter(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `pass_face`, for a command whose `--set` sets values of a row."""
+    return shared_options_but_set(_with_face(function))
 
 
 def _with_face(function: Callable[..., Any]) -> Callable[..., Any]:

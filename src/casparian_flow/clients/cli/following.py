@@ -12,8 +12,8 @@ from casparian_flow.clients.cli.face import Face
 from casparian_flow.clients.cli.render import Column, plain, size_text, to_json, write_list
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.job_logs import JobLogs, ReadJobLogs
-    from casparian_flow.operations.job_progress import JobsProgress
+    from casparian_flow.operations.job.logs import JobLogs, ReadJobLogs
+    from casparian_flow.operations.job.progress import JobsProgress
 
 ASK_EVERY = 0.5
 """Seconds between two questions."""
@@ -21,7 +21,7 @@ ASK_EVERY = 0.5
 
 def follow_log(face: Face, request: ReadJobLogs, columns: Sequence[Column]) -> None:
     """Show the lines of a job, and every further one as it is written, until the job is over."""
-    from casparian_flow.operations.job_logs import JobLogLine
+    from casparian_flow.operations.job.logs import JobLogLine
 
     first = face.ask("jobs.logs", request)
     # A table measures many lines before it draws the first.
@@ -50,7 +50,7 @@ def watch_jobs(face: Face, job: str | None) -> JobsProgress:
 
     Lines are appended, one whenever something changed; of JSON there is one object at the end, of JSON lines each.
     """
-    from casparian_flow.operations.job_progress import WatchJobs
+    from casparian_flow.operations.job.progress import WatchJobs
 
     def ask(request: WatchJobs) -> JobsProgress:
         reply: JobsProgress = face.ask("jobs.watch", request)

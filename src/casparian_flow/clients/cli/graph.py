@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from casparian_flow.clients.cli.render import plain
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.lineage_graph import TraceEdge, TraceNode
-    from casparian_flow.operations.trace import Trace
+    from casparian_flow.operations.lineage.graph import TraceEdge, TraceNode
+    from casparian_flow.operations.lineage.trace import Trace
 
 WIDTH = 90
 """Characters of a line of facts."""

@@ -11,6 +11,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+HELP = ("-h", "--help")
+
 
 class UnknownWord(click.UsageError):
     """A word that names no command."""
@@ -80,16 +82,23 @@ class LazyGroup(click.Group):
 
 
 class Noun(click.Group):
-    """A noun and its verbs. Without a verb it lists: `files --tag x` is `files list --tag x`."""
+    """A noun and its verbs. Without a verb it lists: `files --tag x` is `files list --tag x`.
 
-    def __init__(self, *args: Any, default_verb: str = "list", **kwargs: Any) -> None:
+    With a `subject_verb` any other word or option is for that one: `backtest csv --on x` is `backtest run csv --on x`.
+    """
+
+    def __init__(self, *args: Any, default_verb: str = "list", subject_verb: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.default_verb = default_verb
+        self.subject_verb = subject_verb
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does, with the default verb put first when none is named."""
+        """As click does, with the verb that is meant put first when none is named."""
         is_being_typed = ctx.resilient_parsing and not args
-        if not is_being_typed and not self._names_a_verb(args):
+        word = self._first_word(args)
+        if self.subject_verb is not None and word not in (None, *HELP, *self.commands):
+            args = [self.subject_verb, *args]
+        elif not is_being_typed and not self._names_a_verb(args):
             args = [self.default_verb, *args]
         return super().parse_args(ctx, args)
 
@@ -104,6 +113,11 @@ class Noun(click.Group):
         return found
 
     def _names_a_verb(self, args: list[str]) -> bool:
+        word = self._first_word(args)
+        return word is not None and (not word.startswith("-") or word in HELP)
+
+    def _first_word(self, args: list[str]) -> str | None:
+        """The first word that is no option of every command: a verb, a subject, or an option that only a verb has."""
         takes_value = {
             name: not (option.is_flag or option.count)
             for option in self.params
@@ -113,14 +127,10 @@ class Noun(click.Group):
         at = 0
         while at < len(args):
             word, equals, _ = args[at].partition("=")
-            if not word.startswith("-"):
-                return True
-            if word in ("--help", "-h"):
-                return True
-            if word not in takes_value:
-                return False
+            if not word.startswith("-") or word not in takes_value:
+                return args[at] if not word.startswith("-") else word
             at += 2 if takes_value[word] and not equals else 1
-        return False
+        return None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

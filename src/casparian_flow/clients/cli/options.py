@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ FORMATS = ("auto", "table", "plain", "json", "jsonl", "csv", "md")
 
 AGENT_VARIABLE = "CASPARIAN_AGENT"
 ACCESSIBLE_VARIABLE = "ACCESSIBLE"
+
+OWN_SECTION = "ui."
+"""Settings of whoever asks; all others are those of the work itself."""
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -48,6 +52,15 @@ class Options:
     embedded: bool = False
     server: bool = False
     server_url: str | None = None
+
+    @property
+    def set_words(self) -> str:
+        """The settings as they would be typed after another command, with a space before them; empty if there are none.
+
+        How things look is for whoever types that command.
+        """
+        words = [["--set", f"{key}={value}"] for key, value in self.set.items() if not key.startswith(OWN_SECTION)]
+        return "".join(f" {shlex.join(each)}" for each in words)
 
 
 def initial(env: Mapping[str, str]) -> Options:
@@ -110,6 +123,7 @@ dry_run_option = _option(
 )
 """For commands whose operation may be tried."""
 FORMAT = _option("-f", "--format", type=click.Choice(FORMATS), help="How the answer is written.")
+SET = _option("--set", multiple=True, metavar="KEY=VALUE", help="A setting for this command: section.key=value.")
 SHARED = (
     _option(
         "--home", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Where everything is kept."
@@ -120,7 +134,7 @@ SHARED = (
     _option(
         "--server-url", metavar="URL", help="Ask the sentinel at https://HOST:PORT; its token is in CASPARIAN_TOKEN."
     ),
-    _option("--set", multiple=True, metavar="KEY=VALUE", help="A setting for this command: section.key=value."),
+    SET,
     FORMAT,
     _option("--json", is_flag=True, flag_value=True, help="Short for --format json."),
     _option("--fields", metavar="A,B", help="Only these fields, in this order."),
@@ -158,8 +172,17 @@ def shared_options(function: Decorated) -> Decorated:
 
 def shared_options_but_format(function: Decorated) -> Decorated:
     """As `shared_options`, for a command whose `--format` is that of the file it writes."""
+    return _shared_options_but(FORMAT, function)
+
+
+def shared_options_but_set(function: Decorated) -> Decorated:
+    """As `shared_options`, for a command whose `--set` sets values of a row."""
+    return _shared_options_but(SET, function)
+
+
+def _shared_options_but(left_out: Callable[[Any], Any], function: Decorated) -> Decorated:
     for decorate in reversed(SHARED):
-        function = function if decorate is FORMAT else decorate(function)
+        function = function if decorate is left_out else decorate(function)
     return function
 
 

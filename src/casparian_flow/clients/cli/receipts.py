@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from casparian_flow.clients.cli.render import plain
-from casparian_flow.clients.cli.shown_sql import rescued_rows
+from casparian_flow.operations.query.shown_sql import rescued_rows
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.jobs import JobDetail
+    from casparian_flow.operations.job.jobs import JobDetail
 
 MOST_COLUMNS = 5
 

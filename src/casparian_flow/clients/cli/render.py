@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, TextIO
 
 from casparian_flow.clients.cli.lists import check_field
-from casparian_flow.clients.cli.table import draw, shorten
+from casparian_flow.clients.cli.table import Room, draw, shorten
 from casparian_flow.core.text import safe_text
 
 FORMULA = ("=", "+", "-", "@")
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     COUNT = "count"
     SIZE = "size"
     TIME = "time"
+    DAY = "day"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Column:
     """What stands above it, where that is not the name in capitals."""
     longest: int | None = None
     """A longer value is shortened in plain text too, where others are whole: it is an example, and may be bytes."""
+    room: Room = Room.CUT
+    """What becomes of it where a table is too wide; of texts only, others are whole or left out."""
 
     @property
     def heading(self) -> str:
@@ -185,8 +188,15 @@ def readable(value: Any, kind: Kind) -> str:
             return size_text(value)
         case Kind.TIME:
             return str(value)[:19].replace("T", " ")
+        case Kind.DAY:
+            return str(value)[:10]
         case Kind.TEXT:
             return plain(value) or "-"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something: `1 row`, `1,204 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def size_text(size: int) -> str:
@@ -205,11 +215,16 @@ def table_lines(items: Iterable[Mapping[str, Any]], columns: Sequence[Column], p
         [column.heading for column in columns],
         ([readable(item[column.name], column.kind) for column in columns] for item in items),
         right=[column.kind in (Kind.COUNT, Kind.SIZE) for column in columns],
-        whole=[column.kind is not Kind.TEXT for column in columns],
+        rooms=[_room(column) for column in columns],
         width=paper.width,
         color=paper.color,
         mark=paper.mark,
     )
+
+
+def _room(column: Column) -> Room:
+    is_cut = column.kind is not Kind.TEXT and column.room is Room.CUT
+    return Room.WHOLE if is_cut else column.room
 
 
 def _write_table(paper: Paper, items: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> None:

@@ -23,7 +23,7 @@ from casparian_flow.clients.cli.render import GLYPHS
 
 LEGIBLE = "casparian.legible"
 """The name under which Python knows how we write what a stream cannot hold."""
-GARBAGE = 50_000
+GARBAGE = 200_000
 """So many new objects before cycles are looked for: what imports make stays, and looking through it took a fifth."""
 COMMANDS = (
     Entry("demo", "Start here", "The whole journey on a small directory of messy files."),
@@ -54,11 +54,19 @@ COMMANDS = (
     Entry("worker", "Run", "Who turns files into rows, here and elsewhere.", also=("workers",)),
     Entry("output", "Run", "Tables that landed: where, their history, and taking one back.", also=("outputs",)),
     Entry("parser", "Run", "What turns files into rows.", also=("parsers",)),
+    Entry("backtest", "Govern", "What a parser would make of files that were read before.", also=("backtests",)),
     Entry("quarantine", "Govern", "Rows that did not fit, by cause.", also=("quarantines",)),
+    Entry("replay", "Govern", "What was read again after a fix.", also=("replays",)),
+    Entry("repair", "Govern", "Values that a person put right.", also=("repairs",)),
     Entry("contract", "Govern", "The schema of each table.", also=("contracts",)),
+    Entry("approval", "Govern", "What waits for a person to decide.", also=("approvals",)),
+    Entry("approve", "Govern", "Agree to a change; with enough who agree it is applied."),
+    Entry("reject", "Govern", "Refuse a change, or send it back."),
+    Entry("key", "Govern", "Who may approve.", also=("keys",)),
     Entry("sql", "Query and prove", "Query tables, quarantine and control tables.", also=("query",)),
     Entry("tables", "Query and prove", "What can be queried.", also=("table",)),
     Entry("export", "Query and prove", "Write a table to one file."),
+    Entry("lineage", "Query and prove", "What runs did, as events of OpenLineage."),
     Entry("trace", "Query and prove", "From a record, a file or a job to its bytes, parser and contract."),
     Entry("token", "Settings", "Who may ask over the network, and for what.", also=("tokens",)),
     Entry("start", "Serve", "Hold the home as a service, with workers on this machine."),

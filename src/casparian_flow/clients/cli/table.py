@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 from itertools import chain, islice
 
 MEASURED = 200
 """Rows that are looked at for the widths; later ones are cut to fit."""
 GAP = "  "
 SHORTEST = 8
+LEGIBLE = 2 * SHORTEST
+"""So much of a text should be left before another column has to go."""
 BOLD, RESET = "\x1b[1m", "\x1b[0m"
 COLORS = {
     "\x1b[32m": {"done", "completed", "ok", "applied", "active"},
     "\x1b[33m": {"quarantined", "skipped", "warn", "proposed", "pending", "open", "rejected"},
     "\x1b[31m": {"failed", "missing", "fail", "revoked", "aborted"},
 }
+
+
+class Room(Enum):
+    """What becomes of a column where the table is wider than the terminal."""
+
+    DROPPED = "dropped"
+    """It is left out where little of others would be left, the last such column first."""
+    CUT = "cut"
+    KEPT = "kept"
+    """It is read or copied: cut when nothing else can be."""
+    WHOLE = "whole"
+    """It is only readable uncut."""
 
 
 def width_of(text: str) -> int:
@@ -42,23 +57,26 @@ def draw(
     rows: Iterable[Sequence[str]],
     *,
     right: Sequence[bool],
-    whole: Sequence[bool] | None = None,
+    rooms: Sequence[Room] | None = None,
     width: int | None,
     color: bool = False,
     mark: str = "…",
 ) -> Iterator[str]:
     """The lines of the table, headings first. `width` None never cuts; `right` says which columns are numbers.
 
-    `whole` says which are only readable uncut: those of `right` unless given.
+    Numbers are never cut and texts are, unless `rooms` says what becomes of each column.
     """
     stream = iter(rows)
     measured = list(islice(stream, MEASURED))
     widths = [max(map(width_of, cells)) for cells in zip(headings, *measured, strict=True)]
-    widths = _fit(widths, right if whole is None else whole, width)
-    line = _line(headings, widths, right, mark)
+    rooms = [Room.WHOLE if is_right else Room.CUT for is_right in right] if rooms is None else rooms
+    shown = _shown(widths, rooms, width)
+    widths = _fit([widths[at] for at in shown], [rooms[at] for at in shown], width)
+    sides = [right[at] for at in shown]
+    line = _line([headings[at] for at in shown], widths, sides, mark)
     yield f"{BOLD}{line}{RESET}" if color else line
     for row in chain(measured, stream):
-        yield _line(row, widths, right, mark, color=color)
+        yield _line([row[at] for at in shown], widths, sides, mark, color=color)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool], mark: str, *, color: bool = False) -> str:
@@ -78,19 +96,36 @@ def _colored(word: str) -> str:
     return word
 
 
-def _fit(widths: Sequence[int], whole: Sequence[bool], total: int | None) -> list[int]:
-    """Take from the widest text column until the line fits, but leave each a readable rest."""
+def _shown(widths: Sequence[int], rooms: Sequence[Room], total: int | None) -> list[int]:
+    """Which columns there is room for, if of each text that may be cut a legible rest is left."""
+    shown = list(range(len(widths)))
+    if total is None:
+        return shown
+    least = [
+        width if room in (Room.KEPT, Room.WHOLE) else min(width, LEGIBLE)
+        for width, room in zip(widths, rooms, strict=True)
+    ]
+    for at in reversed([at for at, room in enumerate(rooms) if room is Room.DROPPED]):
+        if sum(least[each] for each in shown) + len(GAP) * (len(shown) - 1) <= total:
+            break
+        shown.remove(at)
+    return shown
+
+
+def _fit(widths: Sequence[int], rooms: Sequence[Room], total: int | None) -> list[int]:
+    """Take from the widest text column until the line fits, but leave each a readable rest; from what is kept last."""
     fitted = list(widths)
     if total is None:
         return fitted
     excess = sum(fitted) + len(GAP) * (len(fitted) - 1) - total
-    while excess > 0:
-        texts = [at for at, is_whole in enumerate(whole) if not is_whole and fitted[at] > SHORTEST]
-        if not texts:
-            break
-        widest = max(texts, key=lambda at: fitted[at])
-        fitted[widest] -= 1
-        excess -= 1
+    for some in ((Room.CUT, Room.DROPPED), (Room.KEPT,)):
+        while excess > 0:
+            texts = [at for at, room in enumerate(rooms) if room in some and fitted[at] > SHORTEST]
+            if not texts:
+                break
+            widest = max(texts, key=lambda at: fitted[at])
+            fitted[widest] -= 1
+            excess -= 1
     return fitted
 
 

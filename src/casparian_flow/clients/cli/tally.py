@@ -16,6 +16,7 @@ PHASES = {
     "job.surveyed": "parsing",
     "job.completed": "parsing",
     "job.failed": "parsing",
+    "backtest.progressed": "rehearsing",
     "run.finished": "done",
 }
 COUNTED = ("rows", "quarantined")
@@ -33,6 +34,7 @@ class Tally:
         self.phase = STARTING
         self._numbers: dict[str, int] = {}
         self._contracts = 0
+        self._is_again, self._again = False, 0
         self._began: float | None = None
         self._guesses: deque[tuple[float, float]] = deque()
 
@@ -41,7 +43,13 @@ class Tally:
         if event == "contract.adopted":
             self._contracts += 1
             return
+        if event == "contract.evolved":
+            self._is_again, self.phase = True, "reading again"
+            return
         if event not in PHASES:
+            return
+        if self._is_again and event.startswith("job"):
+            self._again += event == "job.completed"  # these files were counted when they were first read
             return
         if PHASES[event] != self.phase:
             self.phase = PHASES[event]
@@ -80,12 +88,17 @@ class Tally:
                 if (read := self._numbers.get("job.surveyed", 0)) > done:  # they wait for the contract of all of them
                     return f"parsing: {read:,} of {total:,} files read, {done:,} landed"
                 return f"parsing: {done:,} of {total:,} files{self._left(done, total, now)}"
+            case "reading again":
+                return f"reading again: {self._again:,} files, for a change that was let in"
+            case "rehearsing":
+                done, total = (self._number("backtest.progressed", name) for name in ("done", "total"))
+                return f"rehearsing: {done:,} of {total:,} files{self._left(done, total, now)}"
             case phase:
                 return phase
 
     def _so_far(self) -> str:
         rows, quarantined = (self._numbers.get(name, 0) for name in COUNTED)
-        if not (rows or quarantined or self._contracts):
+        if self._is_again or not (rows or quarantined or self._contracts):
             return ""
         contracts = f", {self._contracts} new tables" if self._contracts else ""
         return f"{rows:,} rows, {quarantined:,} in quarantine{contracts}"

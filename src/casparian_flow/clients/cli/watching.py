@@ -16,9 +16,9 @@ from casparian_flow.core.errors import UsageError
 
 if TYPE_CHECKING:
     from casparian_flow.clients.remote.control import RemoteControl
-    from casparian_flow.operations.run_reply import RunReply
-    from casparian_flow.operations.scan import ScanReply
-    from casparian_flow.operations.watch import WatchEnded, WatchRound
+    from casparian_flow.operations.run.reply import RunReply
+    from casparian_flow.operations.source.scan import ScanReply
+    from casparian_flow.operations.source.watch import WatchEnded, WatchRound
 
 ROUND = "casparian.watch.round/1"
 ENDED = "casparian.watch.ended/1"
@@ -78,7 +78,7 @@ def show_watch(face: Face, lines_of: Callable[[Any], Iterable[str]], request: di
 
 
 def _follow_here(face: Face, request: dict[str, Any], shown: _Rounds) -> None:
-    from casparian_flow.operations.watch import FollowFiles
+    from casparian_flow.operations.source.watch import FollowFiles
 
     try:
         face.ask("watch.follow", FollowFiles(**request, seconds=face.options.timeout), shown)
@@ -87,7 +87,7 @@ def _follow_here(face: Face, request: dict[str, Any], shown: _Rounds) -> None:
 
 
 def _follow_kept(face: Face, control: RemoteControl, request: dict[str, Any], shown: _Rounds) -> None:
-    from casparian_flow.operations.watches import AddWatch
+    from casparian_flow.operations.source.watches import AddWatch
 
     with control.following(face.options.timeout) as events:
         watch = face.ask("watch.add", AddWatch(**request)).watch
@@ -104,7 +104,7 @@ class _Rounds:
 
     def __init__(self, face: Face, lines_of: Callable[[Any], Iterable[str]]) -> None:
         from casparian_flow.clients.cli.progress import Events
-        from casparian_flow.operations.watch import WatchEnded
+        from casparian_flow.operations.source.watch import WatchEnded
 
         self._face = face
         self._lines_of = lines_of
@@ -126,7 +126,7 @@ class _Rounds:
     def _show(self, values: dict[str, object]) -> None:
         import msgspec
 
-        from casparian_flow.operations.watch import WatchRound
+        from casparian_flow.operations.source.watch import WatchRound
 
         ended = msgspec.convert(values, WatchRound)
         self._so_far = self._so_far.and_round(ended)
@@ -145,7 +145,7 @@ class _Rounds:
 
 def show_kept(face: Face, request: dict[str, Any]) -> None:
     """Have the sentinel keep a watch, and show it."""
-    from casparian_flow.operations.watches import AddWatch
+    from casparian_flow.operations.source.watches import AddWatch
 
     reply = face.ask("watch.add", AddWatch(**request))
     lines = [

@@ -26,7 +26,7 @@ from casparian_flow.clients.http.problems import HttpRefused
 from casparian_flow.clients.http.service import ENDED, Service
 from casparian_flow.core.errors import SentinelStopped, ServiceBusy
 from casparian_flow.core.scopes import Scope
-from casparian_flow.operations.metrics import AskMetrics, MetricsReply
+from casparian_flow.operations.home.metrics import AskMetrics, MetricsReply
 
 OPEN_PATHS = frozenset({"/health", "/health/live", "/health/ready"})
 """What may be asked without saying who asks; it tells whether checks passed and nothing else."""

@@ -25,8 +25,8 @@ from casparian_flow.clients.http.service import Service
 from casparian_flow.core.errors import CasparianError, KeyInUse, ServiceBusy, UsageError
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.operations.context import Report
-from casparian_flow.operations.doing.doorkeeper import Answered
-from casparian_flow.operations.file_format import STANDARD_OUTPUT
+from casparian_flow.operations.doing.service.doorkeeper import Answered
+from casparian_flow.operations.query.file_format import STANDARD_OUTPUT
 from casparian_flow.operations.registry import Effect, Request
 
 JSON = "application/json"

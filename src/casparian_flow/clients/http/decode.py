@@ -36,10 +36,13 @@ def from_body(operation: AnyOperation, body: bytes) -> Request:
 def from_query(operation: AnyOperation, query: bytes) -> Request:
     """The request that query parameters make; a field that holds several values is repeated."""
     known = query_fields(operation)
+    words = {field.encode_name for field in msgspec.structs.fields(operation.request) if _takes_any_text(field.type)}
     values: dict[str, Any] = {}
     for name, value in _pairs(query):
         if name not in known:
             raise HttpRefused(422, f"there is no parameter {name!r}", where=name, why=f"there are {', '.join(known)}")
+        if value.casefold() == "null" and name not in words:  # the lax conversion would take it for nothing
+            raise HttpRefused(422, "a field of the request does not fit", where=name, why="what is null is left out")
         if known[name]:
             values.setdefault(name, []).append(value)
         elif name in values:
@@ -119,6 +122,11 @@ def _is_flat(kind: Any) -> bool:
     if get_origin(kind) is tuple:
         return all(_is_flat(each) for each in get_args(kind) if each is not Ellipsis)
     return isinstance(kind, type) and (issubclass(kind, Enum) or kind in SCALARS)
+
+
+def _takes_any_text(kind: Any) -> bool:
+    kind = _bare(kind)
+    return any(map(_takes_any_text, get_args(kind))) if get_origin(kind) is tuple else kind is str
 
 
 def _is_many(kind: Any) -> bool:

@@ -19,7 +19,7 @@ from casparian_flow.clients.http.paths import CWD_HEADER
 from casparian_flow.clients.http.problems import HttpRefused
 from casparian_flow.core.errors import ScopeMissing, Unauthenticated
 from casparian_flow.core.scopes import Scope
-from casparian_flow.operations.doing.doorkeeper import Doorkeeper
+from casparian_flow.operations.doing.service.doorkeeper import Doorkeeper
 
 LOCAL_HOSTS = frozenset({"localhost", "casparian"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from casparian_flow.operations.doing.doorkeeper import Doorkeeper
+from casparian_flow.operations.doing.service.doorkeeper import Doorkeeper
 
 LONGEST_SILENCE = 10.0
 """Seconds after which a loop that did not turn counts as dead."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import traceback
 from http import HTTPStatus
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from casparian_flow import logs
 from casparian_flow.core import errors
 from casparian_flow.core.errors import CasparianError, RequestInvalid
+from casparian_flow.core.traces import trace
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:casparian:error:"
@@ -32,6 +32,8 @@ STATUSES: dict[type[CasparianError], int] = {
     errors.Unauthenticated: 401,
     errors.ScopeMissing: 403,
     errors.PlanStale: 409,
+    errors.ProposalOver: 409,
+    errors.ProposalVoid: 409,
     errors.VersionChanged: 412,
     errors.KeyInUse: 409,
     errors.VerificationFailed: 409,
@@ -102,7 +104,7 @@ def problem_of(error: BaseException) -> Problem:
             retryable=error.transient,
         )
     crash = secrets.token_hex(8)
-    log.error("api.crashed", crash=crash, error="".join(traceback.format_exception(error)))
+    log.error("api.crashed", crash=crash, error=trace(error))
     return Problem(
         type=TYPE_PREFIX + "crash",
         title=HTTPStatus.INTERNAL_SERVER_ERROR.phrase,

@@ -37,10 +37,10 @@ from casparian_flow.core.times import rfc3339
 from casparian_flow.guest.family import FAMILY
 from casparian_flow.guest.pandas_import import forgo_pandas
 from casparian_flow.operations.context import Report
-from casparian_flow.operations.doing.served_home import ServedHome
+from casparian_flow.operations.doing.service.served_home import ServedHome
 from casparian_flow.operations.registry import Reply, Request
-from casparian_flow.operations.sentinel import SentinelStarted
-from casparian_flow.operations.watch_service import WatchService
+from casparian_flow.operations.service.sentinel import SentinelStarted
+from casparian_flow.operations.source.watch_service import WatchService
 from casparian_flow.settings import Home, Settings
 from casparian_flow.wiring import holding, open_served
 

@@ -13,7 +13,7 @@ from casparian_flow.operations.registry import Reply, Request
 
 if TYPE_CHECKING:
     from casparian_flow.operations.context import Report
-    from casparian_flow.operations.doing.served_home import ServedHome
+    from casparian_flow.operations.doing.service.served_home import ServedHome
 
 PROMPT = frozenset(
     {

@@ -68,10 +68,16 @@ def _publish(connection: duckdb.DuckDBPyConnection, table: TableSource) -> None:
     if table.schema_name:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(table.schema_name)}")
     place = ".".join(_quoted(part) for part in (table.schema_name, table.name) if part)
-    columns = ", ".join(_quoted(column) for column in table.columns)
+    columns = ", ".join(_column(column, table.older.get(column)) for column in table.columns)
     removed = ", ".join(str(job) for job in table.removed_jobs)
     where = f" WHERE _cf_job_id NOT IN ({removed})" if removed else ""
     connection.execute(f"CREATE VIEW {place} AS SELECT {columns} FROM {_quoted(hidden)}{where}")  # noqa: S608 - quoted
+
+
+def _column(name: str, older: list[str] | None) -> str:
+    if older is None:
+        return _quoted(name)
+    return f"coalesce({', '.join(map(_quoted, older))}) AS {_quoted(name)}"
 
 
 def _quoted(name: str) -> str:

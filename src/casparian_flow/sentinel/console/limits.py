@@ -17,12 +17,14 @@ class QueryLimits(msgspec.Struct, frozen=True, kw_only=True):
 class TableSource(msgspec.Struct, frozen=True, kw_only=True):
     """A published table as the child gets it: Parquet files, or rows as an Arrow stream in a file.
 
-    `schema` is the serialised Arrow schema of the whole; rows of `removed_jobs` are left out.
+    `schema` is the serialised Arrow schema of the whole; rows of `removed_jobs` are left out. A column in `older` is
+    the first value that is not null of those that it is called by in the schema.
     """
 
     schema_name: str
     name: str
     columns: list[str]
+    older: dict[str, list[str]] = {}
     files: list[str] = []
     schema: bytes = b""
     removed_jobs: list[int] = []

@@ -14,9 +14,12 @@ from casparian_flow.core.errors import NotFound
 from casparian_flow.core.lineage import JOB_ID, LINEAGE_COLUMNS
 from casparian_flow.core.outputs import Role
 from casparian_flow.schema.rejections import REJECTION_SCHEMA
-from casparian_flow.schema.validate import Validator
+from casparian_flow.schema.treat import accepted_schema
 from casparian_flow.sentinel.console.guard import TableName
+from casparian_flow.sentinel.console.in_force import shown_under
 from casparian_flow.sentinel.console.limits import TableSource
+from casparian_flow.sentinel.console.rejects_in_force import RejectsInForce
+from casparian_flow.sentinel.history.erased import refuse_erased
 from casparian_flow.sinks.base import Sink, Snapshot
 from casparian_flow.sinks.lineage import stamped_schema
 from casparian_flow.sinks.read import joined_schema
@@ -62,16 +65,28 @@ class Catalog:
     def _source(self, table: TableName, folder: Path) -> TableSource:
         schema, name = table.schema.lower(), table.name.lower()
         if schema == QUARANTINE and name in self._sinks:
-            return self._output(name, Role.QUARANTINE, folder)
+            return self._quarantine(name, folder)
         if schema in ("", "main") and name in PUBLISHED:
             return self._published(name, folder)
         if schema in ("", "main") and (name in self._sinks or name in self._contracts):
-            return self._output(name, Role.ACCEPTED, folder)
+            output = self._output(name, Role.ACCEPTED, folder)
+            # What was in force at another moment is what its rows say by themselves.
+            contract = self._contracts.get(name) if self._limits is None else None
+            return output if contract is None else shown_under(output, contract)
         asked = f"{table.schema}.{table.name}" if table.schema else table.name
         close = difflib.get_close_matches(asked, self.names, n=1)
         raise NotFound(
             f"there is no table {asked}", why=f"did you mean {close[0]}?" if close else "", fix="casparian tables"
         )
+
+    def _quarantine(self, name: str, folder: Path) -> TableSource:
+        """Rows of before a column was closed are written into `folder` without its values."""
+        rejects, sink = RejectsInForce(self._connection, name), self._sink(name)
+        snapshot = self._snapshot(name, Role.QUARANTINE)
+        if sink is None or not snapshot.seq or not rejects.is_needed:
+            return self._output(name, Role.QUARANTINE, folder)
+        rows = rejects.shown(sink.read(name, Role.QUARANTINE, snapshot.seq))
+        return _copied(rows, name, Role.QUARANTINE, folder)
 
     def _output(self, name: str, role: Role, folder: Path) -> TableSource:
         """Parquet files are opened where they are; rows of other sinks are written into `folder` first."""
@@ -83,7 +98,7 @@ class Catalog:
         if not schemas and role is Role.QUARANTINE:
             schemas = [stamped_schema(REJECTION_SCHEMA)]
         elif not schemas and name in self._contracts:
-            schemas = [stamped_schema(Validator(self._contracts[name]).schema)]
+            schemas = [stamped_schema(accepted_schema(self._contracts[name]))]
         schema = joined_schema(schemas) if schemas else pa.schema([(JOB_ID, pa.int64())])
         return TableSource(
             schema_name=_SCHEMAS[role],
@@ -95,13 +110,15 @@ class Catalog:
         )
 
     def _snapshot(self, name: str, role: Role) -> Snapshot:
-        nothing = Snapshot(files=[], removed_jobs=[], rows=0, seq=0)
+        nothing = Snapshot(files=[], removed_jobs=[], jobs=frozenset(), rows=0, seq=0)
         sink = self._sink(name)
         if sink is None:
             return nothing
         if self._limits is None:
             return sink.snapshot(name, role)
         last = self._limits.get((self._sinks[name], name, role))
+        if last is not None:
+            refuse_erased(self._connection, self._sinks[name], name, role, last)
         return nothing if last is None else sink.snapshot(name, role, last)
 
     def _sink(self, name: str) -> Sink | None:

@@ -45,6 +45,7 @@ OPEN_STATES = (EntryState.OPEN, EntryState.TRIAGED, EntryState.FIX_READY)
 _latest = jobs.alias("latest")
 _older = versions.alias("older")
 _main = locations.alias("main")
+_same = locations.alias("same")
 
 # The newest job that read these bytes, at whichever path: the same bytes are parsed once.
 _latest_job = (
@@ -60,7 +61,7 @@ _was_read = exists(
 ).correlate(locations)
 # A file read within moments of its change stays dirty, to be read again; that does not make it changed.
 # The version of a database has the size of its journals too.
-_is_changed = and_(
+IS_CHANGED = and_(
     locations.c.is_dirty,
     or_(
         locations.c.mtime_ns.is_not(versions.c.mtime_ns),
@@ -73,7 +74,7 @@ _has_open_quarantine = exists(
     )
 ).correlate(_latest)
 
-_has_changed = or_(versions.c.id.is_(None), _is_changed)
+_has_changed = or_(versions.c.id.is_(None), IS_CHANGED)
 _is_fresh = or_(decisions.c.version_id.is_(None), decisions.c.version_id == locations.c.current_version_id)
 
 STATE: ColumnElement[str] = case(
@@ -129,6 +130,7 @@ FILES: Select[tuple[object, ...]] = select(
     versions.c.sha256,
     versions.c.content,
     versions.c.content_reason,
+    decisions.c.plan_id.label("decided_plan"),
     decisions.c.action,
     decisions.c.reason.label("decided"),
     decisions.c.detail.label("decided_detail"),
@@ -136,11 +138,13 @@ FILES: Select[tuple[object, ...]] = select(
     decisions.c.version_id.label("decided_version_id"),
     _latest.c.id.label("job_id"),
     _latest.c.state.label("job_state"),
+    _latest.c.plan_id.label("job_plan"),
     _latest.c.error_code,
     _latest.c.error_message,
     STATE,
 ).select_from(_FROM)
 COUNT_BY_STATE = select(STATE, func.count()).select_from(_FROM).group_by(STATE)
+PLACES_OF_SOURCES = select(sources.c.id, sources.c.root, sources.c.only).order_by(sources.c.id)
 TABLES_OF_HASHES = (
     select(materializations.c.source_hash, materializations.c.table_name)
     .where(materializations.c.is_current, materializations.c.table_name != "")
@@ -172,9 +176,14 @@ class FileCursor:
 def list_files(
     connection: Connection, where: FileFilter, *, after: FileCursor | None, limit: int
 ) -> Sequence[RowMapping]:
-    """At most so many files in the order of source and path, from after the cursor."""
+    """At most so many files in the order of source and path, from after the cursor.
+
+    One that several sources hold is there once, as that of the widest, unless one source or a tag is asked for: a tag
+    is given to a file of one source.
+    """
+    is_of_one = where.source is not None or where.tag is not None or where.untagged
     statement = FILES.order_by(locations.c.source_id, locations.c.rel_path).limit(limit)
-    for condition in _conditions(where):
+    for condition in [*_conditions(where), *([] if is_of_one else _shown_once(connection))]:
         statement = statement.where(condition)
     if after is not None:
         place = tuple_(literal(after.source_id), literal(after.rel_path, LargeBinary))
@@ -197,8 +206,9 @@ def find_files(connection: Connection, places: Sequence[tuple[int, bytes]], show
 
 
 def count_by_state(connection: Connection, source: int | None = None) -> dict[FileState, int]:
-    """How many files (of one source) are in each state; the numbers add up to all files."""
-    statement = COUNT_BY_STATE if source is None else COUNT_BY_STATE.where(locations.c.source_id == source)
+    """How many files (of one source) are in each state; the numbers add up to all files that `list_files` gives."""
+    only = _shown_once(connection) if source is None else [locations.c.source_id == source]
+    statement = COUNT_BY_STATE.where(*only)
     counts = {FileState(state): count for state, count in connection.execute(statement)}
     return {state: counts.get(state, 0) for state in FileState}
 
@@ -212,6 +222,25 @@ def tables_of(connection: Connection, hashes: Sequence[str]) -> dict[str, list[s
         for source_hash, table in connection.execute(TABLES_OF_HASHES.where(materializations.c.source_hash.in_(chunk))):
             found.setdefault(source_hash, []).append(table)
     return found
+
+
+def _shown_once(connection: Connection) -> list[ColumnElement[bool]]:
+    """What leaves out locations of a source that lies within another one, where that one holds the same path."""
+    known = connection.execute(PLACES_OF_SOURCES).all()
+    conditions = []
+    for narrow in known:
+        for wide in known:
+            folder = wide.root.rstrip(b"/") + b"/"
+            is_within = narrow.root.startswith(folder) or (narrow.root == wide.root and narrow.only)
+            if wide.only or not is_within:
+                continue
+            inside = narrow.root[len(folder) :]
+            path = literal(inside + b"/" if inside else b"", LargeBinary).concat(locations.c.rel_path)
+            same = exists(
+                select(literal(1)).where(_same.c.source_id == wide.id, _same.c.rel_path == cast(path, LargeBinary))
+            ).correlate(locations)
+            conditions.append(or_(locations.c.source_id != narrow.id, ~same))
+    return conditions
 
 
 def _conditions(where: FileFilter) -> list[ColumnElement[bool]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import jobs, locations, parsers, sources, tags, versions
 from casparian_flow.store.views.places import FOLDER
 
@@ -36,6 +37,18 @@ JOBS_OF = (
     .limit(100)
 )
 
+CARRIERS = (
+    select(sources.c.root, locations.c.rel_path, locations.c.display, locations.c.size, locations.c.mtime_ns)
+    .distinct()
+    .select_from(
+        versions.join(locations, locations.c.id == versions.c.location_id).join(
+            sources, sources.c.id == locations.c.source_id
+        )
+    )
+    .where(versions.c.source_hash == bindparam("hash"))
+    .order_by(locations.c.is_missing, (locations.c.current_version_id == versions.c.id).desc(), locations.c.id)
+    .limit(8)
+)
 PATH_OF_VERSION = (
     select(locations.c.display)
     .join(versions, versions.c.location_id == locations.c.id)
@@ -67,6 +80,11 @@ def paths_with(connection: Connection, source_hash: str | None, location: int) -
 def jobs_of(connection: Connection, location: int) -> Sequence[RowMapping]:
     """The newest hundred jobs that read bytes which this location holds or held, newest first."""
     return connection.execute(JOBS_OF, {"location": location}).mappings().all()
+
+
+def carriers_of(connection: Connection, source_hash: str) -> Sequence[AnyRow]:
+    """Places that hold these bytes or did, those first that are likeliest to hold them still; a few of them."""
+    return connection.execute(CARRIERS, {"hash": source_hash}).all()
 
 
 def path_of_version(connection: Connection, version: int) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, Select, String, and_, bindparam, 
 
 from casparian_flow.core.errors import SourceChanged
 from casparian_flow.core.jobs import FINAL_STATES, GAVE_UP, WORKER_STREAM, JobState
+from casparian_flow.store.jobs import CARRIED
 from casparian_flow.store.tables import (
     job_logs,
     jobs,
@@ -20,6 +21,7 @@ from casparian_flow.store.tables import (
     sources,
     tags,
     verdicts,
+    versions,
 )
 from casparian_flow.store.views.places import FOLDER
 
@@ -44,15 +46,21 @@ JOBS = (
         parsers.c.version.label("parser_version"),
         parsers.c.failures.label("parser_failures"),
         parsers.c.paused_at_ns.label("parser_paused_at_ns"),
+        versions.c.size,
+        CARRIED.label("carried"),
         _of_job.scalar_subquery().label("accepted"),
         _of_job.with_only_columns(func.coalesce(func.sum(materializations.c.quarantined), 0))
         .scalar_subquery()
         .label("quarantined"),
+        _of_job.with_only_columns(func.coalesce(func.sum(materializations.c.purged), 0))
+        .scalar_subquery()
+        .label("purged"),
     )
     .select_from(
         jobs.join(locations, locations.c.id == jobs.c.location_id)
         .join(sources, sources.c.id == locations.c.source_id)
         .join(parsers, parsers.c.id == jobs.c.parser_id)
+        .join(versions, versions.c.id == jobs.c.version_id)
     )
     .order_by(jobs.c.id.desc())
 )

@@ -68,7 +68,7 @@ CURRENT_IN_TABLE = (
         materializations.c.is_current,
         materializations.c.sink_uri == bindparam("sink"),
         materializations.c.table_name == bindparam("table"),
-        materializations.c.accepted + materializations.c.quarantined > 0,
+        materializations.c.accepted + materializations.c.quarantined + materializations.c.purged > 0,
     )
     .order_by(materializations.c.job_id.desc())
     .limit(MOST)

@@ -30,6 +30,9 @@ END_OF_COMMIT = (
     )
     .where(_asked.c.id == bindparam("commit"))
 )
+LAST_COMMIT_AT = (
+    select(commits.c.id).where(commits.c.permitted_at_ns <= bindparam("moment")).order_by(commits.c.id.desc()).limit(1)
+)
 LAST_ENTRIES = (
     select(commits.c.sink_uri, commits.c.table_name, commits.c.role, func.max(commits.c.seq).label("seq"))
     .where(commits.c.id <= bindparam("commit"))
@@ -63,15 +66,21 @@ def last_entries_of(connection: Connection, job: int) -> dict[tuple[str, str, Ro
     last = connection.execute(LAST_COMMIT_OF, {"job": job}).scalar()
     if last is None:
         raise NotFound(f"job {job} committed nothing", fix=f"casparian jobs show {job}")
-    return _last_entries(connection, last)
+    return entries_upto(connection, last)
 
 
 def last_entries_at(connection: Connection, commit: int) -> dict[tuple[str, str, Role], int] | None:
     """For each log its last entry after a commit, whole as it was permitted; None if there was no such commit."""
     last = connection.execute(END_OF_COMMIT, {"commit": commit}).scalar()
-    return None if last is None else _last_entries(connection, last)
+    return None if last is None else entries_upto(connection, last)
 
 
-def _last_entries(connection: Connection, commit: int) -> dict[tuple[str, str, Role], int]:
+def last_commit_at(connection: Connection, moment_ns: int) -> int:
+    """The newest commit that was permitted by then, with all before it; 0 if there was none."""
+    return int(connection.execute(LAST_COMMIT_AT, {"moment": moment_ns}).scalar() or 0)
+
+
+def entries_upto(connection: Connection, commit: int) -> dict[tuple[str, str, Role], int]:
+    """For each log its last entry up to a commit; none before the first."""
     found = connection.execute(LAST_ENTRIES, {"commit": commit})
     return {(sink, table, Role(role)): seq for sink, table, role, seq in found}

@@ -27,10 +27,14 @@ _visible = (
         materializations.c.table_name,
         func.sum(materializations.c.accepted).label("rows"),
         func.sum(materializations.c.quarantined).label("quarantined"),
+        func.sum(materializations.c.purged).label("purged"),
         func.count(func.distinct(materializations.c.source_hash)).label("files"),
         func.count(func.distinct(materializations.c.job_id)).label("jobs"),
     )
-    .where(materializations.c.is_current, materializations.c.accepted + materializations.c.quarantined > 0)
+    .where(
+        materializations.c.is_current,
+        materializations.c.accepted + materializations.c.quarantined + materializations.c.purged > 0,
+    )
     .group_by(materializations.c.sink_uri, materializations.c.table_name)
     .subquery("visible")
 )
@@ -39,6 +43,7 @@ PLACEMENTS = (
         _committed,
         func.coalesce(_visible.c.rows, 0).label("rows"),
         func.coalesce(_visible.c.quarantined, 0).label("quarantined"),
+        func.coalesce(_visible.c.purged, 0).label("purged"),
         func.coalesce(_visible.c.files, 0).label("files"),
         func.coalesce(_visible.c.jobs, 0).label("jobs"),
         contracts.c.version.label("contract"),

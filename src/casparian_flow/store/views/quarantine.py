@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select
 
-from casparian_flow.store.tables import jobs, materializations, parsers, quarantine
+from casparian_flow.core.quarantine import EntryState
+from casparian_flow.store.tables import causes, jobs, materializations, parsers, quarantine
 from casparian_flow.store.views.files import OPEN_STATES
 
 # The same bytes are read again for another sink or by another version of a parser, and what is rejected of them is
@@ -34,8 +35,26 @@ _tellers = (
 _told_later = select(_tellers.c.id).where(_tellers.c.job_id < _tellers.c.last)
 _counts = _is_open & quarantine.c.id.not_in(_told_later)
 _with_jobs = quarantine.join(jobs, jobs.c.id == quarantine.c.job_id)
+_cause = (
+    quarantine.c.reference,
+    quarantine.c.table_name,
+    quarantine.c.code,
+    quarantine.c.column_name,
+    quarantine.c.shape,
+)
+# A job that reads the same bytes again meets the same rows again: it says when they were seen last, too.
+_seen_at = func.coalesce(jobs.c.finished_at_ns, jobs.c.queued_at_ns)
+_seen = (
+    select(*_cause, func.min(_seen_at).label("first_seen_ns"), func.max(_seen_at).label("last_seen_ns"))
+    .select_from(_with_jobs)
+    .group_by(*_cause)
+    .subquery()
+)
+_is_same = and_(*(_seen.c[column.name] == column for column in _cause))
+_known = (causes.c.reference == quarantine.c.reference) & (causes.c.table_name == quarantine.c.table_name)
 GROUPS = (
     select(
+        quarantine.c.reference.label("group"),
         quarantine.c.table_name.label("table"),
         quarantine.c.code,
         quarantine.c.column_name.label("column"),
@@ -45,16 +64,37 @@ GROUPS = (
         func.min(quarantine.c.message).label("message"),
         func.min(quarantine.c.sample).label("sample"),
         func.max(quarantine.c.job_id).label("job"),
+        func.max(parsers.c.id).label("parser_id"),
+        func.group_concat(func.distinct(quarantine.c.state)).label("states"),
+        func.min(_seen.c.first_seen_ns).label("first_seen_ns"),
+        func.max(_seen.c.last_seen_ns).label("last_seen_ns"),
+        func.max(causes.c.owner).label("owner"),
+        func.max(causes.c.note).label("note"),
+        func.max(quarantine.c.purged_by).label("purged_by"),
     )
-    .select_from(_with_jobs)
-    .where(_counts)
-    .group_by(quarantine.c.table_name, quarantine.c.code, quarantine.c.column_name, quarantine.c.shape)
-    .order_by(func.sum(quarantine.c.rows).desc(), quarantine.c.table_name, quarantine.c.code, quarantine.c.column_name)
+    .select_from(
+        _with_jobs.join(parsers, parsers.c.id == jobs.c.parser_id).join(_seen, _is_same).outerjoin(causes, _known)
+    )
+    .group_by(*_cause)
+    .order_by(
+        func.sum(quarantine.c.rows).desc(),
+        quarantine.c.table_name,
+        quarantine.c.code,
+        quarantine.c.column_name,
+        quarantine.c.reference,
+    )
 )
 _rows = func.coalesce(func.sum(quarantine.c.rows), 0)
+_OVER = (EntryState.REPLAYED, EntryState.PURGED)
+"""Whose rows are not in quarantine any more."""
 OPEN_ROWS = select(_rows).where(_counts)
 OPEN = select(_rows, func.count(func.distinct(jobs.c.location_id))).select_from(_with_jobs).where(_counts)
 
+_of_cause = select(quarantine.c.job_id).where(
+    quarantine.c.reference == bindparam("group"),
+    quarantine.c.table_name == bindparam("table"),
+    quarantine.c.is_current,
+)
 _by_job = (
     select(
         func.min(materializations.c.sink_uri).label("sink"),
@@ -73,18 +113,30 @@ _by_job = (
 )
 JOBS_BY_SINK = (
     select(_by_job.c.sink, _by_job.c.job_id)
-    .where(_by_job.c.job_id == _by_job.c.last)
+    .where(_by_job.c.job_id == _by_job.c.last, _by_job.c.job_id.in_(_of_cause))
     .order_by(_by_job.c.sink, _by_job.c.job_id)
 )
+READ_BY = select(jobs.c.parser_id, jobs.c.base_table).where(jobs.c.id.in_(_of_cause)).distinct()
 
 
-def list_groups(connection: Connection, *, table: str | None, code: str | None) -> Sequence[RowMapping]:
-    """The causes that keep rows in quarantine now, the largest first."""
-    statement = GROUPS
-    if table is not None:
-        statement = statement.where(quarantine.c.table_name == table)
-    if code is not None:
-        statement = statement.where(quarantine.c.code == code)
+def list_groups(
+    connection: Connection,
+    *,
+    table: str | None = None,
+    code: str | None = None,
+    states: Collection[EntryState] = OPEN_STATES,
+    owner: str | None = None,
+) -> Sequence[RowMapping]:
+    """The causes with entries in one of these states, the largest first: those that keep rows in quarantine now."""
+    statement = GROUPS.where(quarantine.c.state.in_(states))
+    if set(states) <= set(OPEN_STATES):
+        statement = statement.where(_counts)
+    else:
+        statement = statement.where(quarantine.c.is_current | quarantine.c.state.in_(_OVER))
+    given = {quarantine.c.table_name: table, quarantine.c.code: code, causes.c.owner: owner}
+    for column, value in given.items():
+        if value is not None:
+            statement = statement.where(column == value)
     return connection.execute(statement).mappings().all()
 
 
@@ -99,9 +151,17 @@ def count_open(connection: Connection) -> tuple[int, int]:
     return int(rows), int(files)
 
 
-def jobs_by_sink(connection: Connection, table: str) -> dict[str, list[int]]:
-    """Where to read a table's quarantined rows, each once: for each sink, the jobs whose rows are to be read there."""
+def jobs_by_sink(connection: Connection, table: str, group: str) -> dict[str, list[int]]:
+    """Where to read a group's rows, each once: for each sink, the jobs whose quarantine is to be read there."""
     found: dict[str, list[int]] = defaultdict(list)
-    for sink, job in connection.execute(JOBS_BY_SINK, {"table": table}):
+    for sink, job in connection.execute(JOBS_BY_SINK, {"table": table, "group": group}):
         found[sink].append(job)
+    return found
+
+
+def read_by(connection: Connection, table: str, group: str) -> dict[int, set[str]]:
+    """The parsers whose jobs brought a group's rows, with the base tables of their files."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for parser, base_table in connection.execute(READ_BY, {"table": table, "group": group}):
+        found[parser].add(base_table)
     return found

@@ -20,6 +20,7 @@ SOURCES = (
         NAME.label("name"),
         sources.c.display.label("root"),
         sources.c.ignore,
+        sources.c.when_missing,
         select(func.count())
         .where(locations.c.source_id == sources.c.id, locations.c.is_missing.is_(False))
         .scalar_subquery()

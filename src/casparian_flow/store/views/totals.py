@@ -8,12 +8,14 @@ from sqlalchemy import Connection, RowMapping, and_, func, select
 
 from casparian_flow.core.contracts import ContractState, Origin
 from casparian_flow.core.jobs import JobState
+from casparian_flow.core.proposals import State
 from casparian_flow.core.reasons import SkipReason
 from casparian_flow.store.tables import (
     contracts,
     decisions,
     jobs,
     materializations,
+    proposals,
 )
 
 JOBS_BY_STATE = select(jobs.c.state, func.count()).group_by(jobs.c.state)
@@ -40,6 +42,13 @@ WITHOUT_REVIEW = select(func.count()).where(
 PROPOSED = select(func.count()).where(contracts.c.state == ContractState.PROPOSED)
 
 
+PROPOSALS = (
+    select(proposals.c.state, func.count())
+    .where(proposals.c.state.in_((State.PROPOSED, State.DRAFT)))
+    .group_by(proposals.c.state)
+)
+
+
 def count_jobs(connection: Connection) -> dict[JobState, int]:
     """How many jobs are in each state."""
     counts = {JobState(state): count for state, count in connection.execute(JOBS_BY_STATE)}
@@ -64,3 +73,9 @@ def count_without_review(connection: Connection) -> int:
 def count_proposed(connection: Connection) -> int:
     """Contracts that wait for a person."""
     return int(connection.execute(PROPOSED).scalar_one())
+
+
+def count_proposals(connection: Connection) -> dict[State, int]:
+    """Proposals of every kind that wait for a decision, and drafts that nobody proposed yet."""
+    counts = {State(state): count for state, count in connection.execute(PROPOSALS)}
+    return {state: counts.get(state, 0) for state in (State.PROPOSED, State.DRAFT)}

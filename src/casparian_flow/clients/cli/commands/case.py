@@ -15,7 +15,7 @@ from casparian_flow.clients.cli.options import shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, readable, size_text, table_lines
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.cases import CaseDetail
+    from casparian_flow.operations.home.cases import CaseDetail
 
 COLUMNS = (
     Column("name"),
@@ -40,7 +40,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face) -> None:
     """Every case that you made or used; HERE is the one of this folder."""
-    from casparian_flow.operations.cases import CaseEntry, ListCases
+    from casparian_flow.operations.home.cases import CaseEntry, ListCases
 
     _stand_in_own_home(face)
     reply = face.ask("case.list", ListCases())
@@ -54,7 +54,7 @@ def list_(face: Face) -> None:
 def use(face: Face, named: str | None, is_none: bool) -> None:
     """Choose the case for later commands in folders that belong to no case."""
     from casparian_flow.core.errors import UsageError
-    from casparian_flow.operations.cases import UseCase
+    from casparian_flow.operations.home.cases import UseCase
 
     if (named is None) != is_none:
         raise UsageError("name a case, or give --none", fix="casparian case use NAME")
@@ -69,7 +69,7 @@ def use(face: Face, named: str | None, is_none: bool) -> None:
 @pass_face
 def show(face: Face, named: str | None) -> None:
     """What a case holds: by default the one that commands here are about."""
-    from casparian_flow.operations.cases import ShowCase
+    from casparian_flow.operations.home.cases import ShowCase
 
     if named is not None:
         face.options.home, face.options.case = None, named

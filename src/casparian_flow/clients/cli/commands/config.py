@@ -24,7 +24,7 @@ def command() -> None:
 @pass_face
 def show(face: Face, origin: bool) -> None:
     """Every setting and its value."""
-    from casparian_flow.operations.config import Setting, ShowConfig
+    from casparian_flow.operations.home.config import Setting, ShowConfig
 
     reply = face.ask("config.show", ShowConfig())
     face.show_list("casparian.config/1", "settings", reply.settings, WITH_ORIGIN if origin else COLUMNS, Setting)
@@ -35,7 +35,7 @@ def show(face: Face, origin: bool) -> None:
 @pass_face
 def get(face: Face, key: str) -> None:
     """The value of one setting."""
-    from casparian_flow.operations.config import GetSetting
+    from casparian_flow.operations.home.config import GetSetting
 
     reply = face.ask("config.get", GetSetting(key=key))
     face.show("casparian.setting/1", reply, [plain(reply.value)], is_plain=True)
@@ -47,7 +47,7 @@ def get(face: Face, key: str) -> None:
 @pass_face
 def set_(face: Face, key: str, value: str) -> None:
     """Write one setting into the home's config file."""
-    from casparian_flow.operations.config import SetSetting
+    from casparian_flow.operations.home.config import SetSetting
 
     reply = face.ask("config.set", SetSetting(key=key, value=value))
     face.show("casparian.setting/1", reply, [f"{reply.key} = {plain(reply.value)} in {plain(reply.origin)}"])
@@ -58,7 +58,7 @@ def set_(face: Face, key: str, value: str) -> None:
 @pass_face
 def unset(face: Face, key: str) -> None:
     """Take one setting out of the home's config file."""
-    from casparian_flow.operations.config import UnsetSetting
+    from casparian_flow.operations.home.config import UnsetSetting
 
     reply = face.ask("config.unset", UnsetSetting(key=key))
     face.show("casparian.setting/1", reply, [f"{reply.key} is now {plain(reply.value)} ({plain(reply.origin)})"])
@@ -68,7 +68,7 @@ def unset(face: Face, key: str) -> None:
 @pass_face
 def path(face: Face) -> None:
     """Where the home and its config file are."""
-    from casparian_flow.operations.config import LocateConfig
+    from casparian_flow.operations.home.config import LocateConfig
 
     reply = face.ask("config.path", LocateConfig())
     face.show("casparian.config.path/1", reply, [plain(reply.config)], is_plain=True)
@@ -78,7 +78,7 @@ def path(face: Face) -> None:
 @pass_face
 def check(face: Face) -> int:
     """Look at every place that settings come from; ends with 2 when something is wrong."""
-    from casparian_flow.operations.config import CheckConfig
+    from casparian_flow.operations.home.config import CheckConfig
 
     reply = face.ask("config.check", CheckConfig())
     lines = [f"{plain(each.where)}: {plain(each.found)} {plain(each.why)}".rstrip() for each in reply.findings]
@@ -91,7 +91,7 @@ def check(face: Face) -> int:
 @pass_face
 def import_(face: Face, file: str) -> None:
     """Take settings from FILE, also from the global_config.toml of an earlier design."""
-    from casparian_flow.operations.config import ImportConfig
+    from casparian_flow.operations.home.config import ImportConfig
 
     reply = face.ask("config.import", ImportConfig(file=file))
     taken = [f"taken  {plain(each.key)} = {plain(each.value)}" for each in reply.taken]
@@ -105,7 +105,7 @@ def schema(face: Face) -> None:
     """The JSON Schema of a config file, for editors."""
     import json
 
-    from casparian_flow.operations.config import DescribeConfig
+    from casparian_flow.operations.home.config import DescribeConfig
 
     reply = face.ask("config.schema", DescribeConfig())
     face.show("casparian.config.schema/1", reply, json.dumps(reply.body, indent=2).splitlines(), is_plain=True)

@@ -20,7 +20,7 @@ from casparian_flow.cases import CASE_FOLDER, REGISTRY, REGISTRY_VARIABLE
 from casparian_flow.clients.cli.face import Face, pass_face
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.demo_journeys import Step
+    from casparian_flow.operations.home.demo_journeys import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Demonstration:
 def command(face: Face, keep: Path | None, kind: str | None) -> int:
     """Show what the product does with a small directory of messy files, each command as it can be repeated."""
     from casparian_flow.lab.corpora import DemoKind
-    from casparian_flow.operations.demo import MakeDemo
+    from casparian_flow.operations.home.demo import MakeDemo
 
     began = time.monotonic()
     with contextlib.ExitStack() as stack:

@@ -11,7 +11,7 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.render import plain
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.doctor import Diagnosis
+    from casparian_flow.operations.home.doctor import Diagnosis
 
 
 @click.command("doctor")
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pass_face
 def command(face: Face, fix: bool) -> int:
     """Check the home and the machine; every finding comes with what to do."""
-    from casparian_flow.operations.doctor import Examine, Health
+    from casparian_flow.operations.home.doctor import Examine, Health
 
     if fix:
         _fix(face)
@@ -30,7 +30,7 @@ def command(face: Face, fix: bool) -> int:
 
 def _fix(face: Face) -> None:
     """First what keeps the home from being opened, then what a process that was stopped left in it."""
-    from casparian_flow.operations.doctor import Examine, Health, Mend, Recover
+    from casparian_flow.operations.home.doctor import Examine, Health, Mend, Recover
 
     mended = face.ask("doctor.fix", Mend()).mended
     checks = face.ask("doctor", Examine()).checks

@@ -11,7 +11,7 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.render import Column, plain
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.explain import Explanation
+    from casparian_flow.operations.home.explain import Explanation
 
 COLUMNS = (Column("code"), Column("kind"), Column("meaning"))
 
@@ -21,7 +21,7 @@ COLUMNS = (Column("code"), Column("kind"), Column("meaning"))
 @pass_face
 def command(face: Face, code: str | None) -> None:
     """What an error, a reason or a rejection code means, what causes it, what to do; without CODE, all of them."""
-    from casparian_flow.operations.explain import CodeEntry, Explain, ListCodes
+    from casparian_flow.operations.home.explain import CodeEntry, Explain, ListCodes
 
     if code is None:
         reply = face.ask("explain.list", ListCodes())

@@ -15,7 +15,7 @@ KINDS = ("parquet", "csv", "jsonl", "duckdb")
 @click.argument("table")
 @click.option("--to", metavar="PATH", help="A file, a folder, or - for standard output.  [default: TABLE.FORMAT here]")
 @click.option("-f", "--format", "kind", type=click.Choice(KINDS), help="The kind of file; else its extension says it.")
-@click.option("--as-of", metavar="SNAPSHOT|JOB", help="The table as it was then.")
+@click.option("--as-of", metavar="SNAPSHOT|JOB|TIME", help="The table as it was then.")
 @sink_option
 @click.option("--quarantine", is_flag=True, help="The rejected rows instead of the accepted ones.")
 @click.option("--redact", metavar="COLS", default="", help="Leave out the values of these columns: a,b,c.")
@@ -33,8 +33,8 @@ def command(
     overwrite: bool,
 ) -> None:
     """Write all rows of TABLE, with their lineage, to one Parquet, CSV, JSON Lines or DuckDB file."""
-    from casparian_flow.operations.export import ExportTable
-    from casparian_flow.operations.file_format import FileFormat
+    from casparian_flow.operations.query.export import ExportTable
+    from casparian_flow.operations.query.file_format import FileFormat
 
     request = ExportTable(
         table=table,

@@ -14,8 +14,8 @@ from casparian_flow.clients.cli.render import Column, Kind, plain, readable, siz
 from casparian_flow.core.files import FileState
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.file_versions import VersionDifference, VersionEntry
-    from casparian_flow.operations.files import FileDetail
+    from casparian_flow.operations.file.files import FileDetail
+    from casparian_flow.operations.file.versions import VersionDifference, VersionEntry
 
 COLUMNS = (
     Column("path"),
@@ -85,7 +85,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face, **wanted: Any) -> None:
     """Files with their state and the reason for it."""
-    from casparian_flow.operations.files import FileEntry, ListFiles
+    from casparian_flow.operations.file.files import FileEntry, ListFiles
 
     wanted["states"] = tuple(map(FileState, wanted["states"]))
     face.show_pages(
@@ -103,7 +103,7 @@ def list_(face: Face, **wanted: Any) -> None:
 @pass_face
 def show(face: Face, file: str, shows_versions: bool) -> None:
     """Everything known about one file."""
-    from casparian_flow.operations.files import ShowFile
+    from casparian_flow.operations.file.files import ShowFile
 
     if shows_versions:
         _show_versions(face, file)
@@ -129,14 +129,14 @@ def diff(face: Face, before: str, after: str) -> None:
 
     V1 and V2 are numbers that `files versions` shows, beginnings of hashes, or files, which mean their current version.
     """
-    from casparian_flow.operations.file_versions import DiffVersions
+    from casparian_flow.operations.file.versions import DiffVersions
 
     reply = face.ask("files.diff", DiffVersions(before=before, after=after))
     face.show("casparian.file.diff/1", reply, _diff_lines(face, reply))
 
 
 def _show_versions(face: Face, file: str) -> None:
-    from casparian_flow.operations.file_versions import ListVersions
+    from casparian_flow.operations.file.versions import ListVersions
 
     reply = face.ask("files.versions", ListVersions(file=file))
     lines = [line for version in reply.versions for line in (*_version_lines(face, version), "")]

@@ -32,7 +32,7 @@ def command(face: Face, words: tuple[str, ...], as_man: bool) -> None:
     elif root.get_command(click.Context(root), words[0]) is not None:
         face.show_text(_find(words).get_help().splitlines())
     elif len(words) == 1:
-        from casparian_flow.operations.manual_pages import ReadTopic
+        from casparian_flow.operations.home.manual_pages import ReadTopic
 
         reply = face.ask("help.topic", ReadTopic(topic=words[0]))
         face.show("casparian.help/1", reply, _readable(reply.text), is_plain=True)
@@ -82,7 +82,7 @@ def _readable(markdown: str) -> Iterator[str]:
 
 
 def _show_schemas(face: Face, names: tuple[str, ...]) -> None:
-    from casparian_flow.operations.schemas import ListSchemas, SchemaEntry, ShowSchema
+    from casparian_flow.operations.home.schemas import ListSchemas, SchemaEntry, ShowSchema
 
     if not names:
         reply = face.ask("help.schemas", ListSchemas())

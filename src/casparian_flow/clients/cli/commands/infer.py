@@ -11,7 +11,7 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.render import Column, plain, table_lines
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.infer import ColumnEvidence, Inference, RuledOut
+    from casparian_flow.operations.parser.infer import ColumnEvidence, Inference, RuledOut
 
 COLUMNS = (Column("table"), Column("column"), Column("type"), Column("format"), Column("note"))
 FEW_FORMATS = 4
@@ -30,7 +30,7 @@ FEW_FORMATS = 4
 def command(face: Face, options: tuple[str, ...], explains: bool, **wanted: Any) -> None:
     """The type of each column over all rows of a file, or of the files with a tag."""
     from casparian_flow.clients.cli.options import options_of
-    from casparian_flow.operations.infer import InferColumns
+    from casparian_flow.operations.parser.infer import InferColumns
 
     reply = face.ask("infer", InferColumns(options=options_of(options), **wanted))
     face.show("casparian.infer/1", reply, _lines(face, reply, explains=explains))

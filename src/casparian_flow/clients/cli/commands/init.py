@@ -18,7 +18,7 @@ from casparian_flow.clients.cli.render import plain
 def command(face: Face, folder: str, name: str | None, examiner: str | None) -> None:
     """Make a case folder in DIR: commands in and below it keep everything there."""
     from casparian_flow.core.errors import UsageError
-    from casparian_flow.operations.init import InitCase
+    from casparian_flow.operations.home.init import InitCase
 
     if face.options.home is not None or face.options.case is not None:
         raise UsageError(

@@ -11,8 +11,8 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.render import Column, Kind, plain, readable, size_text, table_lines
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.inspect import FileFacts
-    from casparian_flow.operations.look import ArchiveListing
+    from casparian_flow.operations.file.inspect import FileFacts
+    from casparian_flow.operations.file.look import ArchiveListing
 
 MEMBERS = (
     Column("name"),
@@ -31,8 +31,8 @@ MEMBERS = (
 @pass_face
 def command(face: Face, file: str, shows_hex: bool, lists_archive: bool) -> None:
     """What a file is by its bytes, and which parser would read it."""
-    from casparian_flow.operations.inspect import InspectFile
-    from casparian_flow.operations.look import ListArchive
+    from casparian_flow.operations.file.inspect import InspectFile
+    from casparian_flow.operations.file.look import ListArchive
 
     if lists_archive:
         listing = face.ask("inspect.archive", ListArchive(path=file, limit=face.limit or 1_000_000))

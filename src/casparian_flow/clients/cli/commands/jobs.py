@@ -11,12 +11,14 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.receipts import receipt_lines
-from casparian_flow.clients.cli.render import Column, Kind, plain, readable, size_text, table_lines
+from casparian_flow.clients.cli.render import Column, Kind, counted, plain, readable, size_text, table_lines
+from casparian_flow.core.errors import UsageError
 from casparian_flow.core.jobs import FINAL_STATES, REPLAYABLE, Cancelled, JobState
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.job_cancel import JobCancelled
-    from casparian_flow.operations.jobs import JobDetail, JobReceipt
+    from casparian_flow.operations.job.cancel import JobCancelled
+    from casparian_flow.operations.job.jobs import JobDetail, JobReceipt
+    from casparian_flow.operations.job.revert import JobRevertPlan
 
 COLUMNS = (
     Column("job"),
@@ -86,7 +88,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face, **wanted: Any) -> None:
     """Jobs, newest first."""
-    from casparian_flow.operations.jobs import JobEntry, ListJobs
+    from casparian_flow.operations.job.jobs import JobEntry, ListJobs
 
     wanted["states"] = tuple(map(JobState, wanted["states"]))
     face.show_pages(
@@ -103,7 +105,7 @@ def list_(face: Face, **wanted: Any) -> None:
 @pass_face
 def show(face: Face, job: str) -> None:
     """One job: JOB is its number, the beginning of it, @last or @-1."""
-    from casparian_flow.operations.jobs import ShowJob
+    from casparian_flow.operations.job.jobs import ShowJob
 
     reply = face.ask("jobs.show", ShowJob(job=job))
     face.show("casparian.job/1", reply, _lines(face, reply))
@@ -114,7 +116,7 @@ def show(face: Face, job: str) -> None:
 @pass_face
 def receipt(face: Face, job: str) -> None:
     """The receipt of one job, whole: what it read, what it wrote where, what became of every row."""
-    from casparian_flow.operations.jobs import ShowReceipt
+    from casparian_flow.operations.job.jobs import ShowReceipt
 
     reply = face.ask("jobs.receipt", ShowReceipt(job=job))
     face.show("casparian.job.receipt/1", reply, _receipt_lines(reply))
@@ -132,7 +134,7 @@ def receipt(face: Face, job: str) -> None:
 @pass_face
 def logs(face: Face, job: str, lines: int, follow: bool, stream: str | None) -> None:
     """What the parser wrote while it read the file, and how attempts ended that did not land."""
-    from casparian_flow.operations.job_logs import JobLogLine, ReadJobLogs
+    from casparian_flow.operations.job.logs import JobLogLine, ReadJobLogs
 
     request = ReadJobLogs(job=job, lines=lines, stream=stream)
     if follow:
@@ -167,7 +169,7 @@ def cancel(face: Face, jobs: tuple[str, ...], if_version: str | None) -> int:
     With --wait it comes when no process of them is left. Jobs are named, or chosen among the open ones with --where.
     """
     from casparian_flow.clients.cli.choosing import choose_jobs
-    from casparian_flow.operations.job_cancel import CancelJobs, JobCancelled
+    from casparian_flow.operations.job.cancel import CancelJobs, JobCancelled
 
     named = choose_jobs(face, jobs, [state for state in JobState if state not in FINAL_STATES])
     is_waited_for = face.options.wait and not face.options.dry_run
@@ -190,7 +192,7 @@ def retry(face: Face, jobs: tuple[str, ...], if_version: str | None) -> int:
     """
     from casparian_flow.clients.cli.choosing import choose_jobs
     from casparian_flow.clients.cli.progress import progress
-    from casparian_flow.operations.job_retry import JobRetried, Retried, RetryJobs
+    from casparian_flow.operations.job.retry import JobRetried, Retried, RetryJobs
 
     named = choose_jobs(face, jobs, [JobState.QUEUED, *sorted(REPLAYABLE)])
     retried: list[JobRetried] = []
@@ -211,12 +213,47 @@ def retry(face: Face, jobs: tuple[str, ...], if_version: str | None) -> int:
 @pass_face
 def priority(face: Face, job: str, priority: int, if_version: str | None) -> int:
     """Let a queued job have its turn sooner or later: the highest N first. Files changed today have 100."""
-    from casparian_flow.operations.job_retry import PrioritiseJob
+    from casparian_flow.operations.job.retry import PrioritiseJob
 
     reply = face.ask("jobs.priority", PrioritiseJob(job=job, priority=priority, if_version=if_version))
     said = f"has priority {reply.priority}" if reply.is_queued else f"is {reply.state}, and waits for no turn"
     face.show("casparian.job.priority/1", reply, [f"job {reply.job} {said}"])
     return 0 if reply.is_queued else NOT_DONE
+
+
+@command.command("revert")
+@click.argument("job")
+@click.option("--reason", default="", metavar="TEXT", help="Kept with the commits.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Only show what would happen.")
+@pass_face
+def revert(face: Face, job: str, reason: str, is_dry_run: bool) -> None:
+    """Undo one job: its rows go out of every table, those that they superseded come back; nothing is deleted."""
+    from casparian_flow.operations.job.revert import PlanJobRevert, RevertJob
+
+    plan = face.ask("jobs.plan_revert", PlanJobRevert(job=job))
+    if is_dry_run or face.options.dry_run:
+        face.show("casparian.job-revert-plan/1", plan, _revert_lines(plan))
+        return
+    if not reason.strip():
+        raise UsageError(
+            "a revert is kept with its reason", fix=f"casparian jobs revert {plan.job} --reason 'why it was wrong'"
+        )
+    face.confirm("\n".join(_revert_lines(plan)), plan.job)
+    reply = face.ask("jobs.revert", RevertJob(job=plan.job, reason=reason, newest=plan.newest))
+    undo = (f"casparian output revert {plain(each.table)} {each.newest}" for each in reply.plan.tables)
+    said = [f"job {reply.plan.job} is undone; that is undone with:", *(f"  {line}" for line in undo)]
+    face.show("casparian.job-revert/1", reply, said)
+
+
+def _revert_lines(plan: JobRevertPlan) -> Iterator[str]:
+    for each in plan.tables:
+        yield (
+            f"{plain(each.table)}: {each.rows_out:,} {'row goes' if each.rows_out == 1 else 'rows go'} out, "
+            f"{each.rows_back:,} come back"
+            + (f" of job {', '.join(each.jobs_back)}" if each.jobs_back else "")
+            + f"; quarantine {each.quarantined_before:,} to {each.quarantined_after:,}; in {plain(each.sink)}"
+        )
+    yield f"{plain(plan.path)} is held then: a run reads these bytes again only with --force"
 
 
 def _escaped(each: JobCancelled, *, is_waited_for: bool) -> bool:
@@ -265,7 +302,11 @@ def _lines(face: Face, detail: JobDetail) -> Iterator[str]:
         yield f"breaker   its parser is paused since {readable(detail.breaker.paused, Kind.TIME)}"
     elif detail.breaker.failures:
         yield f"breaker   {detail.breaker.failures} failures of its parser since the last success"
-    yield f"rows      {job.accepted:,} accepted, {job.quarantined:,} quarantined"
+    erased = f", {job.purged:,} erased" if job.purged else ""
+    yield f"rows      {job.accepted:,} accepted, {job.quarantined:,} quarantined{erased}"
+    if job.carried:
+        rows = counted(job.carried, "accepted row")
+        yield f"read      {size_text(job.bytes_read)} of {size_text(job.size)}; {rows} taken over"
     yield from receipt_lines(detail)
     if job.error:
         yield f"error     {plain(job.error)}: {plain(job.message)}"

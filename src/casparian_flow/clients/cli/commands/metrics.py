@@ -10,14 +10,14 @@ import click
 from casparian_flow.clients.cli.face import Face, pass_face
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.metrics import MetricsReply
+    from casparian_flow.operations.home.metrics import MetricsReply
 
 
 @click.command("metrics")
 @pass_face
 def command(face: Face) -> None:
     """Jobs, attempts, workers and sizes in numbers; a service gives them to Prometheus at /metrics."""
-    from casparian_flow.operations.metrics import AskMetrics
+    from casparian_flow.operations.home.metrics import AskMetrics
 
     reply = face.ask("metrics", AskMetrics())
     face.show("casparian.metrics/1", reply, _lines(reply))

@@ -13,9 +13,9 @@ from casparian_flow.clients.cli.options import shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, size_text, table_lines
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.output import OutputDetail
-    from casparian_flow.operations.output_compact import Compacted, CompactionPlan
-    from casparian_flow.operations.output_revert import RevertPlan
+    from casparian_flow.operations.output.compact import Compacted, CompactionPlan
+    from casparian_flow.operations.output.outputs import OutputDetail
+    from casparian_flow.operations.output.revert import RevertPlan
 
 OUTPUTS = (
     Column("table"),
@@ -32,12 +32,13 @@ COMMITS = (
     Column("snapshot"),
     Column("at", Kind.TIME),
     Column("action"),
-    Column("job"),
+    Column("jobs"),
     Column("added", Kind.COUNT),
     Column("removed", Kind.COUNT),
     Column("rows", Kind.COUNT),
     Column("quarantined", Kind.COUNT),
     Column("reverts_to"),
+    Column("reverts_job"),
     Column("actor"),
     Column("reason"),
 )
@@ -56,7 +57,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face) -> None:
     """Every table in every sink."""
-    from casparian_flow.operations.output import ListOutputs, OutputEntry
+    from casparian_flow.operations.output.outputs import ListOutputs, OutputEntry
 
     reply = face.ask("output.list", ListOutputs())
     face.show_list("casparian.outputs/1", "outputs", reply.outputs, OUTPUTS, OutputEntry)
@@ -68,7 +69,7 @@ def list_(face: Face) -> None:
 @pass_face
 def show(face: Face, table: str, sink: str | None) -> None:
     """One table: its columns, where it lies, its newest commits, and how to read it elsewhere."""
-    from casparian_flow.operations.output import ShowOutput
+    from casparian_flow.operations.output.outputs import ShowOutput
 
     reply = face.ask("output.show", ShowOutput(table=table, sink=sink))
     face.show("casparian.output/1", reply, _lines(face, reply))
@@ -76,7 +77,8 @@ def show(face: Face, table: str, sink: str | None) -> None:
 
 def _lines(face: Face, detail: OutputDetail) -> Iterator[str]:
     output = detail.output
-    yield f"table     {plain(output.table)}: {output.rows:,} rows, {output.quarantined:,} in quarantine"
+    erased = f", {output.purged:,} erased" if output.purged else ""
+    yield f"table     {plain(output.table)}: {output.rows:,} rows, {output.quarantined:,} in quarantine{erased}"
     yield f"sink      {plain(output.sink)}"
     yield f"place     {plain(detail.place)}" + ("" if detail.size is None else f" ({size_text(detail.size)})")
     if output.contract is not None:
@@ -107,7 +109,7 @@ def _table(face: Face, items: list[Any], columns: tuple[Column, ...]) -> Iterato
 @pass_face
 def history(face: Face, table: str, sink: str | None) -> None:
     """Every commit of a table, newest first: what it added and removed, and which snapshot it made."""
-    from casparian_flow.operations.output_history import HistoryEntry, ShowHistory
+    from casparian_flow.operations.output.history import HistoryEntry, ShowHistory
 
     reply = face.ask("output.history", ShowHistory(table=table, sink=sink))
     face.show_list("casparian.output-history/1", "commits", reply.commits, COMMITS, HistoryEntry)
@@ -120,7 +122,7 @@ def history(face: Face, table: str, sink: str | None) -> None:
 @pass_face
 def compact(face: Face, table: str, sink: str | None, dry_run: bool) -> None:
     """Merge the small files of a table, so that it is read faster; its rows and its past stay as they are."""
-    from casparian_flow.operations.output_compact import CompactOutput, PlanCompaction
+    from casparian_flow.operations.output.compact import CompactOutput, PlanCompaction
 
     if dry_run:
         plan = face.ask("output.plan_compact", PlanCompaction(table=table, sink=sink))
@@ -166,7 +168,7 @@ def _held(files: int, size: int) -> str:
 @pass_face
 def revert(face: Face, table: str, snapshot: str, sink: str | None, reason: str, dry_run: bool) -> None:
     """Take a table back to SNAPSHOT of its history, @-1 for the one before the last; nothing is deleted."""
-    from casparian_flow.operations.output_revert import PlanRevert, RevertOutput
+    from casparian_flow.operations.output.revert import PlanRevert, RevertOutput
 
     plan = face.ask("output.plan_revert", PlanRevert(table=table, snapshot=snapshot, sink=sink))
     if dry_run:

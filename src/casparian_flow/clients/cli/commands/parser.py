@@ -11,12 +11,14 @@ import click
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import options_of, shared_options
+from casparian_flow.clients.cli.proposal_lines import proposal_lines
 from casparian_flow.clients.cli.render import Column, Kind, plain, readable
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.parser import ParserCheck
-    from casparian_flow.operations.parser_cases import ParserTest
-    from casparian_flow.operations.parser_pause import ParserDetail, ParserResumed
+    from casparian_flow.operations.parser.cases import ParserTest
+    from casparian_flow.operations.parser.options import StandingOptions
+    from casparian_flow.operations.parser.parsers import ParserCheck
+    from casparian_flow.operations.parser.pause import ParserDetail, ParserResumed
 
 COLUMNS = (
     Column("name"),
@@ -44,7 +46,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face, versions: bool) -> None:
     """Parsers that are there, and those that this home has seen."""
-    from casparian_flow.operations.parser import ListParsers, ParserEntry
+    from casparian_flow.operations.parser.parsers import ListParsers, ParserEntry
 
     reply = face.ask("parser.list", ListParsers(versions=versions))
     face.show_list("casparian.parsers/1", "parsers", reply.parsers, COLUMNS, ParserEntry)
@@ -57,7 +59,7 @@ def list_(face: Face, versions: bool) -> None:
 @pass_face
 def show(face: Face, parser: str) -> None:
     """One parser: what it reads, what it subscribes to, whether it is paused, and its last failures."""
-    from casparian_flow.operations.parser_pause import ShowParser
+    from casparian_flow.operations.parser.pause import ShowParser
 
     reply = face.ask("parser.show", ShowParser(parser=parser))
     face.show("casparian.parser/1", reply, _lines(reply))
@@ -68,7 +70,7 @@ def show(face: Face, parser: str) -> None:
 @pass_face
 def resume(face: Face, parser: str) -> None:
     """Let a parser run again that was paused because its jobs failed one after another."""
-    from casparian_flow.operations.parser_pause import ResumeParser
+    from casparian_flow.operations.parser.pause import ResumeParser
 
     reply = face.ask("parser.resume", ResumeParser(parser=parser))
     face.show("casparian.parser.resumed/1", reply, _resumed_lines(reply))
@@ -79,7 +81,7 @@ def resume(face: Face, parser: str) -> None:
 @pass_face
 def check(face: Face, parser: str) -> int:
     """What a parser's source shows before anybody runs it: static hints, not a boundary."""
-    from casparian_flow.operations.parser import CheckParser
+    from casparian_flow.operations.parser.parsers import CheckParser
 
     reply = face.ask("parser.check", CheckParser(parser=parser))
     face.show("casparian.parser.check/1", reply, _check_lines(reply))
@@ -94,7 +96,7 @@ def check(face: Face, parser: str) -> int:
 @pass_face
 def test(face: Face, parser: str, files: tuple[str, ...], cases: str | None, options: tuple[str, ...]) -> int:
     """Run a parser on its cases or on files as a run would, and keep nothing."""
-    from casparian_flow.operations.parser_cases import TryParser
+    from casparian_flow.operations.parser.cases import TryParser
 
     request = TryParser(parser=parser, files=files, cases=cases, options=options_of(options))
     reply = face.ask("parser.test", request)
@@ -122,6 +124,33 @@ def _lines(detail: ParserDetail) -> Iterator[str]:
         yield f"error     {plain(parser.error)}"
     if parser.paused:
         yield f"next      casparian parser resume {shlex.quote(plain(parser.name))}"
+
+
+@command.command("set")
+@click.argument("parser", metavar="NAME")
+@click.option("--table", required=True, metavar="T", help="For files that ask for this table.")
+@click.option("--option", "options", multiple=True, metavar="K=V", help="An option that stands from now on.")
+@click.option("--unset", multiple=True, metavar="K", help="An option that stands no more.")
+@click.option("--reason", default="", metavar="TEXT", help="Kept with the options.")
+@pass_face
+def set_(face: Face, parser: str, table: str, options: tuple[str, ...], unset: tuple[str, ...], reason: str) -> None:
+    """Let options of a parser stand for a table, in every later run; without any, show those that stand."""
+    from casparian_flow.operations.parser.options import SetOptions
+
+    request = SetOptions(parser=parser, table=table, options=options_of(options), unset=unset, reason=reason)
+    reply = face.ask("parser.set", request)
+    face.show("casparian.parser.options/1", reply, _options_lines(reply))
+
+
+def _options_lines(reply: StandingOptions) -> Iterator[str]:
+    table = plain(reply.table)
+    if not reply.options:
+        yield f"no option stands for {plain(reply.parser)} and {table}"
+    for name, value in sorted(reply.options.items()):
+        yield f"option    {plain(name)}={plain(value)}"
+    if reply.is_changed and reply.files:
+        files = "1 file" if reply.files == 1 else f"{reply.files:,} files"
+        yield f"the next run reads {files} of {table} again"
 
 
 def _resumed_lines(reply: ParserResumed) -> Iterator[str]:
@@ -164,10 +193,26 @@ def _test_lines(reply: ParserTest) -> Iterator[str]:
             yield from (f"          {plain(name)} is {plain(value)}" for name, value in tried.verdicts.items() if value)
         yield from (f"        - {plain(record)}" for record in tried.missing)
         yield from (f"        + {plain(record)}" for record in tried.unexpected)
+        yield from (f"        {plain(record)}" for record in tried.rereads)
         yield from (f"        > {plain(line)}" for line in tried.printed)
         if tried.error:
             yield f"          {plain(tried.error)}"
     if any(tried.missing or tried.unexpected for tried in reply.tried):
         yield "          - was expected and is missing, + was not expected"
+    if any(tried.rereads for tried in reply.tried):
+        yield "          [row, start, end, record]: - is only in the whole file, + only in its bytes alone"
     passed = sum(tried.outcome in ("passed", "read") for tried in reply.tried)
     yield f"{passed} of {len(reply.tried)} read as they should"
+
+
+@command.command("propose")
+@click.argument("parser", metavar="NAME")
+@click.option("--reason", default="", metavar="TEXT", help="Kept with the proposal.")
+@click.option("--backtest", metavar="ID", help="What it was tried in, such as B-4.")
+@pass_face
+def propose(face: Face, parser: str, reason: str, backtest: str | None) -> None:
+    """Ask that a parser among the plugins may run by itself; persons approve exactly what lies there now."""
+    from casparian_flow.operations.parser.proposal import ProposeParser
+
+    reply = face.ask("parser.propose", ProposeParser(parser=parser, reason=reason, backtest=backtest))
+    face.show("casparian.proposal/1", reply, proposal_lines(face, reply))

@@ -11,7 +11,7 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.render import Column, plain, table_lines
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.inspect import Preview
+    from casparian_flow.operations.file.inspect import Preview
 
 REJECTED = (Column("code"), Column("message"), Column("start"), Column("end"))
 
@@ -30,7 +30,7 @@ def command(
 ) -> int:
     """The first rows of a file with their types, what was detected, and what would be rejected."""
     from casparian_flow.clients.cli.options import options_of
-    from casparian_flow.operations.inspect import PreviewFile
+    from casparian_flow.operations.file.inspect import PreviewFile
 
     if is_raw:
         return _show_raw(face, file, rows)
@@ -42,7 +42,7 @@ def command(
 
 
 def _show_raw(face: Face, file: str, lines: int) -> int:
-    from casparian_flow.operations.look import ReadLines
+    from casparian_flow.operations.file.look import ReadLines
 
     reply = face.ask("preview.raw", ReadLines(path=file, lines=lines))
     shown = [f"{line.number:>6}  {plain(line.text)}{face.paper.mark if line.is_cut else ''}" for line in reply.lines]

@@ -13,9 +13,9 @@ from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.rule_effects import RuleTested
-    from casparian_flow.operations.rule_proposals import RuleProposals
-    from casparian_flow.operations.rules import RuleDetail
+    from casparian_flow.operations.source.rule_effects import RuleTested
+    from casparian_flow.operations.source.rule_proposals import RuleProposals
+    from casparian_flow.operations.source.rules import RuleDetail
 
 COLUMNS = (
     Column("id"),
@@ -48,7 +48,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face) -> None:
     """Every rule, in the order in which they are asked."""
-    from casparian_flow.operations.rules import ListRules, RuleEntry
+    from casparian_flow.operations.source.rules import ListRules, RuleEntry
 
     reply = face.ask("rules.list", ListRules())
     face.show_list("casparian.rules/1", "rules", reply.rules, COLUMNS, RuleEntry)
@@ -59,7 +59,7 @@ def list_(face: Face) -> None:
 @pass_face
 def show(face: Face, rule: int) -> None:
     """One rule and some of the files that it tagged."""
-    from casparian_flow.operations.rules import ShowRule
+    from casparian_flow.operations.source.rules import ShowRule
 
     reply = face.ask("rules.show", ShowRule(rule=rule))
     face.show("casparian.rule/1", reply, _lines(reply))
@@ -76,7 +76,7 @@ def show(face: Face, rule: int) -> None:
 @pass_face
 def add(face: Face, **wanted: Any) -> None:
     """Tag every file whose path matches PATTERN, now and at later scans."""
-    from casparian_flow.operations.rules import AddRule
+    from casparian_flow.operations.source.rules import AddRule
 
     reply = face.ask("rules.add", AddRule(**wanted))
     face.show("casparian.rule/1", reply, _lines(reply))
@@ -88,7 +88,7 @@ def add(face: Face, **wanted: Any) -> None:
 @pass_face
 def remove(face: Face, rule: int) -> None:
     """Forget a rule, and take back the tags that it gave."""
-    from casparian_flow.operations.rules import RemoveRule, ShowRule
+    from casparian_flow.operations.source.rules import RemoveRule, ShowRule
 
     found = face.ask("rules.show", ShowRule(rule=rule)).rule
     face.confirm(f"rule {found.id} ({plain(found.pattern)}) tags {found.files:,} files", plain(found.tag))
@@ -103,7 +103,7 @@ def remove(face: Face, rule: int) -> None:
 @pass_face
 def test(face: Face, rule: str, path: str | None, size: str | None) -> None:
     """Whether a rule, or a glob that is none yet, fits PATH and why; without PATH, the known files that it fits."""
-    from casparian_flow.operations.rule_effects import TestRule
+    from casparian_flow.operations.source.rule_effects import TestRule
 
     reply = face.ask("rules.test", TestRule(rule=rule, path=path, size=size))
     face.show("casparian.rule.test/1", reply, _test_lines(reply))
@@ -114,7 +114,7 @@ def test(face: Face, rule: str, path: str | None, size: str | None) -> None:
 @pass_face
 def apply(face: Face, dry_run: bool) -> None:
     """Apply every rule to every known file again; tags that a person gave stay."""
-    from casparian_flow.operations.rule_effects import ApplyRules
+    from casparian_flow.operations.source.rule_effects import ApplyRules
 
     reply = face.ask("rules.apply", ApplyRules(dry_run=dry_run))
     would = "would be " if reply.is_dry_run else ""
@@ -131,7 +131,7 @@ def apply(face: Face, dry_run: bool) -> None:
 @pass_face
 def propose(face: Face, files: tuple[str, ...]) -> None:
     """Globs for files without a tag, by name, folder and content. Nothing is added; `rules add` does that."""
-    from casparian_flow.operations.rule_proposals import ProposeRules
+    from casparian_flow.operations.source.rule_proposals import ProposeRules
 
     reply = face.ask("rules.propose", ProposeRules(files=files))
     face.show("casparian.rules.proposed/1", reply, _proposal_lines(face, reply))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,17 @@ import click
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.options import options_of, sinks_by_topic
 from casparian_flow.clients.cli.progress import progress
-from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
-from casparian_flow.clients.cli.shown_sql import first_rows, rescued_rows
+from casparian_flow.clients.cli.render import Column, Kind, counted, plain, table_lines
+from casparian_flow.clients.cli.replay_lines import rows_text, stopped_lines
+from casparian_flow.clients.cli.spare_guest import spare_guest
 from casparian_flow.clients.cli.watching import show_watch, watch_options, watched_seconds
+from casparian_flow.core.tombstones import WhenMissing
+from casparian_flow.operations.query.shown_sql import rescued_rows
+from casparian_flow.operations.run.next_step import about_draft, that_shows
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.plan import MakePlan
-    from casparian_flow.operations.run_reply import FailedFile, RunReply
+    from casparian_flow.operations.run.plan import MakePlan, MovedRows
+    from casparian_flow.operations.run.reply import RunReply
 
 TABLES = (
     Column("table"),
@@ -30,6 +34,8 @@ FAILURES = (Column("path"), Column("code"), Column("message"))
 SINK_AWAY = "sink-unavailable"
 MOST_REASONS = 3
 """Why a target took nothing is said in so many ways: it is the same for all files, and a person can change it."""
+MOST_PATHS = 3
+"""Files that no parser reads, by name; there may be as many as there are files."""
 MOST_NOTES = 5
 """Notes on the columns of new tables; `contract show` has all of them."""
 EXIT_CODES = {"completed": 0, "quarantined": 3, "failed_files": 3, "approval": 4, "aborted": 8}
@@ -77,7 +83,7 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def selection_of(given: dict[str, Any]) -> MakePlan:
     """The request that the selection options stand for; takes them out of `given`."""
     from casparian_flow.core.outputs import SinkMode
-    from casparian_flow.operations.plan import MakePlan
+    from casparian_flow.operations.run.plan import MakePlan
 
     options = options_of(given.pop("options"))
     topics = sinks_by_topic(given.pop("topics"))
@@ -109,12 +115,12 @@ def command(face: Face, /, **given: Any) -> int:
     accept = given.pop("accept")
     seconds = watched_seconds(given)
     if seconds is not None:
-        from casparian_flow.operations.run import RunFiles
+        from casparian_flow.operations.run.run import RunFiles
 
         asked = RunFiles(selection=selection_of(given), **given)
         return show_watch(face, lambda reply: _lines(face, reply), {"run": asked, **seconds})
-    with progress(face) as report:
-        from casparian_flow.operations.run import RunFiles
+    with progress(face) as report, spare_guest(face):
+        from casparian_flow.operations.run.run import RunFiles
 
         selection = selection_of(given)
         reply = face.ask("run", RunFiles(selection=selection, **given), report)
@@ -136,12 +142,33 @@ def _cut(face: Face, items: Sequence[Any], columns: Sequence[Column], rest: str)
         yield f"and {len(items) - len(shown):,} more {rest}"
 
 
+def moved_lines(moved: Sequence[MovedRows], verb: str) -> Iterator[str]:
+    """Rows that go from one table into another; the `verb` says whether they do or did."""
+    for each in moved[:MOST_NOTES]:
+        rows = f"{counted(each.accepted, 'row')}, {each.quarantined:,} quarantined, of {counted(each.files, 'file')}"
+        yield f"moved     {plain(each.table)}: {rows} {verb} it for {plain(each.into)}"
+    if len(moved) > MOST_NOTES:
+        yield f"and {len(moved) - MOST_NOTES:,} more tables that rows {verb} for another one"
+
+
+def _some(paths: Sequence[str], count: int) -> str:
+    """A few of so many paths."""
+    shown = [plain(path) for path in paths[:MOST_PATHS]]
+    rest = f" and {count - len(shown):,} more: casparian files --where reason=no_parser" if count > len(shown) else ""
+    return ", ".join(shown) + rest
+
+
 def _lines(face: Face, reply: RunReply) -> Iterator[str]:
     skipped = ", ".join(f"{count} {reason}" for reason, count in reply.skipped.items())
     yield f"files     {reply.files}: {reply.run} run" + (f", {skipped}" if skipped else "")
     if reply.run:
         yield f"jobs      {reply.completed} completed, {reply.failed} failed, {reply.aborted} aborted"
         yield f"rows      {reply.accepted} accepted, {reply.quarantined} quarantined, {reply.rescued} values rescued"
+    for again in reply.resumed:
+        if (replay := again.replay) is not None:
+            yield f"replay    {replay.replay} was interrupted and is {replay.stage}: rows {rows_text(again)}"
+        if again.stopped is not None:
+            yield from stopped_lines(again.stopped)
     if reply.tables:
         yield ""
         yield from _cut(face, reply.tables, TABLES, "tables: casparian tables")
@@ -149,8 +176,9 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
             yield f"in        {plain(sink)}"
     for note in reply.notes[:MOST_NOTES]:
         yield f"note      {plain(note.table)}.{plain(note.column)} {plain(note.note)}"
-    if len(reply.notes) > MOST_NOTES:
-        yield f"and {len(reply.notes) - MOST_NOTES:,} more notes: casparian contract show {plain(reply.notes[0].table)}"
+    for table, count in Counter(note.table for note in reply.notes[MOST_NOTES:]).most_common(MOST_NOTES):
+        more = "note" if count == 1 else "notes"
+        yield f"and {count:,} more {more} of {plain(table)}: casparian contract show {plain(table)}"
     for each in reply.tables[: face.summary_limit]:
         if each.rescued:
             yield f"rescued   {each.rescued:,} values of {plain(each.table)}: {plain(rescued_rows(each.table))}"
@@ -159,35 +187,49 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
         yield from _cut(face, reply.failures, FAILURES, f"files: {that_shows(reply.failures)}")
         for why in sorted({each.why for each in reply.failures if each.code == SINK_AWAY and each.why})[:MOST_REASONS]:
             yield f"because   {plain(why)}"
+    if reply.unread:
+        count = reply.skipped["no_parser"]
+        yield f"no parser {count:,} {'file was' if count == 1 else 'files were'} not read: {_some(reply.unread, count)}"
     for path in reply.unreadable:
         yield f"could not be read: {plain(path)}"
     for waiting in reply.waiting:
         yield f"table {plain(waiting.table)} waits for: casparian contract approve {waiting.contract}"
+    for change in reply.applied[:MOST_NOTES]:
+        released = f"{counted(change.released, 'row')} released" + (
+            f" by replay {', '.join(change.replays)}" if change.replays else ""
+        )
+        yield f"applied   {change.proposal} {plain(change.table)}: {plain(change.what)}, by policy: {released}"
+    if len(reply.applied) > MOST_NOTES:
+        yield f"and {len(reply.applied) - MOST_NOTES:,} more changes applied by policy: casparian approval list"
+    for draft in reply.drafted[:MOST_NOTES]:
+        seen = f"{counted(draft.rows, draft.unit)} in {counted(draft.files, 'file')}"
+        step = about_draft(draft)
+        yield f"{draft.state:9} {draft.proposal} {plain(draft.table)}: {plain(draft.what)} ({seen}): {step}"
+    if len(reply.drafted) > MOST_NOTES:
+        yield f"and {len(reply.drafted) - MOST_NOTES:,} more changes that files ask for: casparian approval list"
+    if reply.held is not None:
+        others = reply.skipped["held_by_policy"] - 1
+        rest = f" (and {others:,} more that are held)" if others else ""
+        yield f"held      {plain(reply.held)}: {plain(reply.held_why)}{rest}"
+    for out in reply.retired[:MOST_NOTES]:
+        gone = "file that is gone" if out.files == 1 else "files that are gone"
+        step = f"casparian output history {plain(out.table)}"
+        yield f"retired   {plain(out.table)}: {counted(out.rows, 'row')} of {out.files:,} {gone}: {step}"
+    if len(reply.retired) > MOST_NOTES:
+        yield f"and {len(reply.retired) - MOST_NOTES:,} more tables whose rows were retired"
+    yield from moved_lines(reply.moved, "left")
+    for source in reply.emptied[:MOST_NOTES]:
+        kept = "nothing is retired" if source.policy is WhenMissing.RETIRE else "no purge is asked for"
+        gone = "the 1 file is gone" if source.files == 1 else f"all {source.files:,} files are gone"
+        yield f"emptied   {plain(source.root)}: {gone} that brought rows, as if it were not mounted; {kept}"
+        yield f"          gone on purpose: {plain(source.command)}"
+    for purge in reply.purges[:MOST_NOTES]:
+        what = f"{counted(purge.rows, 'row')} of {counted(purge.files, 'file')}"
+        yield f"purge     {purge.proposal} waits for approval to erase {what}: casparian approval show {purge.proposal}"
+    if len(reply.purges) > MOST_NOTES:
+        yield f"and {len(reply.purges) - MOST_NOTES:,} more purges: casparian approval list --kind purge"
     if reply.open_quarantine or reply.gave_up:
-        yield f"open      {reply.open_quarantine} rows in quarantine, {reply.gave_up} files given up"
+        rows, files = counted(reply.open_quarantine, "row"), counted(reply.gave_up, "file")
+        yield f"open      {rows} in quarantine, {files} given up"
     yield ""
-    yield f"next      {_next(reply)}"
-
-
-def that_shows(failures: Sequence[FailedFile]) -> str:
-    """The command that lists what did not land: a file whose only job was cancelled is skipped, and has not failed."""
-    is_cancelled = all(each.state == "aborted" for each in failures)
-    return "casparian jobs --state aborted" if is_cancelled else "casparian files --state failed"
-
-
-def _next(reply: RunReply) -> str:
-    if reply.waiting:
-        return f"casparian contract show {reply.waiting[0].contract}"
-    if "awaiting_approval" in reply.skipped:
-        return "casparian contract list --state proposed"
-    if reply.failures:
-        return that_shows(reply.failures)
-    if reply.held is not None and not reply.quarantined:
-        return f"casparian why {plain(shlex.quote(reply.held))}"
-    if reply.open_quarantine:
-        return "casparian quarantine"
-    if rescued := [each.table for each in reply.tables if each.rescued]:
-        return rescued_rows(rescued[0])
-    if reply.tables:
-        return first_rows(reply.tables[0].table)
-    return "casparian tables"
+    yield f"next      {plain(reply.next)}"

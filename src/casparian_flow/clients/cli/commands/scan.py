@@ -15,7 +15,7 @@ from casparian_flow.core.errors import UsageError
 from casparian_flow.core.files import HashMode
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.scan import ScanProblem, ScanReply
+    from casparian_flow.operations.source.scan import ScanProblem, ScanReply
 
 PROBLEMS = (Column("path"), Column("kind"), Column("reason"))
 UNREADABLE = 3
@@ -53,7 +53,7 @@ def command(face: Face, only_problems: bool, **wanted: Any) -> int:
         return show_scan(face, only_problems=only_problems, **wanted)
     if only_problems:
         raise UsageError("--problems lists what is there now", fix="casparian scan --problems")
-    from casparian_flow.operations.scan import ScanFiles
+    from casparian_flow.operations.source.scan import ScanFiles
 
     return show_watch(face, lambda reply: _lines(face, reply), {"scan": ScanFiles(**_given(wanted)), **seconds})
 
@@ -62,7 +62,7 @@ def show_scan(face: Face, *, only_problems: bool = False, **wanted: Any) -> int:
     """Scan, show what was found, and give the exit code."""
     given = _given(wanted)
     with progress(face) as report:
-        from casparian_flow.operations.scan import ScanFiles, ScanProblem
+        from casparian_flow.operations.source.scan import ScanFiles, ScanProblem
 
         reply = face.ask("scan", ScanFiles(**given), report)
     for warning in reply.warnings:

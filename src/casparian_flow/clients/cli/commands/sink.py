@@ -13,7 +13,7 @@ from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, table_lines
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.sinks import SinkChecked
+    from casparian_flow.operations.output.sinks import SinkChecked
 
 COLUMNS = (
     Column("sink"),
@@ -37,7 +37,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face) -> None:
     """The home's own sink, and every other that has a name, a topic or a commit."""
-    from casparian_flow.operations.sinks import ListSinks, SinkEntry
+    from casparian_flow.operations.output.sinks import ListSinks, SinkEntry
 
     reply = face.ask("sink.list", ListSinks())
     face.show_list("casparian.sinks/1", "sinks", reply.sinks, COLUMNS, SinkEntry)
@@ -50,7 +50,7 @@ def list_(face: Face) -> None:
 @pass_face
 def add(face: Face, uri: str, name: str) -> None:
     """Give a sink a name; nothing is written to it."""
-    from casparian_flow.operations.sinks import AddSink
+    from casparian_flow.operations.output.sinks import AddSink
 
     reply = face.ask("sink.add", AddSink(uri=uri, name=name))
     face.show("casparian.sink/1", reply, [f"sink      {plain(reply.name)}: {plain(reply.sink)}"])
@@ -61,7 +61,7 @@ def add(face: Face, uri: str, name: str) -> None:
 @pass_face
 def check(face: Face, sink: str) -> None:
     """Try whether this home can write to a sink, and show what waits to become visible there."""
-    from casparian_flow.operations.sinks import CheckSink
+    from casparian_flow.operations.output.sinks import CheckSink
 
     reply = face.ask("sink.check", CheckSink(sink=sink))
     face.show("casparian.sink.checked/1", reply, _lines(face, reply))
@@ -73,7 +73,7 @@ def check(face: Face, sink: str) -> None:
 @pass_face
 def remove(face: Face, name: str) -> None:
     """Forget the name of a sink; no row is lost."""
-    from casparian_flow.operations.sinks import RemoveSink
+    from casparian_flow.operations.output.sinks import RemoveSink
 
     reply = face.ask("sink.remove", RemoveSink(name=name))
     said = f"{plain(reply.name)} is forgotten; what is in {plain(reply.sink)} stays"

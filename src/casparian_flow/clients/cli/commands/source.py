@@ -13,9 +13,10 @@ from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, readable
+from casparian_flow.core.tombstones import WhenMissing
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.sources import SourceDetail, SourceEntry
+    from casparian_flow.operations.source.sources import SourceDetail, SourceEntry
 
 COLUMNS = (
     Column("id"),
@@ -38,7 +39,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face) -> None:
     """Every source and what it leaves out."""
-    from casparian_flow.operations.sources import ListSources, SourceEntry
+    from casparian_flow.operations.source.sources import ListSources, SourceEntry
 
     reply = face.ask("source.list", ListSources())
     face.show_list("casparian.sources/1", "sources", reply.sources, COLUMNS, SourceEntry)
@@ -54,7 +55,7 @@ def list_(face: Face) -> None:
 @pass_face
 def add(face: Face, path: str, name: str | None, recursive: bool) -> None:
     """Remember PATH, a folder or a file, to be scanned later; links in it are never followed."""
-    from casparian_flow.operations.sources import AddSource
+    from casparian_flow.operations.source.sources import AddSource
 
     reply = face.ask("source.add", AddSource(path=path, name=name, recursive=recursive))
     for warning in reply.warnings:
@@ -72,7 +73,7 @@ def add(face: Face, path: str, name: str | None, recursive: bool) -> None:
 @pass_face
 def show(face: Face, source: str) -> None:
     """One source: SOURCE is its number, its name or its path."""
-    from casparian_flow.operations.sources import ShowSource
+    from casparian_flow.operations.source.sources import ShowSource
 
     reply = face.ask("source.show", ShowSource(source=source))
     face.show("casparian.source.detail/1", reply, _detail_lines(reply))
@@ -84,7 +85,7 @@ def show(face: Face, source: str) -> None:
 @pass_face
 def remove(face: Face, source: str) -> None:
     """Scan SOURCE no longer. Its rows and their lineage stay; `source add` takes it back."""
-    from casparian_flow.operations.sources import RemoveSource, ShowSource
+    from casparian_flow.operations.source.sources import RemoveSource, ShowSource
 
     found = face.ask("source.show", ShowSource(source=source))
     entry = found.source
@@ -105,7 +106,7 @@ def remove(face: Face, source: str) -> None:
 @pass_face
 def use(face: Face, source: str | None) -> None:
     """Let scan, plan and run without a path be about SOURCE only; without SOURCE, about every one again."""
-    from casparian_flow.operations.sources import UseSource
+    from casparian_flow.operations.source.sources import UseSource
 
     reply = face.ask("source.use", UseSource(source=source))
     about = f"only {plain(reply.source.name or reply.source.root)}" if reply.source else "every source"
@@ -118,7 +119,7 @@ def use(face: Face, source: str | None) -> None:
 def sync(face: Face, source: str | None) -> int:
     """Scan SOURCE again: its number, its name or its path; with --all, every source."""
     from casparian_flow.core.errors import UsageError
-    from casparian_flow.operations.sources import ListSources, ShowSource
+    from casparian_flow.operations.source.sources import ListSources, ShowSource
 
     if source is None and not face.options.all:
         raise UsageError("no source was given", fix="casparian source sync --all")
@@ -138,7 +139,7 @@ def sync(face: Face, source: str | None) -> int:
 def ignore(face: Face, source: str, patterns: tuple[str, ...], replaces: bool) -> None:
     """Leave paths out of SOURCE, by rules as in a .gitignore; `!` takes a path back in."""
     from casparian_flow.core.errors import UsageError
-    from casparian_flow.operations.sources import IgnorePaths
+    from casparian_flow.operations.source.sources import IgnorePaths
 
     if not patterns and not replaces:
         raise UsageError("no pattern was given", fix="casparian source ignore SOURCE '*.tmp' 'cache/'")
@@ -147,11 +148,33 @@ def ignore(face: Face, source: str, patterns: tuple[str, ...], replaces: bool) -
     face.show("casparian.source/1", reply, lines)
 
 
+@command.command("policy")
+@click.argument("source")
+@click.argument("policy", type=click.Choice([each.value for each in WhenMissing]))
+@click.option("--even-if-empty", is_flag=True, help="Also if no file is left: those gone by now are gone on purpose.")
+@dry_run_option
+@pass_face
+def policy(face: Face, source: str, policy: str, *, even_if_empty: bool) -> None:
+    """Choose what the end of a run does with the rows of files that SOURCE has no more.
+
+    keep leaves them, retire takes them out of their tables, purge asks for approval to erase them for good. While no
+    file is left that brought rows, nothing happens: a disk that is not mounted looks like that. What lay on a disk
+    inside the source that is away stays, too.
+    """
+    from casparian_flow.operations.source.sources import SetSourcePolicy
+
+    reply = face.ask(
+        "source.policy", SetSourcePolicy(source=source, when_missing=WhenMissing(policy), even_if_empty=even_if_empty)
+    )
+    face.show("casparian.source/1", reply, _source_lines(reply))
+
+
 def _source_lines(source: SourceEntry) -> Iterator[str]:
     yield f"source    {source.id}: {plain(source.root)}"
     if source.name:
         yield f"name      {plain(source.name)}"
     yield from [f"ignore    {plain(rule)}" for rule in source.ignore] or ["ignore    nothing"]
+    yield f"gone      rows of files that are gone: {source.when_missing}"
 
 
 def _detail_lines(detail: SourceDetail) -> Iterator[str]:

@@ -17,7 +17,7 @@ SECONDS = 60.0
 @click.command("sql")
 @click.argument("query", required=False)
 @click.option("--file", "file", type=click.File(), help="Read the query from a file; - is standard input.")
-@click.option("--as-of", metavar="SNAPSHOT|JOB", help="Tables as they were then.")
+@click.option("--as-of", metavar="SNAPSHOT|JOB|TIME", help="Tables as they were then.")
 @click.option(
     "--max-rows", type=click.IntRange(1, 100_000_000), default=MOST_ROWS, show_default=True, help="Cut the answer here."
 )
@@ -35,7 +35,7 @@ def command(
 
     A query is stopped after 60 seconds, or after those of --timeout.
     """
-    from casparian_flow.operations.sql import AskSql
+    from casparian_flow.operations.query.sql import AskSql
 
     text = file.read() if file is not None else query
     if text is None:

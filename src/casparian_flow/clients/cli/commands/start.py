@@ -14,7 +14,7 @@ from casparian_flow.clients.cli.render import plain
 if TYPE_CHECKING:
     from casparian_flow.clients.service.detach import Launch
     from casparian_flow.clients.service.wanted import Wanted
-    from casparian_flow.operations.sentinel import SentinelStarted
+    from casparian_flow.operations.service.sentinel import SentinelStarted
 
 
 WORKERS = click.option("--workers", type=click.IntRange(0, 1024), metavar="N", help="Worker processes of this machine.")
@@ -48,7 +48,7 @@ def start(face: Face, wanted: Wanted, *, is_detached: bool) -> int:
         return 0
     from casparian_flow.clients.remote.problems import error_of
     from casparian_flow.clients.service.detach import detach
-    from casparian_flow.operations.sentinel import SentinelStarted
+    from casparian_flow.operations.service.sentinel import SentinelStarted
 
     face.home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     started, told = detach(face.home.sentinel_log, lambda launch: _be(face, wanted, launch))

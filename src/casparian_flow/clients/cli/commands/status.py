@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
-from casparian_flow.clients.cli.render import Column, Kind, readable, size_text, table_lines
+from casparian_flow.clients.cli.render import Column, Kind, counted, readable, size_text, table_lines
 from casparian_flow.core.text import safe_text
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.status import Status
+    from casparian_flow.operations.home.status import Status
 
 SOURCES = (Column("root"), Column("entries", Kind.COUNT), Column("scanned", Kind.TIME))
 TABLES = (
@@ -30,7 +30,7 @@ TABLES = (
 @pass_face
 def command(face: Face) -> None:
     """One screen: sources, files, tables, quarantine, what to do next."""
-    from casparian_flow.operations.status import AskStatus
+    from casparian_flow.operations.home.status import AskStatus
 
     reply = face.ask("status", AskStatus())
     face.show("casparian.status/1", reply, _lines(face, reply))
@@ -63,10 +63,10 @@ def _lines(face: Face, status: Status) -> Iterator[str]:
     if status.workers or status.workers_lost:
         yield f"workers     {status.workers:,} there, {status.workers_lost:,} lost"
     if status.contracts_without_review or status.contracts_proposed:
-        yield (
-            f"contracts   {status.contracts_without_review:,} adopted without review, "
-            f"{status.contracts_proposed:,} waiting for approval"
-        )
+        waiting = f", {status.contracts_proposed:,} waiting for approval" if status.contracts_proposed else ""
+        yield f"contracts   {status.contracts_without_review:,} adopted without review{waiting}"
+    if status.approvals or status.drafts:
+        yield f"approvals   {status.approvals:,} waiting, {counted(status.drafts, 'draft')}: casparian approval list"
     yield f"disk        {size_text(status.disk)}"
     for items, columns in ((status.sources, SOURCES), (status.tables, TABLES)):
         if items:

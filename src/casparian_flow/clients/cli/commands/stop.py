@@ -16,7 +16,7 @@ ENDING_SECONDS = 30.0
 def command(face: Face, drain: bool) -> None:
     """End the sentinel: what is not finished goes back to the queue, and the next start goes on with it."""
     from casparian_flow.clients.service.ended import wait_until_ended
-    from casparian_flow.operations.sentinel import StopSentinel
+    from casparian_flow.operations.service.sentinel import StopSentinel
 
     endpoint = face.sentinel
     if endpoint is None:

@@ -47,7 +47,7 @@ def command(face: Face, table: str | None, profile: bool) -> None:
     if profile:
         _show_profile(face, table)
         return
-    from casparian_flow.operations.sql import ListTables, TableColumn, TableEntry
+    from casparian_flow.operations.query.sql import ListTables, TableColumn, TableEntry
 
     reply = face.ask("tables.list", ListTables(table=table))
     if table is None:
@@ -57,7 +57,7 @@ def command(face: Face, table: str | None, profile: bool) -> None:
 
 
 def _show_profile(face: Face, table: str | None) -> None:
-    from casparian_flow.operations.profile import ColumnProfile, ProfileTables
+    from casparian_flow.operations.query.profile import ColumnProfile, ProfileTables
 
     seconds = face.options.timeout or SECONDS
     reply = face.ask("tables.profile", ProfileTables(table=table, seconds=seconds))

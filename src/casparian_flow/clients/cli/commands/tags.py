@@ -13,7 +13,7 @@ from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, size_text
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.tag_detail import TagDetail
+    from casparian_flow.operations.source.tag_detail import TagDetail
 
 COLUMNS = (
     Column("tag"),
@@ -33,7 +33,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face) -> None:
     """Every tag and how many files have it."""
-    from casparian_flow.operations.tags import ListTags, TagEntry
+    from casparian_flow.operations.source.tags import ListTags, TagEntry
 
     reply = face.ask("tags.list", ListTags())
     face.show_list("casparian.tags/1", "tags", reply.tags, COLUMNS, TagEntry)
@@ -44,7 +44,7 @@ def list_(face: Face) -> None:
 @pass_face
 def show(face: Face, tag: str) -> None:
     """One tag: its files, the rules that give it, the parsers that subscribe to it."""
-    from casparian_flow.operations.tag_detail import ShowTag
+    from casparian_flow.operations.source.tag_detail import ShowTag
 
     reply = face.ask("tags.show", ShowTag(tag=tag))
     face.show("casparian.tag/1", reply, _lines(reply))
@@ -82,7 +82,7 @@ def remove(face: Face, files: tuple[str, ...], tag: str) -> None:
 
 
 def _change(face: Face, name: str, files: tuple[str, ...], tag: str) -> None:
-    from casparian_flow.operations.tags import ChangeTags
+    from casparian_flow.operations.source.tags import ChangeTags
 
     reply = face.ask(name, ChangeTags(files=files, tag=tag))
     line = f"{plain(reply.tag)}: {reply.changed} files changed, {reply.unchanged} were so already"

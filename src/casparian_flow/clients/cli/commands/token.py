@@ -30,7 +30,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face) -> None:
     """Every token, also those that are revoked or expired. Secrets are kept nowhere."""
-    from casparian_flow.operations.tokens import ListTokens, TokenEntry
+    from casparian_flow.operations.service.tokens import ListTokens, TokenEntry
 
     reply = face.ask("token.list", ListTokens())
     face.show_list("casparian.tokens/1", "tokens", reply.tokens, COLUMNS, TokenEntry)
@@ -50,7 +50,7 @@ def list_(face: Face) -> None:
 @pass_face
 def add(face: Face, name: str, scopes: tuple[str, ...], days: int | None) -> None:
     """Let somebody ask over the network. The secret is shown this once."""
-    from casparian_flow.operations.tokens import AddToken
+    from casparian_flow.operations.service.tokens import AddToken
 
     reply = face.ask("token.add", AddToken(name=name, scopes=tuple(map(Scope, scopes)), days=days))
     lines = [
@@ -68,7 +68,7 @@ def add(face: Face, name: str, scopes: tuple[str, ...], days: int | None) -> Non
 @pass_face
 def revoke(face: Face, name: str) -> None:
     """Put a token out of force at once."""
-    from casparian_flow.operations.tokens import RevokeToken
+    from casparian_flow.operations.service.tokens import RevokeToken
 
     reply = face.ask("token.revoke", RevokeToken(name=name))
     face.show("casparian.token/1", reply, [f"{plain(reply.name)} opens nothing any more"])

@@ -13,7 +13,7 @@ from casparian_flow.clients.cli.options import dry_run_option, shared_options
 from casparian_flow.clients.cli.render import Column, plain
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.topics import TopicEntry
+    from casparian_flow.operations.output.topics import TopicEntry
 
 COLUMNS = (Column("topic"), Column("sink"), Column("name"), Column("mode"))
 
@@ -28,7 +28,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face) -> None:
     """Every topic that has sinks of its own."""
-    from casparian_flow.operations.topics import ListTopics, TopicSink
+    from casparian_flow.operations.output.topics import ListTopics, TopicSink
 
     reply = face.ask("topic.list", ListTopics())
     face.show_list("casparian.topics/1", "topics", reply.topics, COLUMNS, TopicSink)
@@ -39,7 +39,7 @@ def list_(face: Face) -> None:
 @pass_face
 def show(face: Face, topic: str) -> None:
     """Where the tables of TOPIC land when a run does not say otherwise."""
-    from casparian_flow.operations.topics import ShowTopic
+    from casparian_flow.operations.output.topics import ShowTopic
 
     reply = face.ask("topic.show", ShowTopic(topic=topic))
     face.show("casparian.topic/1", reply, _lines(reply))
@@ -70,7 +70,7 @@ def target_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def set_(face: Face, topic: str, sinks: tuple[str, ...], mode: str) -> None:
     """Let the tables of TOPIC land in these sinks alone from the next run on."""
     from casparian_flow.core.outputs import SinkMode
-    from casparian_flow.operations.topics import SetTopic
+    from casparian_flow.operations.output.topics import SetTopic
 
     reply = face.ask("topic.set", SetTopic(topic=topic, sinks=sinks, mode=SinkMode(mode)))
     face.show("casparian.topic/1", reply, _lines(reply))
@@ -84,7 +84,7 @@ def set_(face: Face, topic: str, sinks: tuple[str, ...], mode: str) -> None:
 def add(face: Face, topic: str, sinks: tuple[str, ...], mode: str) -> None:
     """Let the tables of TOPIC land in these sinks too, which may have another mode."""
     from casparian_flow.core.outputs import SinkMode
-    from casparian_flow.operations.topics import AddToTopic
+    from casparian_flow.operations.output.topics import AddToTopic
 
     reply = face.ask("topic.add", AddToTopic(topic=topic, sinks=sinks, mode=SinkMode(mode)))
     face.show("casparian.topic/1", reply, _lines(reply))
@@ -96,7 +96,7 @@ def add(face: Face, topic: str, sinks: tuple[str, ...], mode: str) -> None:
 @pass_face
 def remove(face: Face, topic: str) -> None:
     """Let the tables of TOPIC land where others do; rows stay where they are."""
-    from casparian_flow.operations.topics import RemoveTopic
+    from casparian_flow.operations.output.topics import RemoveTopic
 
     reply = face.ask("topic.remove", RemoveTopic(topic=topic))
     face.show("casparian.topic/1", reply, _lines(reply))

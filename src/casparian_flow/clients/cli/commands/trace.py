@@ -17,7 +17,7 @@ from casparian_flow.core.errors import UsageError
 @pass_face
 def command(face: Face, subject: str, up: bool, down: bool, shape: str) -> None:
     """What ROW, FILE, JOB or TABLE comes from and led to; a row is HASH:RECORD, FILE:RECORD or TABLE:JOB:RECORD."""
-    from casparian_flow.operations.trace import AskTrace, Direction
+    from casparian_flow.operations.lineage.trace import AskTrace, Direction
 
     if up and down:
         raise UsageError("--up and --down exclude each other", fix="casparian trace ROW --up")

@@ -47,7 +47,7 @@ def _lines(found: Version) -> Iterator[str]:
 def _libraries() -> dict[str, str]:
     from importlib import metadata
 
-    from casparian_flow.operations.doing.doctor import LIBRARIES
+    from casparian_flow.operations.doing.home.doctor import LIBRARIES
 
     found = {}
     for name in LIBRARIES:

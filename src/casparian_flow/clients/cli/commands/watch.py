@@ -34,7 +34,7 @@ def command() -> None:
 @pass_face
 def list_(face: Face) -> None:
     """Every watch that a sentinel goes on with whenever it starts."""
-    from casparian_flow.operations.watches import ListWatches, WatchEntry
+    from casparian_flow.operations.source.watches import ListWatches, WatchEntry
 
     reply = face.ask("watch.list", ListWatches())
     face.show_list("casparian.watches/1", "watches", reply.watches, COLUMNS, WatchEntry)
@@ -47,8 +47,8 @@ def list_(face: Face) -> None:
 @pass_face
 def add(face: Face, /, only_scan: bool, settle: float | None, reconcile: float | None, **given: Any) -> None:
     """Have the sentinel of this home run whenever files change, also after it was started again."""
-    from casparian_flow.operations.run import RunFiles
-    from casparian_flow.operations.scan import ScanFiles
+    from casparian_flow.operations.run.run import RunFiles
+    from casparian_flow.operations.source.scan import ScanFiles
 
     selection = selection_of(given)
     request = {"scan": ScanFiles(paths=selection.paths)} if only_scan else {"run": RunFiles(selection=selection)}
@@ -60,7 +60,7 @@ def add(face: Face, /, only_scan: bool, settle: float | None, reconcile: float |
 @pass_face
 def remove(face: Face, watch: int) -> None:
     """End a watch, after the round that it is in."""
-    from casparian_flow.operations.watches import RemoveWatch
+    from casparian_flow.operations.source.watches import RemoveWatch
 
     reply = face.ask("watch.remove", RemoveWatch(watch=watch))
     face.show("casparian.watch/1", reply, [f"watch {reply.watch} is removed; what it found and read is kept"])

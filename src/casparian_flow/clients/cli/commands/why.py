@@ -9,25 +9,45 @@ import click
 
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.receipts import receipt_lines
-from casparian_flow.clients.cli.render import plain
+from casparian_flow.clients.cli.render import counted, plain
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.rows import FoundRow
-    from casparian_flow.operations.why import Why
+    from casparian_flow.operations.lineage.why import DecidedContract, ErasedPart, Why
+    from casparian_flow.operations.query.rows import FoundRow
 
 
 @click.command("why")
-@click.argument("subject", metavar="FILE|FILE:RECORD|JOB")
+@click.argument("subject", metavar="FILE|FILE:RECORD|ROW|JOB")
 @pass_face
 def command(face: Face, subject: str) -> None:
     """Why a file was read or skipped, why a record is where it is, why a job ended as it did."""
-    from casparian_flow.operations.why import AskWhy
+    from casparian_flow.operations.lineage.why import AskWhy
 
     reply = face.ask("why", AskWhy(subject=subject))
     face.show("casparian.why/1", reply, _lines(reply))
 
 
 def _lines(reply: Why) -> Iterator[str]:
+    """The answer first: what became of a record, and under which contract; then how it came to that."""
+    for row in reply.rows:
+        yield from _rejected(reply.record, row) if row.message else _accepted(reply.record, row)
+    for part in () if reply.rows else reply.erased:
+        yield _erased(reply.record, part)
+    yield from (_decided(each) for each in reply.contracts if reply.rows)
+    if reply.rows or reply.erased:
+        yield ""
+    yield from _decision(reply)
+
+
+def _erased(record: int | None, part: ErasedPart) -> str:
+    """What is known of rows that are nowhere."""
+    rows = counted(part.rows, "row")
+    said = f"record {record} is in no table; " if record is not None else ""
+    said += f"{rows} that this file brought to {plain(part.table)} {'was' if part.rows == 1 else 'were'} erased"
+    return f"{said} by {part.purge} on {part.at[:10]}: casparian approval show {part.purge}"
+
+
+def _decision(reply: Why) -> Iterator[str]:
     file = reply.file.file
     yield f"file      {plain(file.source)}/{plain(file.path)}"
     yield f"state     {file.state}: {plain(file.reason)}" + (f" ({plain(file.detail)})" if file.detail else "")
@@ -36,7 +56,8 @@ def _lines(reply: Why) -> Iterator[str]:
     if reply.job is not None:
         job = reply.job.job
         yield f"job       {job.job} by {plain(job.parser)}: {job.state}, because {plain(job.reason)}"
-        yield f"rows      {job.accepted} accepted, {job.quarantined} quarantined"
+        erased = f", {job.purged} erased" if job.purged else ""
+        yield f"rows      {job.accepted} accepted, {job.quarantined} quarantined{erased}"
         yield from receipt_lines(reply.job)
         if job.error:
             yield f"error     {plain(job.error)}: {plain(job.message or '')}"
@@ -45,9 +66,21 @@ def _lines(reply: Why) -> Iterator[str]:
             yield f"detected  {plain(verdict.name)} {plain(verdict.value)} ({verdict.confidence:.0%}{runner_up})"
         for group in reply.job.groups:
             yield f"rejected  {group.rows} rows of {plain(group.table)}: {plain(group.code)} {plain(group.message)}"
-    for row in reply.rows:
-        yield ""
-        yield from _rejected(reply.record, row) if row.message else _accepted(reply.record, row)
+    yield from (_decided(each) for each in reply.contracts if not reply.rows)
+
+
+def _decided(contract: DecidedContract) -> str:
+    """A contract, and who decided it."""
+    text = f"contract  {plain(contract.table)} version {contract.version}"
+    if contract.proposal is None:
+        return text
+    text += f", by {contract.proposal}"
+    if contract.by:
+        text += f" (approved by {', '.join(map(plain, contract.by))}"
+        text += ", self_approved)" if contract.is_self_approved else ")"
+    if contract.at:
+        text += f" on {contract.at[:10]}"
+    return f"{text}: casparian approval show {contract.proposal}"
 
 
 def _accepted(record: int | None, row: FoundRow) -> Iterator[str]:

@@ -15,7 +15,7 @@ from casparian_flow.clients.cli.render import Column, Kind, plain, readable
 from casparian_flow.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.workers import WorkerChanged, WorkerDetail
+    from casparian_flow.operations.service.workers import WorkerChanged, WorkerDetail
 
 FOLDER = "~/.casparian_flow/worker"
 """Where a worker keeps the key that it is known by, and rows that wait."""
@@ -99,7 +99,7 @@ def run(
 @pass_face
 def list_(face: Face, gone: bool) -> None:
     """The workers that are there, and what each is busy with."""
-    from casparian_flow.operations.workers import ListWorkers, WorkerEntry
+    from casparian_flow.operations.service.workers import ListWorkers, WorkerEntry
 
     reply = face.ask("worker.list", ListWorkers(gone=gone))
     face.show_list("casparian.workers/1", "workers", reply.workers, COLUMNS, WorkerEntry)
@@ -110,7 +110,7 @@ def list_(face: Face, gone: bool) -> None:
 @pass_face
 def show(face: Face, worker: str) -> None:
     """One worker: what it can do, and the jobs that it holds."""
-    from casparian_flow.operations.workers import ShowWorker
+    from casparian_flow.operations.service.workers import ShowWorker
 
     reply = face.ask("worker.show", ShowWorker(worker=worker))
     face.show("casparian.worker/1", reply, _lines(reply))
@@ -121,7 +121,7 @@ def show(face: Face, worker: str) -> None:
 @pass_face
 def drain(face: Face, worker: str) -> None:
     """Let a worker finish what it holds, and give it nothing more."""
-    from casparian_flow.operations.workers import DrainWorker
+    from casparian_flow.operations.service.workers import DrainWorker
 
     reply = face.ask("worker.drain", DrainWorker(worker=worker))
     said = "finishes what it holds" if reply.worker.jobs else "holds nothing"
@@ -133,7 +133,7 @@ def drain(face: Face, worker: str) -> None:
 @pass_face
 def remove(face: Face, worker: str) -> None:
     """Send a worker away: what it holds is given to others, and its keys open nothing any more."""
-    from casparian_flow.operations.workers import RemoveWorker, ShowWorker
+    from casparian_flow.operations.service.workers import RemoveWorker, ShowWorker
 
     entry = face.ask("worker.show", ShowWorker(worker=worker)).worker
     face.confirm(
@@ -151,7 +151,7 @@ def remove(face: Face, worker: str) -> None:
 @pass_face
 def invite(face: Face, name: str | None, address: str | None, valid: str) -> None:
     """Let a worker on another machine join, once. What is printed is a secret until it has been used."""
-    from casparian_flow.operations.worker_invitation import InviteWorker
+    from casparian_flow.operations.service.worker_invitation import InviteWorker
 
     reply = face.ask("worker.invite", InviteWorker(worker=name, address=address, valid=valid))
     lines = [

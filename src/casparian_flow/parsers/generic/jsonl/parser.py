@@ -10,10 +10,10 @@ import orjson
 import pyarrow as pa
 
 from casparian_flow.sdk import Context, PluginMetadata, Rejected, Rows, Verdict
-from casparian_flow.sdk.encodings import HEAD_BYTES, detect_unicode
+from casparian_flow.sdk.encodings import HEAD_BYTES, Encoding, detect_unicode
 from casparian_flow.sdk.json_columns import JsonColumns
 from casparian_flow.sdk.json_text import is_json_with_huge_numbers
-from casparian_flow.sdk.lines import LineBlock, read_blocks
+from casparian_flow.sdk.lines import LineBlock, read_blocks, read_spans
 
 MANIFEST = PluginMetadata(
     pattern=["*.jsonl", "*.ndjson"],
@@ -22,16 +22,21 @@ MANIFEST = PluginMetadata(
     tables="file",
     requires=["numpy", "orjson"],
     shares_process=True,
+    rereads="spans",
 )
 
 
 def parse(path: Path, context: Context) -> Iterator[Rows | Rejected | Verdict]:
     """Rows of output `""`; every line is a row, a rejection or blank."""
     path = Path(path)
+    columns = JsonColumns()
+    if context.spans is not None:
+        for block in read_spans(path, Encoding(context.verdicts["encoding"]), context.spans):
+            yield from _read(block, columns)
+        return
     with path.open("rb") as file:
         encoding = detect_unicode(file.read(HEAD_BYTES))
     yield encoding.verdict
-    columns = JsonColumns()
     for block in read_blocks(path, encoding):
         yield from _read(block, columns)
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from error_lines import read_errors
 
 from casparian_flow.sdk import Column, Context, PluginMetadata, Rejected, Rows, Verdict
-from casparian_flow.sdk.encodings import detect_encoding
-from casparian_flow.sdk.lines import read_blocks
-from casparian_flow.sdk.records import read_records
+from casparian_flow.sdk.encodings import Encoding, detect_encoding
+from casparian_flow.sdk.lines import read_blocks, read_spans
+from casparian_flow.sdk.records import read_records, records_apart
 
 MANIFEST = PluginMetadata(
     pattern=["*error.log*", "*error_log*"],
     topic="web_error",
     version="1",
     shares_process=True,
+    rereads="spans",
     content=["web_error"],
     requires=["numpy"],
     outputs={
@@ -49,7 +50,13 @@ MANIFEST = PluginMetadata(
 
 def parse(path: Path, context: Context) -> Iterator[Rows | Rejected | Verdict]:
     """Rows of `web_error`; indented lines continue a message, any other line is rejected as `cf.log.line`."""
-    encoding = detect_encoding(Path(path))
-    yield encoding.verdict
-    for records in read_records(read_blocks(Path(path), encoding)):
+    path = Path(path)
+    if context.spans is not None:
+        encoding = Encoding(context.verdicts["encoding"])
+        found = records_apart(read_spans(path, encoding, context.spans))
+    else:
+        encoding = detect_encoding(path)
+        yield encoding.verdict
+        found = read_records(read_blocks(path, encoding))
+    for records in found:
         yield from read_errors(records)

@@ -1,0 +1,41 @@
+"""A contract as text, and the contract that a text stands for, of whatever release it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+import msgspec
+
+from casparian_flow.core.contracts import Contract, ContractColumn
+from casparian_flow.core.errors import VerificationFailed
+
+_LATER_OF_CONTRACTS = frozenset({"rules", "drift", "tolerance", "takes_undeclared"})
+_LATER_OF_COLUMNS = frozenset({"treatment", "treatment_argument", "aliases"})
+"""Fields that came after the first release: a contract that does not use them has the text that it always had."""
+
+
+def plain(contract: Contract) -> dict[str, Any]:
+    """The contract as plain values; fields of later releases only where they say something."""
+    body = _without(asdict(contract), _LATER_OF_CONTRACTS, Contract)
+    body["columns"] = [_without(column, _LATER_OF_COLUMNS, ContractColumn) for column in body["columns"]]
+    return body
+
+
+def to_json(contract: Contract) -> str:
+    """The contract as canonical text."""
+    return json.dumps(plain(contract), sort_keys=True, ensure_ascii=False)
+
+
+def from_json(text: str) -> Contract:
+    """The contract that a text from `to_json` stands for; raises VerificationFailed if it stands for none."""
+    try:
+        return msgspec.json.decode(text, type=Contract)
+    except msgspec.DecodeError as exc:
+        raise VerificationFailed("a contract cannot be read back", why=str(exc), fix="casparian doctor") from exc
+
+
+def _without(body: dict[str, Any], later: frozenset[str], kind: type) -> dict[str, Any]:
+    usual = {field.name: field.default for field in fields(kind) if field.name in later}
+    return {name: value for name, value in body.items() if name not in usual or value != usual[name]}

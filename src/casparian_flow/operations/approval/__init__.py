@@ -1,0 +1,1 @@
+"""Operations on what waits for a decision, who decides, and with which key."""

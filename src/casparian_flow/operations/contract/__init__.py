@@ -1,0 +1,1 @@
+"""Operations on contracts of tables, and how they change."""

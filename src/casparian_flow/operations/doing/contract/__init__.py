@@ -1,0 +1,1 @@
+"""Done: operations on contracts of tables, and how they change."""

@@ -1,0 +1,1 @@
+"""Done: operations on the files that a home knows."""

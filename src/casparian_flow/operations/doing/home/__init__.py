@@ -1,0 +1,1 @@
+"""Done: operations on the home itself: settings, cases, health, help."""

@@ -1,0 +1,1 @@
+"""Done: operations on jobs, one file and one parser each."""

@@ -1,0 +1,1 @@
+"""Done: operations on where rows come from, and why."""

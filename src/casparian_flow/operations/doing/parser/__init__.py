@@ -1,0 +1,1 @@
+"""Done: operations on parsers and their options."""

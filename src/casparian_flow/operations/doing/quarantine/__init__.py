@@ -1,0 +1,1 @@
+"""Done: operations on rows that no contract lets in, and how they get out."""

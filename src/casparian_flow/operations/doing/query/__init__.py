@@ -1,0 +1,1 @@
+"""Done: operations on questions to the tables, and copies of the answers."""

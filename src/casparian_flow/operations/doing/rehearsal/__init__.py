@@ -1,0 +1,1 @@
+"""Done: operations on reading again without keeping: backtests and replays."""

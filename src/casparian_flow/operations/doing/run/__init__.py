@@ -1,0 +1,1 @@
+"""Done: operations on plans and runs."""

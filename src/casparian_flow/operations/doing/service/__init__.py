@@ -1,0 +1,1 @@
+"""Done: operations on the sentinel that serves a home, and who may speak with it."""

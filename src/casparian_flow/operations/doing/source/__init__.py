@@ -1,0 +1,1 @@
+"""Done: operations on folders that a home looks into, and what it makes of what it finds."""

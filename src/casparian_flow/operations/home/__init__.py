@@ -1,0 +1,1 @@
+"""Operations on the home itself: settings, cases, health, help."""

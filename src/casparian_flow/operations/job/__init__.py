@@ -1,0 +1,1 @@
+"""Operations on jobs, one file and one parser each."""

@@ -1,0 +1,1 @@
+"""Operations on where rows come from, and why."""

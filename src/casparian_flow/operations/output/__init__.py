@@ -1,0 +1,1 @@
+"""Operations on tables, the sinks that hold them, and the topics that join both."""

@@ -1,0 +1,1 @@
+"""Operations on rows that no contract lets in, and how they get out."""

@@ -1,0 +1,1 @@
+"""Operations on questions to the tables, and copies of the answers."""

@@ -1,0 +1,1 @@
+"""Operations on reading again without keeping: backtests and replays."""

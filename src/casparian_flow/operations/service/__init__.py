@@ -1,0 +1,1 @@
+"""Operations on the sentinel that serves a home, and who may speak with it."""

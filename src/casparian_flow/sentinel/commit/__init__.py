@@ -1,0 +1,1 @@
+"""Turns what a worker sealed into visible rows, or refuses it."""

@@ -1,0 +1,203 @@
+"""New tables: contracts adopted or proposed as soon as all files that belong together have been surveyed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from casparian_flow.core.contracts import Contract, Origin
+from casparian_flow.core.errors import InvariantBroken
+from casparian_flow.protocol.messages import OutputSurvey
+from casparian_flow.sentinel.commit.first_contact import FirstContact, Founded, Surveys, found_tables
+from casparian_flow.sentinel.governance.authority import Rule
+from casparian_flow.sentinel.governance.closing import newly_closed
+from casparian_flow.sentinel.governance.first_contracts import adopt
+from casparian_flow.sentinel.planning.loading import load_registered
+from casparian_flow.sentinel.planning.registered import Registered
+from casparian_flow.sentinel.queue.lanes import exclusive, ordered_tables
+from casparian_flow.sinks.layout import checked_table
+from casparian_flow.store import contracts as contract_store
+from casparian_flow.store import jobs as job_store
+from casparian_flow.store.database import Database
+
+LONGEST_REASON = 500
+AUTOMATIC = "casparian"
+"""Who adopted a contract that no person reviewed."""
+
+Notify = Callable[[str, dict[str, object]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A job whose rows need a contract that a person must decide first; nothing of it may stay.
+
+    With an `error` it is what the job's survey says that makes no sense.
+    """
+
+    job: int
+    tables: str = ""
+    error: InvariantBroken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A job whose outputs have their tables now, and every table its contract."""
+
+    job: int
+    tables: dict[str, str]
+
+
+class Founding:
+    """Keeps the contracts in force, and gives surveyed jobs theirs, run by run."""
+
+    def __init__(self, database: Database, notify: Notify) -> None:
+        self._database = database
+        self._notify = notify
+        self._first_contact = FirstContact()
+        self._holding: set[int] = set()
+        self._in_force: list[int] | None = None
+        self.contracts: dict[str, Contract] = {}
+        self._closed: dict[str, Contract] = {}
+        self.ordered: frozenset[str] = frozenset()
+        """The tables whose jobs come one after another."""
+
+    def refresh(self, connection: Connection) -> None:
+        """Notice contracts that somebody decided meanwhile."""
+        in_force = contract_store.ids_in_force(connection)
+        if in_force != self._in_force:
+            older, self.contracts = self.contracts, contract_store.in_force(connection)
+            if self._in_force is not None:
+                self._closed |= _that_close(older, self.contracts)
+            self._in_force = in_force
+            before, self.ordered = self.ordered, ordered_tables(self.contracts)
+            if self.ordered - before:
+                self._part(connection)
+
+    def take_closed(self) -> dict[str, Contract]:
+        """The contracts by which columns were closed since this was asked last: orders of before know nothing of it."""
+        taken, self._closed = self._closed, {}
+        return taken
+
+    def hold(self, plan: int) -> None:
+        """In that run a first contract is proposed to a person, and the jobs that need it are refused."""
+        self._holding.add(plan)
+
+    def expect(self, job: int, plan: int, parser: Registered, base_table: str) -> None:
+        """A job is going to run, for the first time or again: what it brought to be surveyed before is forgotten.
+
+        One that keeps others waiting waits for none of them.
+        """
+        if exclusive(self.ordered, parser, base_table):
+            self._first_contact.expect(job, (plan, f"job {job}"))
+            return
+        named = f"file {base_table}" if parser.manifest.tables == "file" else f"parser {parser.artifact.artifact_hash}"
+        self._first_contact.expect(job, (plan, named))
+
+    def _part(self, connection: Connection) -> None:
+        """Jobs that come one after another from now on wait for none of the others any more."""
+        for plan in self._first_contact.plans:
+            for row in job_store.open_of_plan(connection, plan):
+                if exclusive(self.ordered, load_registered(connection, row.parser_id), row.base_table):
+                    self._first_contact.move(row.id, (plan, f"job {row.id}"))
+
+    def again(self, job: int) -> None:
+        """A job is going to be read again."""
+        self._first_contact.again(job)
+
+    def surveyed(self, job: int, outputs: Sequence[OutputSurvey]) -> None:
+        """A job waits for its contracts."""
+        self._first_contact.add(job, outputs)
+
+    def leave(self, job: int) -> None:
+        """A job needs no contract any more: it sealed or ended."""
+        self._first_contact.leave(job)
+
+    def found(self, now_ns: int) -> tuple[list[Settled], list[Refusal]]:
+        """Give the jobs of every complete scope their contracts; those that have to wait for a person instead."""
+        settled: list[Settled] = []
+        refused: list[Refusal] = []
+        for (plan, _named), surveyed in self._first_contact.take_complete():
+            with self._database.transaction() as connection:
+                self.refresh(connection)
+                founded, surveys, senseless = self._founded(surveyed)
+                refused += senseless
+                if plan in self._holding and founded.contracts:
+                    refused += self._propose(connection, plan, surveys, founded, now_ns)
+                else:
+                    settled += self._adopt(connection, plan, surveys, founded, now_ns)
+        return settled, refused
+
+    def _founded(self, surveys: Surveys) -> tuple[Founded, Surveys, list[Refusal]]:
+        """The tables of all surveys but those that make no sense: who sent these must not stand in the others' way."""
+        founded = _founded_or_why(surveys, self.contracts)
+        if isinstance(founded, Founded):
+            return founded, surveys, []
+        errors = {job: _founded_or_why({job: outputs}, self.contracts) for job, outputs in surveys.items()}
+        refused = [Refusal(job, error=why) for job, why in errors.items() if isinstance(why, InvariantBroken)]
+        kept = {job: outputs for job, outputs in surveys.items() if isinstance(errors[job], Founded)}
+        rest = _founded_or_why(kept, self.contracts)
+        if isinstance(rest, Founded):
+            return rest, kept, refused
+        return Founded((), {}), {}, [*refused, *(Refusal(job, error=rest) for job in kept)]
+
+    def _adopt(
+        self, connection: Connection, plan: int, surveys: Surveys, founded: Founded, now_ns: int
+    ) -> list[Settled]:
+        jobs = _jobs_of(founded)
+        for contract in founded.contracts:
+            adopt(connection, contract, Rule.ADOPT, AUTOMATIC, now_ns, jobs=jobs[contract.table])
+        self.refresh(connection)
+        for contract in founded.contracts:
+            values = {"plan": plan, "table": contract.table, "columns": len(contract.columns)}
+            self._notify("contract.adopted", values)
+        return [
+            Settled(job, {output.output: founded.tables[job, output.output] for output in outputs})
+            for job, outputs in surveys.items()
+        ]
+
+    def _propose(
+        self, connection: Connection, plan: int, surveys: Surveys, founded: Founded, now_ns: int
+    ) -> list[Refusal]:
+        jobs = _jobs_of(founded)
+        for contract in founded.contracts:
+            evidence = {"jobs": jobs[contract.table]}
+            number = contract_store.propose(connection, contract, evidence, AUTOMATIC, now_ns)
+            self._notify("contract.proposed", {"plan": plan, "table": contract.table, "contract": number})
+        waited_for = " ".join(contract.table for contract in founded.contracts)
+        return [Refusal(job, waited_for) for job in surveys]
+
+
+def _jobs_of(founded: Founded) -> Mapping[str, list[int]]:
+    """The jobs with rows for each table, by number."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for (job, _output), table in founded.tables.items():
+        found[table].add(job)
+    return {table: sorted(jobs) for table, jobs in found.items()}
+
+
+def _that_close(older: Mapping[str, Contract], newer: Mapping[str, Contract]) -> dict[str, Contract]:
+    """Those of a table without an earlier contract were given to the jobs that wait for it, unless a person did."""
+    return {
+        table: contract
+        for table, contract in newer.items()
+        if (table in older or contract.origin is Origin.APPROVED) and newly_closed(older.get(table), contract)
+    }
+
+
+def contracts_of(tables: Mapping[str, str], contracts: Mapping[str, Contract]) -> dict[str, Contract]:
+    """The contracts of the tables that a job's outputs were given."""
+    return {table: contracts[table] for table in tables.values()}
+
+
+def _founded_or_why(surveys: Surveys, in_force: Mapping[str, Contract]) -> Founded | InvariantBroken:
+    """The tables of these surveys, or what is wrong with them."""
+    try:
+        founded = found_tables(surveys, in_force)
+        for contract in founded.contracts:
+            checked_table(contract.table)
+    except Exception as exc:  # a survey is whatever a worker says
+        return InvariantBroken("what a worker found in a file makes no sense", why=str(exc)[:LONGEST_REASON])
+    return founded

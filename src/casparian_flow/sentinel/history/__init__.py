@@ -1,0 +1,1 @@
+"""What was committed, and how it is undone, merged or erased by one more commit."""

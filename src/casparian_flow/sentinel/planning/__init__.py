@@ -1,0 +1,1 @@
+"""Decides what must run, by which parser, and what is read again."""

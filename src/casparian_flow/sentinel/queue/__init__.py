@@ -1,0 +1,1 @@
+"""Gives jobs out to workers, and knows what becomes of them."""

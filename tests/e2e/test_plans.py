@@ -1,0 +1,138 @@
+"""A plan says of every file what a run would do, in groups that add up, and a run of that plan does exactly this."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from product import ProductHere
+
+
+def plan(product: ProductHere, source: Path, *more: str) -> Any:
+    return product("plan", str(source), *more, "--json", expect=(0,)).json
+
+
+def grouped(reply: Any) -> dict[tuple[str, str], int]:
+    return {(each["group"], each["reason"]): each["files"] for each in reply["groups"]}
+
+
+def test_the_groups_of_a_plan_add_up_to_its_files_and_bytes(product_here: ProductHere, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in "abcd":
+        (source / f"{name}.csv").write_text(f"id,{name}\n1,2\n2,3\n")
+    (source / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    first = plan(product_here, source)
+    assert grouped(first) == {("new", "new"): 4, ("skip", "no_parser"): 1}
+    assert first["next"] == f"casparian run --plan {first['plan']}"
+    said = product_here("run", str(source), expect=(0,)).out
+    assert "no parser 1 file was not read: photo.png" in said
+    (source / "b.csv").write_text("id,b\n1,2\n2,3\n3,4\n")
+    (source / "e.csv").write_text("id,e\n1,2\n")
+    product_here("plan", str(source), expect=(0,))
+    later = plan(product_here, source, "--option", "null=NA")
+    assert grouped(later) == {
+        ("new", "new"): 1,
+        ("changed", "bytes_changed"): 1,
+        ("reopen", "config_changed"): 3,
+        ("skip", "no_parser"): 1,
+    }
+    assert later["retire"] == {"files": 1, "rows": 2}
+    on_disk = {path.name: path.stat().st_size for path in source.iterdir()}
+    by_group: Counter[tuple[str, str]] = Counter()
+    for group in later["groups"]:
+        by_group[group["group"], group["reason"]] += group["bytes"]
+    assert sum(by_group.values()) == sum(on_disk.values())
+    assert by_group["reopen", "config_changed"] == on_disk["a.csv"] + on_disk["c.csv"] + on_disk["d.csv"]
+    assert sum(each["files"] for each in later["groups"]) == len(later["entries"]) == len(on_disk)
+    lines = product_here("plan", str(source), expect=(0,)).out
+    for line in (
+        "new       1 (9 B)",
+        "changed   1 (17 B)",
+        "skip      3 up_to_date, 1 no_parser",
+        "retire    1 (2 rows",
+    ):
+        assert line in lines, line
+
+
+def test_a_plan_is_run_as_it_is_or_refused_as_stale(product_here: ProductHere, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a.csv").write_text("id,a\n1,2\n")
+    kept = plan(product_here, source)["plan"]
+    (source / "b.csv").write_text("id,b\n1,2\n")
+    assert product_here("run", "--plan", kept).code == 1
+    assert product_here.tables() == []
+    ran = product_here.run("--plan", plan(product_here, source)["plan"])
+    assert (ran["run"], ran["next"]) == (2, 'casparian sql "SELECT * FROM a LIMIT 10"')
+
+
+@pytest.mark.slow
+def test_a_plan_says_which_rows_go_out_with_their_file(product_here: ProductHere, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in "ab":
+        (source / f"{name}.csv").write_text(f"id,{name}\n1,2\n2,3\n")
+    product_here.run(str(source))
+    (source / "b.csv").unlink()
+    kept = plan(product_here, source)
+    assert (kept["retire"], kept["entries"][1]["detail"]) == (
+        {"files": 0, "rows": 0},
+        "not there any more; its rows are kept",
+    )
+    product_here("source", "policy", str(source), "retire", expect=(0,))
+    retiring = plan(product_here, source)
+    assert retiring["retire"] == {"files": 1, "rows": 2}
+    assert retiring["entries"][1]["detail"] == "not there any more; its rows go out, as the policy of its source says"
+    product_here.run("--plan", retiring["plan"])
+    assert product_here.table("b").num_rows == 0
+
+
+def test_a_plan_takes_the_words_of_a_run_and_its_run_has_them_all(product_here: ProductHere, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a.csv").write_text("id;who\n1;NA\n2;y\n")
+    (source / "b.csv").write_text("id;who\n3;NA\n4;z\n")
+    words = ("--table", "people", "--option", "null=NA", "--sink", "csv://out", "--mode", "replace")
+    planned = product_here("plan", "in", *words, "--json", cwd=tmp_path, expect=(0,)).json
+    assert planned["asked"] == ("casparian run in --table people --option null=NA --sink csv://out --mode replace")
+    assert (planned["sinks"], planned["run_files"]) == ([f"csv://{tmp_path}/out"], 2)
+    assert f"run       {planned['asked']}" in product_here("plan", "in", *words, cwd=tmp_path, expect=(0,)).out
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    ran = product_here("run", "--plan", planned["plan"], "--json", cwd=elsewhere, expect=(0,)).json
+    assert [(each["table"], each["sinks"]) for each in ran["tables"]] == [("people", planned["sinks"])]
+    rows = product_here("sql", "SELECT id, who FROM people ORDER BY ALL", "--json", expect=(0,)).json["rows"]
+    assert [tuple(row.values()) for row in rows] == [(1, None), (2, "y"), (3, None), (4, "z")]
+    jobs = product_here("jobs", "--json", expect=(0,)).json["jobs"]
+    assert [each["path"] for each in jobs] == ["b.csv", "a.csv"], "the newest first, in the order of the plan"
+    # The same words find nothing to do, others say what differs.
+    again = product_here("plan", "in", *words, "--json", cwd=tmp_path, expect=(0,)).json
+    assert grouped(again) == {("skip", "up_to_date"): 2}
+    other = product_here("plan", "in", *words[2:], "--json", cwd=tmp_path, expect=(0,)).json
+    assert grouped(other) == {("reopen", "config_changed"): 2}
+    assert "the table asked for, or an option, is not that of job" in other["entries"][0]["detail"]
+    said = product_here("run", "in", "--plan", planned["plan"], cwd=tmp_path, expect=(2,)).err
+    assert f"casparian run --plan {planned['plan']}" in said
+
+
+def test_rows_that_go_into_another_table_are_counted_before_and_after(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for number in range(2):
+        (source / f"fw_{number}.csv").write_text(f"id,n\n{number},1\n{number + 5},2\n9\n")
+    sinks = ("--sink", f"parquet://{tmp_path / 'a'}", "--sink", f"csv://{tmp_path / 'b'}")
+    product_here("run", str(source), *sinks, expect=(3,))
+    assert plan(product_here, source, *sinks, "--table", "fw")["counts"] == {"skip up_to_date": 2}
+    expected = [{"table": "fw", "into": "other", "accepted": 4, "quarantined": 2, "files": 2}]
+    assert plan(product_here, source, *sinks, "--table", "other")["moved"] == expected
+    said = product_here("run", str(source), *sinks, "--table", "other", expect=(3,)).out
+    assert "moved     fw: 4 rows, 2 quarantined, of 2 files left it for other" in said
+    back = plan(product_here, source, *sinks)
+    assert [(each["table"], each["into"]) for each in back["moved"]] == [("other", "fw")]
+    assert plan(product_here, source, *sinks, "--table", "other")["moved"] == []
