@@ -446,13 +446,14 @@ class WorkerCore:
         self._pulse.sent(seq, heartbeat, now, is_goodbye=self._is_leaving and self.is_idle)
 
     def _ask(self, attempt: HeldAttempt, opcode: Opcode, body: Body, now: float) -> None:
-        """Say something until it is answered; what was printed before goes first."""
-        if self._is_joined and any(self._pulse.has_unsaid(each.key) for each in attempt.together):
-            self._beat(now)
+        """Say something until it is answered; what was printed before goes first, in a heartbeat that names it."""
         self._held.bring_back(attempt.together)
         self._asking.begin(attempt, opcode, body, now)
-        if self._is_joined:
-            self._say(attempt, now)
+        if not self._is_joined:
+            return
+        if any(self._pulse.has_unsaid(each.key) for each in attempt.together):
+            self._beat(now)
+        self._say(attempt, now)
 
     def _say(self, attempt: HeldAttempt, now: float) -> None:
         try:

@@ -374,6 +374,18 @@ def test_what_a_parser_printed_is_told_before_how_it_ended() -> None:
     assert lines_of(wire.heartbeat()) == [(1, 0, ["last words"])]
 
 
+def test_whoever_is_read_before_it_was_ever_named_is_named_with_what_it_printed() -> None:
+    """Else the sentinel takes its order for lost: it was seen, and nothing is said of it."""
+    wire = Wire()
+    wire.parse(1)
+    wire.slot("started", 1, 1)
+    wire.slot("printed", 1, 1, lines("hello"))
+    wire.mail.clear()
+    assert wire.slot("surveyed", surveyed(1))
+    assert [type(each.body) for each in wire.mail] == [Heartbeat, Seal]
+    assert [(each.job, each.phase) for each in wire.heartbeat().progress] == [(1, JobPhase.SURVEYED)]
+
+
 def test_lines_lost_after_the_end_of_their_attempt_are_told_again() -> None:
     wire = Wire()
     wire.parse(1)
