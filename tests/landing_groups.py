@@ -21,6 +21,7 @@ from casparian_flow.core.routes import Routes
 from casparian_flow.protocol.bodies import Cast, CastJob, Parse, Permit, Sealed, Surveyed
 from casparian_flow.protocol.messages import JobOrder, ParserOrder
 from casparian_flow.sentinel.commit.first_contact import found_tables
+from casparian_flow.sentinel.commit.in_force import InForce
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRecord, JobRows, entry_bytes
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.worker import execute, together
@@ -182,7 +183,7 @@ def land_all(
             parse = Parse(parser=parser, jobs=[written[job] for job in order], contracts=known, routes=routes)
             execute.parse_group(parse, link, tools, turns or Turns())
     surveys = {each.job: each.outputs for _, outcome in link.surveys for each in outcome.jobs}
-    founded = found_tables(dict(sorted(surveys.items())), known)
+    founded = found_tables(dict(sorted(surveys.items())), InForce(known.values()))
     known |= {contract.table: contract for contract in founded.contracts}
     for group, _ in link.surveys:
         casts = [

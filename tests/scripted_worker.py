@@ -259,11 +259,11 @@ class ScriptedWorker:
         found = [(job, self.orders[job].attempt, each) for job, each in zip(jobs, receipts, strict=True)]
         return self.about(Opcode.SEALED, Seal(outcome=sealed(*found)), leader)
 
-    def survey(self, *jobs: int) -> list[Body]:
+    def survey(self, *jobs: int, base_table: str = "a") -> list[Body]:
         """Survey a group, which the first of the jobs leads."""
         surveyed = OutputSurvey(
             output="rows",
-            base_table="a",
+            base_table=base_table,
             is_named=False,
             columns=["id"],
             headerless=False,

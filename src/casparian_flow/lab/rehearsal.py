@@ -26,6 +26,7 @@ from casparian_flow.schema.pseudonyms import KEY_BYTES
 from casparian_flow.schema.survey import Survey
 from casparian_flow.schema.verdict import ColumnVerdict
 from casparian_flow.sentinel.commit.first_contact import found_tables
+from casparian_flow.sentinel.commit.in_force import InForce
 from casparian_flow.sinks.base import Sink
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import Cancelled, CancelToken
@@ -219,7 +220,7 @@ class _Rehearsal:
 
     def _settle(self, outputs: Sequence[OutputSurvey], cancel: CancelToken) -> tuple[Sealed, list[str]]:
         """Found the tables of the outputs that wait for one, and cast their rows; those tables in source order."""
-        founded = found_tables({JOB: outputs}, self._contracts)
+        founded = found_tables({JOB: outputs}, InForce(self._contracts.values()))
         self._contracts |= {contract.table: contract for contract in founded.contracts}
         by_output = {output.output: founded.tables[JOB, output.output] for output in outputs}
         surveys: dict[str, list[Survey]] = {}

@@ -6,7 +6,7 @@ What puts one in force stands in `store.governed`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
@@ -20,13 +20,16 @@ from casparian_flow.core.proposals import Kind, Risk, State
 from casparian_flow.core.proposals import Origin as ProposalOrigin
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.evidence import add_evidence
-from casparian_flow.store.prepared import Prepared, each_of
+from casparian_flow.store.prepared import Prepared, each_of, listed
 from casparian_flow.store.proposals import Draft, Proof, draft, living, move
 from casparian_flow.store.proposals import propose as submit
 from casparian_flow.store.tables import contracts, jobs, proposals
 
 IDS_IN_FORCE = Prepared(
     select(contracts.c.id).where(contracts.c.state == literal_column("'applied'")).order_by(contracts.c.id)
+)
+OF_IDS = Prepared(
+    select(contracts.c.id, contracts.c.body).where(contracts.c.id.in_(each_of("numbers"))).order_by(contracts.c.id)
 )
 OF_VERSION = (
     select(contracts.c.body)
@@ -81,6 +84,11 @@ def of_table(connection: Connection, table: str) -> Contract | None:
 def ids_in_force(connection: Connection) -> list[int]:
     """By what a change of the contracts in force is noticed."""
     return [row.id for row in IDS_IN_FORCE.rows(connection)]
+
+
+def of_ids(connection: Connection, numbers: Iterable[int]) -> dict[int, Contract]:
+    """These contracts by their ids; one that does not exist is left out."""
+    return {row.id: from_json(row.body) for row in OF_IDS.rows(connection, numbers=listed(sorted(numbers)))}
 
 
 def of_version(connection: Connection, table: str, version: int) -> Contract | None:

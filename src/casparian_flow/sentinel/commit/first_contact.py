@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from casparian_flow.core.contracts import Contract, ContractColumn
@@ -13,6 +13,7 @@ from casparian_flow.schema.draft import draft_contract
 from casparian_flow.schema.notes import without_value
 from casparian_flow.schema.survey import Survey
 from casparian_flow.sentinel.commit.clusters import Cluster, Shape, cluster_shapes
+from casparian_flow.sentinel.commit.in_force import InForce
 
 Surveys = Mapping[int, Sequence[OutputSurvey]]
 """What each job of a scope found, by job."""
@@ -106,7 +107,7 @@ class FirstContact:
             self._complete.append((scope, surveys))
 
 
-def found_tables(surveys: Surveys, in_force: Mapping[str, Contract]) -> Founded:
+def found_tables(surveys: Surveys, in_force: InForce) -> Founded:
     """Choose a table for every surveyed output and draft the contract of each new table from all its rows.
 
     An output that fits a contract in force joins that table. Of the others, those that the parser named itself are
@@ -123,27 +124,23 @@ def found_tables(surveys: Surveys, in_force: Mapping[str, Contract]) -> Founded:
     contracts: dict[str, Contract] = {}
     for (base, is_named), members in sorted(by_base.items()):
         counted = Counter(_shape(output) for _, output in members)
-        clusters = [_one_cluster(counted)] if is_named else _clusters(base, counted, {*in_force, *contracts})
+        is_free = base not in in_force and base not in contracts
+        clusters = [_one_cluster(counted)] if is_named else cluster_shapes(counted, bare_is_free=is_free)
         for cluster in clusters:
             of_cluster = [(job, output) for job, output in members if _shape(output) in cluster.members]
             table = base + cluster.suffix
             tables.update({(job, output.output): table for job, output in of_cluster})
             if table not in in_force and table not in contracts:
                 drafted = _draft(table, cluster, [output for _, output in of_cluster])
-                siblings = [each for name, each in in_force.items() if name == base or name.startswith(f"{base}__")]
-                contracts[table] = _classed_as(drafted, siblings)
+                contracts[table] = _classed_as(drafted, in_force.near(base).values())
     return Founded(tuple(contracts.values()), tables)
 
 
-def _table_in_force(output: OutputSurvey, in_force: Mapping[str, Contract]) -> str | None:
+def _table_in_force(output: OutputSurvey, in_force: InForce) -> str | None:
     """The table that a worker would have chosen had it known every contract of now."""
     if output.is_named:
         return output.base_table if output.base_table in in_force else None
-    near = {
-        table: contract
-        for table, contract in in_force.items()
-        if table == output.base_table or table.startswith(f"{output.base_table}__")
-    }
+    near = in_force.near(output.base_table)
     return choose_table(
         output.base_table,
         output.columns,
@@ -151,10 +148,6 @@ def _table_in_force(output: OutputSurvey, in_force: Mapping[str, Contract]) -> s
         headerless=output.headerless,
         older={table: contract.older_names for table, contract in near.items()},
     )
-
-
-def _clusters(base: str, counted: Mapping[Shape, int], taken: Container[str]) -> list[Cluster]:
-    return cluster_shapes(counted, bare_is_free=base not in taken)
 
 
 def _one_cluster(counted: Mapping[Shape, int]) -> Cluster:
@@ -169,7 +162,7 @@ def _draft(table: str, cluster: Cluster, outputs: Sequence[OutputSurvey]) -> Con
     return draft_contract(table, Survey.merged([named, *renamed]), headerless=cluster.is_headerless)
 
 
-def _classed_as(contract: Contract, siblings: Sequence[Contract]) -> Contract:
+def _classed_as(contract: Contract, siblings: Iterable[Contract]) -> Contract:
     """The contract, its columns as closed as those of the same name in other tables that files of this name founded.
 
     Else a file with one column more would lay open what somebody has closed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from casparian_flow.core.contracts import Contract, Origin
 from casparian_flow.core.errors import InvariantBroken
 from casparian_flow.protocol.messages import OutputSurvey
 from casparian_flow.sentinel.commit.first_contact import FirstContact, Founded, Surveys, found_tables
+from casparian_flow.sentinel.commit.in_force import InForce
 from casparian_flow.sentinel.governance.authority import Rule
 from casparian_flow.sentinel.governance.closing import newly_closed
 from casparian_flow.sentinel.governance.first_contracts import adopt
@@ -58,23 +59,36 @@ class Founding:
         self._notify = notify
         self._first_contact = FirstContact()
         self._holding: set[int] = set()
-        self._in_force: list[int] | None = None
-        self.contracts: dict[str, Contract] = {}
+        self._tables: dict[int, str] = {}
+        self._has_looked = False
+        self.contracts = InForce()
         self._closed: dict[str, Contract] = {}
         self.ordered: frozenset[str] = frozenset()
         """The tables whose jobs come one after another."""
 
     def refresh(self, connection: Connection) -> None:
-        """Notice contracts that somebody decided meanwhile."""
-        in_force = contract_store.ids_in_force(connection)
-        if in_force != self._in_force:
-            older, self.contracts = self.contracts, contract_store.in_force(connection)
-            if self._in_force is not None:
-                self._closed |= _that_close(older, self.contracts)
-            self._in_force = in_force
-            before, self.ordered = self.ordered, ordered_tables(self.contracts)
-            if self.ordered - before:
-                self._part(connection)
+        """Notice contracts that somebody decided meanwhile; of those that are known none is read again."""
+        in_force = set(contract_store.ids_in_force(connection))
+        is_first, self._has_looked = not self._has_looked, True
+        if in_force == self._tables.keys():
+            return
+        gone = [self._tables.pop(number) for number in self._tables.keys() - in_force]
+        older = {table: self.contracts.take(table) for table in gone}
+        new = contract_store.of_ids(connection, in_force - self._tables.keys())
+        if not is_first:
+            self._closed |= _that_close(older, new.values())
+        self._replace(connection, older, new)
+
+    def _replace(self, connection: Connection, older: Container[str], new: Mapping[int, Contract]) -> None:
+        """New contracts are in force, some in place of those of the older tables; jobs of tables with an order part."""
+        for number, contract in new.items():
+            self._tables[number] = contract.table
+            self.contracts.put(contract)
+        before = self.ordered
+        kept = frozenset(table for table in before if table not in older)
+        self.ordered = kept | ordered_tables({each.table: each for each in new.values()})
+        if self.ordered - before:
+            self._part(connection)
 
     def take_closed(self) -> dict[str, Contract]:
         """The contracts by which columns were closed since this was asked last: orders of before know nothing of it."""
@@ -119,9 +133,11 @@ class Founding:
         """Give the jobs of every complete scope their contracts; those that have to wait for a person instead."""
         settled: list[Settled] = []
         refused: list[Refusal] = []
-        for (plan, _named), surveyed in self._first_contact.take_complete():
-            with self._database.transaction() as connection:
-                self.refresh(connection)
+        if not (complete := self._first_contact.take_complete()):
+            return settled, refused
+        with self._database.transaction() as connection:
+            self.refresh(connection)
+            for (plan, _named), surveyed in complete:
                 founded, surveys, senseless = self._founded(surveyed)
                 refused += senseless
                 if plan in self._holding and founded.contracts:
@@ -147,9 +163,11 @@ class Founding:
         self, connection: Connection, plan: int, surveys: Surveys, founded: Founded, now_ns: int
     ) -> list[Settled]:
         jobs = _jobs_of(founded)
-        for contract in founded.contracts:
-            adopt(connection, contract, Rule.ADOPT, AUTOMATIC, now_ns, jobs=jobs[contract.table])
-        self.refresh(connection)
+        adopted = [
+            adopt(connection, contract, Rule.ADOPT, AUTOMATIC, now_ns, jobs=jobs[contract.table]).contract
+            for contract in founded.contracts
+        ]
+        self._replace(connection, {}, contract_store.of_ids(connection, filter(None, adopted)))
         for contract in founded.contracts:
             values = {"plan": plan, "table": contract.table, "columns": len(contract.columns)}
             self._notify("contract.adopted", values)
@@ -178,12 +196,12 @@ def _jobs_of(founded: Founded) -> Mapping[str, list[int]]:
     return {table: sorted(jobs) for table, jobs in found.items()}
 
 
-def _that_close(older: Mapping[str, Contract], newer: Mapping[str, Contract]) -> dict[str, Contract]:
+def _that_close(older: Mapping[str, Contract], newer: Iterable[Contract]) -> dict[str, Contract]:
     """Those of a table without an earlier contract were given to the jobs that wait for it, unless a person did."""
     return {
-        table: contract
-        for table, contract in newer.items()
-        if (table in older or contract.origin is Origin.APPROVED) and newly_closed(older.get(table), contract)
+        each.table: each
+        for each in newer
+        if (each.table in older or each.origin is Origin.APPROVED) and newly_closed(older.get(each.table), each)
     }
 
 
@@ -192,7 +210,7 @@ def contracts_of(tables: Mapping[str, str], contracts: Mapping[str, Contract]) -
     return {table: contracts[table] for table in tables.values()}
 
 
-def _founded_or_why(surveys: Surveys, in_force: Mapping[str, Contract]) -> Founded | InvariantBroken:
+def _founded_or_why(surveys: Surveys, in_force: InForce) -> Founded | InvariantBroken:
     """The tables of these surveys, or what is wrong with them."""
     try:
         founded = found_tables(surveys, in_force)
