@@ -8,10 +8,10 @@ from sqlalchemy import update
 
 from builders import NOW_NS, HomeBuilder
 from casparian_flow.core.contracts import Contract, ContractColumn, Origin
+from casparian_flow.sentinel.commit.rolling import roll_forward
 from casparian_flow.sentinel.governance.authority import Rule
 from casparian_flow.sentinel.governance.first_contracts import adopt
 from casparian_flow.sentinel.history.reversal import permit_reversal, plan_reversal
-from casparian_flow.sentinel.recovery import roll_forward
 from casparian_flow.settings import Home
 from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store import outputs as output_store

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from builders import HomeBuilder
 from casparian_flow.core.errors import PlanStale, UsageError
 from casparian_flow.core.outputs import PermittedEntry, Role
+from casparian_flow.sentinel.commit.rolling import roll_forward
 from casparian_flow.sentinel.history.compaction import (
     Compaction,
     begin,
@@ -22,7 +23,6 @@ from casparian_flow.sentinel.history.compaction import (
 )
 from casparian_flow.sentinel.history.merging import Merged
 from casparian_flow.sentinel.history.reversal import permit_reversal, plan_reversal
-from casparian_flow.sentinel.recovery import roll_forward
 from casparian_flow.sinks.base import Attempt, Sink
 from casparian_flow.sinks.lineage import stamped_schema
 from casparian_flow.sinks.log import AddedFile, Entry, EntryAction, JobRecord, JobRows, entry_bytes

@@ -21,18 +21,14 @@ from casparian_flow.protocol.endpoints import is_tcp
 from casparian_flow.protocol.in_process import InProcessRouter
 from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.protocol.transport import Router
-from casparian_flow.sentinel.commit.founding import Notify
-from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.execution import Embedded
 from casparian_flow.sentinel.history.closed_words import write_closed
 from casparian_flow.sentinel.home_key import home_key
 from casparian_flow.sentinel.home_lock import hold
-from casparian_flow.sentinel.loop import Loop
-from casparian_flow.sentinel.queue.admission import Admission
+from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sentinel.recovery import recover, take_up
 from casparian_flow.settings import Home, Settings
 from casparian_flow.sinks.base import Sink
-from casparian_flow.sinks.uri import open_sink
 from casparian_flow.store.database import Database
 from casparian_flow.store.tombstones import due
 from casparian_flow.store.turn import Turn
@@ -40,6 +36,8 @@ from casparian_flow.worker.surroundings import allow_open_files, user_name
 
 if TYPE_CHECKING:  # what runs jobs, and what serves a home, is imported by who does so
     from casparian_flow.operations.doing.service.served_home import End, ServedHome
+    from casparian_flow.sentinel.core import SentinelCore
+    from casparian_flow.sentinel.loop import Loop
     from casparian_flow.worker.spare import Spare
     from casparian_flow.worker.station import Station
 
@@ -64,7 +62,7 @@ def open_acting(
     The home is made if there is none. A `spare` guest is for the first job; its maker closes it. Raises HomeBusy,
     naming the holder, while another process has it and so long.
     """
-    sinks = cache(open_sink)
+    sinks = _sinks()
     with hold(home.lock, seconds=wait_seconds, waiting=lambda holder: report("home.awaited", {"holder": holder})):
         database = Database(home.state)
         put_right = partial(recover, database, sinks, home.default_sink, home.staging)
@@ -99,6 +97,18 @@ def open_acting(
             database.close()
 
 
+def _sinks() -> Callable[[str], Sink]:
+    """Opens every sink once; what writes to one is loaded with the first."""
+
+    @cache
+    def opened(uri: str) -> Sink:
+        from casparian_flow.sinks.uri import open_sink  # noqa: PLC0415
+
+        return open_sink(uri)
+
+    return opened
+
+
 def _tell(database: Database, home: Home, settings: Settings, report: Report) -> None:
     """Tell others what runs did, if they are to be told; what cannot be told now is told by a later command."""
     if settings.lineage.file:
@@ -128,8 +138,8 @@ def embedded(
     """The sentinel of one command, with workers in the same process; the database knows which incarnation it is."""
     router = InProcessRouter()
     assert database.incarnation is not None
-    loop = _loop(database, router, sinks, database.incarnation, key)
-    return Embedded(loop, lambda count: local_workers(count, router, sinks, scratch, spare))
+    make_loop = partial(_loop, database, router, sinks, database.incarnation, key)
+    return Embedded(make_loop, lambda count: local_workers(count, router, sinks, scratch, spare))
 
 
 def _loop(
@@ -142,6 +152,8 @@ def _loop(
     promoters: int = 0,
 ) -> Loop:
     """A sentinel over a database, not yet at work; each core that it makes speaks in a session of its own."""
+    from casparian_flow.sentinel.core import SentinelCore  # noqa: PLC0415 - 0.2 s that only commands need which run jobs
+    from casparian_flow.sentinel.loop import Loop  # noqa: PLC0415
 
     def make_core(notify: Notify) -> SentinelCore:
         session = secrets.token_hex(16)
@@ -211,7 +223,7 @@ def open_worker(
         parsers=list(parsers),
     )
     with scratch_folder(folder / "scratch") as scratch:
-        tools = Tools(open_sink=cache(open_sink), scratch=scratch, zygotes=Zygotes(scratch))
+        tools = Tools(open_sink=_sinks(), scratch=scratch, zygotes=Zygotes(scratch))
         yield Station(post.connect(), profile, tools, notify)
 
 
@@ -235,8 +247,9 @@ def open_served(
     from casparian_flow.operations.doing.service.served_home import Addresses, ServedHome  # noqa: PLC0415
     from casparian_flow.protocol.keys import sentinel_keys  # noqa: PLC0415 - other commands have no use for ZeroMQ
     from casparian_flow.protocol.zmq_router import ZmqRouter  # noqa: PLC0415
+    from casparian_flow.sentinel.queue.admission import Admission  # noqa: PLC0415
 
-    sinks = cache(open_sink)
+    sinks = _sinks()
     turn = Turn()
     with ExitStack() as stack:
         database = Database(home.state, turn=turn)

@@ -104,6 +104,16 @@ def test_reading_imports_no_engine_no_parser_and_no_migrations(tmp_path, words):
     assert imported(tmp_path, unwanted, *words) == []
 
 
+CHANGING = [["scan", "."], ["source", "add", "."], ["rules", "add", "*.csv", "--tag", "x"]]
+
+
+@pytest.mark.parametrize("words", CHANGING, ids=" ".join)
+def test_changing_a_home_without_a_run_imports_no_arrow_and_no_sentinel(tmp_path, words):
+    (tmp_path / "a.csv").write_text("n,t\n1,x\n2,y\n")
+    unwanted = (*(name for name in HEAVY if name not in ("msgspec", "sqlalchemy")), "casparian_flow.sentinel.core")
+    assert imported(tmp_path, unwanted, *words) == []
+
+
 def test_a_run_that_compares_nothing_imports_no_engine_of_queries_and_no_migrations(tmp_path):
     (tmp_path / "a.csv").write_text("n,t\n1,x\n2,y\n")
     assert imported(tmp_path, ("alembic", "cryptography", "duckdb"), "run", "a.csv") == []

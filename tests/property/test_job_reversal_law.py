@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from builders import HomeBuilder
 from casparian_flow.core.errors import UsageError
+from casparian_flow.sentinel.commit.rolling import roll_forward
 from casparian_flow.sentinel.history.job_reversal import permit_job_reversal, plan_job_reversal
-from casparian_flow.sentinel.recovery import roll_forward
 from casparian_flow.sinks.log import EntryAction
 from casparian_flow.sinks.uri import open_sink
 from table_past import Past, in_any_order

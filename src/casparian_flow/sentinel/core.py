@@ -33,7 +33,8 @@ from casparian_flow.protocol.opcodes import VERSION, Opcode
 from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.sentinel.actions import Action, Done, Sweep
 from casparian_flow.sentinel.commit.committing import Committing
-from casparian_flow.sentinel.commit.founding import Founding, Notify
+from casparian_flow.sentinel.commit.founding import Founding
+from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sentinel.planning import replaying
 from casparian_flow.sentinel.queue.attempts import CANCELLED, CANCELLED_BEFORE, FENCED, Attempts
 from casparian_flow.sentinel.queue.dispatch import Dispatcher

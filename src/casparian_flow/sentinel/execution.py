@@ -6,13 +6,16 @@ import queue
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 from casparian_flow.core.errors import SentinelStopped
 from casparian_flow.core.jobs import FINAL_STATES
-from casparian_flow.sentinel.commit.founding import Notify
-from casparian_flow.sentinel.loop import Event, Loop
-from casparian_flow.sentinel.runs import CancelOutcome
+from casparian_flow.sentinel.notices import Notify
+
+if TYPE_CHECKING:  # whoever only changes a home runs no jobs
+    from casparian_flow.sentinel.loop import Event, Loop
+    from casparian_flow.sentinel.runs import CancelOutcome
 
 STOPPED = "sentinel.stopped"
 LOOK_SECONDS = 0.5
@@ -28,8 +31,12 @@ class Workers(Protocol):
 class _Verbs:
     """What is asked the same way of either."""
 
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
+    def __init__(self, get_loop: Callable[[], Loop]) -> None:
+        self._get_loop = get_loop
+
+    @property
+    def _loop(self) -> Loop:
+        return self._get_loop()
 
     def hurry(self, job: int) -> bool:
         """Let a queued job that pauses after a failure have its turn at once; false if it does not pause."""
@@ -53,9 +60,14 @@ class Embedded(_Verbs):
 
     outlives_asker = False
 
-    def __init__(self, loop: Loop, open_workers: Callable[[int], AbstractContextManager[Workers]]) -> None:
-        """`open_workers` starts so many slots, which are gone at the end of its block; its value tells if they fail."""
-        super().__init__(loop)
+    def __init__(
+        self, make_loop: Callable[[], Loop], open_workers: Callable[[int], AbstractContextManager[Workers]]
+    ) -> None:
+        """`make_loop` is called when something is first asked: most commands ask nothing.
+
+        `open_workers` starts so many slots, which are gone at the end of its block; its value tells if they fail.
+        """
+        super().__init__(cache(make_loop))
         self._open_workers = open_workers
         self._slots = 1
 
@@ -100,6 +112,9 @@ class Served(_Verbs):
     """The sentinel that works in a thread of its own; any number of threads may ask it."""
 
     outlives_asker = True
+
+    def __init__(self, loop: Loop) -> None:
+        super().__init__(lambda: loop)
 
     def submit(self, plan: int, workers: int) -> None:
         """Take up a run whose row and jobs are in the store; whichever workers there are will do it."""

@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from casparian_flow.core.errors import HomeUnavailable, SentinelStopped, SentinelSuperseded
 from casparian_flow.protocol.transport import Router
 from casparian_flow.sentinel.actions import Action
-from casparian_flow.sentinel.commit.founding import Notify
 from casparian_flow.sentinel.commit.promoter import carry_out
 from casparian_flow.sentinel.core import SentinelCore
+from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sinks.base import Sink
 from casparian_flow.store.database import Database
 

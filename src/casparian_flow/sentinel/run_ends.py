@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 from casparian_flow.sentinel.actions import Action, Done, Promote
 from casparian_flow.sentinel.commit import commits
 from casparian_flow.sentinel.commit.committing import Committing
-from casparian_flow.sentinel.commit.founding import Founding, Notify
+from casparian_flow.sentinel.commit.founding import Founding
 from casparian_flow.sentinel.commit.open_commits import open_commits, record_without_job
 from casparian_flow.sentinel.governance import drafting
+from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sentinel.planning import replaying
 from casparian_flow.sentinel.planning.lost_sources import propose_purges
 from casparian_flow.sentinel.runs import Run, Runs

@@ -19,10 +19,10 @@ from casparian_flow.core.jobs import JobState
 from casparian_flow.protocol.in_process import InProcessRouter
 from casparian_flow.protocol.pseudonym_key import PseudonymKey
 from casparian_flow.sentinel import loop as module
-from casparian_flow.sentinel.commit.founding import Notify
 from casparian_flow.sentinel.core import SentinelCore
 from casparian_flow.sentinel.execution import Served
 from casparian_flow.sentinel.loop import Loop
+from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import meta
 from casparian_flow.store import runs as run_store

@@ -125,7 +125,6 @@ class Face:
         return Control(partial(open_reading, self.home, self.settings, self.cwd), self._open_acting)
 
     def _open_acting(self, report: Report) -> AbstractContextManager[Any]:
-        from casparian_flow.guest.pandas_import import forgo_pandas
         from casparian_flow.wiring import open_acting
 
         def told(event: str, values: dict[str, object]) -> None:
@@ -135,7 +134,10 @@ class Face:
                 self.note(f"{safe_text(str(values['message']))}: {safe_text(str(values['why']))}")
             report(event, values)
 
-        forgo_pandas()
+        if self.spare is not None:  # else it may be that nothing needs pyarrow
+            from casparian_flow.guest.pandas_import import forgo_pandas
+
+            forgo_pandas()
         waited = self.wait_seconds
         return open_acting(self.home, self.settings, self.cwd, told, wait_seconds=waited, spare=self.spare)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from casparian_flow.sentinel.commit.in_force import InForce
 from casparian_flow.sentinel.governance.authority import Rule
 from casparian_flow.sentinel.governance.closing import newly_closed
 from casparian_flow.sentinel.governance.first_contracts import adopt
+from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sentinel.planning.loading import load_registered
 from casparian_flow.sentinel.planning.registered import Registered
 from casparian_flow.sentinel.queue.lanes import exclusive, ordered_tables
@@ -27,8 +28,6 @@ from casparian_flow.store.database import Database
 LONGEST_REASON = 500
 AUTOMATIC = "casparian"
 """Who adopted a contract that no person reviewed."""
-
-Notify = Callable[[str, dict[str, object]], None]
 
 
 @dataclass(frozen=True, slots=True)

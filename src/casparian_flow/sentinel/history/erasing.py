@@ -18,13 +18,13 @@ from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.core.proposals import Kind, label
 from casparian_flow.core.tombstones import TombstoneAction
 from casparian_flow.schema.notes import without_value
+from casparian_flow.sentinel.commit.rolling import roll_forward
 from casparian_flow.sentinel.history.compaction import begin, carry_out, give_up, permit_compaction, plan_compaction
 from casparian_flow.sentinel.history.erased_drafts import part_with, settle
 from casparian_flow.sentinel.history.erased_repairs import forget_repairs
 from casparian_flow.sentinel.history.merging import Merge
 from casparian_flow.sentinel.history.rejects_of_causes import rejects_of
 from casparian_flow.sentinel.history.timeline import Replay, commits_of
-from casparian_flow.sentinel.recovery import roll_forward
 from casparian_flow.sentinel.reports import forget_reports
 from casparian_flow.settings import Home
 from casparian_flow.sinks.base import Sink

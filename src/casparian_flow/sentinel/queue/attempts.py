@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.jobs import GAVE_UP, PAUSED, JobPhase, JobState
 from casparian_flow.protocol.bodies import Abort, Ack, Body, Err, Surveyed
-from casparian_flow.sentinel.commit.founding import Founding, Notify
+from casparian_flow.sentinel.commit.founding import Founding
+from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sentinel.planning.loading import load_registered
 from casparian_flow.sentinel.queue.breaker import Breaker
 from casparian_flow.sentinel.queue.leases import Lease, Leases

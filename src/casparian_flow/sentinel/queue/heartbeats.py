@@ -8,7 +8,7 @@ from typing import Any
 
 from casparian_flow.core.jobs import JobPhase
 from casparian_flow.protocol.bodies import Cast, Heartbeat, Parse, Printed, Progress
-from casparian_flow.sentinel.commit.founding import Notify
+from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sentinel.queue.attempts import Attempts
 from casparian_flow.sentinel.queue.leases import LEASE_NS, WRITE_EVERY_NS, Lease, Leases
 from casparian_flow.sentinel.queue.sessions import Session

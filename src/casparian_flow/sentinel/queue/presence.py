@@ -10,7 +10,7 @@ from casparian_flow.core.jobs import JobPhase
 from casparian_flow.core.workers import WorkerState
 from casparian_flow.protocol.bodies import Identify
 from casparian_flow.sentinel.commit.committing import Committing
-from casparian_flow.sentinel.commit.founding import Notify
+from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sentinel.queue.attempts import Attempts
 from casparian_flow.sentinel.queue.heartbeats import ASKING
 from casparian_flow.sentinel.queue.leases import LEASE_NS, WRITE_EVERY_NS, Leases

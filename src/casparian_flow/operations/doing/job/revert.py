@@ -12,9 +12,9 @@ from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.doing.job.jobs import one_job
 from casparian_flow.operations.doing.output.lost_commits import refuse_lost_commits
 from casparian_flow.operations.job.revert import JobReverted, JobRevertPlan, PlanJobRevert, RevertJob, TableRevert
+from casparian_flow.sentinel.commit.rolling import roll_forward
 from casparian_flow.sentinel.history.erased import refuse_erased_jobs
 from casparian_flow.sentinel.history.job_reversal import TableReversal, permit_job_reversal, plan_job_reversal
-from casparian_flow.sentinel.recovery import roll_forward
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.folder import FolderSink
 from casparian_flow.sinks.uri import open_sink

@@ -8,6 +8,7 @@ from casparian_flow.operations.doing.output.lost_commits import refuse_lost_comm
 from casparian_flow.operations.doing.output.placement import sink_of
 from casparian_flow.operations.doing.reading import open_reading
 from casparian_flow.operations.output.compact import Compacted, CompactionPlan, CompactOutput, Merging, PlanCompaction
+from casparian_flow.sentinel.commit.rolling import roll_forward
 from casparian_flow.sentinel.history.compaction import (
     Compaction,
     begin,
@@ -18,7 +19,6 @@ from casparian_flow.sentinel.history.compaction import (
     plan_compaction,
 )
 from casparian_flow.sentinel.history.timeline import Replay
-from casparian_flow.sentinel.recovery import roll_forward
 from casparian_flow.sinks.folder import FolderSink
 from casparian_flow.sinks.uri import open_sink
 

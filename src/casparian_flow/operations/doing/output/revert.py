@@ -12,9 +12,9 @@ from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.doing.output.lost_commits import refuse_lost_commits
 from casparian_flow.operations.doing.output.placement import sink_of
 from casparian_flow.operations.output.revert import PlanRevert, Reverted, RevertOutput, RevertPlan
+from casparian_flow.sentinel.commit.rolling import roll_forward
 from casparian_flow.sentinel.history.erased import refuse_erased
 from casparian_flow.sentinel.history.reversal import Reversal, permit_reversal, plan_reversal
-from casparian_flow.sentinel.recovery import roll_forward
 from casparian_flow.sinks.base import Sink
 from casparian_flow.sinks.uri import open_sink
 
