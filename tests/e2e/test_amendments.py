@@ -11,7 +11,7 @@ import pytest
 
 from casparian_flow.core.errors import SinkUnavailable
 from casparian_flow.operations.context import Acting
-from casparian_flow.operations.doing.contract import evolving
+from casparian_flow.operations.doing.contract import proving
 from casparian_flow.operations.doing.contract.proving import prove
 from casparian_flow.store import proposals
 from planted import places_of
@@ -143,7 +143,7 @@ def test_a_change_that_cannot_be_tried_fails_neither_the_run_nor_the_other_chang
                 raise SinkUnavailable("the sink cannot be read", why="it is unplugged")
         return prove(acting, proposal)
 
-    monkeypatch.setattr(evolving, "prove", prove_but_for_one)
+    monkeypatch.setattr(proving, "prove", prove_but_for_one)
     folder = landed.home.parent / "in"
     (folder / "t_2.csv").write_text("a,b,city,zone\n3,x,Rome,5\n")
     reply = landed("run", str(folder), "--set", "drift.new_column=evolve", "--json", expect=[0]).json
