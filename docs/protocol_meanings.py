@@ -188,6 +188,7 @@ MEANINGS: dict[str, str] = {
     "Contract.drift": "its own modes, each as an axis and a mode; for every other axis those of the order hold",
     "Contract.tolerance": "how many rows may be rejected; the sentinel's business",
     "Contract.takes_undeclared": "parsers whose output of this name lands here though they do not declare it",
+    "Contract.earlier": "the columns of versions before that had others: a file that shares half of them belongs here",
     "Rule.name": "its name, unlike that of any other of the contract",
     "Rule.kind": "what it demands; `unique` and `reference` are about a row among others",
     "Rule.columns": "of which columns",

@@ -86,6 +86,7 @@ def contracts(draw: st.DrawFn) -> Contract:
         drift=tuple((axis, draw(st.sampled_from([mode for mode in Mode if mode in ALLOWED[axis]]))) for axis in axes),
         tolerance=draw(st.sampled_from([(), (tolerance,)])),
         takes_undeclared=draw(st.sampled_from([(), ("own",)])),
+        earlier=draw(st.sampled_from([(), (("was",), ("was", "there"))])),
     )
     for at in range(draw(st.integers(0, 4))):
         rule = _rule(draw, f"rule {at}", draw(st.sampled_from(columns)))

@@ -389,3 +389,21 @@ def test_numbers_that_come_as_json_are_said_to_be_no_text_before_they_are_read_a
     reads_old, contradicts, failing, name = widened(table)
     assert (reads_old, contradicts, failing) == (False, [], 2)
     assert "id comes as JSON, of which only strings are text" in product_here("approval", "show", name, expect=[0]).out
+
+
+def test_files_of_an_earlier_shape_stay_in_their_table_and_new_ones_join_it(product_here: ProductHere) -> None:
+    product, folder = product_here, product_here.home.parent / "in"
+    folder.mkdir()
+    (folder / "fw_1.csv").write_text("id,day\n1,2026-03-01\n2,2026-03-02\n")
+    product("run", str(folder), expect=[0])
+    (folder / "fw_2.csv").write_text("id,day,a,b,c\n3,2026-03-03,x,y,z\n")
+    product("run", str(folder), expect=[0])
+    drafted = product("contract", "amend", "fw", "--from-data", "--json", expect=[0]).json["proposal"]["id"]
+    product("approve", drafted, "--reason", "ticket 1", expect=[0])
+    product("run", str(folder), "--force", expect=[0])
+    assert sorted(product.table("fw")["id"].to_pylist()) == [1, 2, 3]
+    (folder / "fw_3.csv").write_text("id,day\n4,2026-03-04\n")
+    product("run", str(folder), expect=[0])
+    assert sorted(product.table("fw")["id"].to_pylist()) == [1, 2, 3, 4]
+    tables = [table["table"] for table in product("tables", "--json", expect=[0]).json["tables"]]
+    assert [name for name in tables if name.startswith("fw")] == ["fw"]

@@ -16,6 +16,7 @@ from casparian_flow.core.drift import Axis, Mode
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.proofs import cause_signature
 from casparian_flow.core.rules import Rule, RuleKind
+from casparian_flow.core.tables import choose_table
 from casparian_flow.core.treatments import Sensitivity
 from casparian_flow.schema.amend import amended
 from casparian_flow.schema.compatibility import risk_of, verdicts
@@ -97,6 +98,25 @@ def changes(draw: st.DrawFn) -> tuple[Contract, list[Op]]:
             continue
         operations.append(each)
     return base, operations or [Add(column=ContractColumn("z", "string"))]
+
+
+@settings(max_examples=100, deadline=None)
+@given(changes(), st.booleans(), st.data())
+def test_whatever_belonged_to_a_table_belongs_to_it_after_any_change(
+    change: tuple[Contract, list[Op]], headerless: bool, data: st.DataObject
+) -> None:
+    contract, operations = change
+    names = data.draw(st.lists(st.sampled_from([*contract.names, "x", "y"]), min_size=1, unique=True))
+    belonged = False
+    for operation in operations:
+        belonged |= _takes(contract, names, headerless=headerless)
+        contract = amended(contract, [operation])
+        assert _takes(contract, names, headerless=headerless) or not belonged
+
+
+def _takes(contract: Contract, names: Sequence[str], *, headerless: bool) -> bool:
+    table, older = contract.table, {contract.table: contract.older_names}
+    return choose_table(table, names, {table: contract.shapes}, headerless=headerless, older=older) == table
 
 
 @settings(max_examples=100, deadline=None)

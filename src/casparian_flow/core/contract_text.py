@@ -11,7 +11,7 @@ import msgspec
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.errors import VerificationFailed
 
-_LATER_OF_CONTRACTS = frozenset({"rules", "drift", "tolerance", "takes_undeclared"})
+_LATER_OF_CONTRACTS = frozenset({"rules", "drift", "tolerance", "takes_undeclared", "earlier"})
 _LATER_OF_COLUMNS = frozenset({"treatment", "treatment_argument", "aliases"})
 """Fields that came after the first release: a contract that does not use them has the text that it always had."""
 

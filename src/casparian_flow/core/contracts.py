@@ -90,6 +90,8 @@ class Contract:
     tolerance: tuple[Tolerance, ...] = ()
     takes_undeclared: tuple[str, ...] = ()
     """The parsers whose output of this name comes here though they do not declare it: it was drafted from theirs."""
+    earlier: tuple[tuple[str, ...], ...] = ()
+    """The columns by name of the versions before that had others, newest first: files of that shape stay here."""
 
     def __hash__(self) -> int:
         """Of what is unlike in almost any two: a contract is looked up for every file, and may have many columns."""
@@ -121,11 +123,17 @@ class Contract:
         return {older: column.name for column in self.columns for older in column.aliases}
 
     @property
+    def shapes(self) -> tuple[tuple[str, ...], ...]:
+        """The columns of every version there was, newest first, by the names that they have now."""
+        older = self.older_names
+        return (self.names, *(tuple(older.get(name, name) for name in names) for names in self.earlier))
+
+    @property
     def hash(self) -> ContractHash:
         """Digest of what the contract enforces: names, types, nullability, formats, rules, classes and older names.
 
-        Prose, modes and tolerances change no row, and so are not in it. A contract without rules, classed columns and
-        older names has the hash that it had before there were any.
+        Prose, modes and tolerances change no row, and earlier columns are no demand: they are not in it. A contract
+        without rules, classed columns and older names has the hash that it had before there were any.
         """
         enforced: list[Any] = [
             "contract",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from casparian_flow.core.hashing import PREFIX, digest_of_json
@@ -77,21 +77,24 @@ def is_same_table(columns: Iterable[str], contract_columns: Iterable[str], *, he
 def choose_table(
     base: str,
     columns: Iterable[str],
-    contracts: Mapping[str, Iterable[str]],
+    shapes: Mapping[str, Collection[Collection[str]]],
     *,
     headerless: bool,
     older: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> str | None:
     """The table among `base` and `base__…` that these columns belong to, or None if they found a new one.
 
-    With several, the one that shares most columns wins, ties to the shortest and then smallest name. `older` are names
-    that columns of a table had before, with those that they have now: a file that has one has the column.
+    A table has a shape for each version of its contract (`Contract.shapes`): what belonged to it once belongs to it
+    ever after, however its contract has changed. With several tables, the one that shares most columns wins, ties to
+    the shortest and then smallest name. `older` are names that columns of a table had before, with those that they
+    have now: a file that has one has the column.
     """
     names = list(columns)
     fitting = []
-    for table, known in contracts.items():
+    for table, its in shapes.items():
         if table == base or re.fullmatch(re.escape(base) + r"__[0-9a-f]{6}", table):
-            now = [older[table].get(name, name) for name in names] if table in older else names
-            if is_same_table(now, known, headerless=headerless):
-                fitting.append((-len(set(now) & set(known)), len(table), table))
+            now = {older[table].get(name, name) for name in names} if table in older else set(names)
+            shared = [len(now.intersection(shape)) for shape in its if is_same_table(now, shape, headerless=headerless)]
+            if shared:
+                fitting.append((-max(shared), len(table), table))
     return min(fitting)[2] if fitting else None

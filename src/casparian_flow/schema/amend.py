@@ -42,10 +42,17 @@ def amended(base: Contract, operations: Iterable[Op]) -> Contract:
         contract = changed(contract, operation)
     if contract == base:
         raise UsageError(f"nothing is asked of {base.table}", fix="say what changes, such as --add COLUMN:TYPE")
-    contract = replace(contract, version=base.version + 1, origin=Origin.APPROVED)
+    contract = replace(contract, version=base.version + 1, origin=Origin.APPROVED, earlier=_earlier(base, contract))
     check_contract(contract)
     Validator(contract)  # it knows which types and formats can be read
     return contract
+
+
+def _earlier(base: Contract, contract: Contract) -> tuple[tuple[str, ...], ...]:
+    """The columns of the versions before a changed contract; a version that only renamed some has none of its own."""
+    older = contract.older_names
+    is_same = {older.get(name, name) for name in base.names} == set(contract.names)
+    return base.earlier if is_same or not base.names else (base.names, *base.earlier)
 
 
 def column_of(contract: Contract, name: str) -> ContractColumn:

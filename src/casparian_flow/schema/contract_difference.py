@@ -64,6 +64,7 @@ def with_what_is_unsaid(base: Contract, said: Contract) -> Contract:
         drift=base.drift,
         tolerance=base.tolerance,
         takes_undeclared=base.takes_undeclared,
+        earlier=base.earlier,
     )
 
 

@@ -32,6 +32,7 @@ COLUMN_KEYS = {
 """Custom properties of a column, and the field that each is."""
 HEADERLESS, DRIFT, TOLERANCE = "casparianHeaderless", "casparianDrift", "casparianTolerance"
 TAKES_UNDECLARED = "casparianTakesUndeclared"
+EARLIER = "casparianEarlierColumns"
 """Custom properties of a table."""
 LOGICAL = {
     "boolean": "boolean",
@@ -85,6 +86,8 @@ def to_odcs(contract: Contract, identity: str, state: ContractState) -> tuple[di
         own[DRIFT] = {axis.value: mode.value for axis, mode in contract.drift}
     if contract.takes_undeclared:
         own[TAKES_UNDECLARED] = list(contract.takes_undeclared)
+    if contract.earlier:
+        own[EARLIER] = [list(names) for names in contract.earlier]
     if contract.tolerance:
         own[TOLERANCE] = [_plain(each) for each in contract.tolerance]
     if own:
@@ -197,6 +200,8 @@ def _unseen(contract: Contract) -> Iterable[Unmapped]:
         yield Unmapped(f"{table}.drift.{axis}", f"kept as a custom property: {mode}")
     if contract.takes_undeclared:
         yield Unmapped(f"{table}.takes_undeclared", "kept as a custom property")
+    if contract.earlier:
+        yield Unmapped(f"{table}.earlier", "kept as a custom property")
     if contract.tolerance:
         yield Unmapped(f"{table}.tolerance", "kept as a custom property")
     for column in contract.columns:

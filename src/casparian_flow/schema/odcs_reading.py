@@ -24,6 +24,7 @@ from casparian_flow.core.types import ColumnType, parse_type
 from casparian_flow.schema.odcs import (
     COLUMN_KEYS,
     DRIFT,
+    EARLIER,
     ENGINE,
     HEADERLESS,
     LOGICAL,
@@ -115,7 +116,9 @@ def _contract(reader: _Reader, said: object, where: str) -> Contract:
         columns.append(column)
         stated = {rule.kind for rule in exact if rule.columns == (column.name,)}
         rules += [rule for rule in implied if rule.kind not in stated]
-    own = _custom(reader, table.get("customProperties"), name, {HEADERLESS, DRIFT, TOLERANCE, TAKES_UNDECLARED})
+    own = _custom(
+        reader, table.get("customProperties"), name, {HEADERLESS, DRIFT, TOLERANCE, TAKES_UNDECLARED, EARLIER}
+    )
     contract = Contract(
         table=name,
         version=1,
@@ -137,6 +140,11 @@ def _contract(reader: _Reader, said: object, where: str) -> Contract:
             own.get(TAKES_UNDECLARED, base.takes_undeclared if base is not None else ()),
             tuple[str, ...],
             f"{name}.{TAKES_UNDECLARED}",
+        ),
+        earlier=_as(
+            own.get(EARLIER, base.earlier if base is not None else ()),
+            tuple[tuple[str, ...], ...],
+            f"{name}.{EARLIER}",
         ),
     )
     check_contract(contract)

@@ -36,7 +36,7 @@ class Places:
         self._parser = parser
         self._declared = frozenset(parser.declared)
         self._contracts = contracts
-        self._columns = {name: contract.names for name, contract in contracts.items()}
+        self._shapes = {name: contract.shapes for name, contract in contracts.items()}
         self._older = {name: older for name, contract in contracts.items() if (older := contract.older_names)}
         self._known: dict[tuple[str, str, bool, tuple[str, ...]], Place] = {}
 
@@ -62,7 +62,7 @@ class Places:
             return Place(base, contract)
         if self._parser.tables != "file":
             return Place(base, self._contracts.get(base))
-        table = choose_table(base, columns, self._columns, headerless=headerless, older=self._older)
+        table = choose_table(base, columns, self._shapes, headerless=headerless, older=self._older)
         return Place(base, None) if table is None else Place(table, self._contracts[table])
 
 
@@ -79,7 +79,11 @@ def is_headerless(batch: pa.RecordBatch) -> bool:
 
 
 def under_contract(batch: pa.RecordBatch, contract: Contract) -> pa.RecordBatch:
-    """The batch with the contract's names by position, if it has no header and the contract has names."""
-    if is_headerless(batch) and not contract.headerless and batch.num_columns == len(contract.columns):
-        return batch.rename_columns(list(contract.names))
-    return batch
+    """The batch with the contract's names by position, if it has no header and the contract has names.
+
+    The names are those of the newest version that has as many columns.
+    """
+    if not is_headerless(batch) or contract.headerless:
+        return batch
+    names = next((shape for shape in contract.shapes if len(shape) == batch.num_columns), None)
+    return batch if names is None else batch.rename_columns(list(names))

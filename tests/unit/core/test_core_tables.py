@@ -82,7 +82,7 @@ def test_without_a_header_the_number_of_columns_decides():
 
 
 def test_a_file_joins_the_table_that_shares_most_columns():
-    contracts = {"a": "wx", "a__0123ab": "wxyz", "b": "wxyz", "a__nothex": "wxyz"}
+    contracts = {"a": ["wx"], "a__0123ab": ["wxyz"], "b": ["wxyz"], "a__nothex": ["wxyz"]}
     assert choose_table("a", "wxyz", contracts, headerless=False) == "a__0123ab"
     assert choose_table("a", "wx", contracts, headerless=False) == "a"
     assert choose_table("a", "mnop", contracts, headerless=False) is None
@@ -90,10 +90,17 @@ def test_a_file_joins_the_table_that_shares_most_columns():
 
 
 def test_a_base_name_with_pattern_characters_is_taken_literally():
-    assert choose_table("a.", "x", {"ab__0123ab": "x"}, headerless=False) is None
+    assert choose_table("a.", "x", {"ab__0123ab": ["x"]}, headerless=False) is None
 
 
 def test_a_file_with_the_names_of_before_belongs_to_the_table_whose_columns_were_renamed() -> None:
     older = {"fw": {"a": "x", "b": "y"}}
-    assert choose_table("fw", ["a", "b"], {"fw": ["x", "y"]}, headerless=False) is None
-    assert choose_table("fw", ["a", "b"], {"fw": ["x", "y"]}, headerless=False, older=older) == "fw"
+    assert choose_table("fw", ["a", "b"], {"fw": [["x", "y"]]}, headerless=False) is None
+    assert choose_table("fw", ["a", "b"], {"fw": [["x", "y"]]}, headerless=False, older=older) == "fw"
+
+
+def test_a_file_belongs_to_the_table_that_took_its_shape_under_an_earlier_contract() -> None:
+    shapes = {"fw": [["id", "day", "a", "b", "c"], ["id", "day"]], "fw__0123ab": [["id", "day"]]}
+    assert choose_table("fw", ["id", "day"], shapes, headerless=False) == "fw"
+    assert choose_table("fw", ["x", "y"], shapes, headerless=True) == "fw"
+    assert choose_table("fw", ["x", "y", "z"], shapes, headerless=True) is None

@@ -30,7 +30,7 @@ def test_the_order_of_files_never_matters(files: dict[Shape, int], chance: rando
 @given(FILES, st.booleans())
 def test_every_shape_is_sent_to_its_own_table_by_a_later_run(files: dict[Shape, int], bare_is_free: bool) -> None:
     clusters = cluster_shapes(files, bare_is_free=bare_is_free)
-    tables = {"fw" + cluster.suffix: cluster.columns for cluster in clusters}
+    tables = {"fw" + cluster.suffix: (cluster.columns,) for cluster in clusters}
     assert len(tables) == len(clusters)
     assert set(files) == {shape for cluster in clusters for shape in cluster.members}
     for cluster in clusters:

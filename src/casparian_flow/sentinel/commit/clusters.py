@@ -87,7 +87,7 @@ def _move_one(clusters: list[Cluster]) -> bool:
     A shape with a header lies whole in its own cluster, so it can only move between clusters that both hold all of
     its columns, and only towards the name that `choose_table` prefers: the moves come to an end.
     """
-    known = {_BASE + cluster.suffix: cluster.columns for cluster in clusters if cluster.members}
+    known = {_BASE + cluster.suffix: (cluster.columns,) for cluster in clusters if cluster.members}
     for cluster in clusters:
         for shape in _in_order(cluster.members):
             chosen = choose_table(_BASE, shape.columns, known, headerless=shape.headerless)

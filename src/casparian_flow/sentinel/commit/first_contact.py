@@ -144,7 +144,7 @@ def _table_in_force(output: OutputSurvey, in_force: InForce) -> str | None:
     return choose_table(
         output.base_table,
         output.columns,
-        {table: contract.names for table, contract in near.items()},
+        {table: contract.shapes for table, contract in near.items()},
         headerless=output.headerless,
         older={table: contract.older_names for table, contract in near.items()},
     )
