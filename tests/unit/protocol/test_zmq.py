@@ -91,6 +91,7 @@ def test_nothing_is_reached_under_an_identity_that_nobody_has(tmp_path: Path) ->
         dealer.close()
         until = time.monotonic() + 20
         while router.send(peer, b"?"):
+            assert router.receive(0.02) is None
             assert time.monotonic() < until
 
 
