@@ -204,3 +204,28 @@ def test_expectations_under_another_contract_do_not_hold(product: Product, write
     reply = decide(product, "approve", proposed["proposal"]["id"])["replay"]
     assert reply["replay"]["stage"] == "done"
     assert rows(product) == [each for each in oracle() if each[0] <= 4]
+
+
+def test_a_plugin_that_was_changed_keeps_the_files_of_its_pattern_until_it_is_approved_again(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    product, folder, plugin = product_here, tmp_path / "in", product_here.home / "plugins" / "evp.py"
+    for each in (folder, plugin.parent):
+        each.mkdir(parents=True)
+    (folder / "a.ev").write_text("1|a\n2|b\n")
+    plugin.write_text(
+        "from casparian_flow.sdk import PluginMetadata\n\nMANIFEST = PluginMetadata(pattern='*.ev')\n\n\n"
+        "def parse(path):\n    for line in open(path):\n        yield 'ev', [{'line': line}]\n"
+    )
+    product("run", str(folder), expect=[0])
+    drafted = product("parser", "propose", "evp", "--json", expect=[0]).json["proposal"]["id"]
+    assert product.table("a").num_rows == 2, "before anybody trusts the plugin, what the bytes look like decides"
+    decide(product, "approve", drafted)
+    product("run", str(folder), expect=[0])
+    plugin.write_text(plugin.read_text() + "# version 2\n")
+    (folder / "b.ev").write_text("3|c\n4|d\n")
+    skipped = product("run", str(folder), "--json", expect=[0]).json["skipped"]
+    assert skipped == {"parser_inactive": 2}
+    assert product.table("ev").num_rows == 2
+    tables = {each["table"] for each in product("tables", "--json", expect=[0]).json["tables"]}
+    assert "ev" in tables and "b" not in tables

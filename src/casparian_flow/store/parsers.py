@@ -57,6 +57,9 @@ def paused(connection: Connection) -> frozenset[int]:
     return frozenset(connection.execute(PAUSED).scalars())
 
 
+TRUSTED = select(parsers.c.name).where(
+    parsers.c.origin == ParserOrigin.PLUGIN, parsers.c.status.in_((ParserStatus.ACTIVE, ParserStatus.DEPRECATED))
+)
 PATH = select(parsers.c.path).where(parsers.c.name == bindparam("of")).order_by(parsers.c.id.desc()).limit(1)
 RESUME = (
     update(parsers)
@@ -106,6 +109,11 @@ def register(connection: Connection, artifact: ParserArtifact, manifest: str, no
 def resume(connection: Connection, name: str) -> list[str]:
     """Let every version of a parser run again that is paused; which they were."""
     return sorted(connection.execute(RESUME, {"of": name}).scalars())
+
+
+def trusted(connection: Connection) -> frozenset[str]:
+    """The names of plugins of which a version is active, or was until a later one came."""
+    return frozenset(connection.execute(TRUSTED).scalars())
 
 
 def newest_path(connection: Connection, name: str) -> str | None:

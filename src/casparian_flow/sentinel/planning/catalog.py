@@ -41,10 +41,11 @@ def load_catalog(database: Database, plugins: Path, explicit: str | None, cwd: P
     candidates: dict[str, Candidate] = {}
     registered: dict[int, Registered] = {}
     with database.transaction() as connection:
+        trusted = parser_store.trusted(connection)
         for name, (manifest, artifact) in usable.items():
             number, status = parser_store.register(connection, artifact, manifest_text(manifest), now_ns)
             known = replace(artifact, status=status)
-            candidates[name] = candidate_of(number, manifest, known)
+            candidates[name] = candidate_of(number, manifest, known, is_trusted=name in trusted)
             registered[number] = Registered(known, manifest)
     return Catalog(candidates, registered)
 

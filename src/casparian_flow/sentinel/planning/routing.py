@@ -30,6 +30,8 @@ class Candidate:
     tables: str = "topic"
     outputs: tuple[str, ...] = ()
     """The outputs it declares."""
+    is_trusted: bool = False
+    """Whether a person let a version of this plugin read files, be it not this one."""
 
     def table_of(self, output: str, base: str) -> str:
         """The table of one of its outputs, for a file that asks for the table `base`."""
@@ -45,7 +47,7 @@ def candidates_of(found: Iterable[FoundParser]) -> dict[str, Candidate]:
     }
 
 
-def candidate_of(number: int, manifest: Manifest, artifact: ParserArtifact) -> Candidate:
+def candidate_of(number: int, manifest: Manifest, artifact: ParserArtifact, *, is_trusted: bool = False) -> Candidate:
     """The parser of that id in the store as routing sees it."""
     return Candidate(
         id=number,
@@ -56,6 +58,7 @@ def candidate_of(number: int, manifest: Manifest, artifact: ParserArtifact) -> C
         priority=manifest.priority,
         tables=manifest.tables,
         outputs=tuple(sorted(manifest.outputs)),
+        is_trusted=is_trusted,
     )
 
 
@@ -144,13 +147,15 @@ class Routing:
     def _claims_of_patterns(self, path: str) -> list[_Claim]:
         """The parsers of the home that a person let read the files of this name: of those the highest priority.
 
-        The patterns of shipped parsers are wide, and only tell apart what the bytes leave open.
+        One that was changed since waits to be approved again, and its files wait with it: nobody else reads them as
+        whatever they look like. The patterns of shipped parsers are wide, and only tell apart what bytes leave open.
         """
         return _highest(
             [
                 _Claim(parser, f"the name fits {pattern}, the pattern of {name}", is_rule=False)
                 for name, parser in self.parsers.items()
-                if parser.artifact.origin is ParserOrigin.PLUGIN and parser.artifact.status is ParserStatus.ACTIVE
+                if parser.artifact.origin is ParserOrigin.PLUGIN
+                and (parser.is_trusted or parser.artifact.status is ParserStatus.ACTIVE)
                 for pattern in [next((each for each in parser.patterns if matches(each, path)), None)]
                 if pattern is not None
             ]
