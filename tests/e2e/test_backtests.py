@@ -227,3 +227,35 @@ def test_a_backtest_comes_to_the_same_however_many_files_are_read_at_once(
         found.append((same, detail["files"], detail["contracts"]))
     assert found[0] == found[1] == found[2]
     assert found[0][0]["files"] == 9 and found[0][0]["failed"] and (found[0][0]["not_run"] > 0) is bool(stops)
+
+
+ONCE = """
+import pyarrow as pa
+from casparian_flow.sdk import Column, PluginMetadata, Rows, Rule
+
+MANIFEST = PluginMetadata(
+    version={version!r},
+    outputs={{"t": [Column("k", "int64"), Column("v", "int64")]}},
+    rules={{"t": [Rule("once", "unique", ["k"], scope="table")]}},
+)
+
+
+def parse(path):
+    rows = [line.rstrip("\\n").split(",") for line in open(path)]
+    yield Rows("t", pa.table({{"k": [k for k, _ in rows], "v": [v for _, v in rows]}}))
+"""
+
+
+def test_keys_of_other_files_are_compared_with_as_when_the_files_were_read(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    folder, parser = tmp_path / "in", tmp_path / "once.py"
+    folder.mkdir()
+    parser.write_text(ONCE.format(version="1"))
+    for name, text in (("a.csv", "1,1\n2,2\n"), ("b.csv", "1,9\n3,1\n")):
+        (folder / name).write_text(text)
+        product_here("run", str(folder), "--parser", str(parser), expect=[0, 3])
+    assert sorted(product_here.table("t")["k"].to_pylist()) == [1, 2, 3]
+    parser.write_text(ONCE.format(version="2"))
+    entry = backtest(product_here, str(parser))["backtest"]
+    assert (entry["files"], entry["same"], entry["gained"], entry["released"]) == (2, 2, 0, 0)

@@ -93,6 +93,7 @@ def rehearse(
     zygotes: Zygotes | None = None,
     pseudonym_key: bytes = b"",
     keys_of: KeysOf | None = None,
+    supersedes: Sequence[int] = (),
     cancel: CancelToken | None = None,
     carries: Carries | None = None,
     committed: Callable[[str], Sink | None] = nowhere,
@@ -100,7 +101,8 @@ def rehearse(
     """Read a file as the worker would under these contracts; tables that have none are founded by this file alone.
 
     `pseudonym_key` is that of the home, which a job would be given; without one, pseudonyms are of this reading alone.
-    `keys_of` says what rows are compared with that were committed; without it nothing was.
+    `keys_of` says what rows are compared with that were committed; without it nothing was. `supersedes` are the jobs
+    whose rows this reading takes the place of.
 
     With `carries`, rows of an older job are taken over where they can be, as a job would; `committed` tells the sink in
     which those of a table are.
@@ -120,6 +122,7 @@ def rehearse(
         base_table=version.base_table,
         processed_at_ns=0,
         repairs=list(repairs),
+        supersedes=list(supersedes),
         carries=carries,
     )
     allow_open_files()

@@ -23,6 +23,7 @@ from casparian_flow.core.errors import (
     SourceUnreadable,
 )
 from casparian_flow.core.repairs import Repair
+from casparian_flow.lab.arrow_files import KeysOf
 from casparian_flow.lab.comparing import NOTHING, Comparing, FileDifference, FileRows, TableRows, no_rows
 from casparian_flow.lab.rehearsal import Rehearsed, Retained, rehearse
 from casparian_flow.protocol.messages import Limits, ParserOrder
@@ -54,6 +55,8 @@ class Subject:
     has_failed_last: bool = False
     quarantined: int = 0
     repairs: Sequence[Repair] = ()
+    jobs: Sequence[int] = ()
+    """Those whose rows are there now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,8 @@ class Conditions:
     scratch: Path
     workers: int = 1
     pseudonym_key: bytes = field(default=b"", repr=False)
+    keys_of: KeysOf | None = None
+    """What rows are compared with; a file is never compared with its own of now."""
 
 
 class Rehearsals:
@@ -163,6 +168,8 @@ class Rehearsals:
                 limits=given.limits,
                 zygotes=zygotes,
                 pseudonym_key=given.pseudonym_key,
+                keys_of=given.keys_of,
+                supersedes=subject.jobs,
                 cancel=cancel,
             )
         except (ParserFailed, SourceChanged, SourceUnreadable, InvariantBroken, ContractFrozen) as exc:

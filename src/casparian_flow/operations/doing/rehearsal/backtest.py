@@ -19,6 +19,7 @@ from casparian_flow.lab.rehearsal import Retained
 from casparian_flow.lab.rehearsals import Conditions, Rehearsals, StopRules, Tried
 from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.doing.rehearsal.backtest_corpus import gather_corpus
+from casparian_flow.operations.doing.rehearsal.committed_keys import committed_keys
 from casparian_flow.operations.doing.slots import slot_count
 from casparian_flow.operations.rehearsal.backtest import (
     BacktestComparison,
@@ -78,6 +79,8 @@ def run(acting: Acting, request: RunBacktest) -> BacktestReply:
 
     acting.home.staging.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="backtest-", dir=acting.home.staging) as scratch:
+        with acting.database.transaction() as connection:
+            keys_of = committed_keys(acting, connection, in_force, Path(scratch))
         rehearsals = Rehearsals(
             Conditions(
                 parser=parser_order(parser, dict(request.options)),
@@ -89,6 +92,7 @@ def run(acting: Acting, request: RunBacktest) -> BacktestReply:
                 ),
                 scratch=Path(scratch),
                 workers=slot_count(acting, request.workers),
+                keys_of=keys_of,
             ),
             StopRules(most_files=request.max_files, lost=request.stop_after_lost, failing=request.stop_failing),
         )

@@ -176,6 +176,7 @@ def _subjects(
                 failures=failures.get(source_hash, 0),
                 has_failed_last=source_hash in failed_last,
                 quarantined=sum(each.rejected for each in rows.values()),
+                jobs=sorted({row.job_id for row in there.get(source_hash, ())}),
             )
         )
     return found

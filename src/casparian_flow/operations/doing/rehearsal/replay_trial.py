@@ -16,6 +16,7 @@ from casparian_flow.lab.comparing import Comparing, FileDifference, FileRows
 from casparian_flow.lab.rehearsal import Rehearsed, Retained, rehearse
 from casparian_flow.lab.rehearsals import rows_of
 from casparian_flow.operations.context import Acting
+from casparian_flow.operations.doing.rehearsal.committed_keys import committed_keys
 from casparian_flow.operations.doing.rehearsal.replay_selection import File, Found
 from casparian_flow.operations.doing.rehearsal.rows_there import rows_there
 from casparian_flow.protocol.messages import Carries, Limits
@@ -118,6 +119,8 @@ def try_files(acting: Acting, found: Found, files: Sequence[File]) -> Iterator[T
     acting.home.staging.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="trial-", dir=acting.home.staging, ignore_cleanup_errors=True) as folder:
         scratch = Path(folder)
+        with acting.database.transaction() as connection:
+            keys_of = committed_keys(acting, connection, contracts, scratch)
         with closing(Zygotes(scratch)) as zygotes, Comparing(scratch) as comparing:
             for file in files:
                 version = carriers[file.job].version
@@ -145,6 +148,8 @@ def try_files(acting: Acting, found: Found, files: Sequence[File]) -> Iterator[T
                     ),
                     zygotes=zygotes,
                     pseudonym_key=key,
+                    keys_of=keys_of,
+                    supersedes=[file.job],
                     committed=partial(_first_sink, acting, routes_of(older[file.job].routes)),
                 )
                 try:
