@@ -407,3 +407,16 @@ def test_files_of_an_earlier_shape_stay_in_their_table_and_new_ones_join_it(prod
     assert sorted(product.table("fw")["id"].to_pylist()) == [1, 2, 3, 4]
     tables = [table["table"] for table in product("tables", "--json", expect=[0]).json["tables"]]
     assert [name for name in tables if name.startswith("fw")] == ["fw"]
+
+
+def test_a_row_of_a_file_that_is_read_again_for_the_proof_counts_once(product_here: ProductHere) -> None:
+    product, folder = product_here, product_here.home.parent / "in"
+    folder.mkdir()
+    (folder / "f_1.csv").write_text("id,proto\n1,a\n2,b\n3,a\n")
+    product("run", str(folder), "--table", "f", expect=[0])
+    ruled = product("contract", "amend", "f", "--rule", "r: set proto a b", "--json", expect=[0]).json["proposal"]["id"]
+    product("approve", ruled, "--reason", "ticket 1", expect=[0])
+    (folder / "f_2.csv").write_text("id,proto\n4,a\n5,b\n6,c\n")
+    product("run", str(folder), "--table", "f", expect=[3])
+    seen = product("contract", "amend", "f", "--relax", "r: set proto c", "--json", expect=[0]).json["empirical"]
+    assert (seen["rows_checked"], seen["newly_failing"], seen["released"]) == (6, 5, 1)

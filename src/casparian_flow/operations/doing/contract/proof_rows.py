@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from casparian_flow.core.amendments import Narrow, Op, Tighten, Widen
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.drift import Axis, Mode, Modes
 from casparian_flow.core.errors import NotFound
+from casparian_flow.core.lineage import JOB_ID
 from casparian_flow.core.outputs import Role
 from casparian_flow.core.rules import Rule
 from casparian_flow.core.treatments import Treatment, treatment_in_force
@@ -24,10 +27,13 @@ from casparian_flow.sinks.base import Sink
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRows:
-    """`failing` of the `checked` rows would not fit; `why` names what can only be told from the files."""
+    """`failing` of the `checked` rows would not fit, both by the job that brought them.
 
-    checked: int = 0
-    failing: int = 0
+    `why` names what can only be told from the files.
+    """
+
+    checked: Counter[int] = field(default_factory=Counter)
+    failing: Counter[int] = field(default_factory=Counter)
     why: str = ""
 
 
@@ -107,16 +113,24 @@ def _never_freezing(modes: Modes) -> Modes:
 
 
 def _count(sink: Sink, table: str, stored: dict[str, str], validator: Validator) -> StoredRows:
-    checked = failing = 0
+    checked, failing = Counter[int](), Counter[int]()
     try:
         with closing(sink.read(table, Role.ACCEPTED)) as reader:
             there = {new: old for new, old in stored.items() if old in reader.schema.names}
     except NotFound:  # no row of the table was ever accepted
         return StoredRows()
-    with closing(sink.read(table, Role.ACCEPTED, columns=list(there.values()))) as reader:
+    with closing(sink.read(table, Role.ACCEPTED, columns=[*there.values(), JOB_ID])) as reader:
         for batch in reader:
-            place = pa.array(np.arange(checked + 1, checked + 1 + batch.num_rows, dtype=np.int64))
-            found = validator.validate(batch.rename_columns(list(there)), place)
-            checked += batch.num_rows
-            failing += found.rejected.num_rows
+            jobs = batch.column(JOB_ID).to_numpy()
+            values = batch.select(list(there.values())).rename_columns(list(there))
+            place = np.arange(checked.total() + 1, checked.total() + 1 + batch.num_rows, dtype=np.int64)
+            found = validator.validate(values, pa.array(place))
+            fails = ~np.isin(place, found.accepted_row.to_numpy())
+            _add(checked, jobs)
+            _add(failing, jobs[fails])
     return StoredRows(checked=checked, failing=failing)
+
+
+def _add(counts: Counter[int], jobs: npt.NDArray[np.int64]) -> None:
+    found, times = np.unique(jobs, return_counts=True)
+    counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -161,9 +161,10 @@ def _read(acting: Acting, asked: _Question, files: Sequence[ReadBefore]) -> Iter
 def _empirical(asked: _Question, stored: StoredRows, proofs: Sequence[FileProof], erased: int) -> Empirical:
     read = [each for each in proofs if not each.trouble]
     troubled = [each for each in proofs if each.trouble and not each.is_gone]
-    failing = stored.failing + sum(each.newly_failing for each in read)
+    again = {each.read.job for each in read}  # what the table has of these was not counted twice
+    failing = _beside(stored.failing, again) + sum(each.newly_failing for each in read)
     return Empirical(
-        rows_checked=stored.checked + sum(each.rows for each in read),
+        rows_checked=_beside(stored.checked, again) + sum(each.rows for each in read),
         newly_failing=failing,
         released=sum(each.released for each in read),
         still_failing=sum(each.still_failing for each in read),
@@ -173,6 +174,10 @@ def _empirical(asked: _Question, stored: StoredRows, proofs: Sequence[FileProof]
         is_complete=not troubled,
         contradicts=tuple(_contradictions(asked, failing, read)),
     )
+
+
+def _beside(by_job: Mapping[int, int], jobs: Collection[int]) -> int:
+    return sum(rows for job, rows in by_job.items() if job not in jobs)
 
 
 def _contradictions(asked: _Question, failing: int, read: Sequence[FileProof]) -> Iterator[str]:
