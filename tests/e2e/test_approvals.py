@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -217,3 +218,21 @@ def test_approving_through_a_sentinel_signs_here_and_is_verified_there(product: 
         assert product.table("sales").num_rows == 1
     finally:
         product("stop", expect=[0])
+
+
+def test_a_contract_that_was_changed_where_it_lies_is_not_believed(product_here: ProductHere, tmp_path: Path) -> None:
+    product, folder = product_here, tmp_path / "in"
+    folder.mkdir()
+    (folder / "sales_1.csv").write_text("id,amount\n1,2.5\n")
+    product("run", str(folder), expect=[0])
+    with closing(sqlite3.connect(product.home / "state.sqlite3")) as connection, connection:
+        changed = "UPDATE schema_contracts SET body = replace(body, 'float64', 'string')"
+        assert connection.execute(changed).rowcount == 1
+    (folder / "sales_2.csv").write_text("id,amount\n2,abc\n")
+    assert "verification-failed" in product("run", str(folder), expect=[7]).err
+    product("contract", "show", "sales", expect=[7])
+    checks = product("doctor", "--json", expect=[0, 1, 3]).json["checks"]
+    assert [each["found"] for each in checks if each["check"] == "database" and each["health"] == "fail"] == [
+        "version 1 of the contract of sales is not what came into force"
+    ]
+    assert product.table("sales").num_rows == 1

@@ -36,6 +36,21 @@ def from_json(text: str) -> Contract:
         raise VerificationFailed("a contract cannot be read back", why=str(exc), fix="casparian doctor") from exc
 
 
+def verified(text: str, digest: str) -> Contract:
+    """The contract that a kept text stands for; raises VerificationFailed unless it still demands what it did.
+
+    `digest` is the hash of the contract that was put there.
+    """
+    contract = from_json(text)
+    if contract.hash != digest:
+        raise VerificationFailed(
+            f"version {contract.version} of the contract of {contract.table} is not what came into force",
+            why="its text was changed in the database: it has another hash than the contract that was decided about",
+            fix="restore the home from a copy",
+        )
+    return contract
+
+
 def _without(body: dict[str, Any], later: frozenset[str], kind: type) -> dict[str, Any]:
     usual = {field.name: field.default for field in fields(kind) if field.name in later}
     return {name: value for name, value in body.items() if name not in usual or value != usual[name]}

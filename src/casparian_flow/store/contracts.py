@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 
-from casparian_flow.core.contract_text import from_json, to_json
+from casparian_flow.core.contract_text import to_json, verified
 from casparian_flow.core.contracts import Contract, ContractState
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.proofs import Evidence, first_contract_signature
@@ -29,16 +29,18 @@ IDS_IN_FORCE = Prepared(
     select(contracts.c.id).where(contracts.c.state == literal_column("'applied'")).order_by(contracts.c.id)
 )
 OF_IDS = Prepared(
-    select(contracts.c.id, contracts.c.body).where(contracts.c.id.in_(each_of("numbers"))).order_by(contracts.c.id)
+    select(contracts.c.id, contracts.c.body, contracts.c.hash)
+    .where(contracts.c.id.in_(each_of("numbers")))
+    .order_by(contracts.c.id)
 )
 OF_VERSION = (
-    select(contracts.c.body)
+    select(contracts.c.body, contracts.c.hash)
     .where(contracts.c.table_name == bindparam("table"), contracts.c.version == bindparam("number"))
     .where(contracts.c.state.in_((ContractState.APPLIED, ContractState.SUPERSEDED)))
     .order_by(contracts.c.decided_at_ns.desc())
     .limit(1)
 )
-IN_FORCE = select(contracts.c.body).where(contracts.c.state == literal_column("'applied'"))
+IN_FORCE = select(contracts.c.body, contracts.c.hash).where(contracts.c.state == literal_column("'applied'"))
 OF_TABLE = IN_FORCE.where(contracts.c.table_name == bindparam("table"))
 PROPOSED = select(contracts.c.id, contracts.c.table_name).where(contracts.c.state == literal_column("'proposed'"))
 BY_ID = select(contracts).where(contracts.c.id == bindparam("contract"))
@@ -70,15 +72,15 @@ PROPOSED_BY = (
 
 
 def in_force(connection: Connection) -> dict[str, Contract]:
-    """The applied contract of every table that has one."""
-    found = (from_json(body) for (body,) in connection.execute(IN_FORCE))
+    """The applied contract of every table that has one; raises VerificationFailed if one was changed where it lies."""
+    found = (verified(row.body, row.hash) for row in connection.execute(IN_FORCE))
     return {contract.table: contract for contract in found}
 
 
 def of_table(connection: Connection, table: str) -> Contract | None:
-    """The contract in force of one table."""
-    body = connection.execute(OF_TABLE, {"table": table}).scalar()
-    return None if body is None else from_json(body)
+    """The contract in force of one table; raises VerificationFailed if it was changed where it lies."""
+    row = connection.execute(OF_TABLE, {"table": table}).first()
+    return None if row is None else verified(row.body, row.hash)
 
 
 def ids_in_force(connection: Connection) -> list[int]:
@@ -87,14 +89,14 @@ def ids_in_force(connection: Connection) -> list[int]:
 
 
 def of_ids(connection: Connection, numbers: Iterable[int]) -> dict[int, Contract]:
-    """These contracts by their ids; one that does not exist is left out."""
-    return {row.id: from_json(row.body) for row in OF_IDS.rows(connection, numbers=listed(sorted(numbers)))}
+    """These contracts by their ids, without those that do not exist; raises what `in_force` raises."""
+    return {row.id: verified(row.body, row.hash) for row in OF_IDS.rows(connection, numbers=listed(sorted(numbers)))}
 
 
 def of_version(connection: Connection, table: str, version: int) -> Contract | None:
-    """The contract of a table that was in force under that number."""
-    body = connection.execute(OF_VERSION, {"table": table, "number": version}).scalar()
-    return None if body is None else from_json(body)
+    """The contract of a table that was in force under that number; raises what `of_table` raises."""
+    row = connection.execute(OF_VERSION, {"table": table, "number": version}).first()
+    return None if row is None else verified(row.body, row.hash)
 
 
 def proposed(connection: Connection) -> dict[str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from casparian_flow.core.contract_text import from_json
+from casparian_flow.core.contract_text import verified
 from casparian_flow.core.contracts import Contract, ContractColumn, Origin
 from casparian_flow.publish.manifest import Manifest
 from casparian_flow.publish.syntax import EntryForm
@@ -35,12 +35,12 @@ def test_every_contract_is_read_once_however_many_tables_are_founded_one_after_a
 ) -> None:
     read: list[str] = []
 
-    def reading(text: str) -> Contract:
-        contract = from_json(text)
+    def reading(text: str, digest: str) -> Contract:
+        contract = verified(text, digest)
         read.append(contract.table)
         return contract
 
-    monkeypatch.setattr(contract_store, "from_json", reading)
+    monkeypatch.setattr(contract_store, "verified", reading)
     worker = home.worker(slots=2 * TABLES)
     parser = home.past.parser("alone", manifest=ALONE)
     names = [f"t{number}" for number in range(TABLES)]

@@ -6,7 +6,7 @@ import re
 
 from sqlalchemy import Connection, RowMapping
 
-from casparian_flow.core.contract_text import from_json
+from casparian_flow.core.contract_text import verified
 from casparian_flow.core.contracts import Contract, ContractColumn, ContractState, Origin
 from casparian_flow.core.hashing import PREFIX, SHORT_HASH
 from casparian_flow.core.times import rfc3339
@@ -30,7 +30,7 @@ def list_(reading: Reading, request: ListContracts) -> ContractList:
 
 def body_of(row: RowMapping) -> Contract:
     """What a contract says, from its row."""
-    return from_json(row["body"])
+    return verified(row["body"], row["hash"])
 
 
 def note_with_file(connection: Connection, column: ContractColumn) -> str:

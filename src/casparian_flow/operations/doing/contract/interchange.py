@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, RowMapping
 
 from casparian_flow.core.contract_checks import check_contract
-from casparian_flow.core.contract_text import from_json
+from casparian_flow.core.contract_text import verified
 from casparian_flow.core.contracts import Contract, ContractState
 from casparian_flow.core.errors import ExportFailed, NotFound, UsageError
 from casparian_flow.lab.contract_file import read_contracts
@@ -43,7 +43,7 @@ from casparian_flow.store.views import contracts as view
 def export(reading: Reading, request: ExportContract) -> ContractExported:
     """Write one contract; raises NotFound, and UsageError for a file that is there already."""
     row = _one(reading.connection, request)
-    contract = from_json(row["body"])
+    contract = verified(row["body"], row["hash"])
     identity = f"{meta_value(reading.connection, HOME_ID) or 'casparian'}/{contract.table}"
     document, unmapped = to_odcs(contract, identity, ContractState(row["state"]))
     path = None if request.to == STANDARD_OUTPUT else reading.cwd / request.to

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping
 
 from casparian_flow.core.amendment_text import tolerance_text
-from casparian_flow.core.contract_text import from_json
+from casparian_flow.core.contract_text import verified
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.errors import NotFound
 from casparian_flow.core.proposal_bodies import Amendment, FirstContract, body_of
@@ -37,7 +37,7 @@ class WouldBe:
     @property
     def changes(self) -> list[ContractChange]:
         """What is otherwise than in the base; of a first contract nothing is."""
-        return [] if self.base is None else list(changes_between(from_json(self.base["body"]), self.contract))
+        return [] if self.base is None else list(changes_between(_contract(self.base), self.contract))
 
 
 def is_proposal(named: str) -> bool:
@@ -59,7 +59,7 @@ def would_be(connection: Connection, named: str) -> WouldBe:
     base = next((row for row in versions if row["hash"] == proposal["base_digest"]), None)
     if base is None:
         raise NotFound(f"the contract that {name} changes is not there any more", fix="casparian contract list")
-    return WouldBe(proposal=proposal, contract=amended(from_json(base["body"]), body.operations), base=base)
+    return WouldBe(proposal=proposal, contract=amended(_contract(base), body.operations), base=base)
 
 
 def changes_between(base: Contract, new: Contract) -> Iterator[ContractChange]:
@@ -107,3 +107,7 @@ def _by_name(what: str, before: dict[str, str], after: dict[str, str]) -> Iterat
     for name in dict.fromkeys([*after, *before]):
         if before.get(name) != after.get(name):
             yield ContractChange(what=what, before=before.get(name), after=after.get(name))
+
+
+def _contract(row: RowMapping) -> Contract:
+    return verified(row["body"], row["hash"])

@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from casparian_flow import __version__
-from casparian_flow.core.errors import CasparianError
+from casparian_flow.core.contract_text import verified
+from casparian_flow.core.contracts import ContractState
+from casparian_flow.core.errors import CasparianError, VerificationFailed
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.home import machine
@@ -21,7 +24,7 @@ from casparian_flow.operations.home.doctor import Check, Diagnosis, Examine, Hea
 from casparian_flow.operations.local import Local
 from casparian_flow.settings import load
 from casparian_flow.store.engine import open_read_only
-from casparian_flow.store.views import health
+from casparian_flow.store.views import contracts, health
 
 LIBRARIES = ("alembic", "blake3", "click", "duckdb", "evtx", "msgspec", "numpy", "orjson", "pyarrow", "sqlalchemy")
 LITTLE_SPACE = 2 << 30
@@ -173,6 +176,7 @@ def _database(local: Local) -> Iterator[Finding]:
                 if newest > local.now_ns + HOUR_NS:
                     yield Health.WARN, f"a job is from the future: {rfc3339(newest)}", "set the clock"
                 yield from _commits(local, health.count_unrecorded(connection))
+                yield from _contracts(connection)
     except (SQLAlchemyError, CasparianError) as exc:
         yield Health.FAIL, f"cannot be read: {str(exc).splitlines()[0]}", "restore the home from a copy"
 
@@ -184,6 +188,15 @@ def _commits(local: Local, unrecorded: int) -> Iterator[Finding]:
         yield Health.WARN, f"{unrecorded} commits were cut short", "casparian doctor --fix"
     else:
         yield Health.OK, f"{unrecorded} commits are under way", ""
+
+
+def _contracts(connection: Connection) -> Iterator[Finding]:
+    """Contracts that demand something else than when they were put there."""
+    for row in contracts.list_contracts(connection, tuple(ContractState)):
+        try:
+            verified(row["body"], row["hash"])
+        except VerificationFailed as exc:
+            yield Health.FAIL, exc.message, exc.fix
 
 
 def _staging(local: Local) -> Iterator[Finding]:
