@@ -72,13 +72,13 @@ def reply_of(acting: Acting, prepared: Prepared, course: Course) -> RunReply:
     jobs, evolved = course.jobs, course.evolved
     selected = [decision for decision in prepared.plan.decisions if decision.file.is_selected]
     skipped = Counter(str(decision.reason) for decision in selected if decision.action == "skip")
+    applied = applied_changes(acting, evolved.changes)
     with acting.database.transaction() as connection:
         ended = job_store.not_landed(connection, prepared.id)
         tables = output_store.brought_by_plan(connection, prepared.id)
         proposals = contract_store.proposed(connection)
         totals = run_store.totals(connection, prepared.id)
         drafted = _drafted(connection, evolved.plans)
-        applied = applied_changes(connection, evolved.changes)
         since = rows_since(connection, jobs, evolved.changes)
         read_again = {
             row.table_name for plan in evolved.plans[1:] for row in output_store.brought_by_plan(connection, plan)
