@@ -136,3 +136,35 @@ def test_rows_that_go_into_another_table_are_counted_before_and_after(
     back = plan(product_here, source, *sinks)
     assert [(each["table"], each["into"]) for each in back["moved"]] == [("other", "fw")]
     assert plan(product_here, source, *sinks, "--table", "other")["moved"] == []
+
+
+def test_rows_of_files_that_changed_count_as_moved_with_those_of_the_others(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    texts = {"l_1.csv": "1,a\n2,b\n", "l_2.csv": "3,c\n", "l_3.csv": "4,d\n", "l_4.csv": "4,d\n"}
+    for name, text in texts.items():
+        (source / name).write_text("id,v\n" + text)
+    product_here("run", str(source), "--table", "logs", expect=(0,))
+    with (source / "l_2.csv").open("a") as file:
+        file.write("5,e\n")
+    with (source / "l_3.csv").open("a") as file:  # what it held is in the fourth file still
+        file.write("6,f\n")
+    planned = plan(product_here, source)
+    ran = product_here("run", "--json", expect=(0,)).json
+    assert product_here.table("logs").num_rows == 0
+    assert (
+        ran["moved"]
+        == planned["moved"]
+        == [{"table": "logs", "into": "l", "accepted": 4, "quarantined": 0, "files": 3}]
+    )
+
+    for name in ("l_1.csv", "l_2.csv"):
+        (source / name).write_text("id,v\n7,g\n")
+    product_here("run", expect=(0,))
+    for name in ("l_1.csv", "l_2.csv"):  # the same bytes, read once, and both change
+        (source / name).write_text(f"id,v\n8,{name}\n")
+    again = product_here("run", "--table", "logs", "--json", expect=(0,)).json
+    assert product_here.table("l").num_rows == 0
+    assert [(each["accepted"], each["table"]) for each in again["moved"]] == [(4, "l")]
