@@ -113,11 +113,11 @@ def test_rows_of_a_file_that_is_gone_stay_unless_its_source_retires_them(case: C
     assert (case.ids(), case.ids(role=Role.QUARANTINE)) == ([1, 2, 3], [2])
     case.policy(WhenMissing.RETIRE)
     reply = case.run()
-    assert reply.retired == [RetiredRows(table="sales", rows=2, files=1)]
+    assert reply.retired == [RetiredRows(table="sales", rows=1, quarantined=1, files=1)]
     assert reply.next == "casparian output history sales"
     assert (case.ids(), case.ids(role=Role.QUARANTINE)) == ([1, 2], [])
     newest = case.history()[0]
-    assert (newest.action, newest.removed, newest.jobs) == ("retire", 1, [])
+    assert (newest.action, newest.removed, newest.quarantine_removed, newest.jobs) == ("retire", 1, 1, [])
     [stone] = case.asked("SELECT * FROM cf_tombstones")
     assert (stone["table_name"], stone["rows"], stone["action"], stone["actor"]) == ("sales", 2, "retired", "policy")
     assert json.loads(stone["receipt"])["path"] == "sales_2.csv"

@@ -40,7 +40,7 @@ def test_the_groups_of_a_plan_add_up_to_its_files_and_bytes(product_here: Produc
         ("reopen", "config_changed"): 3,
         ("skip", "no_parser"): 1,
     }
-    assert later["retire"] == {"files": 1, "rows": 2}
+    assert later["retire"] == {"files": 1, "rows": 2, "quarantined": 0}
     on_disk = {path.name: path.stat().st_size for path in source.iterdir()}
     by_group: Counter[tuple[str, str]] = Counter()
     for group in later["groups"]:
@@ -75,20 +75,24 @@ def test_a_plan_says_which_rows_go_out_with_their_file(product_here: ProductHere
     source = tmp_path / "in"
     source.mkdir()
     for name in "ab":
-        (source / f"{name}.csv").write_text(f"id,{name}\n1,2\n2,3\n")
+        (source / f"{name}.csv").write_text(f"id,{name}\n1,2\n2,3\n4\n")
     product_here.run(str(source))
     (source / "b.csv").unlink()
     kept = plan(product_here, source)
     assert (kept["retire"], kept["entries"][1]["detail"]) == (
-        {"files": 0, "rows": 0},
+        {"files": 0, "rows": 0, "quarantined": 0},
         "not there any more; its rows are kept",
     )
     product_here("source", "policy", str(source), "retire", expect=(0,))
     retiring = plan(product_here, source)
-    assert retiring["retire"] == {"files": 1, "rows": 2}
+    assert retiring["retire"] == {"files": 1, "rows": 2, "quarantined": 1}
+    assert "retire    1 (2 rows, 1 quarantined, of bytes" in product_here("plan", str(source), expect=(0,)).out
     assert retiring["entries"][1]["detail"] == "not there any more; its rows go out, as the policy of its source says"
-    product_here.run("--plan", retiring["plan"])
+    retired = product_here.run("--plan", retiring["plan"])["retired"]
+    assert retired == [{"table": "b", "rows": 2, "quarantined": 1, "files": 1}]
     assert product_here.table("b").num_rows == 0
+    newest = product_here("output", "history", "b", "--json", expect=(0,)).json["commits"][0]
+    assert (newest["removed"], newest["quarantine_removed"], newest["quarantined"]) == (2, 1, 0)
 
 
 def test_a_plan_takes_the_words_of_a_run_and_its_run_has_them_all(product_here: ProductHere, tmp_path: Path) -> None:

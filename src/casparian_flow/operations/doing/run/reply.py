@@ -200,10 +200,18 @@ def _emptied(row: AnyRow) -> EmptiedSource:
 
 def _retired(connection: Connection, since_ns: int) -> list[RetiredRows]:
     """What went out of each table since then."""
-    found: dict[str, list[int]] = {}
+    found: dict[str, list[AnyRow]] = {}
     for row in retired_since(connection, since_ns):
-        found.setdefault(row.table_name, []).append(row.rows)
-    return [RetiredRows(table=table, rows=sum(rows), files=len(rows)) for table, rows in found.items()]
+        found.setdefault(row.table_name, []).append(row)
+    return [
+        RetiredRows(
+            table=table,
+            rows=sum(row.accepted for row in rows),
+            quarantined=sum(row.quarantined for row in rows),
+            files=len(rows),
+        )
+        for table, rows in found.items()
+    ]
 
 
 def _purges(connection: Connection) -> list[WaitingPurge]:
