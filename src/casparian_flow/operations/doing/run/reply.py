@@ -139,7 +139,7 @@ def reply_of(acting: Acting, prepared: Prepared, course: Course) -> RunReply:
         failures=failures,
         unreadable=unreadable,
         problems=sum(scan.problems for scan in prepared.discovered.scans),
-        warnings=[*prepared.discovered.warnings, *evolved.notes],
+        warnings=[*prepared.discovered.warnings, *evolved.notes, *_kept(selected)],
         waiting=waiting,
         drafted=drafted,
         applied=applied,
@@ -166,6 +166,15 @@ def reply_of(acting: Acting, prepared: Prepared, course: Course) -> RunReply:
 def is_unread(decision: Decision) -> bool:
     """Whether a file holds something that no parser reads."""
     return decision.reason is SkipReason.NO_PARSER and decision.file.content != EMPTY
+
+
+def _kept(selected: Sequence[Decision]) -> list[str]:
+    """That rows stay which the policy of a source would let go, and why, of the first file that is gone."""
+    gone = [each.file for each in selected if each.reason is SkipReason.SOURCE_MISSING and each.file.kept_by]
+    if not gone:
+        return []
+    more = f" (and {len(gone) - 1:,} more files that are gone)" if len(gone) > 1 else ""
+    return [f"{gone[0].display} is gone and its rows stay: {gone[0].kept_by}{more}"]
 
 
 def _drafted(connection: Connection, plans: Sequence[int]) -> list[Drafted]:
