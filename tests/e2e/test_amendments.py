@@ -298,7 +298,7 @@ def test_what_an_amendment_read_again_is_taken_back_whole_by_the_command_that_it
     [named] = [line.removeprefix("undo: ") for line in said.splitlines() if line.startswith("undo: ")]
     shown = landed("replay", "show", "1", expect=[0]).out
     assert f"undo      {named}\n" in shown and "the contract stays" in shown and "the contract stays" in said
-    assert "rows: 0 released, 0 still in quarantine, 7 newly rejected\n" in said
+    assert "rows: 0 released, 0 still in quarantine, 7 newly rejected, 7 accepted ones lost\n" in said
     assert landed.table("t").num_rows == 1
     landed(*named.split()[1:], "--yes", expect=[0])
     assert landed.table("t").sort_by("a") == before
