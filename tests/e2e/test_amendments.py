@@ -226,6 +226,12 @@ def test_what_a_proof_promises_holds_for_every_table_of_a_file_and_for_pseudonym
     amended = product_here(*asked, expect=[0]).json
     assert {each["table"] for each in amended["impact"]["replays"]} == {"people", "calls"}
     product_here("approve", amended["proposal"]["id"], "--reason", "reviewed", expect=[0])
+    shown = product_here("contract", "show", amended["proposal"]["id"], "--json", expect=[0]).json
+    there = product_here("contract", "show", "people", "--json", expect=[0]).json
+    named = ("table", "version", "state", "origin", "decided_by", "proposed_by")
+    assert [shown["contract"][each] for each in named] == [there["contract"][each] for each in named]
+    assert shown["decision_reason"] == there["decision_reason"] == "reviewed"
+    assert shown["contract"]["decided_by"] and shown["contract"]["origin"] == "approved"
     [replay] = product_here("replay", "list", "--json", expect=[0]).json["replays"]
     assert (replay["stage"], replay["stop_reason"]) == ("done", None)
     assert (product_here.table("people").num_rows, product_here.table("calls").num_rows) == (6, 6)
@@ -292,7 +298,7 @@ def test_what_an_amendment_read_again_is_taken_back_whole_by_the_command_that_it
     [named] = [line.removeprefix("undo: ") for line in said.splitlines() if line.startswith("undo: ")]
     shown = landed("replay", "show", "1", expect=[0]).out
     assert f"undo      {named}\n" in shown and "the contract stays" in shown and "the contract stays" in said
-    assert "rows: 0 released, 0 still in quarantine, 7 newly rejected\n" in said
+    assert "rows: 0 released, 0 still in quarantine, 7 newly rejected, 7 accepted ones lost\n" in said
     assert landed.table("t").num_rows == 1
     landed(*named.split()[1:], "--yes", expect=[0])
     assert landed.table("t").sort_by("a") == before

@@ -28,6 +28,7 @@ from casparian_flow.operations.doing.quarantine.repairs import list_ as list_rep
 from casparian_flow.operations.doing.quarantine.repairs import repair
 from casparian_flow.operations.doing.query.sql import ask
 from casparian_flow.operations.doing.reading import open_reading
+from casparian_flow.operations.doing.run.plan import make
 from casparian_flow.operations.doing.run.run import run
 from casparian_flow.operations.doing.source.sources import list_ as list_sources
 from casparian_flow.operations.doing.source.sources import policy
@@ -113,17 +114,47 @@ def test_rows_of_a_file_that_is_gone_stay_unless_its_source_retires_them(case: C
     assert (case.ids(), case.ids(role=Role.QUARANTINE)) == ([1, 2, 3], [2])
     case.policy(WhenMissing.RETIRE)
     reply = case.run()
-    assert reply.retired == [RetiredRows(table="sales", rows=2, files=1)]
+    assert reply.retired == [RetiredRows(table="sales", rows=1, quarantined=1, files=1)]
     assert reply.next == "casparian output history sales"
     assert (case.ids(), case.ids(role=Role.QUARANTINE)) == ([1, 2], [])
     newest = case.history()[0]
-    assert (newest.action, newest.removed, newest.jobs) == ("retire", 1, [])
+    assert (newest.action, newest.removed, newest.quarantine_removed, newest.jobs) == ("retire", 1, 1, [])
     [stone] = case.asked("SELECT * FROM cf_tombstones")
     assert (stone["table_name"], stone["rows"], stone["action"], stone["actor"]) == ("sales", 2, "retired", "policy")
     assert json.loads(stone["receipt"])["path"] == "sales_2.csv"
     again = case.run()
     assert (again.run, again.retired) == (0, []) and len(case.history()) == len(case.history())  # once is enough
     assert len(case.asked("SELECT * FROM cf_tombstones")) == 1
+
+
+def test_what_keeps_rows_that_a_policy_would_let_go_is_named_by_plan_and_run(case: Case) -> None:
+    gone, other = case.data / "sales_2.csv", case.data / "sales_3.csv"
+    case.act(lambda acting: run(acting, RunFiles(selection=MakePlan(paths=(str(gone),)))))
+    other.write_bytes(gone.read_bytes())
+    case.policy(WhenMissing.RETIRE)
+    gone.unlink()
+
+    def planned() -> tuple[str, int]:
+        reply = case.act(lambda acting: make(acting, MakePlan(paths=(str(case.data),))))
+        [detail] = [each.detail for each in reply.entries if each.path == "sales_2.csv"]
+        return detail, reply.retire.rows
+
+    stay = "not there any more; its rows stay: "
+    assert planned() == (f"{stay}{other} holds the same bytes", 0)
+    other.unlink()
+    held = f"{gone} of source 2 held the same bytes"
+    assert planned() == (f"{stay}{held} when that was looked at last: casparian run", 0)
+    case.run_known()
+    why = f"{held} and is gone, too, and its policy is keep"
+    why += ": casparian source policy 2 retire --even-if-empty"
+    assert planned() == (stay + why, 0)
+    reply = case.run()
+    assert (case.ids(), reply.retired) == ([1, 2, 3], [])
+    assert f"sales_2.csv is gone and its rows stay: {why} (and 1 more files that are gone)" in reply.warnings
+    asked = SetSourcePolicy(source="2", when_missing=WhenMissing.RETIRE, even_if_empty=True)
+    case.act(lambda acting: policy(acting, asked))
+    assert planned() == ("not there any more; its rows go out, as the policy of its source says", 1)
+    assert (case.run().retired[0].rows, case.ids()) == (1, [1, 2])
 
 
 @pytest.mark.slow
@@ -196,7 +227,7 @@ def test_no_table_is_replaced_by_an_emptied_folder_without_a_word(case: Case) ->
         case.run(mode=SinkMode.REPLACE)
     case.policy(WhenMissing.RETIRE, even_if_empty=True)
     assert (case.run(mode=SinkMode.REPLACE).retired, case.ids()) == (
-        [RetiredRows(table="sales", rows=4, files=2)],
+        [RetiredRows(table="sales", rows=3, quarantined=1, files=2)],
         [],
     )
 
@@ -268,7 +299,7 @@ def test_a_folder_that_is_away_right_after_a_run_loses_no_row(case: Case, policy
     before = (case.ids(), case.history(), case.asked("SELECT * FROM cf_proposals"))
     case.act(lambda acting: mark_dirty(acting.database.driver, [1]))  # as the other one is while it is young
     case.data.rename(case.data.with_name("disk"))
-    assert case.run_known().unreadable == ["./", "sales_1.csv"]
+    assert case.run_known().unreadable == [str(case.data), "sales_1.csv"]
     case.data.mkdir()
     [emptied] = case.run().emptied
     assert (emptied.policy, emptied.files) == (policy, 1)

@@ -40,7 +40,7 @@ def test_the_groups_of_a_plan_add_up_to_its_files_and_bytes(product_here: Produc
         ("reopen", "config_changed"): 3,
         ("skip", "no_parser"): 1,
     }
-    assert later["retire"] == {"files": 1, "rows": 2}
+    assert later["retire"] == {"files": 1, "rows": 2, "quarantined": 0}
     on_disk = {path.name: path.stat().st_size for path in source.iterdir()}
     by_group: Counter[tuple[str, str]] = Counter()
     for group in later["groups"]:
@@ -75,20 +75,24 @@ def test_a_plan_says_which_rows_go_out_with_their_file(product_here: ProductHere
     source = tmp_path / "in"
     source.mkdir()
     for name in "ab":
-        (source / f"{name}.csv").write_text(f"id,{name}\n1,2\n2,3\n")
+        (source / f"{name}.csv").write_text(f"id,{name}\n1,2\n2,3\n4\n")
     product_here.run(str(source))
     (source / "b.csv").unlink()
     kept = plan(product_here, source)
     assert (kept["retire"], kept["entries"][1]["detail"]) == (
-        {"files": 0, "rows": 0},
+        {"files": 0, "rows": 0, "quarantined": 0},
         "not there any more; its rows are kept",
     )
     product_here("source", "policy", str(source), "retire", expect=(0,))
     retiring = plan(product_here, source)
-    assert retiring["retire"] == {"files": 1, "rows": 2}
+    assert retiring["retire"] == {"files": 1, "rows": 2, "quarantined": 1}
+    assert "retire    1 (2 rows, 1 quarantined, of bytes" in product_here("plan", str(source), expect=(0,)).out
     assert retiring["entries"][1]["detail"] == "not there any more; its rows go out, as the policy of its source says"
-    product_here.run("--plan", retiring["plan"])
+    retired = product_here.run("--plan", retiring["plan"])["retired"]
+    assert retired == [{"table": "b", "rows": 2, "quarantined": 1, "files": 1}]
     assert product_here.table("b").num_rows == 0
+    newest = product_here("output", "history", "b", "--json", expect=(0,)).json["commits"][0]
+    assert (newest["removed"], newest["quarantine_removed"], newest["quarantined"]) == (2, 1, 0)
 
 
 def test_a_plan_takes_the_words_of_a_run_and_its_run_has_them_all(product_here: ProductHere, tmp_path: Path) -> None:
@@ -136,3 +140,35 @@ def test_rows_that_go_into_another_table_are_counted_before_and_after(
     back = plan(product_here, source, *sinks)
     assert [(each["table"], each["into"]) for each in back["moved"]] == [("other", "fw")]
     assert plan(product_here, source, *sinks, "--table", "other")["moved"] == []
+
+
+def test_rows_of_files_that_changed_count_as_moved_with_those_of_the_others(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    texts = {"l_1.csv": "1,a\n2,b\n", "l_2.csv": "3,c\n", "l_3.csv": "4,d\n", "l_4.csv": "4,d\n"}
+    for name, text in texts.items():
+        (source / name).write_text("id,v\n" + text)
+    product_here("run", str(source), "--table", "logs", expect=(0,))
+    with (source / "l_2.csv").open("a") as file:
+        file.write("5,e\n")
+    with (source / "l_3.csv").open("a") as file:  # what it held is in the fourth file still
+        file.write("6,f\n")
+    planned = plan(product_here, source)
+    ran = product_here("run", "--json", expect=(0,)).json
+    assert product_here.table("logs").num_rows == 0
+    assert (
+        ran["moved"]
+        == planned["moved"]
+        == [{"table": "logs", "into": "l", "accepted": 4, "quarantined": 0, "files": 3}]
+    )
+
+    for name in ("l_1.csv", "l_2.csv"):
+        (source / name).write_text("id,v\n7,g\n")
+    product_here("run", expect=(0,))
+    for name in ("l_1.csv", "l_2.csv"):  # the same bytes, read once, and both change
+        (source / name).write_text(f"id,v\n8,{name}\n")
+    again = product_here("run", "--table", "logs", "--json", expect=(0,)).json
+    assert product_here.table("l").num_rows == 0
+    assert [(each["accepted"], each["table"]) for each in again["moved"]] == [(4, "l")]

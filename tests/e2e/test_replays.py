@@ -223,6 +223,37 @@ def test_a_replay_that_would_lose_rows_waits_for_approval_and_then_does_what_was
     assert (entry["stage"], entry["done"], entry["proposal"]) == ("done", 3, reply["proposal"])
 
 
+@pytest.mark.parametrize("sink", ["parquet", "duckdb"])
+def test_rows_that_take_each_others_place_are_each_counted_as_the_proposal_counts_them(
+    product_here: ProductHere, tmp_path: Path, sink: str
+) -> None:
+    files = {
+        "mixed_1.csv": ["N/A", "-", "N/A", "4", "?"],
+        "mixed_2.csv": ["-", "N/A", "N/A", "-", "?"],
+        "mixed_3.csv": ["-", "2"],
+    }
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for name in files:
+        (folder / name).write_text("id,n\n1,7\n")
+    to = () if sink == "parquet" else ("--sink", f"duckdb://{tmp_path / 'out.duckdb'}")
+    read(product_here, folder, *to)
+    for name, values in files.items():
+        (folder / name).write_text("id,n\n" + "".join(f"{at},{value}\n" for at, value in enumerate(values, 1)))
+    read(product_here, folder, *to)
+    causes = {each["sample"]: each["group"] for each in groups(product_here)}
+    first = replay(product_here, causes["N/A"], "--option", "null=N/A", expect=(3,))
+    assert (first["released"], first["still_failing"], first["newly_rejected"], first["accepted_lost"]) == (4, 5, 0, 0)
+
+    asked = replay(product_here, causes["-"], "--option", "null=-", expect=(4,))
+    shown = product_here("approval", "show", asked["proposal"], "--json", expect=[0]).json
+    approved = product_here("approve", asked["proposal"], "--reason", "so be it", "--json", expect=[0])
+    reply = approved.json["replay"]
+    assert (reply["released"], reply["still_failing"], reply["newly_rejected"], reply["accepted_lost"]) == (4, 2, 4, 4)
+    assert (shown["empirical"]["released"], shown["empirical"]["newly_failing"]) == (4, 4)
+    assert sum(each["rows"] for each in groups(product_here)) == 6
+
+
 MOVED = {
     "the parser": "INSERT INTO cf_parsers (name, version, artifact_hash, env_hash, path, origin, status, manifest, "
     "registered_at_ns) SELECT name, version, 'other', env_hash, path, origin, 'active', manifest, 1 "

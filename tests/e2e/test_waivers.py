@@ -41,6 +41,10 @@ def test_rows_that_are_given_up_count_no_more_and_are_still_there(product_here: 
     waived = product_here("quarantine", "list", "--state", "waived", "--json", expect=[0]).json["groups"]
     assert [(each["group"], each["rows"]) for each in waived] == [(group["group"], 2)]
     assert len(product_here.table("p", Role.QUARANTINE)) == 2
+    status = product_here("status", "--json").json
+    assert (status["quarantine"]["rows"], status["quarantine"]["waived"]) == (0, 2)
+    assert status["tables"][0]["quarantined"] == 2
+    assert "quarantine  0 rows of 0 files, and 2 waived" in product_here("status").out
     product_here.run(str(folder), "--force", expect=[0, 3])
     assert state(product_here) == []
     (folder / "p_4.csv").write_text("id,n\n41,x\n")

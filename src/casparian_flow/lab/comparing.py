@@ -1,4 +1,4 @@
-"""Rows of two readings of one file, joined by their place."""
+"""Rows of two readings of files, joined by their place."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ FileRows = Mapping[str, TableRows]
 """What one reading of a file brought, by table."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedRows:
+    """The rows of many files in one table, each as its `file` and its `place` in it, both numbers."""
+
+    accepted: pa.RecordBatchReader
+    rejected: pa.RecordBatchReader
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDifference:
     """What a reading brings that another did not, over all tables.
@@ -76,13 +84,13 @@ NOTHING = TableRows(accepted=0, rejected=0, digest="", read_accepted=no_rows, re
 
 _PLACES = """
 WITH accepted_rows AS ({accepted}),
-alike AS (SELECT place, sum(o) AS o, sum(n) AS n, least(sum(o), sum(n)) AS b FROM accepted_rows
-    GROUP BY place{columns}),
-accepted AS (SELECT place, sum(o) AS o, sum(n) AS n, sum(b) AS b FROM alike GROUP BY place),
+alike AS (SELECT {place}, sum(o) AS o, sum(n) AS n, least(sum(o), sum(n)) AS b FROM accepted_rows
+    GROUP BY {place}{columns}),
+accepted AS (SELECT {place}, sum(o) AS o, sum(n) AS n, sum(b) AS b FROM alike GROUP BY {place}),
 rejected_rows AS (
-    SELECT place, 1 AS o, 0 AS n FROM old_rejected UNION ALL SELECT place, 0, 1 FROM new_rejected
+    SELECT {place}, 1 AS o, 0 AS n FROM old_rejected UNION ALL SELECT {place}, 0, 1 FROM new_rejected
 ),
-rejected AS (SELECT place, sum(o) AS o, sum(n) AS n FROM rejected_rows GROUP BY place),
+rejected AS (SELECT {place}, sum(o) AS o, sum(n) AS n FROM rejected_rows GROUP BY {place}),
 steps AS (
     SELECT
         greatest(coalesce(a.n, 0) - coalesce(a.o, 0), 0) AS gained,
@@ -90,7 +98,7 @@ steps AS (
         least(coalesce(a.o, 0), coalesce(a.n, 0)) - coalesce(a.b, 0) AS changed,
         greatest(coalesce(r.n, 0) - coalesce(r.o, 0), 0) AS quarantined,
         greatest(coalesce(r.o, 0) - coalesce(r.n, 0), 0) AS unrejected
-    FROM accepted a FULL JOIN rejected r USING (place)
+    FROM accepted a FULL JOIN rejected r USING ({place})
 )
 SELECT
     coalesce(sum(gained), 0),
@@ -100,6 +108,7 @@ SELECT
     coalesce(sum(least(unrejected, gained)), 0)
 FROM steps
 """
+_SIDES = (("old", "1 AS o, 0 AS n"), ("new", "0 AS o, 1 AS n"))
 _NAMES = ("gained", "lost", "changed", "quarantined", "released")
 
 
@@ -142,13 +151,39 @@ class Comparing:
                 totals[name] += count
         return FileDifference(**totals, digests=digests)
 
-    def _count(self, old: TableRows, new: TableRows, is_same: bool) -> dict[str, int]:
-        """The steps of one table; where its accepted rows are the same they are not read."""
+    def compare_places(self, old: PlacedRows, new: PlacedRows) -> FileDifference:
+        """How new readings of many files differ from old ones in one table, by the places of their rows alone.
+
+        No row counts as changed. Raises what reading the rows raises.
+        """
+        engine = self._started()
+        views = {
+            "old_accepted": old.accepted,
+            "new_accepted": new.accepted,
+            "old_rejected": old.rejected,
+            "new_rejected": new.rejected,
+        }
+        try:
+            for name, reader in views.items():
+                engine.register(name, reader)
+            sides = (f"SELECT file, place, {ones} FROM {name}_accepted" for name, ones in _SIDES)  # noqa: S608 our names
+            query = _PLACES.format(place="file, place", accepted=" UNION ALL ".join(sides), columns="")
+            [found] = engine.execute(query).fetchall()
+        finally:
+            self._close()  # with what is left of the readers
+        gained, lost, changed, quarantined, released = map(int, found)
+        return FileDifference(gained=gained, lost=lost, changed=changed, quarantined=quarantined, released=released)
+
+    def _started(self) -> duckdb.DuckDBPyConnection:
         if self._engine is None:
             import duckdb  # noqa: PLC0415 - 0.1 s that every run would take which compares nothing
 
             self._engine = duckdb.connect(config=self._settings)  # type: ignore[arg-type]
-        engine = self._engine
+        return self._engine
+
+    def _count(self, old: TableRows, new: TableRows, is_same: bool) -> dict[str, int]:
+        """The steps of one table; where its accepted rows are the same they are not read."""
+        engine = self._started()
         readers = [
             no_rows() if is_same else old.read_accepted(),
             no_rows() if is_same else new.read_accepted(),
@@ -158,14 +193,16 @@ class Comparing:
         with closing(readers[0]), closing(readers[1]), closing(readers[2]), closing(readers[3]):
             columns = _columns(readers[0].schema, readers[1].schema)
             sides = []
-            for name, reader, ones in (("old", readers[0], "1 AS o, 0 AS n"), ("new", readers[1], "0 AS o, 1 AS n")):
+            for (name, ones), reader in zip(_SIDES, readers[:2], strict=True):
                 engine.register(f"{name}_accepted", _renamed(reader, columns))
                 shown = "".join(f", {column.of(reader.schema)}" for column in columns)
                 sides.append(f"SELECT place, {ones}{shown} FROM {name}_accepted")  # noqa: S608 our own names only
             engine.register("old_rejected", _renamed(readers[2], ()))
             engine.register("new_rejected", _renamed(readers[3], ()))
             names = "".join(f", {column.ours}" for column in columns)
-            [found] = engine.execute(_PLACES.format(accepted=" UNION ALL ".join(sides), columns=names)).fetchall()
+            [found] = engine.execute(
+                _PLACES.format(place="place", accepted=" UNION ALL ".join(sides), columns=names)
+            ).fetchall()
             for view in ("old_accepted", "new_accepted", "old_rejected", "new_rejected"):
                 engine.unregister(view)
         return dict(zip(_NAMES, map(int, found), strict=True))

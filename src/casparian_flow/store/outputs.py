@@ -89,23 +89,25 @@ _now_current = (
     .where(versions.c.source_hash.in_(each_of("hashes")))
 )
 _old = versions.alias("old_versions")
-_carrier = locations.alias("carriers")
-_newer = versions.alias("newer_versions")
+carrier = locations.alias("carriers")
+newer = versions.alias("newer_versions")
 _successor = locations.alias("successors")
 # A path that is gone still carries its bytes, unless the file lives on under another name.
 _lives_on = exists(
-    select(_successor.c.id).where(_successor.c.renamed_from == _carrier.c.id, _successor.c.is_missing.is_(False))
+    select(_successor.c.id).where(_successor.c.renamed_from == carrier.c.id, _successor.c.is_missing.is_(False))
 )
 _retires = exists(
     select(sources.c.id).where(
-        sources.c.id == _carrier.c.source_id, sources.c.when_missing == literal_column(f"'{WhenMissing.RETIRE}'")
+        sources.c.id == carrier.c.source_id, sources.c.when_missing == literal_column(f"'{WhenMissing.RETIRE}'")
     )
-) & is_believed(_carrier)
+) & is_believed(carrier)
+carries = carrier.c.is_missing.is_(False) | (~_lives_on & ~_retires)
+"""Whether a location, the `carrier`, keeps the rows of its `newer` bytes where they are."""
 is_carried = exists(
-    select(_carrier.c.id)
-    .join(_newer, _newer.c.id == _carrier.c.current_version_id)
-    .where(_newer.c.source_hash == materializations.c.source_hash)
-    .where(_carrier.c.is_missing.is_(False) | (~_lives_on & ~_retires))
+    select(carrier.c.id)
+    .join(newer, newer.c.id == carrier.c.current_version_id)
+    .where(newer.c.source_hash == materializations.c.source_hash)
+    .where(carries)
 )
 """Whether rows have bytes behind them: a file that is there, or one that is gone from a source which keeps its rows."""
 _VISIBLE = (

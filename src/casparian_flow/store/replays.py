@@ -17,6 +17,7 @@ from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.jobs import CARRIED
 from casparian_flow.store.prepared import each_of
 from casparian_flow.store.tables import (
+    commits,
     jobs,
     locations,
     materializations,
@@ -162,6 +163,20 @@ BROUGHT = (
     )
     .where(materializations.c.job_id.in_(each_of("jobs")), materializations.c.table_name != "")
     .group_by(materializations.c.job_id, materializations.c.table_name)
+)
+SINKS_OF = (
+    select(
+        materializations.c.job_id, materializations.c.table_name, func.min(materializations.c.sink_uri).label("sink")
+    )
+    .where(materializations.c.job_id.in_(each_of("jobs")), materializations.c.table_name != "")
+    .group_by(materializations.c.job_id, materializations.c.table_name)
+)
+# What one permit brought of many jobs is kept in the name of one of them, which is of the same replay.
+FIRST_ENTRIES = (
+    select(commits.c.sink_uri, commits.c.table_name, commits.c.role, func.min(commits.c.seq).label("seq"))
+    .join(replay_files, replay_files.c.new_job == commits.c.job_id)
+    .where(replay_files.c.replay_id == bindparam("replay"))
+    .group_by(commits.c.sink_uri, commits.c.table_name, commits.c.role)
 )
 REOPENED = (
     select(jobs.c.source_hash, parsers.c.name, func.min(quarantine.c.reference).label("cause"))
@@ -342,6 +357,18 @@ def brought(connection: Connection, of_jobs: Iterable[int]) -> dict[int, dict[st
     for row in connection.execute(BROUGHT, {"jobs": json.dumps(list(of_jobs))}):
         found[row.job_id][row.table_name] = Expected(row.accepted, row.quarantined, row.row_digest)
     return found
+
+
+def sinks_of(connection: Connection, of_jobs: Iterable[int]) -> dict[tuple[int, str], str]:
+    """A sink in which the rows of jobs are or were, by job and table."""
+    found = connection.execute(SINKS_OF, {"jobs": json.dumps(list(of_jobs))})
+    return {(row.job_id, row.table_name): row.sink for row in found}
+
+
+def first_entries(connection: Connection, replay: int) -> dict[tuple[str, str, str], int]:
+    """The first log entry of a replay, by sink, table and role."""
+    found = connection.execute(FIRST_ENTRIES, {"replay": replay})
+    return {(row.sink_uri, row.table_name, row.role): row.seq for row in found}
 
 
 def reopened(connection: Connection) -> dict[tuple[str, str], str]:

@@ -120,8 +120,14 @@ GONE_BY = (
     .where(tombstones.c.proposal_id == bindparam("purge"))
     .group_by(tombstones.c.table_name, tombstones.c.source_hash)
 )
+_quarantined = func.coalesce(func.json_extract(tombstones.c.receipt, "$.quarantined"), 0)
 RETIRED_SINCE = (
-    select(tombstones.c.table_name, tombstones.c.source_hash, func.max(tombstones.c.rows).label("rows"))
+    select(
+        tombstones.c.table_name,
+        tombstones.c.source_hash,
+        func.max(tombstones.c.rows - _quarantined).label("accepted"),
+        func.max(_quarantined).label("quarantined"),
+    )
     .where(
         tombstones.c.action == literal_column(f"'{TombstoneAction.RETIRED}'"), tombstones.c.at_ns >= bindparam("since")
     )
@@ -151,7 +157,14 @@ def add_retired(connection: Connection, rows: Sequence[AnyRow], now_ns: int) -> 
                 "files": "[]",
                 "actor": POLICY,
                 "at_ns": now_ns,
-                "receipt": canonical_json({"job": str(row.job_id), "path": place.display, "source": place.source}),
+                "receipt": canonical_json(
+                    {
+                        "job": str(row.job_id),
+                        "path": place.display,
+                        "source": place.source,
+                        "quarantined": row.quarantined,
+                    }
+                ),
             }
             for row in rows
             if (place := places.get(row.source_hash)) is not None and row.table_name
@@ -236,7 +249,10 @@ def gone_by(connection: Connection, purge: int) -> Sequence[AnyRow]:
 
 
 def retired_since(connection: Connection, since_ns: int) -> Sequence[AnyRow]:
-    """Of each table and file that is gone, how many rows went then or later; once, however many sinks showed them."""
+    """Of each table and file that is gone, how many rows of either kind went then or later.
+
+    Each counts once, however many sinks showed it.
+    """
     return connection.execute(RETIRED_SINCE, {"since": since_ns}).all()
 
 

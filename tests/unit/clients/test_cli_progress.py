@@ -113,6 +113,13 @@ def test_files_that_wait_for_a_first_contract_are_counted_as_read():
     assert tally.lines(4.0) == ("parsing: 3 of 3 files", "15 rows, 0 in quarantine")
 
 
+def test_files_of_which_nobody_said_how_many_there_are_have_no_total():
+    tally = Tally()
+    for number in range(2):
+        tally.add("job.completed", {"job": number, "rows": 5, "quarantined": 0}, 1.0)
+    assert tally.lines(2.0) == ("parsing: 2 files", "10 rows, 0 in quarantine")
+
+
 def test_a_pipe_gets_whole_lines(capsys):
     Appended(sys.stderr).draw(("scanning: 1 files", ""))
     assert capsys.readouterr().err == "scanning: 1 files\n"

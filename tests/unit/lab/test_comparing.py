@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.core.lineage import SOURCE_ROW
-from casparian_flow.lab.comparing import Comparing, FileDifference, FileRows, TableRows
+from casparian_flow.lab.comparing import Comparing, FileDifference, FileRows, PlacedRows, TableRows
 
 Row = tuple[int, Any]
 """A place and what stands there."""
@@ -72,6 +72,23 @@ def test_one_planted_difference_of_each_kind_is_counted_once(tmp_path: Path) -> 
 def test_a_rejected_record_that_is_nowhere_now_is_lost(tmp_path: Path) -> None:
     found = counted(brought([(1, "a")], [2]), brought([(1, "a")], []), tmp_path)
     assert found == {"gained": 0, "lost": 1, "changed": 0, "quarantined": 0, "released": 0}
+
+
+def test_files_that_are_compared_together_by_place_alone_count_as_each_by_itself(tmp_path: Path) -> None:
+    def placed(*files: list[int]) -> pa.RecordBatchReader:
+        pairs = [(file, place) for file, places in enumerate(files) for place in places]
+        columns = {
+            name: pa.array([pair[at] for pair in pairs], pa.int64()) for at, name in enumerate(("file", "place"))
+        }
+        return pa.table(columns).to_reader(max_chunksize=3)
+
+    with Comparing(tmp_path) as comparing:
+        found = comparing.compare_places(
+            PlacedRows(placed([1, 2, 3], [1], [5]), placed([4, 5], [2, 3], [])),
+            PlacedRows(placed([2, 4, 6], [1], [5]), placed([1, 3, 5], [3], [])),
+        )
+    # Of the first file 1 and 3 are rejected now, 4 is released and 6 is new; of the second 2 is nowhere now.
+    assert found == FileDifference(gained=2, lost=3, changed=0, quarantined=2, released=1)
 
 
 def test_rows_of_the_same_digest_are_not_even_read(tmp_path: Path) -> None:

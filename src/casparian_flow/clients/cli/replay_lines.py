@@ -19,7 +19,8 @@ WHAT_STAYS = "an undo brings back the rows of that snapshot; the contract stays,
 def rows_text(reply: ReplayReply) -> str:
     """What became of its rows; those that nothing was wrong with before are told apart."""
     newly = f", {reply.newly_rejected:,} newly rejected" if reply.newly_rejected else ""
-    return f"{reply.released:,} released, {reply.still_failing:,} still in quarantine{newly}"
+    lost = f", {reply.accepted_lost:,} accepted ones lost" if reply.accepted_lost else ""
+    return f"{reply.released:,} released, {reply.still_failing:,} still in quarantine{newly}{lost}"
 
 
 def stopped_lines(stopped: StoppedReplay) -> Iterator[str]:

@@ -85,9 +85,12 @@ class Tally:
             case "parsing":
                 done = self._number("job.completed", "done") or self._numbers.get("job.completed", 0)
                 total = self._number("job.completed", "total") or self._number("jobs.queued", "total")
-                if (read := self._numbers.get("job.surveyed", 0)) > done:  # they wait for the contract of all of them
-                    return f"parsing: {read:,} of {total:,} files read, {done:,} landed"
-                return f"parsing: {done:,} of {total:,} files{self._left(done, total, now)}"
+                read = self._numbers.get("job.surveyed", 0)
+                # How many a replay will read nobody says: its first files decide whether it goes on.
+                of_total = f" of {total:,}" if total and total >= max(read, done) else ""
+                if read > done:  # they wait for the contract of all of them
+                    return f"parsing: {read:,}{of_total} files read, {done:,} landed"
+                return f"parsing: {done:,}{of_total} files{self._left(done, total, now)}"
             case "reading again":
                 return f"reading again: {self._again:,} files, for a change that was let in"
             case "rehearsing":

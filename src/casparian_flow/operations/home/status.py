@@ -31,10 +31,11 @@ class TableStatus(Reply, frozen=True, kw_only=True):
 
 
 class OpenQuarantine(Reply, frozen=True, kw_only=True):
-    """What waits in quarantine."""
+    """What waits in quarantine; `waived` rows are there, too, and wait for nobody any more."""
 
     rows: int
     files: int
+    waived: int
 
 
 class SentinelStatus(Reply, frozen=True, kw_only=True):

@@ -127,9 +127,10 @@ class StoppedReplay(Reply, frozen=True, kw_only=True):
 class ReplayReply(Reply, frozen=True, kw_only=True):
     """What became of a replay; `replay` is none where there was nothing to read again, and nothing was kept.
 
-    Of the files that were read, so many rejected rows were `released` into their tables or are `still_failing`, so many
-    rows were `newly_rejected`, and so many accepted ones are gone; `before` is where each table was. Where a `proposal`
-    is named, nothing was read: it has to be approved first. `why` says why nothing was read, `stopped` why not all.
+    Row by row, by their places in the files that were read: so many rejected ones were `released` into their tables or
+    are `still_failing`, so many rows are `newly_rejected`, and so many accepted ones are lost, most of them rejected
+    now. `before` is where each table was. Where a `proposal` is named, nothing was read: it has to be approved first.
+    `why` says why nothing was read, `stopped` why not all.
     """
 
     replay: ReplayEntry | None

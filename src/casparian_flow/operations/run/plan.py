@@ -63,10 +63,14 @@ class PlanGroup(Reply, frozen=True, kw_only=True):
 
 
 class Retired(Reply, frozen=True, kw_only=True):
-    """Rows of bytes that no file holds any more, which go out at the end of the run; `files` counts such bytes."""
+    """Rows of bytes that no file holds any more, which go out at the end of the run; `files` counts such bytes.
+
+    `rows` are accepted ones; `quarantined` go out of the quarantine.
+    """
 
     files: int
     rows: int
+    quarantined: int
 
 
 class MovedRows(Reply, frozen=True, kw_only=True):

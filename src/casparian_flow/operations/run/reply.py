@@ -89,10 +89,14 @@ class EmptiedSource(Reply, frozen=True, kw_only=True):
 
 
 class RetiredRows(Reply, frozen=True, kw_only=True):
-    """Rows, quarantined ones included, that left a table as the policy of their source says: their files are gone."""
+    """Rows that left a table as the policy of their source says: their files are gone.
+
+    `rows` are accepted ones; `quarantined` went out of its quarantine.
+    """
 
     table: str
     rows: int
+    quarantined: int
     files: int
 
 

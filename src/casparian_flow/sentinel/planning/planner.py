@@ -48,6 +48,8 @@ class PlannedFile:
     is_selected: bool = True
     is_retired: bool = False
     """Whether it is missing from a source whose policy is that its rows go out then."""
+    kept_by: str = ""
+    """Why its rows stay all the same, if they do."""
 
     @property
     def is_unreadable(self) -> bool:
@@ -281,7 +283,9 @@ def _unfit(file: PlannedFile) -> Decision | None:
     if not file.is_selected:
         return Decision(file=file, action="skip", reason=SkipReason.NOT_SELECTED, detail="outside the selection")
     if file.is_missing:
-        rows = "go out, as the policy of its source says" if file.is_retired else "are kept"
+        rows = "are kept"
+        if file.is_retired:
+            rows = f"stay: {file.kept_by}" if file.kept_by else "go out, as the policy of its source says"
         return Decision(
             file=file, action="skip", reason=SkipReason.SOURCE_MISSING, detail=f"not there any more; its rows {rows}"
         )

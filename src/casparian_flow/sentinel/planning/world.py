@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 
 from casparian_flow.core.contracts import Contract
 from casparian_flow.core.drift import BUILT_IN, Modes
-from casparian_flow.core.files import EntryKind
+from casparian_flow.core.files import EntryKind, display_path
 from casparian_flow.core.proposals import Kind, label
 from casparian_flow.core.routes import Routes
 from casparian_flow.core.times import rfc3339
+from casparian_flow.core.tombstones import WhenMissing
 from casparian_flow.scout.entries import name_problem_of
 from casparian_flow.sentinel.commit.landed import EVERY_OTHER, Done
 from casparian_flow.sentinel.planning.held_files import Bounds, lifted
@@ -28,7 +29,10 @@ from casparian_flow.store import replays as replay_store
 from casparian_flow.store import reversals as reversal_store
 from casparian_flow.store import standing as standing_store
 from casparian_flow.store import tags as tag_store
+from casparian_flow.store.emptied import WHOLE
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tombstones import erased_bytes, trimmed_bytes
+from casparian_flow.store.views import carriers
 
 A_DATABASE = "a database beside it"
 """What a companion is part of, where the plan is not about that file."""
@@ -54,16 +58,19 @@ def gather_files(connection: Connection, selection: Selection) -> list[PlannedFi
         tags[location] += (tag,)
     rows = list(file_store.current_files(connection, selection.sources, selection.locations))
     display_of = {row.location_id: row.display for row in rows}
+    gone = {row.source_hash for row in rows if row.is_retired and row.source_hash is not None}
+    keepers = _keepers(connection, gone, selection.sources)
     return [
         PlannedFile(
             location=row.location_id,
-            display=row.display,
+            display=row.display if row.rel_path != WHOLE else display_path(row.root),
             kind=row.kind,
             problem=_obstacle(row),
             size=row.size,
             mtime_ns=row.mtime_ns,
             is_missing=row.is_missing,
             is_retired=bool(row.is_retired),
+            kept_by=keepers.get(row.source_hash or "", ""),
             part_of=display_of.get(row.part_of, A_DATABASE) if row.part_of is not None else None,
             version=row.version_id,
             source_hash=row.source_hash,
@@ -75,6 +82,32 @@ def gather_files(connection: Connection, selection: Selection) -> list[PlannedFi
         )
         for row in rows
     ]
+
+
+def _keepers(connection: Connection, hashes: Collection[str], looked_at: Collection[int]) -> dict[str, str]:
+    """Of the bytes of files whose rows should go out with them, why they stay; these sources were looked at now."""
+    if not hashes:
+        return {}
+    found = dict.fromkeys(carriers.pinned(connection, hashes), "a revert brought them back")
+    rows = carriers.carriers_of(connection, hashes)
+    for row in sorted(rows, key=lambda row: row.source in looked_at):  # what is said last is known best
+        found[row.source_hash] = _kept_by(row, is_looked_at=row.source in looked_at)
+    return found
+
+
+def _kept_by(row: AnyRow, *, is_looked_at: bool) -> str:
+    """In which way one of `carriers_of` keeps rows."""
+    path = row.root if row.is_one_file else f"{row.root}/{row.path}"
+    if not row.is_missing and is_looked_at:
+        return f"{path} holds the same bytes"
+    held = f"{path} of source {row.source} held the same bytes"
+    if not row.is_missing:
+        return f"{held} when that was looked at last: casparian run"
+    if row.is_removed:
+        return f"{held}, and the source was removed, which keeps rows"
+    empty = " --even-if-empty" if row.is_one_file else ""
+    command = f"casparian source policy {row.source} {WhenMissing.RETIRE}{empty}"
+    return f"{held} and is gone, too, and its policy is {row.when_missing}: {command}"
 
 
 def _obstacle(row: file_store.FileRow) -> str | None:

@@ -89,6 +89,7 @@ _OVER = (EntryState.REPLAYED, EntryState.PURGED)
 """Whose rows are not in quarantine any more."""
 OPEN_ROWS = select(_rows).where(_counts)
 OPEN = select(_rows, func.count(func.distinct(jobs.c.location_id))).select_from(_with_jobs).where(_counts)
+WAIVED_ROWS = select(_rows).where(quarantine.c.is_current, quarantine.c.state == EntryState.WAIVED)
 
 _of_cause = select(quarantine.c.job_id).where(
     quarantine.c.reference == bindparam("group"),
@@ -149,6 +150,11 @@ def count_open(connection: Connection) -> tuple[int, int]:
     """The rows as `open_rows` counts them, and the files that they come from."""
     rows, files = connection.execute(OPEN).one()
     return int(rows), int(files)
+
+
+def count_waived(connection: Connection) -> int:
+    """Rows that are in quarantine and that somebody gave up."""
+    return int(connection.execute(WAIVED_ROWS).scalar_one())
 
 
 def jobs_by_sink(connection: Connection, table: str, group: str) -> dict[str, list[int]]:

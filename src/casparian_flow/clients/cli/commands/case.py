@@ -89,7 +89,8 @@ def _lines(face: Face, case: CaseDetail) -> Iterator[str]:
     yield f"home        {plain(case.home)}"
     yield f"examiner    {plain(case.examiner) or '-'}"
     yield f"created     {readable(case.created, Kind.TIME)}"
-    yield f"quarantine  {case.quarantine.rows:,} rows of {case.quarantine.files:,} files"
+    waived = f", and {case.quarantine.waived:,} waived" if case.quarantine.waived else ""
+    yield f"quarantine  {case.quarantine.rows:,} rows of {case.quarantine.files:,} files{waived}"
     sizes = ", ".join(f"{name} {size_text(size)}" for name, size in case.disk.items() if size)
     yield f"disk        {size_text(sum(case.disk.values()))}: {sizes or 'nothing'}"
     for items, columns in ((case.sources, SOURCES), (case.tables, TABLES)):

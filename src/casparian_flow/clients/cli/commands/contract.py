@@ -81,8 +81,9 @@ def _lines(face: Face, detail: ContractDetail) -> Iterator[str]:
 
     contract = detail.contract
     if detail.is_proposed:
-        changed = f", which changes contract {contract.id}" if contract.id else ""
-        yield f"would be  {plain(contract.table)} version {contract.version}{changed}"
+        is_made = contract.state == ContractState.APPLIED
+        changed = f", which {'changed' if is_made else 'changes'} contract {contract.id}" if contract.id else ""
+        yield f"{'became' if is_made else 'would be':9} {plain(contract.table)} version {contract.version}{changed}"
     else:
         yield f"contract  {contract.id}: {plain(contract.table)} version {contract.version}"
     yield f"state     {plain(contract.state)}, {plain(contract.origin)}"

@@ -36,6 +36,7 @@ COMMITS = (
     Column("added", Kind.COUNT),
     Column("removed", Kind.COUNT),
     Column("rows", Kind.COUNT),
+    Column("quarantine_removed", Kind.COUNT),
     Column("quarantined", Kind.COUNT),
     Column("reverts_to"),
     Column("reverts_job"),
@@ -90,7 +91,7 @@ def _lines(face: Face, detail: OutputDetail) -> Iterator[str]:
         yield ""
         yield from _table(face, detail.columns, FIELDS)
     yield ""
-    yield from _table(face, detail.newest, COMMITS[:8])
+    yield from _table(face, detail.newest, COMMITS[:9])
     for each in detail.read:
         yield ""
         yield f"read it with {plain(each.tool)}:"

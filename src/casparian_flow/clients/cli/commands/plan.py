@@ -10,7 +10,7 @@ import click
 from casparian_flow.clients.cli.commands.run import moved_lines, selection_of, selection_options
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.progress import progress
-from casparian_flow.clients.cli.render import Column, Kind, plain, size_text, table_lines
+from casparian_flow.clients.cli.render import Column, Kind, counted, plain, size_text, table_lines
 
 if TYPE_CHECKING:
     from casparian_flow.operations.run.plan import PlanGroup, PlanReply
@@ -62,7 +62,8 @@ def _lines(face: Face, reply: PlanReply) -> Iterator[str]:
         if parts := [each for each in reply.groups if each.group == kind]:
             yield f"{name:9} {', '.join(map(_part, parts))}"
     if reply.retire.files:
-        yield f"retire    {reply.retire.files:,} ({reply.retire.rows:,} rows of bytes that no file holds any more)"
+        rows = f"{counted(reply.retire.rows, 'row')}, {reply.retire.quarantined:,} quarantined"
+        yield f"retire    {reply.retire.files:,} ({rows}, of bytes that no file holds any more)"
     yield from moved_lines(reply.moved, "leave")
     for each in reply.subscriptions:
         yield f"tag {plain(each.tag)} to parser {plain(each.parser)}: {each.run:,} to run, {each.skip:,} skipped"

@@ -67,7 +67,11 @@ def list_(face: Face, table: str | None, code: str | None, state: str | None, ow
     reply = face.ask("quarantine.list", ListGroups(table=table, code=code, state=chosen, owner=owner))
     face.show_list("casparian.quarantine/1", "groups", reply.groups, COLUMNS, GroupEntry, next=reply.next)
     if face.paper.format == "table":
-        face.note(f"next: {reply.next[0]}" if reply.next else "no row is in quarantine")
+        is_chosen = any(given is not None for given in (table, code, state, owner))
+        if reply.next:
+            face.note(f"next: {reply.next[0]}")
+        elif not reply.groups:
+            face.note("no such row is in quarantine" if is_chosen else "no row waits in quarantine")
 
 
 @command.command("show")

@@ -141,8 +141,7 @@ def _lines(reply: ReplayReply) -> Iterator[str]:
         return
     over = replay.done + replay.failed + replay.differs
     yield f"replay {replay.replay} is {replay.stage}: {over:,} of {counted(replay.files, 'file')} read again"
-    lost = f", {reply.accepted_lost:,} lost" if reply.accepted_lost else ""
-    yield f"rows      {rows_text(reply)}{lost}"
+    yield f"rows      {rows_text(reply)}"
     if replay.failed:
         yield f"failed    {replay.failed:,}: {plain(replay.stop_reason or '')}"
     yield from left_out_lines(reply.left_out)

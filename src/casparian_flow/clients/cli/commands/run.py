@@ -214,7 +214,8 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
     for out in reply.retired[:MOST_NOTES]:
         gone = "file that is gone" if out.files == 1 else "files that are gone"
         step = f"casparian output history {plain(out.table)}"
-        yield f"retired   {plain(out.table)}: {counted(out.rows, 'row')} of {out.files:,} {gone}: {step}"
+        rows = f"{counted(out.rows, 'row')}, {out.quarantined:,} quarantined"
+        yield f"retired   {plain(out.table)}: {rows}, of {out.files:,} {gone}: {step}"
     if len(reply.retired) > MOST_NOTES:
         yield f"and {len(reply.retired) - MOST_NOTES:,} more tables whose rows were retired"
     yield from moved_lines(reply.moved, "left")

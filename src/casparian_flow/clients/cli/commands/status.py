@@ -53,7 +53,8 @@ def _lines(face: Face, status: Status) -> Iterator[str]:
         yield f"interrupted {status.interrupted:,} jobs; the next {rights} them right"
     yield f"files       {_counts(status.files)}"
     yield f"jobs        {_counts(status.jobs)}"
-    yield f"quarantine  {status.quarantine.rows:,} rows of {status.quarantine.files:,} files"
+    waived = f", and {status.quarantine.waived:,} waived" if status.quarantine.waived else ""
+    yield f"quarantine  {status.quarantine.rows:,} rows of {status.quarantine.files:,} files{waived}"
     if status.gave_up:
         yield f"gave up     {status.gave_up:,} files, until they or their parser change"
     if status.dead_letters:

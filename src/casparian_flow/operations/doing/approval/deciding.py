@@ -121,8 +121,7 @@ def hand_over(acting: Acting, applied: Applied, *, wait: bool) -> ReplayReply | 
         acting.execution.submit(plan, slot_count(acting))
         if wait or not acting.execution.outlives_asker:
             acting.execution.wait(plan, acting.report)
-    with acting.database.transaction() as connection:
-        return next((reply_of(connection, replay.id) for replay in begun if replay is not None), None)
+    return next((reply_of(acting, replay.id) for replay in begun if replay is not None), None)
 
 
 def _given(acting: Acting, proposal: int, request: SignedDecision) -> Given:

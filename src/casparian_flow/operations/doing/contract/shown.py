@@ -18,7 +18,7 @@ from casparian_flow.operations.contract.contracts import ContractDetail, Contrac
 from casparian_flow.operations.doing.contract.contracts import body_of, entry_of, note_with_file
 from casparian_flow.operations.doing.contract.would_be import WouldBe, is_proposal, would_be
 from casparian_flow.store import proposals as proposal_store
-from casparian_flow.store.signed import is_self_approved
+from casparian_flow.store.signed import decisions_about, is_self_approved
 from casparian_flow.store.views import contracts as view
 
 
@@ -47,25 +47,28 @@ def show(reading: Reading, request: ShowContract) -> ContractDetail:
 
 def _proposed(connection: Connection, found: WouldBe) -> ContractDetail:
     row, contract = found.proposal, found.contract
+    made = next((each for each in view.of_table(connection, contract.table) if each["proposal_id"] == row["id"]), None)
+    decisions = decisions_about(connection, row["id"], row["digest"] or "") if row["decided_at_ns"] else []
+    last = [each for each in decisions if each.decision == decisions[-1].decision]
     return ContractDetail(
         contract=ContractEntry(
             id=0 if found.base is None else found.base["id"],
             table=contract.table,
             version=contract.version,
             state=row["state"],
-            origin=row["origin"],
+            origin=row["origin"] if made is None else made["origin"],
             columns=len(contract.columns),
             proposed=rfc3339(row["proposed_at_ns"] or row["drafted_at_ns"]),
             proposed_by=row["proposed_by"],
             decided=None if row["decided_at_ns"] is None else rfc3339(row["decided_at_ns"]),
-            decided_by=None,
+            decided_by=", ".join(each.actor for each in last) or None,
         ),
         state_version=version_of(row["digest"] or "", State(row["state"])),
         hash=contract.hash,
         digest=row["digest"] or "",
         proposal=label(Kind(row["kind"]), row["id"]),
         is_self_approved=bool(row["is_self_approved"]),
-        decision_reason=None,
+        decision_reason=next((each.reason for each in reversed(last) if each.reason), None),
         fields=_fields(connection, contract),
         rules=[rule_text(rule) for rule in contract.rules],
         drift={axis.value: mode.value for axis, mode in contract.drift},

@@ -47,7 +47,7 @@ def show(reading: Reading, _request: ShowCase) -> CaseDetail:
         created=facts.created or None,
         sources=list_(reading, ListSources()).sources,
         tables=[TableStatus(**row) for row in totals.list_tables(reading.connection)],
-        quarantine=OpenQuarantine(rows=rows, files=files),
+        quarantine=OpenQuarantine(rows=rows, files=files, waived=quarantine_view.count_waived(reading.connection)),
         disk=disk_use(home),
     )
 

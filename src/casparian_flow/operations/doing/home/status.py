@@ -63,7 +63,9 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         files={state.value: count for state, count in files.items()},
         jobs={state.value: count for state, count in by_state.items()},
         tables=[TableStatus(**row) for row in totals.list_tables(connection)],
-        quarantine=OpenQuarantine(rows=quarantined[0], files=quarantined[1]),
+        quarantine=OpenQuarantine(
+            rows=quarantined[0], files=quarantined[1], waived=quarantine_view.count_waived(connection)
+        ),
         gave_up=totals.count_gave_up(connection),
         dead_letters=dead,
         paused_parsers=paused,

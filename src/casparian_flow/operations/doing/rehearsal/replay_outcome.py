@@ -13,6 +13,7 @@ from casparian_flow.core.replays import ReplayKind, ReplayOutcome, ReplayStage
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.doing.rehearsal.replay_stopped import stopped_of, why_strange
+from casparian_flow.operations.doing.rehearsal.replayed_rows import became, replayed_rows
 from casparian_flow.operations.rehearsal.replay import (
     FileOfReplay,
     LeftOut,
@@ -44,41 +45,29 @@ def go_on(acting: Acting) -> list[ReplayReply]:
     for each in plans:
         acting.execution.submit(each, WORKERS)
         acting.execution.wait(each, acting.report)
-    if not left:
-        return []
+    return [reply_of(acting, each) for each in left]
+
+
+def reply_of(acting: Acting, replay: int, *, unchanged: int = 0, left_out: Sequence[LeftOut] = ()) -> ReplayReply:
+    """What became of a replay, as it is recorded, and of its rows; not inside a transaction."""
     with acting.database.transaction() as connection:
-        return [reply_of(connection, each) for each in left]
-
-
-def reply_of(
-    connection: Connection, replay: int, *, unchanged: int = 0, left_out: Sequence[LeftOut] = ()
-) -> ReplayReply:
-    """What became of a replay, as it is recorded."""
-    row = view.one_replay(connection, replay)
-    assert row is not None
-    files = [file for file in replay_store.files_of(connection, replay) if file.new_job is not None]
-    brought = replay_store.brought(connection, [job for file in files for job in (file.old_job, file.new_job)])
-    released = still = newly = lost = 0
-    for file in files:
-        if not _came_out(file):
-            continue
-        before, now = brought.get(file.old_job, {}), brought.get(file.new_job, {})
-        for table in {*before, *now}:
-            had, has = (each.get(table, Expected(0, 0)) for each in (before, now))
-            released += max(has.accepted - had.accepted, 0)
-            lost += max(had.accepted - has.accepted, 0)
-            still += min(has.quarantined, had.quarantined)
-            newly += max(has.quarantined - had.quarantined, 0)
+        row = view.one_replay(connection, replay)
+        assert row is not None
+        came_out = [file for file in replay_store.files_of(connection, replay) if _came_out(file)]
+        rows = replayed_rows(connection, replay, [file for file in came_out if file.new_job is not None])
+        before = _before(connection, replay)
+        stopped = stopped_of(connection, row)
+    found = became(acting, rows)
     return ReplayReply(
         replay=_entry(row),
-        released=released,
-        still_failing=still,
-        newly_rejected=newly,
-        accepted_lost=lost,
+        released=found.released,
+        still_failing=found.still,
+        newly_rejected=found.newly,
+        accepted_lost=found.lost,
         unchanged=unchanged,
         left_out=list(left_out),
-        before=_before(connection, replay),
-        stopped=stopped_of(connection, row),
+        before=before,
+        stopped=stopped,
     )
 
 

@@ -218,8 +218,12 @@ def _groups(plan: Plan) -> list[PlanGroup]:
 
 def _retired(stale: Sequence[AnyRow]) -> Retired:
     """What goes out: the rows of each table once, in however many sinks they are."""
-    rows = {(row.job_id, row.table_name): row.accepted for row in stale}
-    return Retired(files=len({row.source_hash for row in stale}), rows=sum(rows.values()))
+    rows = {(row.job_id, row.table_name): row for row in stale}.values()
+    return Retired(
+        files=len({row.source_hash for row in stale}),
+        rows=sum(row.accepted for row in rows),
+        quarantined=sum(row.quarantined for row in rows),
+    )
 
 
 def _subscriptions(plan: Plan) -> list[Subscription]:

@@ -72,13 +72,13 @@ def reply_of(acting: Acting, prepared: Prepared, course: Course) -> RunReply:
     jobs, evolved = course.jobs, course.evolved
     selected = [decision for decision in prepared.plan.decisions if decision.file.is_selected]
     skipped = Counter(str(decision.reason) for decision in selected if decision.action == "skip")
+    applied = applied_changes(acting, evolved.changes)
     with acting.database.transaction() as connection:
         ended = job_store.not_landed(connection, prepared.id)
         tables = output_store.brought_by_plan(connection, prepared.id)
         proposals = contract_store.proposed(connection)
         totals = run_store.totals(connection, prepared.id)
         drafted = _drafted(connection, evolved.plans)
-        applied = applied_changes(connection, evolved.changes)
         since = rows_since(connection, jobs, evolved.changes)
         read_again = {
             row.table_name for plan in evolved.plans[1:] for row in output_store.brought_by_plan(connection, plan)
@@ -139,7 +139,7 @@ def reply_of(acting: Acting, prepared: Prepared, course: Course) -> RunReply:
         failures=failures,
         unreadable=unreadable,
         problems=sum(scan.problems for scan in prepared.discovered.scans),
-        warnings=[*prepared.discovered.warnings, *evolved.notes],
+        warnings=[*prepared.discovered.warnings, *evolved.notes, *_kept(selected)],
         waiting=waiting,
         drafted=drafted,
         applied=applied,
@@ -166,6 +166,15 @@ def reply_of(acting: Acting, prepared: Prepared, course: Course) -> RunReply:
 def is_unread(decision: Decision) -> bool:
     """Whether a file holds something that no parser reads."""
     return decision.reason is SkipReason.NO_PARSER and decision.file.content != EMPTY
+
+
+def _kept(selected: Sequence[Decision]) -> list[str]:
+    """That rows stay which the policy of a source would let go, and why, of the first file that is gone."""
+    gone = [each.file for each in selected if each.reason is SkipReason.SOURCE_MISSING and each.file.kept_by]
+    if not gone:
+        return []
+    more = f" (and {len(gone) - 1:,} more files that are gone)" if len(gone) > 1 else ""
+    return [f"{gone[0].display} is gone and its rows stay: {gone[0].kept_by}{more}"]
 
 
 def _drafted(connection: Connection, plans: Sequence[int]) -> list[Drafted]:
@@ -200,10 +209,18 @@ def _emptied(row: AnyRow) -> EmptiedSource:
 
 def _retired(connection: Connection, since_ns: int) -> list[RetiredRows]:
     """What went out of each table since then."""
-    found: dict[str, list[int]] = {}
+    found: dict[str, list[AnyRow]] = {}
     for row in retired_since(connection, since_ns):
-        found.setdefault(row.table_name, []).append(row.rows)
-    return [RetiredRows(table=table, rows=sum(rows), files=len(rows)) for table, rows in found.items()]
+        found.setdefault(row.table_name, []).append(row)
+    return [
+        RetiredRows(
+            table=table,
+            rows=sum(row.accepted for row in rows),
+            quarantined=sum(row.quarantined for row in rows),
+            files=len(rows),
+        )
+        for table, rows in found.items()
+    ]
 
 
 def _purges(connection: Connection) -> list[WaitingPurge]:
