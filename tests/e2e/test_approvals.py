@@ -151,8 +151,23 @@ def test_a_decision_on_what_was_seen_is_not_one_on_what_came_after(somebody: As)
     somebody("dana", "key", "add")
     number = somebody("kim", "contract", "amend", "sales", "--add", "zone:string").json["proposal"]["id"]
     digest = somebody("dana", "approval", "show", number).json["digest"]
-    assert "version-changed" in somebody("dana", "approve", number, "--digest", "0000", expect=1).err
+    assert "version-changed" in somebody("dana", "approve", number, "--digest", "000000", expect=1).err
     somebody("dana", "approval", "approve", number, "--digest", digest[:15])
+
+
+@pytest.mark.parametrize("given", ["", "blake3:", "blake3:9af4c"])
+def test_a_digest_too_short_to_tell_proposals_apart_decides_nothing(
+    somebody: As, product_here: ProductHere, given: str
+) -> None:
+    somebody("dana", "key", "add")
+    number = somebody("kim", "contract", "amend", "sales", "--add", "zone:string").json["proposal"]["id"]
+    for words in (["approve", number], ["reject", number, "--reason", "no"], ["approval", "approve", number]):
+        refused = json.loads(somebody("dana", *words, "--digest", given, expect=2).err)
+        assert (refused["code"], refused["fix"]) == ("usage", f"casparian approval show {number}")
+        assert "first 6 characters" in refused["message"]
+        assert ("is a variable of your shell not set?" in refused["why"]) is (given != "blake3:9af4c")
+    seen = somebody("dana", "approval", "show", number).json
+    assert seen["proposal"]["state"] == "proposed" and seen["decisions"] == [] and version(product_here.home) == 1
 
 
 @pytest.mark.parametrize("forged", ["other diff", "other key", "no key", "terms", "evidence"])
