@@ -118,7 +118,9 @@ def test_a_revert_shows_the_old_rows_and_their_quarantine_again_and_the_next_run
 
 def test_force_and_newer_bytes_supersede_what_a_revert_brought_back(case: Case) -> None:
     first = case.revert("@-1")
-    case.run(force=True)
+    (back,) = case.run(force=True).brought_back
+    assert (back.how, back.files, back.rows, back.paths) == ("reverted", 1, 1, ["sales_2.csv"])
+    assert back.why.startswith(f"sales was reverted by {back.by} on 20")
     assert (case.ids(), case.run().skipped) == ([1, 2, 5], {"up_to_date": 2})  # asked for again, so not held any more
     case.revert(str(first.made))
     assert (case.ids(), case.quarantined()) == ([1, 2, 3], 1)
