@@ -140,6 +140,23 @@ def test_a_revert_is_reverted_like_any_commit_and_everything_is_as_before(case: 
     assert case.ids() == [1, 2, 3]
 
 
+def test_the_same_relative_revert_twice_does_not_bring_the_rows_back(case: Case) -> None:
+    first, second, third = [entry.snapshot for entry in reversed(case.history())]
+    for named, further in (("@-1", first), ("@-2", 0)):
+        case.revert("@-1" if named == "@-1" else str(second))
+        with pytest.raises(UsageError, match="is a revert itself") as refused:
+            case.revert(named)
+        newest = case.history()
+        went = f"casparian output revert sales {further} to go further back, or "
+        assert refused.value.fix == f"{went}casparian output revert sales {newest[int(named[2:])].snapshot} to undo it"
+        assert (case.ids(), newest[0].action) == ([1, 2, 3], "revert")
+        case.revert(str(third))
+    case.revert("0")
+    with pytest.raises(UsageError) as refused:
+        case.revert("@-1")
+    assert "further back" not in refused.value.fix and case.ids() == []
+
+
 def test_a_table_can_go_back_to_before_its_first_commit_and_return(case: Case) -> None:
     before = case.history()[0].snapshot
     case.revert("0")
