@@ -68,6 +68,32 @@ def test_one_person_decides_alone_and_every_proof_says_so(somebody: As, product_
     assert "self_approved" in product_here("contract", "show", "sales").out
 
 
+def test_how_many_approvals_are_enough_is_said_of_the_home_as_it_is(somebody: As, product_here: ProductHere) -> None:
+    """Without a key and with one person's a single approval applies what two would decide elsewhere."""
+    number = somebody("dana", "contract", "amend", "sales", "--narrow", "at:int64").json["proposal"]["id"]
+    other = somebody("dana", "contract", "amend", "sales", "--add", "zone:string").json["proposal"]["id"]
+
+    def said() -> tuple[int, int, str | None, str, str]:
+        shown = somebody("dana", "approval", "show", number).json["proposal"]
+        listed = somebody("dana", "approval", "list").json["proposals"]
+        assert shown in listed
+        assert [(each["enough"], each["enough_because"]) for each in listed if each["id"] == other] == [(1, None)]
+        lines = product_here("approval", "show", number).out
+        return shown["needed"], shown["enough"], shown["enough_because"], lines, product_here("approval", "list").err
+
+    needed, enough, because, lines, note = said()
+    assert (needed, enough) == (2, 1) and because is not None and because.startswith("nobody has a key in this home")
+    assert f"risk       restrictive: 1 approval is enough here, 0 so far: {because} (else 2 are needed)\n" in lines
+    assert note == f"1 approval is enough for {number}: {because}\n"
+    somebody("dana", "key", "add")
+    assert said()[:3] == (2, 1, "all keys of this home belong to dana")
+    somebody("kim", "key", "add")
+    needed, enough, because, lines, note = said()
+    assert (needed, enough, because, note) == (2, 2, None, "")
+    assert "risk       restrictive: 2 approvals needed, 0 so far\n" in lines
+    somebody("kim", "approve", number, expect=4)
+
+
 def test_two_persons_decide_what_takes_something_away(somebody: As, product_here: ProductHere) -> None:
     for name in ("dana", "kim", "lee"):
         somebody(name, "key", "add")
@@ -152,8 +178,23 @@ def test_a_decision_on_what_was_seen_is_not_one_on_what_came_after(somebody: As)
     somebody("dana", "key", "add")
     number = somebody("kim", "contract", "amend", "sales", "--add", "zone:string").json["proposal"]["id"]
     digest = somebody("dana", "approval", "show", number).json["digest"]
-    assert "version-changed" in somebody("dana", "approve", number, "--digest", "0000", expect=1).err
+    assert "version-changed" in somebody("dana", "approve", number, "--digest", "000000", expect=1).err
     somebody("dana", "approval", "approve", number, "--digest", digest[:15])
+
+
+@pytest.mark.parametrize("given", ["", "blake3:", "blake3:9af4c"])
+def test_a_digest_too_short_to_tell_proposals_apart_decides_nothing(
+    somebody: As, product_here: ProductHere, given: str
+) -> None:
+    somebody("dana", "key", "add")
+    number = somebody("kim", "contract", "amend", "sales", "--add", "zone:string").json["proposal"]["id"]
+    for words in (["approve", number], ["reject", number, "--reason", "no"], ["approval", "approve", number]):
+        refused = json.loads(somebody("dana", *words, "--digest", given, expect=2).err)
+        assert (refused["code"], refused["fix"]) == ("usage", f"casparian approval show {number}")
+        assert "first 6 characters" in refused["message"]
+        assert ("is a variable of your shell not set?" in refused["why"]) is (given != "blake3:9af4c")
+    seen = somebody("dana", "approval", "show", number).json
+    assert seen["proposal"]["state"] == "proposed" and seen["decisions"] == [] and version(product_here.home) == 1
 
 
 @pytest.mark.parametrize("forged", ["other diff", "other key", "no key", "terms", "evidence"])

@@ -65,6 +65,14 @@ def test_a_text_that_can_be_read_in_two_ways_is_refused_with_both_unless_they_sh
     assert seqs_at(past, "2026-03-01") == dict.fromkeys(Role, 0)
 
 
+def test_a_word_is_answered_with_what_a_moment_can_be_named_by(past: Past) -> None:
+    past.commit([(2, 0)], (), EntryAction.APPEND)
+    with pytest.raises(UsageError, match="'yesterday' is no moment") as caught:
+        seqs_at(past, "yesterday", now_ns=NOON)
+    assert all(word in caught.value.why for word in ("snapshot", "job", "time"))
+    assert caught.value.fix.startswith("write a time as 2026-03-01 or 2026-03-01T10:00:00Z")
+
+
 def test_what_is_yet_to_come_is_refused_and_digits_are_no_day(past: Past) -> None:
     past.commit([(2, 0)], (), EntryAction.APPEND)
     with pytest.raises(UsageError, match="future"):

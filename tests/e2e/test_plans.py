@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,18 @@ def plan(product: ProductHere, source: Path, *more: str) -> Any:
 
 def grouped(reply: Any) -> dict[tuple[str, str], int]:
     return {(each["group"], each["reason"]): each["files"] for each in reply["groups"]}
+
+
+@pytest.mark.parametrize("verb", ["plan", "run", "scan"])
+def test_a_folder_that_is_not_there_is_answered_with_what_may_be_meant(
+    product_here: ProductHere, tmp_path: Path, verb: str
+) -> None:
+    (tmp_path / "exports").mkdir()
+    told = json.loads(product_here(verb, str(tmp_path / "exprots"), "--json", expect=(5,)).err.splitlines()[-1])
+    assert told["why"] == f"nor is a source named so; did you mean {tmp_path / 'exports'}?"
+    assert told["fix"] == "casparian source list"
+    told = json.loads(product_here(verb, str(tmp_path / "no" / "where"), "--json", expect=(5,)).err.splitlines()[-1])
+    assert (told["why"], told["fix"]) == ("nor is a source named so", "casparian source list")
 
 
 def test_the_groups_of_a_plan_add_up_to_its_files_and_bytes(product_here: ProductHere, tmp_path: Path) -> None:

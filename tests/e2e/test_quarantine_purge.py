@@ -146,8 +146,18 @@ def test_what_would_bring_erased_rows_back_says_so_and_needs_force(product_here:
     assert (reply["skipped"]["held_by_policy"], reply["held"]) == (1, "p_2.csv")
     assert f"would bring rows back that {name} erased; --force reads it" in reply["held_why"]
     assert [each["rows"] for each in product_here("quarantine", "--json").json["groups"]] == [1]
-    product_here.run(str(folder), "--force")
+    planned = product_here("plan", str(folder), "--force", "--json", expect=[0]).json
+    back = {"how": "purged", "by": name, "why": f"rows of it were erased by {name}", "files": 1, "paths": ["p_2.csv"]}
+    assert planned["brought_back"] == [back | {"rows": None}]
+    details = {each["path"]: each["detail"] for each in planned["entries"]}
+    assert details["p_2.csv"] == f"asked for with --force, though rows of it were erased by {name}"
+    assert details["p_1.csv"] == "asked for with --force"
+    told = product_here("plan", str(folder), "--force", expect=[0]).out
+    assert f"back      1 file to be read again, though rows of it were erased by {name}: p_2.csv\n" in told
+    reply = product_here.run(str(folder), "--force")
+    assert reply["brought_back"] == [back | {"rows": 3}]
     assert group_of(product_here)["rows"] == 1
+    assert product_here.run(str(folder), "--force")["brought_back"] == [], "nothing is out any more"
 
 
 @pytest.mark.slow

@@ -103,3 +103,35 @@ def test_a_record_of_an_open_table_is_closed_where_its_parser_meets_closed_value
     product("key", "add", expect=(0,))
     shown = product("quarantine", "show", group, "--raw", "--reveal", "--reason", "ticket 8", expect=(0,))
     assert "visit of SSN-Alpha-0417" in shown.out
+
+
+def test_a_preview_closes_what_the_contract_in_force_closes(product: Product, folder: Path, tmp_path: Path) -> None:
+    """Also of files that no run has read, of a table that such a file would found, and under a contract file."""
+    (folder / "pay_3.csv").write_text("id,ssn,amount,extra\n9,SSN-Eps-5151,8,SSN-Zeta-6161\nx1,SSN-Eta,1,\n")
+    (folder / "pay_4.csv").write_text(OTHER)
+    product("infer", str(folder / "pay_1.csv"), "--write", str(tmp_path / "pay.toml"), expect=(0,))
+    views = [
+        product("preview", str(folder / name), *options, "--json", expect=(0,)).json["outputs"][0]
+        for name in ("pay_1.csv", "pay_2.csv", "pay_3.csv", "pay_4.csv")
+        for options in ([], ["--contract", str(tmp_path / "pay.toml")])
+    ]
+    assert places_of(["SSN-"], [], map(str, views)) == []
+    assert [len(each["rows"]) + len(each["rejected"]) for each in views] == [2, 2, 2, 2, 2, 2, 1, 1]
+    first, second, third, new = views[::2]
+    assert (first["table"], first["version"], len(first["rows"][0][1])) == ("pay", 2, 32)
+    assert [row["message"] for row in third["rejected"]] != [] and third["version"] == 2
+    assert new["table"].startswith("pay__") and new["version"] is None and len(new["rows"][0][1]) == 32
+    lines = product("preview", str(folder / "pay_2.csv"), expect=(0,)).out
+    assert "would be rejected:" in lines and "SSN-" not in lines
+    assert [row["code"] for row in second["rejected"]] == ["cf.cast.int64"]
+
+
+def test_a_preview_reads_and_names_a_file_as_the_run_that_read_it(product: Product, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("id,ssn\n1,SSN-Alpha-0417\n")
+    product("run", str(tmp_path / "in"), "--table", "people", expect=(0,))
+    drafted = product("contract", "amend", "people", "--reclassify", "ssn=secret", "--json", expect=(0,)).json
+    product("approve", drafted["proposal"]["id"], "--reason", "ticket 7", expect=(0,))
+    (view,) = product("preview", str(tmp_path / "in" / "a.csv"), "--json", expect=(0,)).json["outputs"]
+    assert (view["table"], view["version"], view["rows"][0][0]) == ("people", 2, "1")
+    assert len(view["rows"][0][1]) == 32

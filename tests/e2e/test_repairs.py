@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,11 @@ def test_a_repair_survives_that_everything_is_read_anew_and_its_revocation_undoe
     assert product_here("plan", str(folder), "--json").json["counts"]["run quarantine_reopened"] == 1
     product_here.run(str(folder))
     assert product_here.content() == before
-    product_here("repair", "revoke", str(held["id"]), expect=[1])
+    again = json.loads(product_here("repair", "revoke", str(held["id"]), "--json", expect=[5]).err)
+    assert (again["message"], again["fix"]) == (
+        f"repair {held['id']} does not hold any more", "casparian repair list --revoked",
+    )  # fmt: skip
+    assert again["why"].startswith("it was revoked at 20")
 
 
 def test_a_record_that_could_not_be_read_is_written_out_and_keeps_its_bytes(

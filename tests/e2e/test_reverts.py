@@ -118,7 +118,9 @@ def test_a_revert_shows_the_old_rows_and_their_quarantine_again_and_the_next_run
 
 def test_force_and_newer_bytes_supersede_what_a_revert_brought_back(case: Case) -> None:
     first = case.revert("@-1")
-    case.run(force=True)
+    (back,) = case.run(force=True).brought_back
+    assert (back.how, back.files, back.rows, back.paths) == ("reverted", 1, 1, ["sales_2.csv"])
+    assert back.why.startswith(f"sales was reverted by {back.by} on 20")
     assert (case.ids(), case.run().skipped) == ([1, 2, 5], {"up_to_date": 2})  # asked for again, so not held any more
     case.revert(str(first.made))
     assert (case.ids(), case.quarantined()) == ([1, 2, 3], 1)
@@ -136,6 +138,23 @@ def test_a_revert_is_reverted_like_any_commit_and_everything_is_as_before(case: 
     case.write("sales_2.csv", "3,3.5", "4,4.5,5")  # bytes that were superseded, not undone, are read as ever
     assert case.run().run == 1
     assert case.ids() == [1, 2, 3]
+
+
+def test_the_same_relative_revert_twice_does_not_bring_the_rows_back(case: Case) -> None:
+    first, second, third = [entry.snapshot for entry in reversed(case.history())]
+    for named, further in (("@-1", first), ("@-2", 0)):
+        case.revert("@-1" if named == "@-1" else str(second))
+        with pytest.raises(UsageError, match="is a revert itself") as refused:
+            case.revert(named)
+        newest = case.history()
+        went = f"casparian output revert sales {further} to go further back, or "
+        assert refused.value.fix == f"{went}casparian output revert sales {newest[int(named[2:])].snapshot} to undo it"
+        assert (case.ids(), newest[0].action) == ([1, 2, 3], "revert")
+        case.revert(str(third))
+    case.revert("0")
+    with pytest.raises(UsageError) as refused:
+        case.revert("@-1")
+    assert "further back" not in refused.value.fix and case.ids() == []
 
 
 def test_a_table_can_go_back_to_before_its_first_commit_and_return(case: Case) -> None:

@@ -10,6 +10,8 @@ from casparian_flow.core.errors import UsageError
 SIMPLE_TYPES = frozenset(
     {"boolean", "int64", "float64", "date", "time", "timestamp", "duration", "string", "binary", "json"}
 )
+COMPOUND_TYPES = ("decimal(10,2)", "list<int64>", "struct<a: int64, b: string>", "timestamp_tz(Europe/Berlin)")
+"""Types that say more, each with an example of how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def parse_type(text: str, depth: int = 0) -> ColumnType:
     if text.startswith("struct<") and text.endswith(">"):
         pairs = (part.partition(":") for part in _split(text[7:-1]))
         return ColumnType("struct", (), tuple((key.strip(), parse_type(value, depth + 1)) for key, _, value in pairs))
-    raise UsageError(f"unknown type {text!r}", fix="one of: " + " ".join(sorted(SIMPLE_TYPES)))
+    raise UsageError(f"unknown type {text!r}", fix="one of: " + " ".join(sorted({*SIMPLE_TYPES, *COMPOUND_TYPES})))
 
 
 def _split(text: str) -> list[str]:

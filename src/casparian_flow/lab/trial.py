@@ -11,27 +11,31 @@ from pathlib import Path
 import pyarrow as pa
 
 from casparian_flow.core.contracts import Contract
+from casparian_flow.core.drift import BUILT_IN, Modes
 from casparian_flow.core.errors import CasparianError, SourceUnreadable
 from casparian_flow.core.hashing import digest_of
 from casparian_flow.core.jobs import LogLine
+from casparian_flow.core.quarantine import Code
 from casparian_flow.core.receipts import VerdictNote
-from casparian_flow.protocol.messages import JobOrder, Limits, ParserOrder
+from casparian_flow.protocol.messages import JobOrder, Limits, OutputSurvey, ParserOrder
 from casparian_flow.schema.closed_verdicts import closed_verdict
 from casparian_flow.schema.draft import draft_contract
 from casparian_flow.schema.pseudonyms import KEY_BYTES
-from casparian_flow.schema.rejections import rejections_of_records
+from casparian_flow.schema.rejections import reject_all, rejections_of_records
 from casparian_flow.schema.survey import Survey
-from casparian_flow.schema.treat import Treatments, accepted_schema
+from casparian_flow.schema.treat import accepted_schema
 from casparian_flow.schema.validate import Validator
 from casparian_flow.sdk import Span
 from casparian_flow.sdk.emit import Rejected, Rows
 from casparian_flow.sdk.testing import Collected
+from casparian_flow.sentinel.commit.first_contact import classed_as, found_tables
+from casparian_flow.sentinel.commit.in_force import InForce
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.carrying import Carried
 from casparian_flow.worker.events import Batch, Noted, Printed, Raised, RejectedRecord
-from casparian_flow.worker.tables import base_table, is_headerless
-from casparian_flow.worker.treating import closed_error, closed_line, is_closed, is_ours
+from casparian_flow.worker.tables import Place, Places, base_table, is_headerless, under_contract
+from casparian_flow.worker.treating import closed_error, closed_line, is_closed, is_ours, treatments_in
 
 JOB = 1
 ROWS_KEPT = 100_000
@@ -52,33 +56,75 @@ class Trial:
 class TrialOutput:
     """One output: the contract that its rows would get, and the rows under it."""
 
+    name: str
+    order: JobOrder
     table: str
+    """What it asks for; `settle` says where it lands."""
     contract: Contract | None = None
     survey: Survey = field(default_factory=Survey.empty)
-    is_vouched: bool = False
-    """Whether its parser is ours."""
     rows: int = 0
     headerless: bool = False
     records: list[Rejected] = field(default_factory=list)
     batches: list[tuple[pa.RecordBatch, pa.Array, pa.Array | None, pa.Array | None]] = field(default_factory=list)
 
-    def settle(self, declared: Sequence[Contract]) -> tuple[pa.Table, pa.Array, pa.Table]:
-        """Accepted rows with their source rows, and the rejections, under the declared or the drafted contract.
+    def settle(
+        self,
+        parser: ParserOrder,
+        contracts: Mapping[str, Contract],
+        modes: Modes = BUILT_IN,
+        given: Contract | None = None,
+    ) -> tuple[pa.Table, pa.Table]:
+        """Accepted rows and rejections, under the one of the contracts that they fit, else under a drafted one.
 
-        Values of closed columns are treated; pseudonyms are of this trial alone.
+        `given` is used in place of either, but a column that one of the contracts closes stays closed. Values of closed
+        columns are treated; pseudonyms are of this trial alone. Rules about a row among others are not asked. Raises
+        ContractFrozen where the modes say so.
         """
-        known = {contract.table: contract for contract in declared}
-        self.contract = known.get(self.table) or draft_contract(self.table, self.survey, headerless=self.headerless)
-        validator = Validator(self.contract)
-        validated = [validator.validate(*each) for each in self.batches]
-        accepted = [each.accepted for each in validated]
-        rows = pa.chunked_array([each.accepted_row for each in validated], pa.int64())
-        rejected = [each.rejected for each in validated] + [rejections_of_records(self.records)]
-        if self.contract.is_closed:
-            treatments = Treatments(self.contract, os.urandom(KEY_BYTES), is_vouched=self.is_vouched)
+        place = self._place(parser, contracts)
+        if given is not None:
+            self.contract = classed_as(given, contracts.values())
+        else:
+            self.contract = place.contract or classed_as(self._founded(parser, contracts), contracts.values())
+        treatments = treatments_in(
+            self.contract.table, {**contracts, self.contract.table: self.contract}, os.urandom(KEY_BYTES), parser
+        )
+        accepted: list[pa.RecordBatch] = []
+        rejected = [rejections_of_records(self.records)]
+        validator = Validator(self.contract, modes)
+        for batch, source_row, start, end in self.batches:
+            if not place.is_declared and given is None:
+                said = f"the parser does not declare an output {self.name!r}"
+                rejected.append(reject_all(batch, Code.OUTPUT_UNDECLARED, said, start=start, end=end))
+                continue
+            found = validator.validate(under_contract(batch, self.contract), source_row, start, end)
+            accepted.append(found.accepted)
+            rejected.append(found.rejected)
+        if treatments is not None:
             accepted, rejected = [*map(treatments.rows, accepted)], [*map(treatments.rejections, rejected)]
-        schema = accepted_schema(self.contract)
-        return pa.Table.from_batches(accepted, schema=schema), rows, pa.Table.from_batches(rejected)
+        return pa.Table.from_batches(accepted, schema=accepted_schema(self.contract)), pa.Table.from_batches(rejected)
+
+    def _place(self, parser: ParserOrder, contracts: Mapping[str, Contract]) -> Place:
+        places = Places(parser, contracts)
+        if not self.batches:
+            return places.of_nothing(self.order, self.name)
+        return places.of(self.order, self.name, self.batches[0][0])
+
+    def _founded(self, parser: ParserOrder, contracts: Mapping[str, Contract]) -> Contract:
+        """The contract of a table that this file alone would found."""
+        if not self.batches:
+            return draft_contract(self.table, self.survey, headerless=self.headerless)
+        output = OutputSurvey(
+            output=self.name,
+            base_table=self.table,
+            is_named=parser.tables != "file",
+            columns=list(self.survey.names),
+            headerless=self.headerless,
+            rows=self.rows,
+            survey=self.survey.to_bytes(),
+        )
+        founded = found_tables({JOB: [output]}, InForce(contracts.values()))
+        table = founded.tables[JOB, self.name]
+        return next((each for each in founded.contracts if each.table == table), None) or contracts[table]
 
 
 def try_parser(
@@ -165,7 +211,7 @@ def collected_of(trial: Trial) -> Collected:
 
 def _output(trial: Trial, parser: ParserOrder, order: JobOrder, name: str) -> TrialOutput:
     if name not in trial.outputs:
-        trial.outputs[name] = TrialOutput(base_table(parser, order, name), is_vouched=is_ours(parser))
+        trial.outputs[name] = TrialOutput(name, order, base_table(parser, order, name))
     return trial.outputs[name]
 
 

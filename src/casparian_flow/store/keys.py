@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.signing import KEY_BYTES, key_id
@@ -18,8 +18,11 @@ REVOKE = (
     .where(keys.c.key_id == bindparam("key"), keys.c.revoked_at_ns.is_(None))
     .values(revoked_at_ns=bindparam("now_ns"))
 )
-ACTORS = select(func.count(keys.c.actor.distinct())).where(
-    or_(keys.c.revoked_at_ns.is_(None), keys.c.revoked_at_ns >= bindparam("since"))
+ACTORS = (
+    select(keys.c.actor)
+    .distinct()
+    .where(or_(keys.c.revoked_at_ns.is_(None), keys.c.revoked_at_ns >= bindparam("since")))
+    .order_by(keys.c.actor)
 )
 
 
@@ -58,13 +61,18 @@ def living_keys(connection: Connection) -> list[AnyRow]:
     return list(connection.execute(LIVING))
 
 
-def is_single_person(connection: Connection, since_ns: int | None = None) -> bool:
-    """Whether all living keys, one at least, belong to one actor: then that person alone is enough.
+def actors(connection: Connection, since_ns: int | None = None) -> list[str]:
+    """To whom the living keys belong, each once, sorted.
 
     About what was proposed at a moment, the keys that lived then or later count, too: nobody gets to decide alone by
     revoking the keys of the others.
     """
-    return connection.execute(ACTORS, {"since": since_ns}).scalar_one() == 1
+    return list(connection.execute(ACTORS, {"since": since_ns}).scalars())
+
+
+def is_single_person(connection: Connection, since_ns: int | None = None) -> bool:
+    """Whether all keys that count, one at least, belong to one actor: then that person alone is enough."""
+    return len(actors(connection, since_ns)) == 1
 
 
 def revoke(connection: Connection, name: str, now_ns: int) -> None:

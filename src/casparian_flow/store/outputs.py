@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, exists, func, insert, literal_column, select, update
@@ -221,6 +221,19 @@ BROUGHT_BY_PLAN = (
     .order_by(_brought.c.table_name)
 )
 
+_of_job_and_table = (
+    select(
+        materializations.c.job_id,
+        func.max(materializations.c.accepted + materializations.c.quarantined).label("rows"),
+    )
+    .where(materializations.c.job_id.in_(bindparam("jobs", expanding=True)), materializations.c.table_name != "")
+    .group_by(materializations.c.job_id, materializations.c.table_name)
+    .subquery()
+)
+ROWS_OF_JOBS = select(_of_job_and_table.c.job_id, func.sum(_of_job_and_table.c.rows).label("rows")).group_by(
+    _of_job_and_table.c.job_id
+)
+
 
 def next_seq(connection: Connection, sink: str, table: str, role: Role) -> int:
     """The sequence number of a log's next entry; only valid inside the permit's transaction."""
@@ -332,3 +345,12 @@ def has_foreign_rows(connection: Connection, sink: str, table: str, plan: int) -
 def brought_by_plan(connection: Connection, plan: int) -> Sequence[AnyRow]:
     """What a plan's jobs brought to each table."""
     return connection.execute(BROUGHT_BY_PLAN, {"plan": plan}).all()
+
+
+def rows_of_jobs(connection: Connection, jobs: Iterable[int]) -> dict[int, int]:
+    """The rows that each of these jobs brought, accepted and quarantined, counted once however many sinks have them."""
+    numbers, found = sorted(jobs), {}
+    for at in range(0, len(numbers), 500):
+        rows = connection.execute(ROWS_OF_JOBS, {"jobs": numbers[at : at + 500]})
+        found.update({row.job_id: int(row.rows) for row in rows})
+    return found

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, insert, literal_column, select, update
 
-from casparian_flow.core.errors import NotFound, VersionChanged
+from casparian_flow.core.errors import NotFound
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.core.repairs import Repair
+from casparian_flow.core.times import rfc3339
 from casparian_flow.store.prepared import Prepared, each_of, listed
 from casparian_flow.store.tables import jobs, repairs
 
@@ -98,10 +99,14 @@ def add(connection: Connection, new: NewRepair, now_ns: int) -> int:
 
 
 def revoke(connection: Connection, repair: int, now_ns: int) -> None:
-    """Let a repair hold no more; raises NotFound, or VersionChanged if it does not hold any more."""
-    one(connection, repair)
+    """Let a repair hold no more; raises NotFound for one that is not there, or does not hold any more."""
+    row = one(connection, repair)
     if connection.execute(REVOKE, {"repair": repair, "now_ns": now_ns}).rowcount != 1:
-        raise VersionChanged(f"repair {repair} was revoked already")
+        raise NotFound(
+            f"repair {repair} does not hold any more",
+            why=f"it was revoked at {rfc3339(row['revoked_at_ns'])}",
+            fix="casparian repair list --revoked",
+        )
 
 
 def forget(connection: Connection, table: str, rows: Iterable[tuple[str, int]], now_ns: int) -> None:

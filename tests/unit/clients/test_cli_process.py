@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -67,3 +68,36 @@ def test_a_stream_of_any_encoding_is_written(tmp_path, encoding):
     )
     assert done.returncode == 0, done.stderr
     assert "skipped" in done.stdout.decode(encoding)
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("is_unbuffered", [False, True])
+def test_a_full_standard_output_is_no_crash_and_a_run_behind_it_is_done(tmp_path, is_unbuffered):
+    home, data = tmp_path / "home", tmp_path / "in"
+    data.mkdir()
+    (data / "t.csv").write_text("id\n1\n2\n")
+    env = {"PYTHONPATH": str(SOURCE), "HOME": str(tmp_path), **({"PYTHONUNBUFFERED": "1"} if is_unbuffered else {})}
+
+    def told(*words):
+        with FULL.open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "casparian_flow", "--home", str(home), *words],
+                env=env, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120,
+            )  # fmt: skip
+        assert done.returncode == 1, done.stderr
+        return done.stderr
+
+    ran = json.loads(told("run", str(data), "--json").splitlines()[-1])
+    assert (ran["code"], ran["where"], ran["fix"]) == ("answer-unwritten", "standard output", "casparian status")
+    assert ran["message"] == "the run is done, but its answer could not be written"
+    assert ran["why"] == os.strerror(errno.ENOSPC)
+    for words in (["sql", "SELECT * FROM range(100000)"], ["sql", "SELECT count(*) FROM t", "--json"], ["--help"]):
+        said = told(*words)
+        assert "answer-unwritten" in said and "is done" not in said and "Exception ignored" not in said
+    assert "fix   casparian --home" in told("status")
+    assert not (home / "crashes").exists()
+    with start(home, "sql", "SELECT count(*) AS n FROM t", "--json") as process:
+        assert json.loads(process.communicate(timeout=60)[0])["rows"] == [{"n": 2}]

@@ -12,8 +12,8 @@ from casparian_flow.operations.approval.proposals import ProposalDetail, Proposa
 
 ENTRY = ProposalEntry(
     id="A-8", kind="amendment", table="t", what="widen n to decimal(20,1)", state="proposed", risk="lossless",
-    proposed_by="ann", proposed=None, rows=1, files=1, approvals=0, needed=1, is_single_person=True,
-    is_self_approved=False, is_by_policy=False,
+    proposed_by="ann", proposed=None, rows=1, files=1, approvals=0, needed=1, enough=1, enough_because=None,
+    is_single_person=True, is_self_approved=False, is_by_policy=False,
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casparian_flow.core.errors import UsageError
-from casparian_flow.core.types import MAX_DEPTH, SIMPLE_TYPES, ColumnType, parse_type
+from casparian_flow.core.types import COMPOUND_TYPES, MAX_DEPTH, SIMPLE_TYPES, ColumnType, parse_type
 
 LEAVES = st.one_of(
     st.sampled_from(sorted(SIMPLE_TYPES)).map(ColumnType),
@@ -26,6 +26,17 @@ TYPES = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+@pytest.mark.parametrize("text", ["decimal", "timestamp_tz", "list", "whole"])
+def test_what_is_no_type_is_answered_with_every_type_in_its_form(text):
+    with pytest.raises(UsageError, match="unknown type") as refused:
+        parse_type(text)
+    named = refused.value.fix.removeprefix("one of: ")
+    for example in COMPOUND_TYPES:
+        assert str(parse_type(example)) == example and example in named
+        named = named.replace(example, "")
+    assert set(named.split()) == SIMPLE_TYPES
 
 
 @given(TYPES)

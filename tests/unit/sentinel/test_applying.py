@@ -183,7 +183,9 @@ def test_the_key_of_who_left_counts_no_more_and_a_new_one_of_theirs_does(connect
     assert applied is not None and set(applied.decided_by) == {"dana", "kim"}
 
 
-@pytest.mark.parametrize("wrong", ["unknown key", "key of another", "signature", "reason", "decision", "digest"])
+@pytest.mark.parametrize(
+    "wrong", ["unknown key", "key of another", "signature", "reason", "decision", "digest", "no digest"]
+)
 def test_a_decision_is_kept_only_as_its_actor_signed_it(connection: Connection, wrong: str) -> None:
     DANA.enrol(connection)
     KIM.enrol(connection)
@@ -203,6 +205,8 @@ def test_a_decision_is_kept_only_as_its_actor_signed_it(connection: Connection, 
             given = DANA.says(connection, number, Decision.REJECT)
         case "digest":
             given, expected = replace(given, digest="blake3:other"), VersionChanged
+        case "no digest":
+            given, expected = replace(given, digest=""), UsageError
     with pytest.raises(expected):
         approve(connection, given, 20)
     assert signed.decisions_of(connection, number) == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from casparian_flow.clients.cli.render import counted, plain
 from casparian_flow.clients.cli.replay_lines import WHAT_STAYS, left_out_lines, rows_text, stopped_lines, undo_commands
-from casparian_flow.core.errors import CanaryFailed, KeyMissing, Refused, ScopeMissing, VersionChanged
+from casparian_flow.core.errors import CanaryFailed, KeyMissing, Refused, ScopeMissing, UsageError, VersionChanged
 from casparian_flow.core.proposals import Decision, Kind
 
 if TYPE_CHECKING:
@@ -19,14 +19,20 @@ if TYPE_CHECKING:
     from casparian_flow.operations.rehearsal.replay import ReplayEntry, ReplayReply
 
 MORE_NEEDED = Refused.exit_code
+SHORTEST_DIGEST = 6
+"""So many characters of a digest tell what somebody saw."""
 STOPPED = "stopped"
 """The stage of a replay whose first files did not come out as expected."""
 
 
-def approve(face: Face, named: str, reason: str, *, ask: Callable[[dict[str, Any]], Decided], digest: str = "") -> int:
+def approve(
+    face: Face, named: str, reason: str, *, ask: Callable[[dict[str, Any]], Decided], digest: str | None = None
+) -> int:
     """Sign what the proposal is now, `ask` with that, and say what it led to.
 
-    The exit code: 4 where others have to approve too, 7 where what it promised did not come out as expected.
+    Raises UsageError for a `digest` too short to tell one proposal from another, VersionChanged if it is not how that
+    of the proposal begins. The exit code: 4 where others have to approve too, 7 where what it promised did not come
+    out as expected.
     """
     seen = _seen(face, named, digest)
     reply = ask(_signed(face, seen, Decision.APPROVE, reason))
@@ -36,8 +42,8 @@ def approve(face: Face, named: str, reason: str, *, ask: Callable[[dict[str, Any
     return 0 if reply.is_applied else MORE_NEEDED
 
 
-def reject(face: Face, named: str, reason: str, *, changes: bool, digest: str = "") -> None:
-    """Sign that it is not to be, or not so."""
+def reject(face: Face, named: str, reason: str, *, changes: bool, digest: str | None = None) -> None:
+    """Sign that it is not to be, or not so; raises what `approve` raises of `digest`."""
     from casparian_flow.operations.approval.proposals import RejectProposal
 
     seen = _seen(face, named, digest)
@@ -75,17 +81,30 @@ def enrol(face: Face, signer: Signer, actor: str | None, *, first: FirstDecision
     return entry
 
 
-def _seen(face: Face, named: str, digest: str) -> ProposalDetail:
+def _seen(face: Face, named: str, digest: str | None) -> ProposalDetail:
     from casparian_flow.operations.approval.proposals import ShowProposal
 
+    begins = None if digest is None else _beginning(named, digest)
     seen: ProposalDetail = face.ask("approval.show", ShowProposal(proposal=named))
-    if digest and not (seen.digest or "").removeprefix("blake3:").startswith(digest.removeprefix("blake3:")):
+    if begins is not None and not (seen.digest or "").removeprefix("blake3:").startswith(begins):
         raise VersionChanged(
             f"{seen.proposal.id} is not what you saw",
             why=f"its digest is {seen.digest}",
             fix=f"casparian approval show {seen.proposal.id}",
         )
     return seen
+
+
+def _beginning(named: str, digest: str) -> str:
+    """What somebody says that they saw. Empty it is what an unset variable of a shell leaves: that is no look."""
+    begins = digest.removeprefix("blake3:")
+    if len(begins) < SHORTEST_DIGEST:
+        raise UsageError(
+            f"--digest takes at least the first {SHORTEST_DIGEST} characters of the digest that you saw",
+            why=f"given: {begins!r}" if begins else "it is empty: is a variable of your shell not set?",
+            fix=f"casparian approval show {named}",
+        )
+    return begins
 
 
 def _signed(face: Face, seen: ProposalDetail, decision: Decision, reason: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import click
 
 from casparian_flow import __version__
 from casparian_flow.clients.cli.nouns import UnknownWord
-from casparian_flow.core.errors import INSTEAD, CasparianError
+from casparian_flow.core.errors import INSTEAD, AnswerUnwritten, CasparianError
 from casparian_flow.core.text import safe_text
 from casparian_flow.core.traces import kind_and_place, trace
 
@@ -86,6 +86,15 @@ def failure_of(error: BaseException, crashes: Path) -> Failure:
         why=kind_and_place(error),
         fix="run it again with --debug, and send the report file to the maintainers",
     )
+
+
+def unwritten(error: AnswerUnwritten, done: str | None) -> AnswerUnwritten:
+    """The error, saying what is `done` all the same; a command that only looks is asked again."""
+    if done is None:
+        return AnswerUnwritten(error.message, where=error.where, why=error.why, fix=AGAIN)
+    what = "the run" if done == "run" else "what you asked for"
+    message = f"{what} is done, but its answer could not be written"
+    return AnswerUnwritten(message, where=error.where, why=error.why, fix="casparian status")
 
 
 def pasteable(failure: Failure, arguments: Sequence[str]) -> Failure:

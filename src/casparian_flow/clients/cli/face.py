@@ -55,6 +55,7 @@ class Face:
     """One command's view of the world. What it imports, it imports when a command first needs it."""
 
     def __init__(self, session: Session) -> None:
+        self._session = session
         self.options: Options = session.options
         self._open_control = session.open_control
         self.cwd = Path.cwd()
@@ -155,12 +156,13 @@ class Face:
         from casparian_flow.operations.registry import Effect
 
         operation = find(name)
-        if operation.is_local:
-            return operation.function(self.local, request)
+        if not operation.is_local and self._is_tried(operation):
+            return self.control.attempt(name, request)
         try:
-            if self._is_tried(operation):
-                return self.control.attempt(name, request)
-            return self._control_for(operation, request).ask(name, request, self._logged(report or unheard))
+            if operation.is_local:
+                reply = operation.function(self.local, request)
+            else:
+                reply = self._control_for(operation, request).ask(name, request, self._logged(report or unheard))
         except KeyboardInterrupt as exc:
             if self.sentinel is None or operation.effect is Effect.READ:
                 raise
@@ -170,6 +172,9 @@ class Face:
                 why="to stop it too: casparian jobs cancel JOB",
                 fix="casparian jobs --state running",
             ) from exc
+        if operation.effect is not Effect.READ:
+            self._session.done = name
+        return reply
 
     def _control_for(self, operation: Operation[Any, Any], request: Request) -> Control | RemoteControl:
         """The door; a file that is asked for is written by this process, as whoever asks and where they stand."""

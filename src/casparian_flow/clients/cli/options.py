@@ -80,6 +80,8 @@ class Session:
     options: Options = field(default_factory=Options)
     open_control: Callable[..., Any] | None = None
     """Opens the door to a home; None takes the product's own."""
+    done: str | None = None
+    """The last operation that was to change something, and has."""
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from casparian_flow.clients.cli.render import Column, counted, plain, size_text, table_lines
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from casparian_flow.operations.approval.proposals import ProposalDetail, ProposalEntry
 
 EVIDENCE = (Column("path"), Column("rows", Shown.COUNT), Column("samples"), Column("source_hash"))
-
+MOST_NAMES = 5
+"""So many proposals are named in one line."""
 
 _BY_SOMEBODY = frozenset({State.REJECTED, State.WITHDRAWN, State.CHANGES_REQUESTED})
 """States whose reason begins with who wanted it so."""
@@ -58,6 +59,14 @@ def proposal_lines(face: Face, detail: ProposalDetail, *, is_tried: bool = False
     elif proposal.kind == Kind.AMENDMENT and State.PROPOSED in MOVES[State(proposal.state)]:
         yield ""
         yield f"next: casparian contract propose {proposal.id}" + (" --full" if is_tried else "")
+
+
+def enough_lines(proposals: Sequence[ProposalEntry]) -> Iterator[str]:
+    """Why fewer approvals are enough than the risk of a proposal asks for; each reason once, with whom it is about."""
+    for because in dict.fromkeys(each.enough_because for each in proposals if each.enough_because):
+        names = [each.id for each in proposals if each.enough_because == because]
+        more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+        yield f"1 approval is enough for {', '.join(names[:MOST_NAMES])}{more}: {plain(because)}"
 
 
 def _next(detail: ProposalDetail) -> str:
@@ -111,12 +120,13 @@ def _impact_lines(proposal: ProposalEntry, impact: Impact) -> Iterator[str]:
 
 
 def _counted(proposal: ProposalEntry) -> str:
+    if proposal.enough_because:
+        said = f"{proposal.enough} approval is enough here, {proposal.approvals} so far: "
+        return f"{said}{plain(proposal.enough_because)} (else {proposal.needed} are needed)"
     who = "1 approval" if proposal.needed == 1 else f"{proposal.needed} approvals"
     said = f"{who} needed, {proposal.approvals} so far"
     if proposal.is_by_policy:
         return f"{said}, by policy"
-    if proposal.is_single_person and proposal.needed != 1:
-        said += "; single person: 1 is enough"
     return f"{said}; self_approved" if proposal.is_self_approved else said
 
 

@@ -15,11 +15,13 @@ from typing import Any, NoReturn
 import click
 
 from casparian_flow import __version__
+from casparian_flow.clients.cli.answer_stream import told_apart
 from casparian_flow.clients.cli.ending import heed_signals
-from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, pasteable, show
+from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, pasteable, show, unwritten
 from casparian_flow.clients.cli.nouns import Entry, LazyGroup
 from casparian_flow.clients.cli.options import Session, initial, shared_options
 from casparian_flow.clients.cli.render import GLYPHS
+from casparian_flow.core.errors import AnswerUnwritten
 
 LEGIBLE = "casparian.legible"
 """The name under which Python knows how we write what a stream cannot hold."""
@@ -106,6 +108,9 @@ def run(arguments: Sequence[str], open_control: Callable[..., Any] | None = None
     except (Exception, KeyboardInterrupt) as exc:
         if session.options.debug or "--debug" in arguments:
             traceback.print_exc()
+        if isinstance(exc, AnswerUnwritten):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else it is complained about at exit
+            exc = unwritten(exc, session.done)
         failure = pasteable(failure_of(exc, _crashes(session)), arguments)
         is_agent = session.options.agent or "--agent" in arguments
         as_json = session.options.format in ("json", "jsonl") or _asks_for_json(arguments)
@@ -121,6 +126,8 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=LEGIBLE)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = told_apart(sys.stdout)
     if instruction := os.environ.get("_CASPARIAN_COMPLETE"):
         from casparian_flow.clients.cli.completion import answer
 

@@ -11,6 +11,7 @@ CasparianError
 ├── SentinelStopped       exit 6   the sentinel ended before the run did
 ├── SentinelMissing       exit 6   no sentinel answers where one was asked for
 ├── ConnectionLost        exit 6   the answer of a sentinel never came
+├── AnswerUnwritten       exit 1   standard output takes no answer; what was asked for may be done
 ├── LeftRunning           exit 130 a person stopped watching; the sentinel goes on
 ├── Refused               exit 4   a person must approve first
 ├── Unauthenticated       exit 1   the service does not know who asks
@@ -86,6 +87,7 @@ from casparian_flow.core.errors.requests import (
     UsageError,
 )
 from casparian_flow.core.errors.services import (
+    AnswerUnwritten,
     ConnectionLost,
     HomeBusy,
     HomeUnavailable,
@@ -119,6 +121,7 @@ from casparian_flow.core.errors.tables import (
 __all__ = [
     "EXIT_CODES",
     "INSTEAD",
+    "AnswerUnwritten",
     "ApprovalInvalid",
     "CanaryFailed",
     "CasparianError",

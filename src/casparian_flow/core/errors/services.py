@@ -75,6 +75,12 @@ class ConnectionLost(CasparianError):
     hint = "casparian status"
 
 
+class AnswerUnwritten(CasparianError):
+    """Standard output takes no answer: its disk is full, or its device fails. What was asked for may be done."""
+
+    code = "answer-unwritten"
+
+
 class LeftRunning(CasparianError):
     """A person stopped watching what a sentinel does; it goes on."""
 

@@ -30,7 +30,9 @@ class ListProposals(Request, frozen=True, kw_only=True):
 class ProposalEntry(Reply, frozen=True, kw_only=True):
     """One proposal. `rows` and `files` speak for it; `approvals` of `needed` persons agree; a draft may not know yet.
 
-    In the home of one person (`is_single_person`) that person alone is enough.
+    `needed` is what its risk asks for, `enough` how many approvals apply it in this home as it is now: in the home of
+    one person (`is_single_person`) that person alone, and where nobody has a key yet whoever decides first.
+    `enough_because` says why they are fewer, while it can be decided.
     """
 
     id: str
@@ -45,6 +47,8 @@ class ProposalEntry(Reply, frozen=True, kw_only=True):
     files: int
     approvals: int
     needed: int | None
+    enough: int | None
+    enough_because: str | None
     is_single_person: bool
     is_self_approved: bool
     is_by_policy: bool

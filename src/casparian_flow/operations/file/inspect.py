@@ -67,9 +67,14 @@ class RejectionView(Reply, frozen=True, kw_only=True):
 
 
 class OutputView(Reply, frozen=True, kw_only=True):
-    """Rows of one output as they would land."""
+    """Rows of one output as they would land.
+
+    `version` is that of the table's contract, one that its parser declares included; without it one was drafted from
+    the rows that were read. Rules about a row among others, such as uniqueness, are not asked.
+    """
 
     table: str
+    version: int | None
     columns: list[str]
     types: list[str]
     rows: list[list[str | None]]

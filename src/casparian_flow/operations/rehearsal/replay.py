@@ -130,7 +130,8 @@ class ReplayReply(Reply, frozen=True, kw_only=True):
     Row by row, by their places in the files that were read: so many rejected ones were `released` into their tables or
     are `still_failing`, so many rows are `newly_rejected`, and so many accepted ones are lost, most of them rejected
     now. `before` is where each table was. Where a `proposal` is named, nothing was read: it has to be approved first.
-    `why` says why nothing was read, `stopped` why not all.
+    `why` says why nothing was read, `stopped` why not all. `reopens` other files of the same tables are read with its
+    options by the next run, which may change their accepted rows, too.
     """
 
     replay: ReplayEntry | None
@@ -140,6 +141,7 @@ class ReplayReply(Reply, frozen=True, kw_only=True):
     unchanged: int
     left_out: list[LeftOut]
     newly_rejected: int = 0
+    reopens: int = 0
     proposal: str | None = None
     why: str | None = None
     before: list[TableBefore] = msgspec.field(default_factory=list)

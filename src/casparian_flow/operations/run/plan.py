@@ -83,12 +83,27 @@ class MovedRows(Reply, frozen=True, kw_only=True):
     files: int
 
 
+class BroughtBack(Reply, frozen=True, kw_only=True):
+    """Files that are read with `--force` although a person took rows of theirs out: `how` is purged or reverted.
+
+    `by` is the purge, such as X-5, or who reverted, `why` the same in words. `paths` are the first of the `files`. Of a
+    run `rows` are all that they brought, quarantined ones included; a plan does not know them.
+    """
+
+    how: str
+    by: str
+    why: str
+    files: int
+    rows: int | None
+    paths: list[str]
+
+
 class PlanReply(Reply, frozen=True, kw_only=True):
     """A saved plan. `counts` are files by `action reason`; `subscriptions` are those that chose a parser.
 
     Every selected file is in exactly one of the `groups`. `asked` is the run that was planned, as it would be typed,
-    and `sinks` where its tables land. `moved` are rows that leave the table in which they are. `next` is the command
-    that a person would go on with.
+    and `sinks` where its tables land. `moved` are rows that leave the table in which they are. `brought_back` is what
+    `--force` would bring back. `next` is the command that a person would go on with.
     """
 
     plan: str
@@ -98,6 +113,7 @@ class PlanReply(Reply, frozen=True, kw_only=True):
     groups: list[PlanGroup]
     retire: Retired
     moved: list[MovedRows]
+    brought_back: list[BroughtBack]
     run_files: int
     run_bytes: int
     subscriptions: list[Subscription]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from casparian_flow.core.tombstones import WhenMissing
 from casparian_flow.operations.registry import Reply
 from casparian_flow.operations.rehearsal.replay import ReplayReply
-from casparian_flow.operations.run.plan import MovedRows
+from casparian_flow.operations.run.plan import BroughtBack, MovedRows
 
 
 class TableResult(Reply, frozen=True, kw_only=True):
@@ -115,10 +115,11 @@ class RunReply(Reply, frozen=True, kw_only=True):
     It is `aborted` where jobs were cancelled and nothing worse happened. `sinks` could be written to. `held` is the
     first of the files that were skipped as `held_by_policy`, `held_why` the reason. `retired` are rows of files that
     are gone, which went out of their tables while this ran. `moved` are rows that left the table they were in, since
-    their files were read into another one. `unread` are the first of those that hold something which no parser reads;
-    `skipped` counts them as `no_parser`. `applied` are changes that were let in by themselves, and rows are counted as
-    they are since. `resumed` are replays that a process had left on their way, and that were taken to their end first.
-    `next` is the command that a person would go on with.
+    their files were read into another one. `brought_back` are files that were read with `--force` and have landed,
+    although a person took rows of theirs out. `unread` are the first of those that hold something which no parser
+    reads; `skipped` counts them as `no_parser`. `applied` are changes that were let in by themselves, and rows are
+    counted as they are since. `resumed` are replays that a process had left on their way, and that were taken to their
+    end first. `next` is the command that a person would go on with.
     """
 
     plan: str
@@ -149,6 +150,7 @@ class RunReply(Reply, frozen=True, kw_only=True):
     held_why: str | None
     retired: list[RetiredRows]
     moved: list[MovedRows]
+    brought_back: list[BroughtBack]
     unread: list[str]
     recovered: int
     resumed: list[ReplayReply]

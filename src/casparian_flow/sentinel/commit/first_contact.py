@@ -132,7 +132,7 @@ def found_tables(surveys: Surveys, in_force: InForce) -> Founded:
             tables.update({(job, output.output): table for job, output in of_cluster})
             if table not in in_force and table not in contracts:
                 drafted = _draft(table, cluster, [output for _, output in of_cluster])
-                contracts[table] = _classed_as(drafted, in_force.near(base).values())
+                contracts[table] = classed_as(drafted, in_force.near(base).values())
     return Founded(tuple(contracts.values()), tables)
 
 
@@ -162,8 +162,8 @@ def _draft(table: str, cluster: Cluster, outputs: Sequence[OutputSurvey]) -> Con
     return draft_contract(table, Survey.merged([named, *renamed]), headerless=cluster.is_headerless)
 
 
-def _classed_as(contract: Contract, siblings: Iterable[Contract]) -> Contract:
-    """The contract, its columns as closed as those of the same name in other tables that files of this name founded.
+def classed_as(contract: Contract, siblings: Iterable[Contract]) -> Contract:
+    """The contract, its columns as closed as those of the same name in these others, such as files of its name founded.
 
     Else a file with one column more would lay open what somebody has closed.
     """

@@ -184,6 +184,12 @@ def _open(connection: Connection, proposal: int) -> AnyRow:
 def _verified(connection: Connection, terms: Terms, given: Given, decision: Decision) -> Statement:
     """What was signed, if the key is a living one of who asks."""
     name = label(terms.kind, terms.proposal)
+    if not given.digest:
+        raise UsageError(
+            f"the decision about {name} does not say what was seen",
+            why="its digest is empty, and it is sent whole",
+            fix=f"casparian approval show {name}",
+        )
     if given.digest != terms.digest:
         raise VersionChanged(
             f"{name} is not what you saw",

@@ -49,8 +49,9 @@ class Reversal:
 def plan_reversal(connection: Connection, sink: str, table: str, snapshot: str) -> Reversal:
     """What it takes to have the table as it was: `snapshot` is a number of its history, `@last`, or `@-1` and so on.
 
-    Raises NotFound for a snapshot that it does not have, UsageError if the table is in that state already, and
-    SinkUnavailable while a commit of the table waits for its sink.
+    Raises NotFound for a snapshot that it does not have, UsageError if the table is in that state already, or if its
+    newest commit is a revert and the snapshot is counted from there, and SinkUnavailable while a commit of the table
+    waits for its sink.
     """
     commits = list(commits_of(connection, sink, table))
     if waiting := next((commit for commit in commits if not commit.is_recorded), None):
@@ -60,6 +61,7 @@ def plan_reversal(connection: Connection, sink: str, table: str, snapshot: str) 
             fix="make the sink available, then repeat the command",
         )
     to = resolve_snapshot(commits, table, snapshot)
+    _refuse_counting_from_revert(commits, table, snapshot, to)
     now, then = replay(commits), replay(commits, to)
     if now.snapshot == to:
         raise UsageError(f"{table} is at snapshot {to} already", fix=f"casparian output history {table}")
@@ -110,6 +112,28 @@ def resolve_snapshot(commits: Sequence[TableCommit], table: str, named: str) -> 
             fix=f"casparian output history {table}",
         )
     return int(named)
+
+
+def _refuse_counting_from_revert(commits: Sequence[TableCommit], table: str, named: str, to: int) -> None:
+    """Raises UsageError where `@-1` would undo a revert: typed twice it would bring back what it took out."""
+    newest = commits[-1] if commits else None
+    if newest is None or newest.action is not EntryAction.REVERT or not named.startswith("@-") or to == newest.snapshot:
+        return
+    undo = f"casparian output revert {table} {to}"
+    if newest.reverts_to is None:
+        raise UsageError(
+            f"the newest commit of {table} reverts a job, and {named} would be counted from it",
+            why=f"{named} is snapshot {to}, which has the rows of that job",
+            fix=f"{undo} if that is meant; casparian output history {table} has the others",
+        )
+    numbers = [BEFORE_ALL, *(commit.snapshot for commit in commits)]
+    further = numbers.index(newest.reverts_to) - int(named[2:])
+    fix = f"casparian output revert {table} {numbers[further]} to go further back, or " if further >= 0 else ""
+    raise UsageError(
+        f"the newest commit of {table} is a revert itself, and {named} would be counted from it",
+        why=f"{table} is back at snapshot {newest.reverts_to}; {named} is snapshot {to}, from before that revert",
+        fix=f"{fix}{undo} to undo it",
+    )
 
 
 def permit_reversal(connection: Connection, reversal: Reversal, actor: str, reason: str, now_ns: int) -> int:

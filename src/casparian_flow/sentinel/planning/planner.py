@@ -146,6 +146,16 @@ class World:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOut:
+    """Rows of a file that a person took out for good: erased `by` a purge such as X-5, or reverted by somebody."""
+
+    how: str
+    by: str
+    why: str
+    """The same in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What happens with one file, and why."""
 
@@ -162,6 +172,8 @@ class Decision:
     options: Mapping[str, str] = field(default_factory=dict)
     """Under which the parser reads it: the standing ones and those of the run."""
     config_hash: str = ""
+    brings_back: TakenOut | None = None
+    """What comes back since the file is read with `--force`."""
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -274,8 +286,19 @@ def _decide(file: PlannedFile, world: World, configs: _Configs, taken: dict[tupl
         purge = world.trimmed[file.source_hash]
         reason = SkipReason.HELD_BY_POLICY
         detail = f"reading it again ({detail}) would bring rows back that {purge} erased; --force reads it"
+    back = _taken_out(file.source_hash, parser, world) if reason is RunReason.FORCED else None
+    if back is not None:
+        detail = f"{detail}, though {back.why}"
     action = "run" if isinstance(reason, RunReason) else "skip"
-    return decided(action=action, reason=reason, detail=detail, base_table=base, options=options, config_hash=config)
+    return decided(
+        action=action,
+        reason=reason,
+        detail=detail,
+        base_table=base,
+        options=options,
+        config_hash=config,
+        brings_back=back,
+    )
 
 
 def _unfit(file: PlannedFile) -> Decision | None:
@@ -323,11 +346,7 @@ def _reason(
         return SkipReason.IN_PROGRESS, f"replay {replay} reads it again"
     done = [d for d in world.done.get(file.source_hash, ()) if d.parser == artifact.name]
     ended = [e for e in world.ended.get(file.source_hash, ()) if e.parser == artifact.name and not e.is_interrupted]
-    undone = [
-        u
-        for u in world.undone.get(file.source_hash, ())
-        if u.parser == artifact.name and u.sink_uri in {target.uri for target in world.routes.targets_of(u.table)}
-    ]
+    undone = _undone(file.source_hash, parser, world)
     purge = world.erased.get(file.source_hash)
     if world.force and (done or ended or undone or purge):
         return RunReason.FORCED, "asked for with --force"
@@ -368,6 +387,28 @@ def _reason(
     if world.done.get(file.source_hash):
         return RunReason.PARSER_CHANGED, why
     return RunReason.NEW, why
+
+
+def _undone(source_hash: str, parser: Candidate, world: World) -> list[Undone]:
+    """Reverts that took rows of these bytes out of a target to which the run would write."""
+    return [
+        u
+        for u in world.undone.get(source_hash, ())
+        if u.parser == parser.artifact.name
+        and u.sink_uri in {target.uri for target in world.routes.targets_of(u.table)}
+    ]
+
+
+def _taken_out(source_hash: str, parser: Candidate, world: World) -> TakenOut | None:
+    """What somebody took out of what these bytes brought; a purge before a revert."""
+    if (purge := world.erased.get(source_hash)) is not None:
+        return TakenOut(how="purged", by=purge, why=f"its rows were erased by {purge}")
+    if (purge := world.trimmed.get(source_hash)) is not None:
+        return TakenOut(how="purged", by=purge, why=f"rows of it were erased by {purge}")
+    if undone := _undone(source_hash, parser, world):
+        u = undone[-1]
+        return TakenOut(how="reverted", by=u.actor, why=f"{u.table} was reverted by {u.actor} on {u.at}")
+    return None
 
 
 def _since_failure(last: Ended, parser: Candidate) -> tuple[RunReason, str]:

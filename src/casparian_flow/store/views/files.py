@@ -139,6 +139,7 @@ FILES: Select[tuple[object, ...]] = select(
     _latest.c.id.label("job_id"),
     _latest.c.state.label("job_state"),
     _latest.c.plan_id.label("job_plan"),
+    _latest.c.base_table.label("job_table"),
     _latest.c.error_code,
     _latest.c.error_message,
     STATE,

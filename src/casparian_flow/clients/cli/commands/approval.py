@@ -9,7 +9,7 @@ from casparian_flow.clients.cli.commands.reject import command as reject_command
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import shared_options
-from casparian_flow.clients.cli.proposal_lines import proposal_lines
+from casparian_flow.clients.cli.proposal_lines import enough_lines, proposal_lines
 from casparian_flow.clients.cli.render import Column, plain
 from casparian_flow.clients.cli.render import Kind as Shown
 from casparian_flow.clients.cli.table import Room
@@ -26,7 +26,7 @@ COLUMNS = (
     Column("rows", Shown.COUNT),
     Column("files", Shown.COUNT),
     Column("approvals", Shown.COUNT, title="YES"),
-    Column("needed", Shown.COUNT, title="OF"),
+    Column("enough", Shown.COUNT, title="OF"),
     Column("is_self_approved", title="SELF", room=Room.DROPPED),
 )
 
@@ -55,6 +55,8 @@ def list_(face: Face, kind: str | None, states: tuple[str, ...]) -> None:
     request = ListProposals(kind=None if kind is None else Kind(kind), states=wanted)
     reply = face.ask("approval.list", request)
     face.show_list("casparian.proposals/1", "proposals", reply.proposals, COLUMNS, ProposalEntry)
+    for line in enough_lines(reply.proposals):
+        face.note(line)
 
 
 @command.command("show")

@@ -13,10 +13,10 @@ from casparian_flow.clients.cli.face import Face, pass_face
 @click.command("approve")
 @click.argument("proposal")
 @click.option("--reason", default="", metavar="TEXT", help="Kept with the decision, and signed.")
-@click.option("--digest", default="", metavar="D", help="Only if this is how the digest begins that you saw.")
+@click.option("--digest", metavar="D", help="Only if the digest that you saw begins so: six characters or more.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the runs that it queues.")
 @pass_face
-def command(face: Face, proposal: str, reason: str, digest: str, no_wait: bool) -> int:
+def command(face: Face, proposal: str, reason: str, digest: str | None, no_wait: bool) -> int:
     """Agree to PROPOSAL, such as A-8; with enough approvals it is applied at once."""
     from casparian_flow.operations.approval.proposals import ApproveProposal
 

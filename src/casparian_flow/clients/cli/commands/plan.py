@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from casparian_flow.clients.cli.commands.run import moved_lines, selection_of, selection_options
+from casparian_flow.clients.cli.commands.run import brought_back_lines, moved_lines, selection_of, selection_options
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.progress import progress
 from casparian_flow.clients.cli.render import Column, Kind, counted, plain, size_text, table_lines
@@ -65,6 +65,7 @@ def _lines(face: Face, reply: PlanReply) -> Iterator[str]:
         rows = f"{counted(reply.retire.rows, 'row')}, {reply.retire.quarantined:,} quarantined"
         yield f"retire    {reply.retire.files:,} ({rows}, of bytes that no file holds any more)"
     yield from moved_lines(reply.moved, "leave")
+    yield from brought_back_lines(reply.brought_back)
     for each in reply.subscriptions:
         yield f"tag {plain(each.tag)} to parser {plain(each.parser)}: {each.run:,} to run, {each.skip:,} skipped"
     yield f"plan {reply.plan}: {reply.run_files} files, {size_text(reply.run_bytes)}"

@@ -28,7 +28,10 @@ REJECTED = (Column("code"), Column("message"), Column("start"), Column("end"))
 def command(
     face: Face, file: str, rows: int, options: tuple[str, ...], columns: str | None, is_raw: bool, **wanted: Any
 ) -> int:
-    """The first rows of a file with their types, what was detected, and what would be rejected."""
+    """The first rows of a file with their types, what was detected, and what would be rejected.
+
+    Where the table has a contract, it judges the rows, and closes what it closes in the table.
+    """
     from casparian_flow.clients.cli.options import options_of
     from casparian_flow.operations.file.inspect import PreviewFile
 
@@ -60,13 +63,15 @@ def _lines(face: Face, reply: Preview) -> Iterator[str]:
         yield f"  {plain(verdict.name)}: {plain(verdict.value)} ({verdict.confidence:.0%}{runner_up})"
     for output in reply.outputs:
         yield ""
-        yield f"table {plain(output.table)}: " + ", ".join(
+        under = "" if output.version is None else f" (contract version {output.version})"
+        yield f"table {plain(output.table)}{under}: " + ", ".join(
             f"{plain(name)} {kind}" for name, kind in zip(output.columns, output.types, strict=True)
         )
         rows = [dict(zip(output.columns, row, strict=True)) for row in output.rows]
         yield from table_lines(rows, [Column(name) for name in output.columns], face.paper)
         if output.rejected:
             yield ""
+            yield "would be rejected:"
             yield from table_lines(map(to_builtins, output.rejected), REJECTED, face.paper)
     for line in reply.printed:
         yield f"the parser wrote: {plain(line)}"

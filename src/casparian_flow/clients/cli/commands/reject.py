@@ -12,8 +12,8 @@ from casparian_flow.clients.cli.face import Face, pass_face
 @click.argument("proposal")
 @click.option("--reason", required=True, metavar="TEXT", help="Kept with the decision, and signed.")
 @click.option("--changes", is_flag=True, help="Send it back: it may be changed and proposed again.")
-@click.option("--digest", default="", metavar="D", help="Only if this is how the digest begins that you saw.")
+@click.option("--digest", metavar="D", help="Only if the digest that you saw begins so: six characters or more.")
 @pass_face
-def command(face: Face, proposal: str, reason: str, changes: bool, digest: str) -> None:
+def command(face: Face, proposal: str, reason: str, changes: bool, digest: str | None) -> None:
     """Refuse PROPOSAL, such as A-8."""
     reject(face, proposal, reason, changes=changes, digest=digest)

@@ -123,8 +123,7 @@ def _plan_lines(plan: ReplayPlan) -> Iterator[str]:
     yield from left_out_lines(plan.failures)
     if plan.unchanged:
         yield f"{plan.unchanged:,} more would come out as they did and are not read"
-    if plan.reopens:
-        yield f"the next run reads {counted(plan.reopens, 'other file')} of the same tables with these options, too"
+    yield from _reopened(plan)
     if plan.needs_approval:
         yield "it has to be approved first: the replay proposes it"
     yield f"next      casparian quarantine replay {' '.join(map(plain, plan.causes))}{given}"
@@ -145,7 +144,16 @@ def _lines(reply: ReplayReply) -> Iterator[str]:
     if replay.failed:
         yield f"failed    {replay.failed:,}: {plain(replay.stop_reason or '')}"
     yield from left_out_lines(reply.left_out)
+    yield from _reopened(reply)
     yield f"next      {'casparian quarantine' if _is_rejecting(reply) else f'casparian replay show {replay.replay}'}"
+
+
+def _reopened(found: ReplayPlan | ReplayReply) -> Iterator[str]:
+    if found.reopens:
+        yield (
+            f"the next run reads {counted(found.reopens, 'other file')} of the same tables with these options, too, "
+            "which may change accepted rows: casparian plan names them"
+        )
 
 
 def _is_rejecting(reply: ReplayReply) -> bool:

@@ -20,7 +20,7 @@ from casparian_flow.operations.query.shown_sql import rescued_rows
 from casparian_flow.operations.run.next_step import about_draft, that_shows
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.run.plan import MakePlan, MovedRows
+    from casparian_flow.operations.run.plan import BroughtBack, MakePlan, MovedRows
     from casparian_flow.operations.run.reply import RunReply
 
 TABLES = (
@@ -151,6 +151,18 @@ def moved_lines(moved: Sequence[MovedRows], verb: str) -> Iterator[str]:
         yield f"and {len(moved) - MOST_NOTES:,} more tables that rows {verb} for another one"
 
 
+def brought_back_lines(brought_back: Sequence[BroughtBack]) -> Iterator[str]:
+    """What `--force` brings back, or has brought back, of what a person took out."""
+    for each in brought_back[:MOST_NOTES]:
+        paths = ", ".join(map(plain, each.paths[:MOST_PATHS]))
+        paths += f" and {each.files - MOST_PATHS:,} more" if each.files > MOST_PATHS else ""
+        files = counted(each.files, "file")
+        said = f"{files} to be read" if each.rows is None else f"{counted(each.rows, 'row')} of {files} read"
+        yield f"back      {said} again, though {plain(each.why)}: {paths}"
+    if len(brought_back) > MOST_NOTES:
+        yield f"and {len(brought_back) - MOST_NOTES:,} more purges and reverts whose rows come back"
+
+
 def _some(paths: Sequence[str], count: int) -> str:
     """A few of so many paths."""
     shown = [plain(path) for path in paths[:MOST_PATHS]]
@@ -219,6 +231,7 @@ def _lines(face: Face, reply: RunReply) -> Iterator[str]:
     if len(reply.retired) > MOST_NOTES:
         yield f"and {len(reply.retired) - MOST_NOTES:,} more tables whose rows were retired"
     yield from moved_lines(reply.moved, "left")
+    yield from brought_back_lines(reply.brought_back)
     for source in reply.emptied[:MOST_NOTES]:
         kept = "nothing is retired" if source.policy is WhenMissing.RETIRE else "no purge is asked for"
         gone = "the 1 file is gone" if source.files == 1 else f"all {source.files:,} files are gone"

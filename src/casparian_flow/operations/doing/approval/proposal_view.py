@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ from casparian_flow.core.errors import CasparianError, NotFound
 from casparian_flow.core.proofs import Empirical, Impact, Verdicts, merged_samples
 from casparian_flow.core.proposal_bodies import body_of
 from casparian_flow.core.proposal_text import steps, what
-from casparian_flow.core.proposals import APPROVERS, Decision, Kind, Risk, State, label, number_of
+from casparian_flow.core.proposals import APPROVERS, LIVING, Decision, Kind, Risk, State, label, number_of
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.approval.proposals import (
     DecisionEntry,
@@ -51,6 +52,9 @@ def number(connection: Connection, named: str) -> int:
 def entry(connection: Connection, row: RowMapping) -> ProposalEntry:
     """One line of the inbox."""
     kind = Kind(row["kind"])
+    actors = keys.actors(connection, row["proposed_at_ns"])
+    needed = APPROVERS[Risk(row["risk"])] if row["risk"] else None
+    enough, because = _enough(needed, actors) if row["state"] in LIVING else (needed, None)
     return ProposalEntry(
         id=label(kind, row["id"]),
         kind=kind,
@@ -63,11 +67,22 @@ def entry(connection: Connection, row: RowMapping) -> ProposalEntry:
         rows=row["evidence_rows"],
         files=row["evidence_files"],
         approvals=row["approved"],
-        needed=APPROVERS[Risk(row["risk"])] if row["risk"] else None,
-        is_single_person=keys.is_single_person(connection, row["proposed_at_ns"]),
+        needed=needed,
+        enough=enough,
+        enough_because=because,
+        is_single_person=len(actors) == 1,
         is_self_approved=bool(row["is_self_approved"]),
         is_by_policy=bool(row["is_by_policy"]),
     )
+
+
+def _enough(needed: int | None, actors: Sequence[str]) -> tuple[int | None, str | None]:
+    """How many approvals are enough where only these actors have keys, and why, if it is fewer than its risk asks."""
+    if needed is None or needed == 1 or len(actors) > 1:
+        return needed, None
+    if actors:
+        return 1, f"all keys of this home belong to {actors[0]}"
+    return 1, "nobody has a key in this home yet, and who decides first is its only approver"
 
 
 def entry_of(connection: Connection, proposal: int) -> ProposalEntry:

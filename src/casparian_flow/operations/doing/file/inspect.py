@@ -6,13 +6,14 @@ import difflib
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from casparian_flow.core.contracts import Contract
-from casparian_flow.core.errors import NotFound, SourceUnreadable, UsageError
+from casparian_flow.core.errors import ContractFrozen, NotFound, ParserInvalid, SourceUnreadable, UsageError
 from casparian_flow.core.files import display_path
 from casparian_flow.core.hashing import digest_of_file
 from casparian_flow.core.tables import table_from_file_name
@@ -21,6 +22,7 @@ from casparian_flow.lab.choice import parser_for, shipped_for
 from casparian_flow.lab.contract_file import read_contracts
 from casparian_flow.lab.trial import Trial, closed_trial, try_parser
 from casparian_flow.operations.context import Reading
+from casparian_flow.operations.doing.file.landing import Landing, landing_of
 from casparian_flow.operations.file.inspect import (
     FileFacts,
     InspectFile,
@@ -30,10 +32,11 @@ from casparian_flow.operations.file.inspect import (
     RejectionView,
     VerdictView,
 )
+from casparian_flow.protocol.messages import ParserOrder
 from casparian_flow.schema.rendering import as_text
 from casparian_flow.scout.content import sniff
 from casparian_flow.sdk.encodings import Encoding, detect_encoding, detect_utf_32
-from casparian_flow.sentinel.planning.registered import Registered, declared_contracts, parser_order
+from casparian_flow.sentinel.planning.registered import Registered, parser_order
 
 HEAD_BYTES = 64 << 10
 HEX_BYTES = 256
@@ -88,24 +91,35 @@ def _line_ends(head: bytes, encoding: Encoding) -> str:
 def preview(reading: Reading, request: PreviewFile) -> Preview:
     """The first rows as they would land, and what would be rejected among them."""
     path = existing_file(reading, request.path)
-    registered = parser_of(reading, path, request.parser, request.options)
+    landing = landing_of(reading, path)
+    registered = _reader(reading, path, request, landing)
     given = [] if request.contract is None else read_contracts(reading.cwd / request.contract)
-    base = table_from_file_name(path.name)
+    contracts = landing.contracts(reading, registered)
     order = parser_order(registered, dict(request.options))
-    tried = try_parser(order, os.fsencode(path), base, rows=request.rows)
-    trial = closed_trial(order, declared_contracts(registered, base), tried)
+    trial = try_parser(order, os.fsencode(path), landing.base, rows=request.rows)
+    views, frozen = _views(reading, trial, order, contracts, request.rows, given)
+    trial = closed_trial(order, contracts, trial)
+    error = trial.error or frozen
     return Preview(
         path=display_path(os.fsencode(path)),
         parser=registered.artifact.label,
-        outputs=_chosen(_views(trial, registered, base, request.rows, given), request.columns),
+        outputs=_chosen(views, request.columns),
         verdicts=[
             VerdictView(name=note.name, value=note.value, confidence=note.confidence, runner_up=note.runner_up)
             for note in trial.verdicts
         ],
         printed=[line.text for line in trial.printed[:100]],
-        error=str(trial.error) if trial.error else None,
+        error=str(error) if error else None,
         is_cut=trial.is_cut,
     )
+
+
+def _reader(reading: Reading, path: Path, request: PreviewFile, landing: Landing) -> Registered:
+    """The parser that is asked for, else the one that read the file last if it is still there."""
+    if request.parser is None and landing.parser is not None:
+        with suppress(NotFound, ParserInvalid):
+            return parser_of(reading, path, landing.parser, request.options)
+    return parser_of(reading, path, request.parser, request.options)
 
 
 def existing_file(reading: Reading, text: str) -> Path:
@@ -164,20 +178,35 @@ def _for_tables(given: Sequence[Contract], tables: Sequence[str]) -> list[Contra
     return list(given)
 
 
-def _views(trial: Trial, registered: Registered, base: str, rows: int, given: Sequence[Contract]) -> list[OutputView]:
-    declared = list(declared_contracts(registered, base).values())
-    declared += _for_tables(given, [output.table for output in trial.outputs.values()])
-    views = []
+def _views(
+    reading: Reading,
+    trial: Trial,
+    parser: ParserOrder,
+    contracts: Mapping[str, Contract],
+    rows: int,
+    given: Sequence[Contract],
+) -> tuple[list[OutputView], ContractFrozen | None]:
+    """The outputs, but for those that no file like this may bring rows to, and what is said of such a one."""
+    wanted = {each.table: each for each in _for_tables(given, [output.table for output in trial.outputs.values()])}
+    views, frozen = [], None
     for output in trial.outputs.values():
-        accepted, _rows, rejected = output.settle(declared)
-        assert output.contract is not None
+        try:
+            accepted, rejected = output.settle(
+                parser, contracts, reading.settings.drift.modes, wanted.get(output.table)
+            )
+        except ContractFrozen as exc:
+            frozen = exc
+            continue
+        contract = output.contract
+        assert contract is not None
         shown = accepted.slice(0, rows).drop_columns(["_cf_rescued"])
         texts = [as_text(column.combine_chunks()).to_pylist() for column in shown.columns]
         views.append(
             OutputView(
-                table=output.table,
-                columns=[column.name for column in output.contract.table_columns],
-                types=[column.table_type for column in output.contract.table_columns],
+                table=contract.table,
+                version=contract.version if contracts.get(contract.table) is contract else None,
+                columns=[column.name for column in contract.table_columns],
+                types=[column.table_type for column in contract.table_columns],
                 rows=[list(row) for row in zip(*texts, strict=True)],
                 rejected=[
                     RejectionView(code=row["code"], message=row["message"], start=row["start"], end=row["end"])
@@ -185,4 +214,4 @@ def _views(trial: Trial, registered: Registered, base: str, rows: int, given: Se
                 ],
             )
         )
-    return views
+    return views, frozen

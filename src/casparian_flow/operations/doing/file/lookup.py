@@ -18,7 +18,7 @@ def one_file(connection: Connection, cwd: Path, named: str) -> RowMapping:
 
     Raises NotFound, or UsageError if several files are meant.
     """
-    rows = files.find_files(connection, _places(connection, cwd, named), display_path(os.fsencode(named)))
+    rows = files.find_files(connection, places(connection, cwd, named), display_path(os.fsencode(named)))
     if not rows:
         raise NotFound(f"no file {named!r} was found by a scan", fix="casparian files")
     if len({f"{row['source'].rstrip('/')}/{row['path']}" for row in rows}) > 1:
@@ -45,7 +45,7 @@ def one_source(connection: Connection, cwd: Path, named: str) -> RowMapping:
     raise NotFound(f"there is no source {named}", fix="casparian source list")
 
 
-def _places(connection: Connection, cwd: Path, named: str) -> list[tuple[int, bytes]]:
+def places(connection: Connection, cwd: Path, named: str) -> list[tuple[int, bytes]]:
     """The (source, relative path) pairs that a path as typed may mean."""
     absolute = os.fsencode(os.path.normpath(cwd / named))
     spellings = {absolute, os.path.realpath(absolute)}

@@ -83,7 +83,7 @@ def list_(reading: Reading, request: ListRepairs) -> RepairList:
 
 
 def revoke(acting: Acting, request: RevokeRepair) -> RepairEntry:
-    """Let a repair hold no more: the next run reads its file as it is. Raises NotFound, or VersionChanged."""
+    """Let a repair hold no more: the next run reads its file as it is. Raises NotFound."""
     with acting.database.transaction() as connection:
         repair_store.revoke(connection, request.repair, acting.clock())
         contracts = contract_store.in_force(connection)

@@ -8,8 +8,10 @@ from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.outputs import Role
 from casparian_flow.core.times import moments_meant, rfc3339
 from casparian_flow.operations.doing.job.jobs import one_job
+from casparian_flow.operations.doing.job.numbered import is_number
 from casparian_flow.store.views import outputs as view
 
+DAY_NS = 86_400_000_000_000
 LONGEST_SNAPSHOT = 9
 """Digits; a longer number is a job."""
 
@@ -18,8 +20,8 @@ def entries_at(connection: Connection, named: str, now_ns: int) -> dict[tuple[st
     """For each log, by sink, table and role, its last entry at that moment.
 
     A snapshot is a number of a table's history and means the same moment for all tables; a job means the moment when
-    its rows became visible. What has dashes is a time, or a day. Raises NotFound, and UsageError for a time that is
-    yet to come, or that can be read in two ways between which tables changed.
+    its rows became visible. What has dashes is a time, or a day. Raises NotFound, and UsageError for what is none of
+    these, for a time that is yet to come, or that can be read in two ways between which tables changed.
     """
     if "-" in named.strip().lstrip("@-"):
         return _entries_at_time(connection, named, now_ns)
@@ -32,6 +34,13 @@ def entries_at(connection: Connection, named: str, now_ns: int) -> dict[tuple[st
                 fix="casparian output history TABLE",
             )
         return found
+    if not (is_number(named) or named.startswith("@")):
+        day = rfc3339(now_ns - DAY_NS)[:10]
+        raise UsageError(
+            f"{named!r} is no moment",
+            why="that is a snapshot of a table's history, a job (its number, the beginning of it, @last), or a time",
+            fix=f"write a time as {day} or {day}T10:00:00Z; casparian output history TABLE lists snapshots",
+        )
     return view.last_entries_of(connection, int(one_job(connection, named)["id"]))
 
 

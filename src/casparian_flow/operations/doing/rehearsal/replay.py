@@ -91,7 +91,7 @@ def start(acting: Acting, request: StartReplay) -> ReplayReply:
     number = begun.id
     acting.execution.submit(plan, WORKERS)
     acting.execution.wait(plan, acting.report)
-    reply = reply_of(acting, number, unchanged=found.unchanged, left_out=_left_out(found))
+    reply = reply_of(acting, number, unchanged=found.unchanged, left_out=_left_out(found), reopens=found.reopens)
     raise_if_stopped(str(number), reply.stopped)
     return reply
 

@@ -48,7 +48,9 @@ def go_on(acting: Acting) -> list[ReplayReply]:
     return [reply_of(acting, each) for each in left]
 
 
-def reply_of(acting: Acting, replay: int, *, unchanged: int = 0, left_out: Sequence[LeftOut] = ()) -> ReplayReply:
+def reply_of(
+    acting: Acting, replay: int, *, unchanged: int = 0, left_out: Sequence[LeftOut] = (), reopens: int = 0
+) -> ReplayReply:
     """What became of a replay, as it is recorded, and of its rows; not inside a transaction."""
     with acting.database.transaction() as connection:
         row = view.one_replay(connection, replay)
@@ -66,6 +68,7 @@ def reply_of(acting: Acting, replay: int, *, unchanged: int = 0, left_out: Seque
         accepted_lost=found.lost,
         unchanged=unchanged,
         left_out=list(left_out),
+        reopens=reopens,
         before=before,
         stopped=stopped,
     )

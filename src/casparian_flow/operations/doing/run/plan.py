@@ -18,6 +18,7 @@ from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.job.numbered import resolve
 from casparian_flow.operations.doing.output.destinations import choose_routes
+from casparian_flow.operations.doing.run.bringing_back import brought_back
 from casparian_flow.operations.doing.run.moving import Leaving, leaving, moved
 from casparian_flow.operations.doing.source.selection import Discovered, discover
 from casparian_flow.operations.run.plan import MakePlan, PlanEntry, PlanGroup, PlanReply, Retired, Subscription
@@ -160,6 +161,7 @@ def make(acting: Acting, request: MakePlan) -> PlanReply:
         groups=_groups(prepared.plan),
         retire=_retired(stale),
         moved=moved(prepared.leaving, (each.file.location for each in prepared.plan.runs)),
+        brought_back=brought_back(prepared.plan.runs),
         run_files=len(prepared.plan.runs),
         run_bytes=sum(decision.file.size for decision in prepared.plan.runs),
         subscriptions=_subscriptions(prepared.plan),

@@ -19,6 +19,7 @@ from casparian_flow.core.tombstones import WhenMissing
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.contract.contracts import note_with_file
 from casparian_flow.operations.doing.contract.evolving import Evolved
+from casparian_flow.operations.doing.run.bringing_back import brought_back
 from casparian_flow.operations.doing.run.evolved_rows import applied_changes, rows_since
 from casparian_flow.operations.doing.run.moving import moved
 from casparian_flow.operations.doing.run.plan import Prepared
@@ -78,6 +79,8 @@ def reply_of(acting: Acting, prepared: Prepared, course: Course) -> RunReply:
         tables = output_store.brought_by_plan(connection, prepared.id)
         proposals = contract_store.proposed(connection)
         totals = run_store.totals(connection, prepared.id)
+        forced = {number: each for number, each in jobs.items() if each.brings_back is not None}
+        back = output_store.rows_of_jobs(connection, forced)
         drafted = _drafted(connection, evolved.plans)
         since = rows_since(connection, jobs, evolved.changes)
         read_again = {
@@ -152,6 +155,10 @@ def reply_of(acting: Acting, prepared: Prepared, course: Course) -> RunReply:
         retired=retired,
         moved=moved(
             prepared.leaving, (jobs[number].file.location for number in jobs.keys() - {row.id for row in ended})
+        ),
+        brought_back=brought_back(
+            (forced[number] for number in forced.keys() - {row.id for row in ended}),
+            {each.file.location: back.get(number, 0) for number, each in forced.items()},
         ),
         unread=[each.file.display for each in selected if is_unread(each)][:FIRST_UNREAD],
         recovered=acting.recovered.rolled_forward,

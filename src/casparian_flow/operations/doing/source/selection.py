@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from casparian_flow.core.errors import NotFound, UsageError
-from casparian_flow.core.files import HashMode
+from casparian_flow.core.files import HashMode, display_path
 from casparian_flow.core.ids import SourceId
 from casparian_flow.core.times import parse_since
 from casparian_flow.operations.context import Acting
@@ -28,6 +31,10 @@ from casparian_flow.scout.tagger import TagReport
 from casparian_flow.sentinel.planning.world import Selection
 from casparian_flow.store import tags as stored_tags
 from casparian_flow.store.sources import all_sources, source_by_id, source_in_use
+from casparian_flow.store.views import sources as source_view
+
+MOST_BESIDE = 10_000
+"""So many entries of a folder are compared with a name that is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,4 +177,19 @@ def _named(connection: Connection, cwd: Path, text: str) -> SourceId:
     try:
         return SourceId(one_source(connection, cwd, text)["id"])
     except NotFound as exc:
-        raise NotFound(f"there is no {text}", where=str(cwd), why="nor is a source named so") from exc
+        why = "nor is a source named so"
+        if (close := _close_to(connection, cwd, text)) is not None:
+            why += f"; did you mean {close}?"
+        raise NotFound(f"there is no {text}", where=str(cwd), why=why, fix="casparian source list") from exc
+
+
+def _close_to(connection: Connection, cwd: Path, text: str) -> str | None:
+    """What could be meant instead, as it would be typed: what lies in the same folder, or a source by its name."""
+    folder, name = os.path.split(text.rstrip("/"))
+    beside: list[str] = []
+    with suppress(OSError):
+        beside += islice(os.listdir(cwd / folder), MOST_BESIDE)  # noqa: PTH208 - names alone are wanted
+    if close := difflib.get_close_matches(name, beside, n=1):
+        return display_path(os.fsencode(os.path.join(folder, close[0])))  # noqa: PTH118 - as it was typed
+    named = [row["name"] for row in source_view.list_sources(connection) if row["name"]]
+    return next(iter(difflib.get_close_matches(text, named, n=1)), None)
