@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,35 @@ def test_a_row_that_was_accepted_is_not_repaired(product_here: ProductHere, fold
     assert "is not in quarantine: it was accepted, and is in p" in said and "casparian quarantine show GROUP" in said
     assert product_here("repair", "--json").json["repairs"] == []
     assert product_here("plan", str(folder), "--json").json["counts"] == {"skip up_to_date": 2}
+
+
+def test_the_run_that_a_repair_names_reads_the_file_as_it_was_read_and_moves_no_row(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    made = tmp_path / "in"
+    made.mkdir()
+    asked = ("in", "--table", "traffic", "--option", "null=-")
+    (made / "mon.psv").write_text("id|bytes\n1|10\n2|-\n")
+    product_here("run", *asked, cwd=tmp_path, expect=[0])
+    (made / "tue.psv").write_text("id|bytes\n1|-\n3|4O\n")
+    product_here("run", *asked, cwd=tmp_path, expect=[3])
+
+    def repaired(*words: str) -> str:
+        reply = product_here("quarantine", "repair", *words, "--reason", "r", "--json", cwd=tmp_path, expect=[0])
+        return str(reply.json["next"])
+
+    def follow(command: str) -> Any:
+        return product_here(*shlex.split(command)[1:], "--json", cwd=tmp_path, expect=[0]).json
+
+    one = repaired("in/tue.psv:2", "--set", "bytes=40")
+    assert one == shlex.join(["casparian", "run", *asked])
+    assert follow(one)["moved"] == []
+    ids = [(row["id"], row["bytes"]) for row in product_here.table("traffic").to_pylist()]
+    assert sorted(ids, key=str) == [(1, 10), (1, None), (2, None), (3, 40)]
+    product_here("run", "in/mon.psv", cwd=tmp_path, expect=[0])
+    (held,) = product_here("repair", "--json").json["repairs"]
+    taken_back = product_here("repair", "revoke", str(held["id"]), "--json", cwd=tmp_path, expect=[0]).json
+    assert taken_back["next"] == "casparian run in/tue.psv --table traffic --option null=-", "mon.psv is in mon by now"
 
 
 @pytest.mark.slow

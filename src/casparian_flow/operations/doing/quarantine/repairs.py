@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+import msgspec
 import pyarrow as pa
 from sqlalchemy import Connection, RowMapping
 
@@ -20,7 +21,15 @@ from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.doing.file.lookup import one_file
 from casparian_flow.operations.doing.lineage.trace import ADDRESS, FILE_AND_RECORD
 from casparian_flow.operations.doing.query.rows import rows_of
-from casparian_flow.operations.quarantine.repairs import ListRepairs, RepairEntry, RepairList, RepairRow, RevokeRepair
+from casparian_flow.operations.doing.run.again import run_again
+from casparian_flow.operations.quarantine.repairs import (
+    ListRepairs,
+    Repaired,
+    RepairEntry,
+    RepairList,
+    RepairRow,
+    RevokeRepair,
+)
 from casparian_flow.operations.query.rows import FoundRow, RowFault
 from casparian_flow.schema.cast import cast_column
 from casparian_flow.schema.masks import NOT_DECLARED, mask
@@ -36,7 +45,7 @@ LONGEST_VALUE = 100_000
 """Characters of a value that a person writes."""
 
 
-def repair(acting: Acting, request: RepairRow) -> RepairEntry:
+def repair(acting: Acting, request: RepairRow) -> Repaired:
     """Keep what a row is to hold; its file is read again by the next run.
 
     Raises NotFound, or UsageError for what could not become a row: a column that the table does not have, a value that
@@ -72,7 +81,7 @@ def repair(acting: Acting, request: RepairRow) -> RepairEntry:
             first = row.faults[0]
             shape = _shape_of(row, first)
             cause_store.make_ready(connection, int(row.job), row.table, first.code, first.column or "", shape)
-        return _entry(connection, repair_store.one(connection, number), contracts)
+        return _repaired(connection, acting, repair_store.one(connection, number), contracts)
 
 
 def list_(reading: Reading, request: ListRepairs) -> RepairList:
@@ -82,12 +91,12 @@ def list_(reading: Reading, request: ListRepairs) -> RepairList:
     return RepairList(repairs=[_entry(reading.connection, row, contracts) for row in found])
 
 
-def revoke(acting: Acting, request: RevokeRepair) -> RepairEntry:
+def revoke(acting: Acting, request: RevokeRepair) -> Repaired:
     """Let a repair hold no more: the next run reads its file as it is. Raises NotFound, or VersionChanged."""
     with acting.database.transaction() as connection:
         repair_store.revoke(connection, request.repair, acting.clock())
         contracts = contract_store.in_force(connection)
-        return _entry(connection, repair_store.one(connection, request.repair), contracts)
+        return _repaired(connection, acting, repair_store.one(connection, request.repair), contracts)
 
 
 def _row_named(connection: Connection, acting: Acting, named: str) -> tuple[str, int]:
@@ -200,6 +209,14 @@ def _with_earlier(connection: Connection, new: NewRepair) -> NewRepair:
             reason=new.reason,
         )
     return new
+
+
+def _repaired(connection: Connection, acting: Acting, row: RowMapping, contracts: Mapping[str, Contract]) -> Repaired:
+    shown = view.current_of_hash(connection, row["source_hash"])
+    of_it = ("parser_name", "table_name")
+    jobs = sorted({each["job_id"] for each in shown if all(each[name] == row[name] for name in of_it)})
+    entry = _entry(connection, row, contracts)
+    return Repaired(**msgspec.structs.asdict(entry), next=run_again(connection, acting, jobs[-1:])[0])
 
 
 def _entry(connection: Connection, row: RowMapping, contracts: Mapping[str, Contract]) -> RepairEntry:

@@ -92,7 +92,7 @@ def start(acting: Acting, request: StartReplay) -> ReplayReply:
     acting.execution.submit(plan, WORKERS)
     acting.execution.wait(plan, acting.report)
     with acting.database.transaction() as connection:
-        reply = reply_of(connection, number, unchanged=found.unchanged, left_out=_left_out(found))
+        reply = reply_of(connection, acting, number, unchanged=found.unchanged, left_out=_left_out(found))
     raise_if_stopped(str(number), reply.stopped)
     return reply
 

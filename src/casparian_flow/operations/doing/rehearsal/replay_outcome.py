@@ -47,11 +47,16 @@ def go_on(acting: Acting) -> list[ReplayReply]:
     if not left:
         return []
     with acting.database.transaction() as connection:
-        return [reply_of(connection, each) for each in left]
+        return [reply_of(connection, acting, each) for each in left]
 
 
 def reply_of(
-    connection: Connection, replay: int, *, unchanged: int = 0, left_out: Sequence[LeftOut] = ()
+    connection: Connection,
+    asker: Acting | Reading,
+    replay: int,
+    *,
+    unchanged: int = 0,
+    left_out: Sequence[LeftOut] = (),
 ) -> ReplayReply:
     """What became of a replay, as it is recorded."""
     row = view.one_replay(connection, replay)
@@ -78,7 +83,7 @@ def reply_of(
         unchanged=unchanged,
         left_out=list(left_out),
         before=_before(connection, replay),
-        stopped=stopped_of(connection, row),
+        stopped=stopped_of(connection, asker, row),
     )
 
 
@@ -99,7 +104,7 @@ def show(reading: Reading, request: ShowReplay) -> ReplayDetail:
         replay=_entry(row),
         files=[_file(file, brought) for file in files],
         before=_before(reading.connection, row["id"]),
-        stopped=stopped_of(reading.connection, row),
+        stopped=stopped_of(reading.connection, reading, row),
     )
 
 

@@ -11,6 +11,7 @@ from casparian_flow.core.proposal_bodies import body_of
 from casparian_flow.core.proposal_text import what
 from casparian_flow.core.proposals import Kind, label
 from casparian_flow.core.replays import ReplayOutcome
+from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.contract.evolving import Change
 from casparian_flow.operations.doing.rehearsal.replay_outcome import reply_of
 from casparian_flow.operations.run.reply import AppliedChange
@@ -19,12 +20,12 @@ from casparian_flow.store import replays as replay_store
 from casparian_flow.store.replays import Expected
 
 
-def applied_changes(connection: Connection, changes: Sequence[Change]) -> list[AppliedChange]:
+def applied_changes(connection: Connection, acting: Acting, changes: Sequence[Change]) -> list[AppliedChange]:
     """The changes with what each released, in the order in which they were applied."""
     found = []
     for change in changes:
         row = proposal_store.one(connection, change.proposal)
-        replies = [reply_of(connection, replay) for replay in change.replays]
+        replies = [reply_of(connection, acting, replay) for replay in change.replays]
         found.append(
             AppliedChange(
                 proposal=label(Kind(row.kind), row.id),

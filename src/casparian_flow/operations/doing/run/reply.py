@@ -78,7 +78,7 @@ def reply_of(acting: Acting, prepared: Prepared, course: Course) -> RunReply:
         proposals = contract_store.proposed(connection)
         totals = run_store.totals(connection, prepared.id)
         drafted = _drafted(connection, evolved.plans)
-        applied = applied_changes(connection, evolved.changes)
+        applied = applied_changes(connection, acting, evolved.changes)
         since = rows_since(connection, jobs, evolved.changes)
         read_again = {
             row.table_name for plan in evolved.plans[1:] for row in output_store.brought_by_plan(connection, plan)
