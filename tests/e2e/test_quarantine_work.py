@@ -125,6 +125,23 @@ def test_what_was_decided_about_a_cause_outlives_that_its_file_is_read_again(ran
 
 
 @pytest.mark.slow
+def test_the_hint_of_a_second_cause_keeps_what_the_first_one_brought(product_here: ProductHere, tmp_path: Path) -> None:
+    (tmp_path / "t_1.csv").write_text("id,a,b\n1,1,1\n2,2,2\n")
+    product_here.run(str(tmp_path / "t_1.csv"))
+    (tmp_path / "t_2.csv").write_text("id,a,b\n3,N/A,3\n4,4,-\n5,5,5\n")
+    product_here.run(str(tmp_path / "t_2.csv"))
+    first = group_of(product_here, "cf.cast.int64", "a")
+    hints = (first["fix"], group_of(product_here, "cf.cast.int64", "b")["fix"])
+    assert hints == ("--option null=N/A", "--option null=-")
+    product_here("quarantine", "replay", first["group"], *hints[0].split(), expect=[0, 3])
+    second = group_of(product_here, "cf.cast.int64", "b")
+    assert second["fix"] == "--option null=N/A,-"
+    product_here("quarantine", "replay", second["group"], *second["fix"].split(), expect=[0])
+    assert product_here("quarantine", "--json").json["groups"] == []
+    found = product_here.table("t").select(["id", "a", "b"]).to_pylist()
+    assert sorted(tuple(row.values()) for row in found)[2:] == [(3, None, 3), (4, 4, None), (5, 5, 5)]
+
+
 def test_a_full_quarantine_holds_the_file_and_drops_no_row(product_here: ProductHere, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
