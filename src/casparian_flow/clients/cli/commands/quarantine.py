@@ -11,7 +11,7 @@ from casparian_flow.clients.cli.caret import caret_lines
 from casparian_flow.clients.cli.commands import replay
 from casparian_flow.clients.cli.face import Face, pass_face, pass_face_to_setter
 from casparian_flow.clients.cli.nouns import Noun
-from casparian_flow.clients.cli.options import dry_run_option, shared_options
+from casparian_flow.clients.cli.options import dry_run_option, instead, shared_options
 from casparian_flow.clients.cli.proposal_lines import proposal_lines
 from casparian_flow.clients.cli.render import Column, Kind, Paper, counted, plain
 from casparian_flow.clients.cli.table import Room, shorten
@@ -130,7 +130,7 @@ def repair(
     from casparian_flow.clients.cli.commands.repair import repair_lines
     from casparian_flow.operations.quarantine.repairs import RepairRow
 
-    wanted = _assigned(values) | dict.fromkeys(nulls)
+    wanted = _assigned(values, nulls)
     reply = face.ask("quarantine.repair", RepairRow(row=row, values=wanted, reason=reason, table=table))
     face.show("casparian.repair/1", reply, repair_lines(reply))
 
@@ -225,11 +225,16 @@ def _left(group: str, left: int, shown: int, option: str) -> Iterator[str]:
     yield f"{left:,} more: casparian quarantine {further}"
 
 
-def _assigned(texts: tuple[str, ...]) -> dict[str, str | None]:
+def _assigned(texts: tuple[str, ...], nulls: tuple[str, ...]) -> dict[str, str | None]:
+    """What each column is to hold; raises UsageError where two values are given for one."""
     found: dict[str, str | None] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"{text!r} is not COLUMN=VALUE", fix="--set amount=12.50")
+            raise UsageError(f"{text!r} is not COLUMN=VALUE", fix=instead("--set", f"{name or 'COLUMN'}=VALUE", text))
+        if name in found:
+            raise UsageError(f"{name} is set twice", fix=instead("--set", text, name))
         found[name] = value
-    return found
+    if both := sorted(set(found) & set(nulls)):
+        raise UsageError(f"{both[0]} is to hold a value, and nothing", fix="leave one of them out")
+    return found | dict.fromkeys(nulls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 
 import msgspec
@@ -161,7 +162,8 @@ def _check_values(row: FoundRow, contract: Contract, values: Mapping[str, str | 
     else:
         left = [fault.column for fault in row.faults if fault.column in columns and fault.column not in values]
     if left:
-        raise UsageError(f"the row would still be rejected for {left[0]}", fix=f"--set {left[0]}=VALUE, too")
+        also = shlex.quote(f"{left[0]}=VALUE")
+        raise UsageError(f"the row would still be rejected for {left[0]}", fix=f"--set {also}")
 
 
 def _check_value(column: ContractColumn, text: str | None) -> None:
