@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -65,9 +65,16 @@ def list_(face: Face, table: str | None, code: str | None, state: str | None, ow
 
     chosen = None if state is None else EntryState(state)
     reply = face.ask("quarantine.list", ListGroups(table=table, code=code, state=chosen, owner=owner))
-    face.show_list("casparian.quarantine/1", "groups", reply.groups, COLUMNS, GroupEntry, next=reply.next)
+    commands = face.show_list("casparian.quarantine/1", "groups", reply.groups, COLUMNS, GroupEntry, next=_after)
     if face.paper.format == "table":
-        face.note(f"next: {reply.next[0]}" if reply.next else "no row is in quarantine")
+        is_part = any((table, code, state, owner, reply.groups))
+        nothing = "no cause fits" if is_part else "no row is in quarantine"
+        face.note(f"next: {commands[0]}" if commands else nothing)
+
+
+def _after(group: Mapping[str, Any]) -> list[str]:
+    """What shows a cause: of one whose rows were erased there is nothing to show."""
+    return [] if group["purge"] else [f"casparian quarantine show {group['group']}"]
 
 
 @command.command("show")
