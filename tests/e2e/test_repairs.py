@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,29 @@ def test_what_could_not_become_a_row_is_refused_with_what_is_left(product_here: 
     assert "there is no row" in said(f"{file}:99", "--set", "n=7", code=5)
     assert product_here("repair", "--json").json["repairs"] == []
     product_here("quarantine", "repair", f"{file}:4", "--set", "id=6", "--set", "n=6", "--reason", "r", expect=[0])
+
+
+def test_a_value_that_a_column_does_not_take_is_refused_with_the_form_that_it_takes(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    file = tmp_path / "s_2.csv"
+    (tmp_path / "s_1.csv").write_text("id;day;amount\n1;01.03.2026;1.5\n2;13.03.2026;2.5\n")
+    product_here.run(str(tmp_path))
+    file.write_text("id;day;amount\n4;0x.03.2026;1.5\n5;05.03.2026;1,5\n")
+    product_here.run(str(tmp_path))
+
+    def said(place: int, value: str) -> dict[str, Any]:
+        words = ("quarantine", "repair", f"{file}:{place}", "--set", value, "--reason", "r", "--json")
+        return dict(json.loads(product_here(*words, expect=[2]).err))
+
+    shown = said(1, "day=2026-03-04")
+    assert (shown["message"], shown["why"]) == ("'2026-03-04' is no date", "day is written as %d.%m.%Y")
+    assert said(1, "day=soon")["fix"] == "a value such as 31.12.2026"
+    assert said(2, "amount=1,5")["fix"] == "a value such as 12.5"
+    made = product_here(*shlex.split(shown["fix"])[1:], expect=[0]).json
+    assert made["after"] == {"day": "04.03.2026"}
+    product_here.run(str(tmp_path))
+    assert "2026-03-04" in map(str, product_here.table("s")["day"].to_pylist())
 
 
 def test_a_row_that_was_accepted_is_not_repaired(product_here: ProductHere, folder: Path) -> None:

@@ -21,6 +21,7 @@ from casparian_flow.core.treatments import is_closed
 from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.doing.file.lookup import one_file
 from casparian_flow.operations.doing.lineage.trace import ADDRESS, FILE_AND_RECORD
+from casparian_flow.operations.doing.quarantine.value_form import fits, form_of, meant_by
 from casparian_flow.operations.doing.query.rows import rows_of
 from casparian_flow.operations.doing.run.again import run_again
 from casparian_flow.operations.quarantine.repairs import (
@@ -32,7 +33,6 @@ from casparian_flow.operations.quarantine.repairs import (
     RevokeRepair,
 )
 from casparian_flow.operations.query.rows import FoundRow, RowFault
-from casparian_flow.schema.cast import cast_column
 from casparian_flow.schema.masks import NOT_DECLARED, mask
 from casparian_flow.schema.rejections import value_shape
 from casparian_flow.store import causes as cause_store
@@ -173,9 +173,13 @@ def _check_value(column: ContractColumn, text: str | None) -> None:
         return
     if len(text) > LONGEST_VALUE:
         raise UsageError(f"the value for {column.name} is longer than {LONGEST_VALUE:,} characters")
-    _, failed = cast_column(pa.array([text], pa.string()), column)
-    if failed is not None:
-        raise UsageError(f"{text[:200]!r} is no {column.type}", where=f"column {column.name}")
+    if not fits(text, column):
+        raise UsageError(
+            f"{text[:200]!r} is no {column.type}",
+            where=f"column {column.name}",
+            why=form_of(column),
+            fix=meant_by(text, column),
+        )
 
 
 def _held(row: FoundRow, contract: Contract, name: str) -> str | None:
