@@ -162,6 +162,23 @@ def test_the_run_that_a_repair_names_reads_the_file_as_it_was_read_and_moves_no_
     assert taken_back["next"] == "casparian run in/tue.psv --table traffic --option null=-", "mon.psv is in mon by now"
 
 
+def test_who_writes_a_record_out_is_told_which_columns_hold_nothing(product_here: ProductHere, folder: Path) -> None:
+    record = ("quarantine", "repair", f"{folder / 'p_2.csv'}:2", "--reason", "cut line")
+    made = product_here(*record, "--set", "id=4", "--null", "n", expect=[0]).out.splitlines()
+    assert made[1:4] == ['  id: "4,dee\\n" -> "4"', '  n: "4,dee\\n" -> null', "  name: -> null"]
+    once_more = product_here(*record, "--set", "id=44", "--json", expect=[0]).json
+    assert (once_more["after"], once_more["nulls"]) == ({"id": "44", "n": None}, ["name"])
+    product_here.run(str(folder))
+    (row,) = [row for row in product_here.table("p").to_pylist() if row["id"] == 44]
+    assert (row["name"], row["n"]) == (None, None)
+    stands = product_here(*record, "--set", "n=9", "--json", expect=[0]).json
+    assert stands["nulls"] == ["name"], "what stands was written out, too"
+    cell = ("quarantine", "repair", f"{folder / 'p_2.csv'}:1", "--set", "n=7", "--reason", "r", "--json")
+    assert product_here(*cell, expect=[0]).json["nulls"] == [], "only a value of it was put right"
+    (first, *_) = product_here("repair", "--json").json["repairs"]
+    assert product_here("repair", "revoke", str(first["id"]), "--json", expect=[0]).json["nulls"] == []
+
+
 @pytest.mark.slow
 def test_a_second_repair_of_a_row_stands_on_the_first_and_knows_what_the_file_held(
     product_here: ProductHere, folder: Path

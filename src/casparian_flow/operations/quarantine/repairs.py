@@ -36,8 +36,12 @@ class RepairEntry(Reply, frozen=True, kw_only=True):
 
 
 class Repaired(RepairEntry, frozen=True, kw_only=True):
-    """A repair that was made or taken back, and `next`, the run that reads its file as it was read last."""
+    """A repair that was made or taken back, and `next`, the run that reads its file as it was read last.
 
+    `nulls` are the columns of a record that was written out for which no value was given: they hold nothing.
+    """
+
+    nulls: list[str]
     next: str
 
 

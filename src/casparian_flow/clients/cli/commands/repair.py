@@ -63,5 +63,6 @@ def repair_lines(repair: Repaired) -> Iterator[str]:
     for name, text in repair.after.items():
         before = to_json(repair.before.get(name))
         yield f"  {plain(name)}: {plain(before)} -> {plain(to_json(text))}"
+    yield from (f"  {plain(name)}: -> null" for name in repair.nulls)
     yield f"by {plain(repair.author)}: {plain(repair.reason)}" + (", revoked" if repair.revoked else "")
     yield f"next: {plain(repair.next)}"

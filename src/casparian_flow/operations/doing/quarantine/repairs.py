@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -82,7 +82,8 @@ def repair(acting: Acting, request: RepairRow) -> Repaired:
             first = row.faults[0]
             shape = _shape_of(row, first)
             cause_store.make_ready(connection, int(row.job), row.table, first.code, first.column or "", shape)
-        return _repaired(connection, acting, repair_store.one(connection, number), contracts)
+        nulls = [name for name in contract.names if name not in new.after] if _is_written_out(row) else []
+        return _repaired(connection, acting, repair_store.one(connection, number), contracts, nulls)
 
 
 def list_(reading: Reading, request: ListRepairs) -> RepairList:
@@ -97,7 +98,7 @@ def revoke(acting: Acting, request: RevokeRepair) -> Repaired:
     with acting.database.transaction() as connection:
         repair_store.revoke(connection, request.repair, acting.clock())
         contracts = contract_store.in_force(connection)
-        return _repaired(connection, acting, repair_store.one(connection, request.repair), contracts)
+        return _repaired(connection, acting, repair_store.one(connection, request.repair), contracts, [])
 
 
 def _row_named(connection: Connection, acting: Acting, named: str) -> tuple[str, int]:
@@ -143,6 +144,14 @@ def _one_row(places: list[dict[str, object]], record: int, request: RepairRow) -
 def _is_repaired(row: FoundRow) -> bool:
     """Whether an accepted row stands as a person put it right, so that it may be put right again."""
     return any(each["code"] == REPAIRED for each in json.loads(row.values.get(RESCUED) or "[]"))
+
+
+def _is_written_out(row: FoundRow) -> bool:
+    """Whether a person says all that the row holds, since its record could not be split into columns."""
+    if row.role is Role.QUARANTINE:
+        return not row.values
+    kept = json.loads(row.values.get(RESCUED) or "[]")
+    return any(each["column"] == "" and each["code"] == REPAIRED for each in kept)
 
 
 def _check_values(row: FoundRow, contract: Contract, values: Mapping[str, str | None]) -> None:
@@ -217,12 +226,20 @@ def _with_earlier(connection: Connection, new: NewRepair) -> NewRepair:
     return new
 
 
-def _repaired(connection: Connection, acting: Acting, row: RowMapping, contracts: Mapping[str, Contract]) -> Repaired:
+def _repaired(
+    connection: Connection,
+    acting: Acting,
+    row: RowMapping,
+    contracts: Mapping[str, Contract],
+    nulls: Sequence[str],
+) -> Repaired:
     shown = view.current_of_hash(connection, row["source_hash"])
     of_it = ("parser_name", "table_name")
     jobs = sorted({each["job_id"] for each in shown if all(each[name] == row[name] for name in of_it)})
     entry = _entry(connection, row, contracts)
-    return Repaired(**msgspec.structs.asdict(entry), next=run_again(connection, acting, jobs[-1:])[0])
+    return Repaired(
+        **msgspec.structs.asdict(entry), nulls=list(nulls), next=run_again(connection, acting, jobs[-1:])[0]
+    )
 
 
 def _entry(connection: Connection, row: RowMapping, contracts: Mapping[str, Contract]) -> RepairEntry:
