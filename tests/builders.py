@@ -21,6 +21,9 @@ from casparian_flow.core.outputs import SinkTarget
 from casparian_flow.core.quarantine import group_reference
 from casparian_flow.core.routes import Routes
 from casparian_flow.operations.doing.reading import open_reading
+from casparian_flow.publish.manifest import Manifest
+from casparian_flow.publish.syntax import EntryForm
+from casparian_flow.sentinel.planning.catalog import manifest_text
 from casparian_flow.settings import Home, Settings
 from casparian_flow.store import causes, tables
 from casparian_flow.store.database import Database
@@ -141,7 +144,7 @@ class HomeBuilder:
             "path": f"/parsers/{name}",
             "origin": "shipped",
             "status": status,
-            "manifest": "{}",
+            "manifest": manifest_text(Manifest(name=name, entry=EntryForm.PARSE, content=("delimited",))),
             "registered_at_ns": NOW_NS,
         }
         return self._add(tables.parsers, **(values | changes))

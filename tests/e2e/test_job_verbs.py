@@ -61,6 +61,8 @@ def test_a_job_that_failed_is_retried_by_a_new_one_once_its_cause_is_gone(
     assert states == ["completed", "failed", "failed"]
     refused = product("jobs", "retry", old["job"], "--json", expect=[1]).json["retried"][0]
     assert refused["outcome"] == "refused" and landed["now"] in refused["says"]
+    over = product("jobs", "retry", landed["now"], "--json", cwd=files.parent, expect=[1]).json["retried"][0]["says"]
+    assert f"casparian run {files.name} --parser moody.py --force reads" in over
 
 
 def test_cancelling_and_prioritising_what_is_over_says_so(product_here: ProductHere, files: Path) -> None:

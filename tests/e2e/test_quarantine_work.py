@@ -124,6 +124,37 @@ def test_what_was_decided_about_a_cause_outlives_that_its_file_is_read_again(ran
     assert after["first_seen"] == group["first_seen"] < after["last_seen"]
 
 
+def test_what_comes_next_is_about_the_causes_that_are_shown(ran: ProductHere) -> None:
+    groups = ran("quarantine", "--json", expect=[0]).json["groups"]
+    for asked in (["--where", "table=u"], ["--table", "u"], ["--sort", "-table", "--limit", "1"]):
+        shown = ran("quarantine", *asked, "--json", expect=[0]).json
+        assert [each["table"] for each in shown["groups"]] == ["u"] != [groups[0]["table"]]
+        command = f"casparian quarantine show {shown['groups'][0]['group']}"
+        assert shown["next"] == [command]
+        assert ran("quarantine", *asked, "--format", "table").err.splitlines()[-1] == f"next: {command}"
+        assert ran("quarantine", *asked, "--agent").json["hints"] == [command]
+    for asked in (["--where", "table=z"], ["--table", "z"]):
+        assert ran("quarantine", *asked, "--json", expect=[0]).json["next"] == []
+        assert ran("quarantine", *asked, "--format", "table").err == "no cause fits\n"
+
+
+def test_the_hint_of_a_second_cause_keeps_what_the_first_one_brought(product_here: ProductHere, tmp_path: Path) -> None:
+    (tmp_path / "t_1.csv").write_text("id,a,b\n1,1,1\n2,2,2\n")
+    product_here.run(str(tmp_path / "t_1.csv"))
+    (tmp_path / "t_2.csv").write_text("id,a,b\n3,N/A,3\n4,4,-\n5,5,5\n")
+    product_here.run(str(tmp_path / "t_2.csv"))
+    first = group_of(product_here, "cf.cast.int64", "a")
+    hints = (first["fix"], group_of(product_here, "cf.cast.int64", "b")["fix"])
+    assert hints == ("--option null=N/A", "--option null=-")
+    product_here("quarantine", "replay", first["group"], *hints[0].split(), expect=[0, 3])
+    second = group_of(product_here, "cf.cast.int64", "b")
+    assert second["fix"] == "--option null=N/A,-"
+    product_here("quarantine", "replay", second["group"], *second["fix"].split(), expect=[0])
+    assert product_here("quarantine", "--json").json["groups"] == []
+    found = product_here.table("t").select(["id", "a", "b"]).to_pylist()
+    assert sorted(tuple(row.values()) for row in found)[2:] == [(3, None, 3), (4, 4, None), (5, 5, 5)]
+
+
 @pytest.mark.slow
 def test_a_full_quarantine_holds_the_file_and_drops_no_row(product_here: ProductHere, tmp_path: Path) -> None:
     folder = tmp_path / "in"

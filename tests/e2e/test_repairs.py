@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +106,81 @@ def test_what_could_not_become_a_row_is_refused_with_what_is_left(product_here: 
     product_here("quarantine", "repair", f"{file}:4", "--set", "id=6", "--set", "n=6", "--reason", "r", expect=[0])
 
 
+def test_a_value_that_a_column_does_not_take_is_refused_with_the_form_that_it_takes(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    file = tmp_path / "s_2.csv"
+    (tmp_path / "s_1.csv").write_text("id;day;amount\n1;01.03.2026;1.5\n2;13.03.2026;2.5\n")
+    product_here.run(str(tmp_path))
+    file.write_text("id;day;amount\n4;0x.03.2026;1.5\n5;05.03.2026;1,5\n")
+    product_here.run(str(tmp_path))
+
+    def said(place: int, value: str) -> dict[str, Any]:
+        words = ("quarantine", "repair", f"{file}:{place}", "--set", value, "--reason", "r", "--json")
+        return dict(json.loads(product_here(*words, expect=[2]).err))
+
+    shown = said(1, "day=2026-03-04")
+    assert (shown["message"], shown["why"]) == ("'2026-03-04' is no date", "day is written as %d.%m.%Y")
+    assert said(1, "day=soon")["fix"] == "a value such as 31.12.2026"
+    assert said(2, "amount=1,5")["fix"] == "a value such as 12.5"
+    made = product_here(*shlex.split(shown["fix"])[1:], expect=[0]).json
+    assert made["after"] == {"day": "04.03.2026"}
+    product_here.run(str(tmp_path))
+    assert "2026-03-04" in map(str, product_here.table("s")["day"].to_pylist())
+
+
 def test_a_row_that_was_accepted_is_not_repaired(product_here: ProductHere, folder: Path) -> None:
     wrong = (f"{folder / 'p_2.csv'}:3", "--set", "n=77", "--reason", "typed 3 for 1")
     said = product_here("quarantine", "repair", *wrong, expect=[2]).err
     assert "is not in quarantine: it was accepted, and is in p" in said and "casparian quarantine show GROUP" in said
     assert product_here("repair", "--json").json["repairs"] == []
     assert product_here("plan", str(folder), "--json").json["counts"] == {"skip up_to_date": 2}
+
+
+def test_the_run_that_a_repair_names_reads_the_file_as_it_was_read_and_moves_no_row(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    made = tmp_path / "in"
+    made.mkdir()
+    asked = ("in", "--table", "traffic", "--option", "null=-")
+    (made / "mon.psv").write_text("id|bytes\n1|10\n2|-\n")
+    product_here("run", *asked, cwd=tmp_path, expect=[0])
+    (made / "tue.psv").write_text("id|bytes\n1|-\n3|4O\n")
+    product_here("run", *asked, cwd=tmp_path, expect=[3])
+
+    def repaired(*words: str) -> str:
+        reply = product_here("quarantine", "repair", *words, "--reason", "r", "--json", cwd=tmp_path, expect=[0])
+        return str(reply.json["next"])
+
+    def follow(command: str) -> Any:
+        return product_here(*shlex.split(command)[1:], "--json", cwd=tmp_path, expect=[0]).json
+
+    one = repaired("in/tue.psv:2", "--set", "bytes=40")
+    assert one == shlex.join(["casparian", "run", *asked])
+    assert follow(one)["moved"] == []
+    ids = [(row["id"], row["bytes"]) for row in product_here.table("traffic").to_pylist()]
+    assert sorted(ids, key=str) == [(1, 10), (1, None), (2, None), (3, 40)]
+    product_here("run", "in/mon.psv", cwd=tmp_path, expect=[0])
+    (held,) = product_here("repair", "--json").json["repairs"]
+    taken_back = product_here("repair", "revoke", str(held["id"]), "--json", cwd=tmp_path, expect=[0]).json
+    assert taken_back["next"] == "casparian run in/tue.psv --table traffic --option null=-", "mon.psv is in mon by now"
+
+
+def test_who_writes_a_record_out_is_told_which_columns_hold_nothing(product_here: ProductHere, folder: Path) -> None:
+    record = ("quarantine", "repair", f"{folder / 'p_2.csv'}:2", "--reason", "cut line")
+    made = product_here(*record, "--set", "id=4", "--null", "n", expect=[0]).out.splitlines()
+    assert made[1:4] == ['  id: "4,dee\\n" -> "4"', '  n: "4,dee\\n" -> null', "  name: -> null"]
+    once_more = product_here(*record, "--set", "id=44", "--json", expect=[0]).json
+    assert (once_more["after"], once_more["nulls"]) == ({"id": "44", "n": None}, ["name"])
+    product_here.run(str(folder))
+    (row,) = [row for row in product_here.table("p").to_pylist() if row["id"] == 44]
+    assert (row["name"], row["n"]) == (None, None)
+    stands = product_here(*record, "--set", "n=9", "--json", expect=[0]).json
+    assert stands["nulls"] == ["name"], "what stands was written out, too"
+    cell = ("quarantine", "repair", f"{folder / 'p_2.csv'}:1", "--set", "n=7", "--reason", "r", "--json")
+    assert product_here(*cell, expect=[0]).json["nulls"] == [], "only a value of it was put right"
+    (first, *_) = product_here("repair", "--json").json["repairs"]
+    assert product_here("repair", "revoke", str(first["id"]), "--json", expect=[0]).json["nulls"] == []
 
 
 @pytest.mark.slow

@@ -287,8 +287,40 @@ def test_an_option_as_the_fix_stands_in_the_whole_command(ask, home):
     assert (
         ask("run", "x", "--option", "a b", "--", "it's")
         .err.splitlines()[-1]
-        .endswith("--option 'a b' --option 'delimiter=;' -- 'it'\"'\"'s'")
+        .endswith(" run x --option 'a b=VALUE' -- 'it'\"'\"'s'")
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "fixed"),
+    [
+        ("run x --option null --option a=1", "run x --option a=1 --option null=VALUE"),
+        ("run x --option null=NA --option null", "run x --option null=NA --option null=VALUE"),
+        ("run x --option null=- --option null=N/A", "run x --option null=-,N/A"),
+        ("run x --option null=-,NA --option=null=NA", "run x --option null=-,NA"),
+        ("run x --option delimiter=a --option delimiter=b", "run x --option delimiter=b"),
+        ("run x --topic sales --topic b=c", "run x --topic b=c --topic sales=parquet://out"),
+        ("quarantine --where cod=X", "quarantine --where code=X"),
+        ("quarantine --where rows=1 --where=cod=X", "quarantine --where rows=1 --where code=X"),
+        ("quarantine --where cod", "quarantine --where group=VALUE"),
+        ("quarantine --sort -cod", "quarantine --sort -code"),
+        ("quarantine --fields cod,rows", "quarantine --fields code,rows"),
+        (
+            "quarantine repair a:1 --reason r --set n --set m=1",
+            "quarantine repair a:1 --reason r --set m=1 --set n=VALUE",
+        ),
+        ("quarantine repair a:1 --reason r --set n=1 --set n=2", "quarantine repair a:1 --reason r --set n=2"),
+    ],
+)
+def test_a_fix_puts_the_right_word_in_the_place_of_the_wrong_one(ask, home, typed, fixed):
+    failed = ask(*shlex.split(typed))
+    assert failed.code == 2
+    assert failed.err.splitlines()[-1] == f"  fix   casparian --home {home} {fixed}"
+
+
+def test_a_column_is_not_set_and_emptied_at_once(ask):
+    failed = ask("quarantine", "repair", "a:1", "--set", "n=1", "--null", "n", "--reason", "r")
+    assert (failed.code, failed.err.splitlines()[0]) == (2, "error[usage]: n is to hold a value, and nothing")
 
 
 def test_a_case_folder_is_made_where_it_is_named_or_not_at_all(ask, tmp_path):

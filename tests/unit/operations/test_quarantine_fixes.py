@@ -19,6 +19,8 @@ CAST = Cause(reference="c41f09aa", parser="csv", table="t", code="cf.cast.int64"
     ("cause", "options", "short"),
     [
         (CAST, ["null"], "--option null=N/A"),
+        (replace(CAST, nulls=("-", "NA")), ["null"], "--option null=-,NA,N/A"),
+        (replace(CAST, nulls=("N/A",)), ["null"], None),
         (CAST, [], None),
         (replace(CAST, sample="$(reboot)"), ["null"], None),
         (replace(CAST, sample="12,5", rows=3), ["null"], "casparian quarantine repair ROW"),

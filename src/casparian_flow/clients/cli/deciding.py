@@ -163,13 +163,12 @@ def _approved(reply: Decided) -> Iterator[str]:
     if reply.replay is not None and reply.replay.replay is not None:
         yield from _replayed(reply.replay, reply.replay.replay)
         if proposal.kind == Kind.PARSER and reply.replay.stopped is None:
-            yield "the other files are read with it by the next run: casparian run"
+            yield from (f"the other files are read with it by the next run: {plain(each)}" for each in reply.next)
         return
     if reply.unread:
         files = "1 file is gone" if reply.unread == 1 else f"{reply.unread:,} files are gone"
         yield f"nothing was read again: {files}, and the rows stay as they are"
-    if reply.contract is not None or proposal.kind == Kind.PARSER:
-        yield "next: casparian run"
+    yield from (f"next: {plain(each)}" for each in reply.next)
 
 
 def _replayed(reply: ReplayReply, replay: ReplayEntry) -> Iterator[str]:

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import TextIO
 
@@ -113,8 +113,11 @@ def pasteable(failure: Failure, arguments: Sequence[str]) -> Failure:
 
 
 def _without(arguments: Sequence[str], refused: Sequence[str]) -> list[str]:
-    """The arguments without an option whose value is about that, written as one word or as two."""
+    """The arguments without an option whose value is that, or where none is, is about that: as one word or as two."""
     option, about = refused
+    typed = {f"{word} {after}" for word, after in pairwise(arguments)}
+    typed |= {word.replace("=", " ", 1) for word in arguments}
+    is_exact = f"{option} {about}" in typed
     kept, rest = [], iter(arguments)
     for word in rest:
         name, is_one, value = word.partition("=")
@@ -122,7 +125,7 @@ def _without(arguments: Sequence[str], refused: Sequence[str]) -> list[str]:
             kept.append(word)
             continue
         value = value if is_one else next(rest, "")
-        if value != about and not value.startswith((f"{about}:", f"{about}=")):
+        if value != about and (is_exact or not value.startswith((f"{about}:", f"{about}="))):
             kept += [word] if is_one else [word, value]
     return kept
 

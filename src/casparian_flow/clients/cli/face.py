@@ -265,11 +265,24 @@ class Face:
         items: Sequence[Any],
         columns: Sequence[Column],
         item: type,
-        next: Sequence[str] | None = None,
-    ) -> None:
-        """Show a list that is there as a whole; `next` are commands that make sense now, for programs."""
-        beside = {} if next is None else {"next": list(next)}
-        self._show_items(schema, key, columns, item, "items", lambda _limit, _after: Whole(items), beside)
+        next: Callable[[Mapping[str, Any]], Sequence[str]] | None = None,
+    ) -> Sequence[str]:
+        """Show a list that is there as a whole.
+
+        `next` gives the commands that make sense after the first of the items that are shown: they are answered, and a
+        program finds them beside the items.
+        """
+        commands: list[str] = []
+        beside = {} if next is None else {"next": commands}
+
+        def noted(shown: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+            for place, each in enumerate(shown):
+                if next is not None and place == 0:
+                    commands.extend(next(each))
+                yield each
+
+        self._show_items(schema, key, columns, item, "items", lambda _limit, _after: Whole(items), beside, noted)
+        return commands
 
     def show_pages(
         self,
@@ -291,6 +304,7 @@ class Face:
         attribute: str,
         ask: Callable[[int, str | None], Any],
         beside: Mapping[str, Any] | None = None,
+        noted: Callable[[Iterable[Mapping[str, Any]]], Iterable[Mapping[str, Any]]] = iter,
     ) -> None:
         from casparian_flow.clients.cli.lists import choose, order, read_wish
 
@@ -301,7 +315,7 @@ class Face:
         # The first page is asked for before anything is written, so that an error stands alone.
         first = ask(wish.page, wish.after)
         found = (choose if wish.field is None else order)(wish, attribute, first, ask, rest)
-        write_list(self.paper, schema, key, found, columns, names, rest)
+        write_list(self.paper, schema, key, noted(found), columns, names, rest)
         if rest["next_cursor"] is not None:
             self.note(f"this list was cut; --all shows every one, --cursor {safe_text(rest['next_cursor'])} goes on")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from casparian_flow.clients.cli.options import instead
 from casparian_flow.core.errors import UsageError
 
 PAGE = 2000
@@ -89,7 +90,7 @@ def read_wish(
     """The wish that the options stand for; raises UsageError about a field or a form that there is not."""
     field = None if sort is None else sort.removeprefix("-")
     for name in [] if field is None else [field]:
-        check_field(name, known, "--sort")
+        check_field(name, known, "--sort", str(sort))
     after, skip = _cursor(cursor)
     return Wish(
         conditions=tuple(_condition(text, known) for text in where),
@@ -147,16 +148,24 @@ def order(wish: Wish, key: str, first: Any, ask: AskPage, rest: dict[str, Any]) 
     return _from(found, wish, rest)
 
 
-def check_field(name: str, known: Sequence[str], option: str) -> None:
-    """Raises UsageError, with the name that was probably meant, unless there is such a field."""
+def check_field(name: str, known: Sequence[str], option: str, typed: str) -> None:
+    """Raises UsageError, with the name that was probably meant, unless there is such a field.
+
+    `typed` is the value of the option in which it stands; only the name is put right in it.
+    """
     if name in known:
         return
     close = difflib.get_close_matches(name, known, n=1)
     raise UsageError(
         f"there is no field {name!r}",
         why=f"did you mean {close[0]}?" if close else f"fields: {', '.join(known)}",
-        fix=f"{option} " + (",".join(known) if option == "--fields" else close[0] if close else known[0]),
+        fix=instead(option, _named(name, close[0] if close else known[0], typed), typed),
     )
+
+
+def _named(name: str, meant: str, typed: str) -> str:
+    """What was typed with the field that was meant."""
+    return re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", lambda _: meant, typed, count=1)
 
 
 def _from(found: list[Item], wish: Wish, rest: dict[str, Any]) -> Iterator[Item]:
@@ -196,9 +205,9 @@ def _condition(text: str, known: Sequence[str]) -> Condition:
         raise UsageError(
             f"{text!r} is not a condition",
             why="a condition is FIELD, one of = != < <= > >= ~, and a value",
-            fix=f"--where '{known[0]}=VALUE'",
+            fix=instead("--where", f"{known[0]}=VALUE", text),
         )
-    check_field(found[1], known, "--where")
+    check_field(found[1], known, "--where", text)
     return Condition(found[1], found[2], found[3])
 
 

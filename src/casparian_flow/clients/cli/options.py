@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 
 import click
 
-from casparian_flow.core.errors import UsageError
+from casparian_flow.core.errors import INSTEAD, UsageError
 
 FORMATS = ("auto", "table", "plain", "json", "jsonl", "csv", "md")
+
+LISTED = frozenset({"null"})
+"""Options of parsers that take several words, with commas between them."""
 
 AGENT_VARIABLE = "CASPARIAN_AGENT"
 ACCESSIBLE_VARIABLE = "ACCESSIBLE"
@@ -189,14 +192,30 @@ def _shared_options_but(left_out: Callable[[Any], Any], function: Decorated) -> 
 
 
 def options_of(texts: tuple[str, ...]) -> dict[str, str]:
-    """Parser options from `key=value` texts."""
-    options = {}
+    """Parser options from `key=value` texts; raises UsageError for another form, and for an option given twice."""
+    options: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
+        key = key.strip()
         if not equals:
-            raise UsageError(f"{text!r} is not key=value", fix="--option 'delimiter=;'")
-        options[key.strip()] = value
+            asked = f"{key}=VALUE" if key else "delimiter=;"
+            raise UsageError(f"{text!r} is not key=value", fix=instead("--option", asked, text))
+        if key in options:
+            together = ",".join(dict.fromkeys([*options[key].split(","), *value.split(",")]))
+            raise UsageError(
+                f"the option {key} is given twice",
+                why="several words stand in one, with commas between them"
+                if key in LISTED
+                else "a parser reads a file with one value of an option",
+                fix=instead("--option", f"{key}={together if key in LISTED else value}", key),
+            )
+        options[key] = value
     return options
+
+
+def instead(option: str, asked: str, refused: str) -> str:
+    """A fix that puts a value of an option in the place of the one that was typed."""
+    return f"{option} {shlex.quote(asked)} {INSTEAD} {option} {shlex.quote(refused)}"
 
 
 def sinks_by_topic(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -205,6 +224,6 @@ def sinks_by_topic(texts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     for text in texts:
         topic, equals, sink = text.partition("=")
         if not equals or "://" in topic:
-            raise UsageError(f"{text!r} is not topic=sink", fix="--topic sales=parquet://out")
+            raise UsageError(f"{text!r} is not topic=sink", fix=instead("--topic", "sales=parquet://out", text))
         topics[topic.strip()] = (*topics.get(topic.strip(), ()), sink)
     return topics

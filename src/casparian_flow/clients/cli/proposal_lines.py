@@ -106,7 +106,7 @@ def _impact_lines(proposal: ProposalEntry, impact: Impact) -> Iterator[str]:
         )
         if promised := len({each.job for each in impact.replays}):
             yield f"           {_files(promised)} as in the backtest, which releases {counted(impact.released, 'row')}"
-        yield "           all other files: casparian run, or casparian backtest --rekey for those that stay the same"
+        yield "           all other files: their next run, or casparian backtest --rekey for those that stay the same"
     else:
         yield (
             f"impact     fills {counted(impact.fills, 'cell')}, releases {counted(impact.released, 'row')}; "

@@ -274,5 +274,5 @@ def _choose(fields: Sequence[str], columns: Sequence[Column], known: Sequence[st
         return columns
     by_name = {column.name: Column(column.name, column.kind, longest=column.longest) for column in columns}
     for name in fields:
-        check_field(name, known, "--fields")
+        check_field(name, known, "--fields", ",".join(fields))
     return [by_name.get(name, Column(name)) for name in fields]

@@ -181,7 +181,8 @@ class Decided(Reply, frozen=True, kw_only=True):
 
     `approvers` agreed so far; `uncounted` says of decisions why they do not count; `replay` reads again, but for the
     `unread` files that it would read and that are all gone, and for those `left_out`, of which a person reverted what
-    they brought; `erased` is what went where it was a purge.
+    they brought; `erased` is what went where it was a purge. `next` are the first runs that read what it concerns and
+    nothing has read since, each as it was read before.
     """
 
     proposal: ProposalEntry
@@ -197,6 +198,7 @@ class Decided(Reply, frozen=True, kw_only=True):
     unread: int = 0
     left_out: list[LeftOut] = msgspec.field(default_factory=list)
     erased: ErasedRows | None = None
+    next: list[str] = msgspec.field(default_factory=list)
 
 
 OPERATIONS = (

@@ -35,6 +35,16 @@ class RepairEntry(Reply, frozen=True, kw_only=True):
     revoked: str | None
 
 
+class Repaired(RepairEntry, frozen=True, kw_only=True):
+    """A repair that was made or taken back, and `next`, the run that reads its file as it was read last.
+
+    `nulls` are the columns of a record that was written out for which no value was given: they hold nothing.
+    """
+
+    nulls: list[str]
+    next: str
+
+
 class ListRepairs(Request, frozen=True, kw_only=True):
     """Those that hold, or with `with_revoked` all."""
 
@@ -57,7 +67,7 @@ OPERATIONS = (
     Operation(
         "quarantine.repair",
         RepairRow,
-        RepairEntry,
+        Repaired,
         Effect.DRAFT,
         "quarantine.repairs.repair",
         "Put the values of one row right.",
@@ -68,7 +78,7 @@ OPERATIONS = (
     Operation(
         "repair.revoke",
         RevokeRepair,
-        RepairEntry,
+        Repaired,
         Effect.DRAFT,
         "quarantine.repairs.revoke",
         "Take a repair back.",

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select
 
 from casparian_flow.core.quarantine import EntryState
+from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import causes, jobs, materializations, parsers, quarantine
 from casparian_flow.store.views.files import OPEN_STATES
 
@@ -117,6 +118,13 @@ JOBS_BY_SINK = (
     .where(_by_job.c.job_id == _by_job.c.last, _by_job.c.job_id.in_(_of_cause))
     .order_by(_by_job.c.sink, _by_job.c.job_id)
 )
+READ_WITH = (
+    select(jobs.c.config, jobs.c.base_table, parsers.c.name.label("parser"))
+    .join(parsers, parsers.c.id == jobs.c.parser_id)
+    .where(jobs.c.id.in_(_of_cause))
+    .group_by(jobs.c.config, jobs.c.base_table, parsers.c.name)
+    .order_by(func.min(jobs.c.id))
+)
 READ_BY = select(jobs.c.parser_id, jobs.c.base_table).where(jobs.c.id.in_(_of_cause)).distinct()
 
 
@@ -163,6 +171,11 @@ def jobs_by_sink(connection: Connection, table: str, group: str) -> dict[str, li
     for sink, job in connection.execute(JOBS_BY_SINK, {"table": table, "group": group}):
         found[sink].append(job)
     return found
+
+
+def read_with(connection: Connection, table: str, group: str) -> Sequence[AnyRow]:
+    """The options under which jobs brought a group's rows, each with its parser and the base table, oldest first."""
+    return connection.execute(READ_WITH, {"table": table, "group": group}).all()
 
 
 def read_by(connection: Connection, table: str, group: str) -> dict[int, set[str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,7 @@ from casparian_flow.clients.cli.caret import caret_lines
 from casparian_flow.clients.cli.commands import replay
 from casparian_flow.clients.cli.face import Face, pass_face, pass_face_to_setter
 from casparian_flow.clients.cli.nouns import Noun
-from casparian_flow.clients.cli.options import dry_run_option, shared_options
+from casparian_flow.clients.cli.options import dry_run_option, instead, shared_options
 from casparian_flow.clients.cli.proposal_lines import proposal_lines
 from casparian_flow.clients.cli.render import Column, Kind, Paper, counted, plain
 from casparian_flow.clients.cli.table import Room, shorten
@@ -60,18 +60,27 @@ command.add_command(replay.start)
 @pass_face
 def list_(face: Face, table: str | None, code: str | None, state: str | None, owner: str | None) -> None:
     """The causes that keep rows in quarantine, the largest first."""
+    from msgspec import to_builtins
+
     from casparian_flow.core.quarantine import EntryState
     from casparian_flow.operations.quarantine.causes import GroupEntry, ListGroups
 
     chosen = None if state is None else EntryState(state)
     reply = face.ask("quarantine.list", ListGroups(table=table, code=code, state=chosen, owner=owner))
-    face.show_list("casparian.quarantine/1", "groups", reply.groups, COLUMNS, GroupEntry, next=reply.next)
+    commands = face.show_list("casparian.quarantine/1", "groups", reply.groups, COLUMNS, GroupEntry, next=_after)
     if face.paper.format == "table":
         is_chosen = any(given is not None for given in (table, code, state, owner))
-        if reply.next:
-            face.note(f"next: {reply.next[0]}")
+        if commands:
+            face.note(f"next: {commands[0]}")
         elif not reply.groups:
             face.note("no such row is in quarantine" if is_chosen else "no row waits in quarantine")
+        elif any(_after(to_builtins(group)) for group in reply.groups):
+            face.note("no cause fits")
+
+
+def _after(group: Mapping[str, Any]) -> list[str]:
+    """What shows a cause: of one whose rows were erased there is nothing to show."""
+    return [] if group["purge"] else [f"casparian quarantine show {group['group']}"]
 
 
 @command.command("show")
@@ -134,7 +143,7 @@ def repair(
     from casparian_flow.clients.cli.commands.repair import repair_lines
     from casparian_flow.operations.quarantine.repairs import RepairRow
 
-    wanted = _assigned(values) | dict.fromkeys(nulls)
+    wanted = _assigned(values, nulls)
     reply = face.ask("quarantine.repair", RepairRow(row=row, values=wanted, reason=reason, table=table))
     face.show("casparian.repair/1", reply, repair_lines(reply))
 
@@ -229,11 +238,16 @@ def _left(group: str, left: int, shown: int, option: str) -> Iterator[str]:
     yield f"{left:,} more: casparian quarantine {further}"
 
 
-def _assigned(texts: tuple[str, ...]) -> dict[str, str | None]:
+def _assigned(texts: tuple[str, ...], nulls: tuple[str, ...]) -> dict[str, str | None]:
+    """What each column is to hold; raises UsageError where two values are given for one."""
     found: dict[str, str | None] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise UsageError(f"{text!r} is not COLUMN=VALUE", fix="--set amount=12.50")
+            raise UsageError(f"{text!r} is not COLUMN=VALUE", fix=instead("--set", f"{name or 'COLUMN'}=VALUE", text))
+        if name in found:
+            raise UsageError(f"{name} is set twice", fix=instead("--set", text, name))
         found[name] = value
-    return found
+    if both := sorted(set(found) & set(nulls)):
+        raise UsageError(f"{both[0]} is to hold a value, and nothing", fix="leave one of them out")
+    return found | dict.fromkeys(nulls)

@@ -13,7 +13,7 @@ from casparian_flow.clients.cli.options import shared_options
 from casparian_flow.clients.cli.render import Column, Kind, plain, to_json
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.quarantine.repairs import RepairEntry
+    from casparian_flow.operations.quarantine.repairs import Repaired
 
 COLUMNS = (
     Column("id"),
@@ -57,11 +57,12 @@ def revoke(face: Face, repair: int) -> None:
     face.show("casparian.repair/1", reply, repair_lines(reply))
 
 
-def repair_lines(repair: RepairEntry) -> Iterator[str]:
+def repair_lines(repair: Repaired) -> Iterator[str]:
     """One repair, and what makes it take effect."""
     yield f"repair {repair.id} of {plain(repair.path)}, row {plain(repair.row)}, in {plain(repair.table)}"
     for name, text in repair.after.items():
         before = to_json(repair.before.get(name))
         yield f"  {plain(name)}: {plain(before)} -> {plain(to_json(text))}"
+    yield from (f"  {plain(name)}: -> null" for name in repair.nulls)
     yield f"by {plain(repair.author)}: {plain(repair.reason)}" + (", revoked" if repair.revoked else "")
-    yield "next: casparian run"
+    yield f"next: {plain(repair.next)}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import Connection
 
 from casparian_flow.core.contracts import ContractState, version_of
 from casparian_flow.core.errors import ProposalVoid, VersionChanged
+from casparian_flow.core.proposal_bodies import Activation, body_of
 from casparian_flow.core.proposals import Kind, State, label
 from casparian_flow.core.tombstones import erased_behind
 from casparian_flow.operations.approval.proposals import (
@@ -21,6 +23,7 @@ from casparian_flow.operations.context import Acting
 from casparian_flow.operations.contract.contracts import ApproveContract
 from casparian_flow.operations.doing.approval.proposal_view import entry_of, number
 from casparian_flow.operations.doing.rehearsal.replay_outcome import reply_of
+from casparian_flow.operations.doing.run.again import run_again
 from casparian_flow.operations.doing.slots import slot_count
 from casparian_flow.operations.rehearsal.replay import LeftOut, ReplayReply
 from casparian_flow.sentinel.governance import deciding
@@ -32,7 +35,9 @@ from casparian_flow.sentinel.history.erasing import erase_due
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import proposals as proposal_store
 from casparian_flow.store import replays as replay_store
+from casparian_flow.store.evidence import evidence_of
 from casparian_flow.store.tombstones import gone_by
+from casparian_flow.store.views import readings as readings_view
 
 
 def approve(acting: Acting, request: ApproveProposal) -> Decided:
@@ -53,7 +58,8 @@ def approve(acting: Acting, request: ApproveProposal) -> Decided:
         raise
     replay = None if applied is None else hand_over(acting, applied, wait=request.wait)
     with acting.database.transaction() as connection:
-        return _decided(connection, given, applied, stands, replay)
+        decided = _decided(connection, given, applied, stands, replay)
+        return msgspec.structs.replace(decided, next=_runs_left(connection, acting, applied, decided))
 
 
 def reject(acting: Acting, request: RejectProposal) -> Decided:
@@ -167,6 +173,23 @@ def _decided(
         left_out=[] if applied is None else [LeftOut(path=each.path, why=each.why) for each in applied.undone],
         erased=None if applied is None or applied.kind is not Kind.PURGE else _erased(connection, applied.proposal),
     )
+
+
+def _runs_left(connection: Connection, acting: Acting, applied: Applied | None, decided: Decided) -> list[str]:
+    """The runs that a change leaves to be asked for: of a parser's other files, or where it queued none itself."""
+    if applied is None:
+        return []
+    replay = decided.replay
+    is_read = replay is not None and replay.replay is not None
+    if applied.kind is Kind.PARSER and (replay is None or replay.stopped is None):
+        body = body_of(proposal_store.one(connection, applied.proposal).body)
+        name = body.parser if isinstance(body, Activation) else ""
+        return run_again(connection, acting, readings_view.jobs_in_force(connection, parser=name))
+    if applied.contract is None or is_read:
+        return []
+    if applied.kind is Kind.CONTRACT:
+        return run_again(connection, acting, {each.job for each in evidence_of(connection, applied.proposal)})
+    return run_again(connection, acting, readings_view.jobs_in_force(connection, table=decided.table))
 
 
 def _erased(connection: Connection, purge: int) -> ErasedRows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from casparian_flow.core.reasons import RunReason
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.job.cancel import named_jobs
+from casparian_flow.operations.doing.run.again import run_again
 from casparian_flow.operations.job.retry import (
     JobPrioritised,
     JobRetried,
@@ -75,7 +76,7 @@ def _verdicts(acting: Acting, named: Sequence[int]) -> dict[int, _Verdict]:
         same = (row.source_hash, str(row.parser_id), row.config_hash, row.routes)
         if row.id in hurried:
             found[row.id] = _Verdict(Retried.HURRIED, "it waits no longer after its failure")
-        elif why_not := _why_not(row, since[row.id], hash_of):
+        elif why_not := _why_not(row, since[row.id], hash_of, partial(_run, acting, row)):
             found[row.id] = _Verdict(Retried.REFUSED, why_not)
         elif (first := taken.setdefault(same, row.id)) != row.id:
             found[row.id] = _Verdict(Retried.REFUSED, f"what job {first} did is done again already, and it is the same")
@@ -84,11 +85,17 @@ def _verdicts(acting: Acting, named: Sequence[int]) -> dict[int, _Verdict]:
     return found
 
 
-def _why_not(job: AnyRow, since: AnyRow | None, hash_of: Callable[[str], str | None]) -> str:
-    """Why the same cannot be done again; empty if it can."""
+def _run(acting: Acting, job: AnyRow) -> str:
+    """The run that reads the file of a job as the job did."""
+    with acting.database.transaction() as connection:
+        return run_again(connection, acting, [job.id])[0]
+
+
+def _why_not(job: AnyRow, since: AnyRow | None, hash_of: Callable[[str], str | None], run: Callable[[], str]) -> str:
+    """Why the same cannot be done again; empty if it can. `run` words the run that reads the file as the job did."""
     name = job.parser_name
     if job.state == JobState.COMPLETED:
-        return "it completed; casparian run --force reads the file again"
+        return f"it completed; {run()} --force reads the file again"
     if job.state not in REPLAYABLE:
         return f"it is {job.state}, not over"
     if since is not None:
@@ -96,9 +103,9 @@ def _why_not(job: AnyRow, since: AnyRow | None, hash_of: Callable[[str], str | N
     if job.is_missing:
         return "the file is gone"
     if job.current_version_id != job.version_id or job.is_changed:
-        return "the file has other bytes by now; casparian run reads those"
+        return f"the file has other bytes by now; {run()} reads those"
     if hash_of(job.parser_path) != job.artifact_hash:
-        return f"parser {name} is not what it was; casparian run takes it as it is now"
+        return f"parser {name} is not what it was; {run()} takes it as it is now"
     if job.paused_at_ns is not None:
         return f"parser {name} is paused since {rfc3339(job.paused_at_ns)}; casparian parser resume {name}"
     return ""

@@ -23,6 +23,7 @@ from casparian_flow.store import causes as cause_store
 from casparian_flow.store import contracts as contract_store
 from casparian_flow.store import parsers as parser_store
 from casparian_flow.store import proposals as proposal_store
+from casparian_flow.store import standing as standing_store
 from casparian_flow.store.views import quarantine as view
 from casparian_flow.store.views.files import OPEN_STATES
 
@@ -113,6 +114,7 @@ def _entries(connection: Connection, found: Sequence[RowMapping], now_ns: int) -
             row,
             read_by[row["parser_id"]].name,
             options[row["parser_id"]],
+            _nulls(connection, row) if "null" in options[row["parser_id"]] else (),
             _proposal_for(connection, row, contracts.get(row["table"])),
             _purge_of(connection, row),
             now_ns,
@@ -134,8 +136,26 @@ class _Purge(NamedTuple):
     day: str
 
 
+def _nulls(connection: Connection, row: RowMapping) -> tuple[str, ...]:
+    """The words that mean null wherever rows of a cause are read, under what stands by now."""
+    if not row["code"].startswith(Code.CAST):
+        return ()
+    words: dict[str, None] = {}
+    for job in view.read_with(connection, row["table"], row["group"]):
+        standing = standing_store.standing_of(connection, job.parser, job.base_table)
+        given = json.loads(job.config) | standing
+        words |= dict.fromkeys(word for word in given.get("null", "").split(",") if word)
+    return tuple(words)
+
+
 def _entry(
-    row: RowMapping, parser: str, options: Collection[str], proposal: str | None, purge: _Purge | None, now_ns: int
+    row: RowMapping,
+    parser: str,
+    options: Collection[str],
+    nulls: tuple[str, ...],
+    proposal: str | None,
+    purge: _Purge | None,
+    now_ns: int,
 ) -> GroupEntry:
     states = row["states"].split(",")
     state = next(each for each in EntryState if each in states)
@@ -148,6 +168,7 @@ def _entry(
         sample=row["sample"],
         rows=row["rows"],
         state=state,
+        nulls=nulls,
     )
     fix = None if purge is not None else suggested(cause, options)
     return GroupEntry(

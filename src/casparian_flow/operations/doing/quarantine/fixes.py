@@ -28,6 +28,8 @@ class Cause:
     sample: str
     rows: int
     state: EntryState = EntryState.OPEN
+    nulls: tuple[str, ...] = ()
+    """The words that mean null already where its files are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,15 @@ class Fix:
 def suggested(cause: Cause, options: Collection[str]) -> Fix | None:
     """What would likely release the rows of a cause, whose parser understands these options; None if nothing is known.
 
-    Nothing of a file becomes part of a command but words that are known to mean null.
+    Nothing of a file becomes part of a command but words that are known to mean null. An option names beside them those
+    that mean null already, since it takes the place of what is read with now.
     """
     if cause.state is EntryState.FIX_READY:
         return Fix(command=f"casparian quarantine replay {cause.reference}")
     is_cast = cause.code.startswith(Code.CAST)
-    if is_cast and "null" in options and cause.sample.strip().lower() in NULL_WORDS:
-        return _with_option(cause, f"null={cause.sample.strip()}")
+    word = cause.sample.strip()
+    if is_cast and "null" in options and word.lower() in NULL_WORDS and word not in cause.nulls:
+        return _with_option(cause, f"null={','.join([*cause.nulls, word])}")
     if cause.code == "cf.csv.quote" and "quote" in options:
         return _with_option(cause, "quote=none")
     if cause.code in ("cf.csv.encoding", "cf.log.encoding", "cf.text.encoding") and "encoding" in options:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 
+import msgspec
 import pyarrow as pa
 from sqlalchemy import Connection, RowMapping
 
@@ -19,10 +21,18 @@ from casparian_flow.core.treatments import is_closed
 from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.doing.file.lookup import one_file
 from casparian_flow.operations.doing.lineage.trace import ADDRESS, FILE_AND_RECORD
+from casparian_flow.operations.doing.quarantine.value_form import fits, form_of, meant_by
 from casparian_flow.operations.doing.query.rows import rows_of
-from casparian_flow.operations.quarantine.repairs import ListRepairs, RepairEntry, RepairList, RepairRow, RevokeRepair
+from casparian_flow.operations.doing.run.again import run_again
+from casparian_flow.operations.quarantine.repairs import (
+    ListRepairs,
+    Repaired,
+    RepairEntry,
+    RepairList,
+    RepairRow,
+    RevokeRepair,
+)
 from casparian_flow.operations.query.rows import FoundRow, RowFault
-from casparian_flow.schema.cast import cast_column
 from casparian_flow.schema.masks import NOT_DECLARED, mask
 from casparian_flow.schema.rejections import value_shape
 from casparian_flow.store import causes as cause_store
@@ -36,7 +46,7 @@ LONGEST_VALUE = 100_000
 """Characters of a value that a person writes."""
 
 
-def repair(acting: Acting, request: RepairRow) -> RepairEntry:
+def repair(acting: Acting, request: RepairRow) -> Repaired:
     """Keep what a row is to hold; its file is read again by the next run.
 
     Raises NotFound, or UsageError for what could not become a row: a column that the table does not have, a value that
@@ -72,7 +82,8 @@ def repair(acting: Acting, request: RepairRow) -> RepairEntry:
             first = row.faults[0]
             shape = _shape_of(row, first)
             cause_store.make_ready(connection, int(row.job), row.table, first.code, first.column or "", shape)
-        return _entry(connection, repair_store.one(connection, number), contracts)
+        nulls = [name for name in contract.names if name not in new.after] if _is_written_out(row) else []
+        return _repaired(connection, acting, repair_store.one(connection, number), contracts, nulls)
 
 
 def list_(reading: Reading, request: ListRepairs) -> RepairList:
@@ -82,12 +93,12 @@ def list_(reading: Reading, request: ListRepairs) -> RepairList:
     return RepairList(repairs=[_entry(reading.connection, row, contracts) for row in found])
 
 
-def revoke(acting: Acting, request: RevokeRepair) -> RepairEntry:
+def revoke(acting: Acting, request: RevokeRepair) -> Repaired:
     """Let a repair hold no more: the next run reads its file as it is. Raises NotFound."""
     with acting.database.transaction() as connection:
         repair_store.revoke(connection, request.repair, acting.clock())
         contracts = contract_store.in_force(connection)
-        return _entry(connection, repair_store.one(connection, request.repair), contracts)
+        return _repaired(connection, acting, repair_store.one(connection, request.repair), contracts, [])
 
 
 def _row_named(connection: Connection, acting: Acting, named: str) -> tuple[str, int]:
@@ -135,6 +146,14 @@ def _is_repaired(row: FoundRow) -> bool:
     return any(each["code"] == REPAIRED for each in json.loads(row.values.get(RESCUED) or "[]"))
 
 
+def _is_written_out(row: FoundRow) -> bool:
+    """Whether a person says all that the row holds, since its record could not be split into columns."""
+    if row.role is Role.QUARANTINE:
+        return not row.values
+    kept = json.loads(row.values.get(RESCUED) or "[]")
+    return any(each["column"] == "" and each["code"] == REPAIRED for each in kept)
+
+
 def _check_values(row: FoundRow, contract: Contract, values: Mapping[str, str | None]) -> None:
     columns = {column.name: column for column in contract.columns}
     for name, text in values.items():
@@ -152,7 +171,8 @@ def _check_values(row: FoundRow, contract: Contract, values: Mapping[str, str | 
     else:
         left = [fault.column for fault in row.faults if fault.column in columns and fault.column not in values]
     if left:
-        raise UsageError(f"the row would still be rejected for {left[0]}", fix=f"--set {left[0]}=VALUE, too")
+        also = shlex.quote(f"{left[0]}=VALUE")
+        raise UsageError(f"the row would still be rejected for {left[0]}", fix=f"--set {also}")
 
 
 def _check_value(column: ContractColumn, text: str | None) -> None:
@@ -162,9 +182,13 @@ def _check_value(column: ContractColumn, text: str | None) -> None:
         return
     if len(text) > LONGEST_VALUE:
         raise UsageError(f"the value for {column.name} is longer than {LONGEST_VALUE:,} characters")
-    _, failed = cast_column(pa.array([text], pa.string()), column)
-    if failed is not None:
-        raise UsageError(f"{text[:200]!r} is no {column.type}", where=f"column {column.name}")
+    if not fits(text, column):
+        raise UsageError(
+            f"{text[:200]!r} is no {column.type}",
+            where=f"column {column.name}",
+            why=form_of(column),
+            fix=meant_by(text, column),
+        )
 
 
 def _held(row: FoundRow, contract: Contract, name: str) -> str | None:
@@ -200,6 +224,22 @@ def _with_earlier(connection: Connection, new: NewRepair) -> NewRepair:
             reason=new.reason,
         )
     return new
+
+
+def _repaired(
+    connection: Connection,
+    acting: Acting,
+    row: RowMapping,
+    contracts: Mapping[str, Contract],
+    nulls: Sequence[str],
+) -> Repaired:
+    shown = view.current_of_hash(connection, row["source_hash"])
+    of_it = ("parser_name", "table_name")
+    jobs = sorted({each["job_id"] for each in shown if all(each[name] == row[name] for name in of_it)})
+    entry = _entry(connection, row, contracts)
+    return Repaired(
+        **msgspec.structs.asdict(entry), nulls=list(nulls), next=run_again(connection, acting, jobs[-1:])[0]
+    )
 
 
 def _entry(connection: Connection, row: RowMapping, contracts: Mapping[str, Contract]) -> RepairEntry:

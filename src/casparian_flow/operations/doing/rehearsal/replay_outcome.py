@@ -58,7 +58,7 @@ def reply_of(
         came_out = [file for file in replay_store.files_of(connection, replay) if _came_out(file)]
         rows = replayed_rows(connection, replay, [file for file in came_out if file.new_job is not None])
         before = _before(connection, replay)
-        stopped = stopped_of(connection, row)
+        stopped = stopped_of(connection, acting, row)
     found = became(acting, rows)
     return ReplayReply(
         replay=_entry(row),
@@ -91,7 +91,7 @@ def show(reading: Reading, request: ShowReplay) -> ReplayDetail:
         replay=_entry(row),
         files=[_file(file, brought) for file in files],
         before=_before(reading.connection, row["id"]),
-        stopped=stopped_of(reading.connection, row),
+        stopped=stopped_of(reading.connection, reading, row),
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, RowMapping
 
 from casparian_flow.core.errors import CanaryFailed
 from casparian_flow.core.replays import ReplayKind, ReplayOutcome, ReplayStage
+from casparian_flow.operations.context import Acting, Reading
+from casparian_flow.operations.doing.run.again import run_again
 from casparian_flow.operations.rehearsal.replay import StoppedBy, StoppedReplay
 from casparian_flow.sentinel.planning.replaying import difference
 from casparian_flow.store import replays as replay_store
@@ -22,7 +24,7 @@ _BY_RUNS = (ReplayKind.AMENDMENT, ReplayKind.PARSER)
 """What was left unread of these has another key now, so that any run reads it."""
 
 
-def stopped_of(connection: Connection, replay: RowMapping) -> StoppedReplay | None:
+def stopped_of(connection: Connection, asker: Acting | Reading, replay: RowMapping) -> StoppedReplay | None:
     """Why it stopped, file by file; None if it did not."""
     if replay["stage"] != ReplayStage.STOPPED:
         return None
@@ -31,14 +33,14 @@ def stopped_of(connection: Connection, replay: RowMapping) -> StoppedReplay | No
     differing = [file for file in strange if file.outcome == ReplayOutcome.DIFFERS]
     named = strange[:MOST_NAMED]
     brought = replay_store.brought(connection, [job for file in named for job in (file.old_job, file.new_job)])
-    unread = sum(file.outcome in (None, ReplayOutcome.SKIPPED) for file in files)
+    unread = [file.old_job for file in files if file.outcome in (None, ReplayOutcome.SKIPPED)]
     return StoppedReplay(
         by=[StoppedBy(path=file.path, job=str(file.new_job), why=why_strange(file, brought)) for file in named],
         otherwise=len(strange),
         in_force=sum(file.outcome in (ReplayOutcome.DONE, ReplayOutcome.DIFFERS) for file in files),
-        unread=unread,
+        unread=len(unread),
         undo=[f"casparian jobs revert {file.new_job} --reason TEXT" for file in differing[:MOST_NAMED]],
-        next=_goes_on(replay) if unread else f"casparian replay show {replay['id']}",
+        next=_goes_on(connection, asker, replay, unread) if unread else f"casparian replay show {replay['id']}",
     )
 
 
@@ -70,9 +72,10 @@ def what_is_in_force(stopped: StoppedReplay) -> str:
     return f"{read}, {left}"
 
 
-def _goes_on(replay: RowMapping) -> str:
+def _goes_on(connection: Connection, asker: Acting | Reading, replay: RowMapping, unread: Collection[int]) -> str:
+    """What reads the files that these jobs read; of several runs the first."""
     if replay["kind"] in _BY_RUNS:
-        return "casparian run"
+        return run_again(connection, asker, unread)[0]
     options = json.loads(replay["config"] or "{}")
     given = [word for name, value in sorted(options.items()) for word in ("--option", f"{name}={value}")]
     return shlex.join(["casparian", "quarantine", "replay", *json.loads(replay["causes"]), *given])
