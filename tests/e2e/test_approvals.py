@@ -107,6 +107,18 @@ def test_two_persons_decide_what_takes_something_away(somebody: As, product_here
     assert version(product_here.home) == 2
 
 
+def test_an_approval_whose_key_was_revoked_is_not_counted_until_it_was_applied(somebody: As) -> None:
+    for person in ("dana", "lee", "kim"):
+        somebody(person, "key", "add")
+    number = somebody("kim", "contract", "amend", "sales", "--narrow", "at:int64").json["proposal"]["id"]
+    somebody("dana", "approve", number, expect=4)
+    assert somebody("kim", "approval", "show", number).json["proposal"]["approvals"] == 1
+    keys = {each["actor"]: each["key"] for each in somebody("dana", "key", "list").json["keys"]}
+    somebody("dana", "key", "revoke", keys["dana"])
+    assert somebody("kim", "approval", "show", number).json["proposal"]["approvals"] == 0
+    assert not somebody("lee", "approve", number, expect=4).json["is_applied"]
+
+
 def test_who_has_no_key_decides_nothing(somebody: As, product_here: ProductHere) -> None:
     somebody("dana", "key", "add")
     number = somebody("kim", "contract", "amend", "sales", "--add", "zone:string").json["proposal"]["id"]

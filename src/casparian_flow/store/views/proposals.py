@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, bindparam, case, func, literal_column, select
+from sqlalchemy import Connection, RowMapping, bindparam, case, exists, func, literal_column, or_, select
 
 from casparian_flow.core.drift import Axis
 from casparian_flow.core.proposals import Kind, State
@@ -12,18 +12,22 @@ from casparian_flow.store.tables import (
     approvals,
     drift,
     jobs,
+    keys,
     locations,
     materializations,
     proposal_evidence,
     proposals,
 )
 
+_is_revoked = exists().where(keys.c.key_id == approvals.c.key_id, keys.c.revoked_at_ns.is_not(None))
 _approved = (
     select(func.count(approvals.c.actor.distinct()))
     .where(
         approvals.c.proposal_id == proposals.c.id,
         approvals.c.digest == proposals.c.digest,
         approvals.c.decision.in_([literal_column("'approve'"), literal_column("'policy'")]),
+        # What was applied stays approved, whoever's key is revoked later.
+        or_(proposals.c.state == literal_column("'applied'"), ~_is_revoked),
     )
     .scalar_subquery()
 )
