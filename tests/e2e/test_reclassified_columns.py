@@ -135,3 +135,13 @@ def test_a_preview_reads_and_names_a_file_as_the_run_that_read_it(product: Produ
     (view,) = product("preview", str(tmp_path / "in" / "a.csv"), "--json", expect=(0,)).json["outputs"]
     assert (view["table"], view["version"], view["rows"][0][0]) == ("people", 2, "1")
     assert len(view["rows"][0][1]) == 32
+
+
+def test_what_decided_a_type_is_masked_where_the_contract_in_force_closes_the_column(
+    product: Product, folder: Path, tmp_path: Path
+) -> None:
+    for form in ([], ["--json"], ["--explain"]):
+        shown = product("infer", str(folder / "pay_2.csv"), *form, expect=(0,)).out
+        assert "amount" in shown and places_of(["SSN-"], [], [shown]) == []
+    found = product("infer", str(folder / "pay_2.csv"), "--column", "ssn", "--json", expect=(0,)).json["columns"][0]
+    assert {each["value"] for each in found["ruled_out"]} == {"‹secret 14 chars›"}
