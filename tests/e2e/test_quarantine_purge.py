@@ -66,7 +66,7 @@ def test_rows_that_were_erased_are_counted_and_nothing_else_is_left_of_them(
     assert (gone["group"], gone["rows"], gone["purge"]) == (group, 1, name)
     assert gone["message"].startswith(f"erased by {name} on ")
     assert "in quarantine" not in product_here("quarantine", "list", "--state", "purged", "-f", "table").err
-    assert "no such row is in quarantine" in product_here("quarantine", "list", "--code", "x", "-f", "table").err
+    assert "no cause fits" in product_here("quarantine", "list", "--code", "x", "-f", "table").err
     assert len(product_here.table("p")) == 2 and len(product_here.table("p", Role.QUARANTINE)) == 1
     again = product_here("quarantine", "purge", group, "--reason", "once more", "--json", expect=[0]).json
     assert (again["proposal"]["id"], again["proposal"]["state"]) == (name, "applied")

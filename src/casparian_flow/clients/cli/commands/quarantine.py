@@ -72,9 +72,9 @@ def list_(face: Face, table: str | None, code: str | None, state: str | None, ow
         is_chosen = any(given is not None for given in (table, code, state, owner))
         if commands:
             face.note(f"next: {commands[0]}")
-        elif not reply.groups:
-            face.note("no such row is in quarantine" if is_chosen else "no row waits in quarantine")
-        elif any(_after(to_builtins(group)) for group in reply.groups):
+        elif not (reply.groups or is_chosen):
+            face.note("no row waits in quarantine")
+        elif not reply.groups or any(_after(to_builtins(group)) for group in reply.groups):
             face.note("no cause fits")
 
 
