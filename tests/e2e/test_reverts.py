@@ -68,8 +68,8 @@ class Case:
     def plan(self, snapshot: str, sink: str | None = None) -> RevertPlan:
         return self._read(plan, PlanRevert(table="sales", snapshot=snapshot, sink=sink))
 
-    def history(self) -> list[HistoryEntry]:
-        return self._read(history, ShowHistory(table="sales")).commits
+    def history(self, sink: str | None = None) -> list[HistoryEntry]:
+        return self._read(history, ShowHistory(table="sales", sink=sink)).commits
 
     def reasons(self) -> dict[str, str]:
         return {file.path: file.reason for file in self._read(list_files, ListFiles()).files}
@@ -231,13 +231,14 @@ def test_every_kind_of_sink_goes_back_alone_and_shows_the_same(tmp_path: Path) -
     case.run(sinks=sinks)
     case.write("sales.csv", "5,5.5", "6,6.5")
     case.run(sinks=sinks)
+    before = case.history(sinks[0])[0].snapshot
     for at, sink in enumerate(sinks):
         assert [shown(each) for each in sinks[:at]] == [([1], [2])] * at
         assert [shown(each) for each in sinks[at:]] == [([5, 6], [])] * (len(sinks) - at)
         assert (case.plan("@-1", sink=sink).rows_back, case.quarantined()) == (1, min(at, 1))
         case.revert("@-1", sink=sink)
     assert case.run(sinks=sinks).skipped == {"held_by_policy": 1}
-    case.revert("@-1", sink=sinks[0])
+    case.revert(str(before), sink=sinks[0])
     assert (shown(sinks[0]), shown(sinks[1]), case.quarantined()) == (([5, 6], []), ([1], [2]), 1)
 
 
