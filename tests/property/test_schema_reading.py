@@ -133,6 +133,20 @@ DAYS = st.one_of(
 )
 
 
+RECENT_DAYS = st.dates(date(1900, 1, 1), date(2099, 12, 31)).map(date.isoformat)
+
+
+def _damaged(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Texts as they are, or with one character in the place of another."""
+    changed = st.builds(
+        lambda text, at, sign: text[: at % len(text)] + sign + text[at % len(text) + 1 :],
+        texts,
+        st.integers(0, 40),
+        st.sampled_from("0123456789-+:. TZ"),
+    )
+    return texts | changed
+
+
 def parsed(text: str | None, pattern: str, shape: str) -> datetime | None:
     if text is None or not re.fullmatch(shape, text, re.ASCII):
         return None
@@ -143,23 +157,29 @@ def parsed(text: str | None, pattern: str, shape: str) -> datetime | None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.none() | DAYS, min_size=1, max_size=40))
+@given(st.lists(st.none() | DAYS, min_size=1, max_size=40) | st.lists(_damaged(RECENT_DAYS), min_size=1, max_size=3))
 def test_dates_are_those_that_the_calendar_has(texts: list[str | None]) -> None:
-    for pattern, shape in (("%Y-%m-%d", r"\d{4}-\d\d-\d\d"), ("%d/%m/%Y", r"\d\d/\d\d/\d{4}")):
+    iso, other = r"\d{4}-\d\d-\d\d", r"\d\d/\d\d/\d{4}"
+    for pattern, shape in ((None, iso), ("%Y-%m-%d", iso), ("%d/%m/%Y", other)):
         for text, (value, failed) in zip(texts, cast(texts, "date", pattern), strict=True):
-            day = parsed(text, pattern, shape)
+            day = parsed(text, pattern or "%Y-%m-%d", shape)
             assert value == (day.date() if day else None)
             assert failed == (text is not None and day is None)
 
 
-MOMENTS = st.builds(
-    "{:%Y-%m-%d}{}{:%H:%M}{}{}".format,
-    st.dates(date(1000, 1, 1)),
-    st.sampled_from(["T", " ", "T", "_"]),
-    st.times(),
-    st.sampled_from(["", ":00", ":59", ":60", ":07.5", ":07.123456789", ":07.1234567890", ":07.", ":7"]),
-    st.sampled_from(["", "", "", "Z", "+02:00", "-0530", "+14", "+2", "+24:00", "-00:00", "z"]),
-)
+def _moments(days: st.SearchStrategy[date]) -> st.SearchStrategy[str]:
+    return st.builds(
+        "{:%Y-%m-%d}{}{:%H:%M}{}{}".format,
+        days,
+        st.sampled_from(["T", " ", "T", "_"]),
+        st.times(),
+        st.sampled_from(["", ":00", ":59", ":60", ":07.5", ":07.123456789", ":07.1234567890", ":07.", ":7"]),
+        st.sampled_from(["", "", "", "Z", "+02:00", "-0530", "+14", "+2", "+24:00", "-00:00", "z"]),
+    )
+
+
+MOMENTS = _moments(st.dates(date(1000, 1, 1)))
+RECENT_MOMENTS = _damaged(_moments(st.dates(date(1900, 1, 1), date(2099, 12, 31))))
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 EPOCH = datetime(1970, 1, 1)
 
@@ -186,7 +206,13 @@ def nanoseconds(text: str, *, zoned: bool) -> int | None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.none() | MOMENTS | DAYS, min_size=1, max_size=30), st.booleans())
+@given(
+    st.lists(st.none() | MOMENTS | DAYS, min_size=1, max_size=30)
+    | st.lists(RECENT_MOMENTS | RECENT_DAYS, min_size=1, max_size=3),
+    st.booleans(),
+)
+@example(["2020-01-01 10+20:07"], True)
+@example(["2020-01-01"], False)
 def test_timestamps_are_read_to_the_nanosecond_and_never_wrapped(texts: list[str | None], zoned: bool) -> None:
     column = ContractColumn("c", "timestamp_tz(UTC)" if zoned else "timestamp")
     values, failed = cast_column(pa.array(texts, pa.string()), column)

@@ -65,8 +65,10 @@ class Cells:
 
     def byte(self, at: int) -> Bytes:
         """Each cell's byte at a place counted from its start, or from its end if negative; 0 where it is shorter."""
-        where = self.starts + at if at >= 0 else self.starts + self.lengths + at
         wanted = at + 1 if at >= 0 else -at
+        if self.shortest == self.longest >= wanted:
+            return self.data[at % self.longest :: self.longest]
+        where = self.starts + at if at >= 0 else self.starts + self.lengths + at
         if self.shortest >= wanted:
             return self.data[where]
         long_enough = self.lengths >= wanted

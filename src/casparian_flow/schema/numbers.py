@@ -44,13 +44,11 @@ def has_canonical_start(cells: Cells) -> bool:
 def read_int64(cells: Cells) -> Reading:
     """Whole numbers within int64."""
     count = len(cells)
-    if cells.shortest >= 1 and cells.longest <= _WHOLE_LIMIT + 1 and has_canonical_start(cells):
-        data = cells.data
-        if (((data - _ZERO) <= 9) | (data == _MINUS)).all() and not _minus_zero(cells):
-            try:
-                return Reading(cells.array.cast(_INT64))
-            except pa.ArrowInvalid:
-                pass  # some cell is not a number; the pattern below says which
+    if cells.shortest >= 1 and cells.longest <= _WHOLE_LIMIT + 1 and _may_be_whole(cells):
+        try:
+            return Reading(cells.array.cast(_INT64))
+        except pa.ArrowInvalid:
+            pass  # some cell is not a number; the pattern below says which
     fits = matching(cells, _WHOLE)
     long = fits & (cells.lengths >= _WHOLE_LIMIT)
     if long.any():
@@ -58,6 +56,15 @@ def read_int64(cells: Cells) -> Reading:
     if not fits.any():
         return nothing(count, _INT64)
     return scatter(cells.where(fits).array.cast(_INT64), fits)
+
+
+def _may_be_whole(cells: Cells) -> bool:
+    """Whether cells hold digits and minus signs only, and none begins with a zero that Arrow would pass over."""
+    data = cells.data
+    is_digit = (data - _ZERO) <= 9
+    if is_digit.all():
+        return not ((cells.byte(0) == _ZERO) & (cells.lengths > 1)).any()
+    return bool((is_digit | (data == _MINUS)).all()) and has_canonical_start(cells) and not _minus_zero(cells)
 
 
 def _minus_zero(cells: Cells) -> bool:

@@ -13,6 +13,7 @@ from casparian_flow.schema.layouts import Layout, layouts
 
 _LONGEST = 48
 _FRACTION = 9
+_TO_DAY, _TO_MINUTE = len("2020-12-31"), len("2020-12-31T23:59")
 _SECOND = 1_000_000_000
 _LAST_SECOND = (2**63 - 1) // _SECOND - 1
 """Seconds from 1970 that nanoseconds in 64 bits can hold, in both directions."""
@@ -24,6 +25,11 @@ _Small = npt.NDArray[np.int32]
 
 def read_temporal(cells: Cells, type_name: str, pattern: str | None, kind: pa.DataType) -> Reading:
     """Cells as `date`, `time`, `timestamp` or `timestamp_tz`, by the pattern or by the ISO forms."""
+    if pattern is None and _is_left_to_arrow(cells, type_name):
+        try:
+            return Reading(cells.array.cast(kind))
+        except pa.ArrowInvalid:
+            pass  # some cell does not fit; the layouts say which
     count = len(cells)
     values = np.zeros(count, np.int64)
     failed = np.ones(count, np.bool_)
@@ -50,6 +56,23 @@ def read_temporal(cells: Cells, type_name: str, pattern: str | None, kind: pa.Da
     if kind == pa.date32():
         return reading(values.astype(np.int32), kind, failed)
     return reading(values, kind, failed)
+
+
+def _is_left_to_arrow(cells: Cells, type_name: str) -> bool:
+    """Whether Arrow, if it reads all cells, reads each as the ISO forms do.
+
+    It also takes a day or an hour alone for a timestamp, and wraps years that nanoseconds cannot hold.
+    """
+    if type_name == "date":
+        has_form = cells.shortest == cells.longest == _TO_DAY
+    elif type_name == "time":
+        return False
+    else:
+        has_form = cells.shortest >= _TO_MINUTE and bool((cells.byte(_TO_MINUTE - 3) == ord(":")).all())
+    if not has_form:
+        return False
+    first, second = cells.byte(0), cells.byte(1)
+    return bool((((first == ord("1")) & (second == ord("9"))) | ((first == ord("2")) & (second == ord("0")))).all())
 
 
 def _as_array(values: Ints, kind: pa.DataType) -> pa.Array:

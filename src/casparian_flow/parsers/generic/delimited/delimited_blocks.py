@@ -29,19 +29,25 @@ class BlockReader:
         names = [f"f{i}" for i in range(layout.width)]
         delimiter = dialect.delimiter or _ABSENT
         self._literal = pc.ParseOptions(delimiter=delimiter, quote_char=False, escape_char=False)
-        self._parse = pc.ParseOptions(
-            delimiter=delimiter,
-            quote_char=dialect.quote or False,
-            double_quote=True,
-            escape_char=False,
-            newlines_in_values=dialect.quote is not None,
+        self._quoted, self._folded = (
+            pc.ParseOptions(
+                delimiter=delimiter,
+                quote_char=dialect.quote or False,
+                double_quote=True,
+                escape_char=False,
+                newlines_in_values=may_span_lines,  # Arrow then looks for the end of the last record by itself
+            )
+            for may_span_lines in (False, True)
         )
-        self._convert = pc.ConvertOptions(
-            column_types=pa.schema([(name, pa.string()) for name in names]),
-            null_values=["", *nulls],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            check_utf8=True,
+        self._ascii, self._utf8 = (
+            pc.ConvertOptions(
+                column_types=pa.schema([(name, pa.string()) for name in names]),
+                null_values=["", *nulls],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                check_utf8=is_checked,
+            )
+            for is_checked in (False, True)
         )
         self._names = names
         self._header = telling_name(layout)
@@ -57,6 +63,7 @@ class BlockReader:
         if line_ends is None:
             return None
         quotes = None
+        parse = self._literal
         if self._quote is not None and buf.find(self._quote, pos, stop) >= 0:
             quotes = np.flatnonzero(codes == self._quote)
             if not self._at_edge(codes, quotes, quotes - 1).any() and not self._layout.dialect.lead:
@@ -68,8 +75,10 @@ class BlockReader:
             quotes = quotes[: np.searchsorted(quotes, record_ends[-1])]
             if not self._is_well_quoted(codes, quotes):
                 return None
-            if len(record_ends) < len(line_ends) and self._may_hide_records(codes, line_ends, record_ends):
+            is_folded = len(record_ends) < len(line_ends)
+            if is_folded and self._may_hide_records(codes, line_ends, record_ends):
                 return None
+            parse = self._folded if is_folded else self._quoted
         else:
             record_ends = line_ends
         if not len(record_ends):
@@ -80,7 +89,8 @@ class BlockReader:
         starts[1:] = ends[:-1]
         if self._has_blank(codes, starts, record_ends):
             return None
-        columns = self._columns(view[: int(ends[-1])], len(ends), self._literal if quotes is None else self._parse)
+        convert = self._ascii if codes.max() < 128 else self._utf8
+        columns = self._columns(view[: int(ends[-1])], len(ends), parse, convert)
         if columns is None:
             return None
         return Block(columns, starts + pos, ends + pos, pos + int(ends[-1]))
@@ -145,14 +155,14 @@ class BlockReader:
         at_edge: np.ndarray = outside | (near == delimiter) | (near == LF) | (near == CR)
         return at_edge
 
-    def _columns(self, view: memoryview, expected: int, parse: pc.ParseOptions) -> pa.RecordBatch | None:
+    def _columns(
+        self, view: memoryview, expected: int, parse: pc.ParseOptions, convert: pc.ConvertOptions
+    ) -> pa.RecordBatch | None:
         if view[-1] not in (LF, CR):
             view = memoryview(bytes(view) + b"\n")
         options = pc.ReadOptions(use_threads=False, block_size=len(view) + 1, column_names=self._names)
         try:
-            table = pc.read_csv(
-                pa.py_buffer(view), read_options=options, parse_options=parse, convert_options=self._convert
-            )
+            table = pc.read_csv(pa.py_buffer(view), read_options=options, parse_options=parse, convert_options=convert)
         except pa.ArrowInvalid:
             return None
         if table.num_rows != expected:
