@@ -140,6 +140,22 @@ def test_a_run_that_compares_nothing_imports_no_engine_of_queries_and_no_migrati
     assert imported(tmp_path, ("alembic", "cryptography", "duckdb"), "run", "a.csv") == []
 
 
+SELDOM = (
+    "lab.comparing",
+    "sentinel.governance.closing",
+    "sentinel.history.reversal",
+    "sinks.csv_format",
+    "sinks.database",
+)
+
+
+def test_a_run_into_parquet_imports_nothing_for_other_sinks_or_rules_nor_for_what_seldom_happens(tmp_path):
+    (tmp_path / "a.csv").write_text("n,t\n1,x\n2,y\n")
+    imported(tmp_path, (), "run", "a.csv")
+    unwanted = ("pathspec", *(f"casparian_flow.{name}" for name in SELDOM))
+    assert imported(tmp_path, unwanted, "run", "--force", "a.csv") == []
+
+
 ASKED = {
     ("jobs",): {"jobs": [], "next_cursor": None},
     ("tags",): {"tags": []},
