@@ -23,6 +23,14 @@ found = [name for name in sys.argv[1].split(",") if name in sys.modules]
 print(*found, file=sys.stderr)
 sys.exit(code)
 """
+ENDING = """
+import atexit
+import gc
+import sys
+from casparian_flow.clients.cli.root import main
+atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count()))
+main()
+"""
 COMPLETION = """
 import sys
 from casparian_flow.clients.cli.completion import answer
@@ -51,6 +59,19 @@ def imported(tmp_path: Path, unwanted: tuple[str, ...], *words: str) -> list[str
 )
 def test_help_and_version_import_nothing_heavy(tmp_path, words):
     assert imported(tmp_path, HEAVY, *words) == []
+
+
+def test_an_ending_command_leaves_nothing_to_be_looked_through_for_cycles():
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, "version"],
+        env={"PYTHONPATH": str(SOURCE), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    left, frozen = map(int, done.stdout.split()[-2:])
+    assert left < frozen / 100
 
 
 ANSWERED_FROM_THE_PACKAGE = [
@@ -117,6 +138,22 @@ def test_changing_a_home_without_a_run_imports_no_arrow_and_no_sentinel(tmp_path
 def test_a_run_that_compares_nothing_imports_no_engine_of_queries_and_no_migrations(tmp_path):
     (tmp_path / "a.csv").write_text("n,t\n1,x\n2,y\n")
     assert imported(tmp_path, ("alembic", "cryptography", "duckdb"), "run", "a.csv") == []
+
+
+SELDOM = (
+    "lab.comparing",
+    "sentinel.governance.closing",
+    "sentinel.history.reversal",
+    "sinks.csv_format",
+    "sinks.database",
+)
+
+
+def test_a_run_into_parquet_imports_nothing_for_other_sinks_or_rules_nor_for_what_seldom_happens(tmp_path):
+    (tmp_path / "a.csv").write_text("n,t\n1,x\n2,y\n")
+    imported(tmp_path, (), "run", "a.csv")
+    unwanted = ("pathspec", *(f"casparian_flow.{name}" for name in SELDOM))
+    assert imported(tmp_path, unwanted, "run", "--force", "a.csv") == []
 
 
 ASKED = {

@@ -48,6 +48,8 @@ ENTRY_MOVES: dict[EntryState, frozenset[EntryState]] = {
     EntryState.PURGED: frozenset(),
 }
 """What may follow what. A replay that is undone opens its entries again; waived rows that are read again are closed."""
+OPEN_STATES = (EntryState.OPEN, EntryState.TRIAGED, EntryState.FIX_READY)
+"""Quarantine that somebody still has to deal with."""
 TRIAGE = (EntryState.OPEN, EntryState.TRIAGED)
 """What a person moves an entry to without anyone's approval."""
 ARITY = re.compile(r"(\d{1,9}) fields? where the table has (\d{1,9})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from typing import Any
 
@@ -19,10 +20,17 @@ def attend(socket: int, life: int, log: int, site: list[str]) -> None:
 
     from casparian_flow.guest import runner  # noqa: PLC0415 - needs the environment
 
+    load_ahead(socket)
     line, order = begin(socket, life)
     shield.open_log(log)
     greet(line)
     runner.run(line, order)
+
+
+def load_ahead(socket: int) -> None:
+    """While nothing has come over the line, load what most parsers import; one with an order does without."""
+    if not select.select([socket], [], [], 0)[0]:
+        import pyarrow.compute  # noqa: F401, PLC0415 - needs the environment
 
 
 def begin(socket: int, life: int) -> tuple[wire.Wire, Any]:

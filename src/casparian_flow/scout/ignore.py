@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
-
-from pathspec import GitIgnoreSpec
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from casparian_flow.core.errors import UsageError
 from casparian_flow.core.files import display_path, system_path
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 RULES_FILE = b".casparianignore"
 """A file of rules at the root of a source; it is itself never parsed."""
@@ -22,12 +24,11 @@ MAX_RULES_BYTES = 1 << 20
 class IgnoreRules:
     """Rules in the order in which they are asked; the last one that matches decides, `!` takes a path back in."""
 
-    spec: GitIgnoreSpec = field(default_factory=lambda: GitIgnoreSpec([]))
-    is_empty: bool = True
+    spec: GitIgnoreSpec | None = None
 
     def ignores(self, rel_path: bytes) -> bool:
         """Whether a path is left out; the path of a folder ends with a slash."""
-        if self.is_empty:
+        if self.spec is None:
             return False
         return rel_path == RULES_FILE or self.spec.match_file(system_path(rel_path))
 
@@ -35,12 +36,16 @@ class IgnoreRules:
 def parse_rules(text: str) -> IgnoreRules:
     """Rules from text, one a line; a line that is not a rule raises UsageError with its number."""
     lines = text.splitlines()
+    if not any(line.strip() for line in lines):
+        return IgnoreRules()
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - most sources have no rules
+
     for number, line in enumerate(lines, 1):
         try:
             GitIgnoreSpec.from_lines([line])
         except ValueError as exc:
             raise UsageError(f"line {number} of the ignore rules is not a rule", where=line, why=str(exc)) from exc
-    return IgnoreRules(GitIgnoreSpec.from_lines(lines), is_empty=not any(line.strip() for line in lines))
+    return IgnoreRules(GitIgnoreSpec.from_lines(lines))
 
 
 def rules_of_source(root: bytes, stored: str) -> IgnoreRules:

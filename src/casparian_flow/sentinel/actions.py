@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.outputs import PermittedEntry, SealedOutput
 from casparian_flow.sinks.base import Attempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promote:
+class Promote(msgspec.Struct, frozen=True, kw_only=True):
     """Make the entries of one permitted commit visible; `jobs` are recorded when every sink took its part."""
 
     entries: tuple[PermittedEntry, ...]
@@ -20,8 +20,7 @@ class Promote:
     """The ids of the entries in the store."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discard:
+class Discard(msgspec.Struct, frozen=True, kw_only=True):
     """Remove what an attempt sealed and will never promote."""
 
     job: int
@@ -29,8 +28,7 @@ class Discard:
     outputs: tuple[SealedOutput, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     """Remove from these sinks what was staged by attempts that are not kept."""
 
     sinks: tuple[str, ...]
@@ -40,9 +38,8 @@ class Sweep:
 Action = Promote | Discard | Sweep
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(msgspec.Struct, frozen=True, kw_only=True):
     """An action was carried out; `troubles` are the sinks, by URI, that did not take their part."""
 
     action: Action
-    troubles: Mapping[str, CasparianError] = field(default_factory=dict)
+    troubles: Mapping[str, CasparianError] = msgspec.field(default_factory=dict)

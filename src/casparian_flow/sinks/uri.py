@@ -17,8 +17,6 @@ from pathlib import Path
 from casparian_flow.core.errors import SinkUnavailable, UsageError
 from casparian_flow.core.text import safe_text
 from casparian_flow.sinks.base import Sink
-from casparian_flow.sinks.csv_format import CsvFormat
-from casparian_flow.sinks.database_open import open_database
 from casparian_flow.sinks.folder import FolderSink
 from casparian_flow.sinks.folder_format import Format
 from casparian_flow.sinks.layout import checked_table
@@ -27,7 +25,6 @@ from casparian_flow.sinks.parquet_format import ParquetFormat
 FILE_SCHEMES = ("parquet", "csv", "duckdb", "sqlite")
 SERVER_SCHEMES = ("postgres", "postgresql", "mssql")
 
-_FORMATS: dict[str, Format] = {"parquet": ParquetFormat(), "csv": CsvFormat()}
 _DATABASES = ("duckdb", "sqlite")
 _DATABASE_FILE = re.compile(r"\.(?:db|sqlite|sqlite3|duckdb)", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"[^/?]*:[^/?]*@")
@@ -103,8 +100,18 @@ def open_sink(uri: str) -> Sink:
     if not os.path.isabs(parsed.path):  # noqa: PTH117 said of text
         raise UsageError(f"{parsed} is not absolute", fix=f"{parsed.scheme}:///folder/{parsed.path}")
     if parsed.scheme in _DATABASES:
+        from casparian_flow.sinks.database_open import open_database  # noqa: PLC0415 - most runs write folders
+
         return open_database(parsed.target, Path(parsed.path), parsed.scheme)
-    return FolderSink(parsed.target, Path(parsed.path), _FORMATS[parsed.scheme])
+    return FolderSink(parsed.target, Path(parsed.path), _format(parsed.scheme))
+
+
+def _format(scheme: str) -> Format:
+    if scheme == "csv":
+        from casparian_flow.sinks.csv_format import CsvFormat  # noqa: PLC0415 - most folders are of Parquet
+
+        return CsvFormat()
+    return ParquetFormat()
 
 
 def _scheme_by_name(path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
 from typing import Any
 
@@ -18,16 +18,24 @@ _AT_ONCE = 90
 """Rows in one statement: below the 999 parameters that every SQLite takes."""
 
 
-def bulk(statement: ClauseElement, *names: str) -> str:
-    """SQLite's text of a statement whose parameters are given by position, in the order of `names`."""
-    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="named"))
-    text_of = {name: f"?{number}" for number, name in enumerate(names, 1)}
-    for name, value in compiled.params.items():
-        if name not in text_of:
-            # Only numbers that SQLAlchemy adds by itself, such as the offset that it puts beside every limit.
-            assert isinstance(value, int), f"{name} is not among {names}"
-            text_of[name] = str(int(value))
-    return _PARAMETER.sub(lambda found: text_of[found[1]], str(compiled))
+class Bulk:
+    """A statement whose parameters are given by position, in the order of `names`."""
+
+    def __init__(self, statement: ClauseElement, *names: str) -> None:
+        self._statement = statement
+        self._names = names
+
+    @cached_property
+    def text(self) -> str:
+        """It in SQLite's words, compiled when it is first run."""
+        compiled = self._statement.compile(dialect=sqlite.dialect(paramstyle="named"))
+        text_of = {name: f"?{number}" for number, name in enumerate(self._names, 1)}
+        for name, value in compiled.params.items():
+            if name not in text_of:
+                # Only numbers that SQLAlchemy adds by itself, such as the offset that it puts beside every limit.
+                assert isinstance(value, int), f"{name} is not among {self._names}"
+                text_of[name] = str(int(value))
+        return _PARAMETER.sub(lambda found: text_of[found[1]], str(compiled))
 
 
 def insert_all(driver: sqlite3.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:

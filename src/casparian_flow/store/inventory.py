@@ -26,13 +26,13 @@ from sqlalchemy import (
     update,
 )
 
-from casparian_flow.store.bulk import bulk, insert_all
+from casparian_flow.store.bulk import Bulk, insert_all
 from casparian_flow.store.tables import locations
 
 L = locations.c
 PAGE = 10_000
 
-KNOWN_AFTER = bulk(
+KNOWN_AFTER = Bulk(
     select(L.rel_path, L.kind, L.size, L.mtime_ns, L.ctime_ns, L.inode, L.problem, L.is_missing, L.id, L.part_of)
     .where(L.source_id == bindparam("source"), L.rel_path > bindparam("after"))
     .order_by(L.rel_path)
@@ -43,7 +43,7 @@ KNOWN_AFTER = bulk(
 )
 """One page of what is known, in the order of paths."""
 
-KNOWN_WITHIN = bulk(
+KNOWN_WITHIN = Bulk(
     select(L.rel_path, L.kind, L.size, L.mtime_ns, L.ctime_ns, L.inode, L.problem, L.is_missing, L.id, L.part_of)
     .where(L.source_id == bindparam("source"), L.rel_path >= bindparam("first"), L.rel_path < bindparam("end"))
     .order_by(L.rel_path)
@@ -58,7 +58,7 @@ KNOWN_WITHIN = bulk(
 _STAMP = ("kind", "size", "mtime_ns", "ctime_ns", "inode", "problem")
 _IS_FILE = bindparam("kind") == literal_column("'file'")
 
-ADD_LOCATIONS = bulk(
+ADD_LOCATIONS = Bulk(
     insert(locations).values(
         **{name: bindparam(name) for name in ("rel_path", *_STAMP, "display", "source_id", "last_scan_id")},
         is_dirty=_IS_FILE,
@@ -70,7 +70,7 @@ ADD_LOCATIONS = bulk(
     "source_id",
     "last_scan_id",
 )
-CHANGE_LOCATIONS = bulk(
+CHANGE_LOCATIONS = Bulk(
     update(locations)
     .where(L.id == bindparam("location"))
     .values(
@@ -96,7 +96,7 @@ CHANGE_LOCATIONS = bulk(
 )
 """Other signs than before make a file dirty; that one which was missing is back with the same signs does not."""
 
-MARK_MISSING = bulk(
+MARK_MISSING = Bulk(
     update(locations)
     .where(L.id == bindparam("location"))
     .values(
@@ -105,7 +105,7 @@ MARK_MISSING = bulk(
     "scan",
     "location",
 )
-MARK_IGNORED = bulk(
+MARK_IGNORED = Bulk(
     update(locations)
     .where(L.id == bindparam("location"))
     .values(kind=literal_column("'ignored'"), problem=bindparam("problem"), last_scan_id=bindparam("scan")),
@@ -113,10 +113,10 @@ MARK_IGNORED = bulk(
     "scan",
     "location",
 )
-MARK_DIRTY = bulk(
+MARK_DIRTY = Bulk(
     update(locations).where(L.id == bindparam("location"), not_(L.is_dirty)).values(is_dirty=true()), "location"
 )
-RELEASE_COMPANIONS = bulk(
+RELEASE_COMPANIONS = Bulk(
     update(locations).where(L.part_of == bindparam("location")).values(part_of=null(), is_dirty=true()), "location"
 )
 """What stood beside a database that is gone is a file of its own."""
@@ -132,7 +132,7 @@ _main_id = (
     )
     .scalar_subquery()
 )
-JOIN_COMPANIONS = bulk(
+JOIN_COMPANIONS = Bulk(
     update(locations)
     .where(L.source_id == bindparam("source"), L.rel_path == bindparam("rel_path"))
     .where(L.kind == literal_column("'file'"))
@@ -141,7 +141,7 @@ JOIN_COMPANIONS = bulk(
     "rel_path",
     "main_path",
 )
-DIRTY_MAINS = bulk(
+DIRTY_MAINS = Bulk(
     update(locations)
     .where(L.source_id == bindparam("source"), L.rel_path == bindparam("main_path"), not_(L.is_dirty))
     .where(L.kind == literal_column("'file'"))
@@ -163,7 +163,7 @@ RENAMED = (
     .order_by(L.id, _gone.c.id)
 )
 """New paths that have the inode, size and time of a path that went missing in the same scan."""
-SET_RENAMED_FROM = bulk(
+SET_RENAMED_FROM = Bulk(
     update(locations).where(L.id == bindparam("location")).values(renamed_from=bindparam("before")),
     "location",
     "before",
@@ -175,41 +175,41 @@ Known = tuple[bytes, str, int, int, int, int, str | None, int, int, int | None]
 
 def known_after(driver: sqlite3.Connection, source: int, after: bytes) -> list[Known]:
     """The next page of known locations."""
-    return driver.execute(KNOWN_AFTER, (source, after, PAGE)).fetchall()
+    return driver.execute(KNOWN_AFTER.text, (source, after, PAGE)).fetchall()
 
 
 def known_within(driver: sqlite3.Connection, source: int, first: bytes, end: bytes) -> list[Known]:
     """The next page of known locations from `first` up to, but not, `end`."""
-    return driver.execute(KNOWN_WITHIN, (source, first, end, PAGE)).fetchall()
+    return driver.execute(KNOWN_WITHIN.text, (source, first, end, PAGE)).fetchall()
 
 
 def add_locations(driver: sqlite3.Connection, rows: Iterable[Sequence[Any]]) -> None:
     """Rows of rel_path, kind, size, mtime_ns, ctime_ns, inode, problem, display, source, scan."""
-    insert_all(driver, ADD_LOCATIONS, rows)
+    insert_all(driver, ADD_LOCATIONS.text, rows)
 
 
 def change_locations(driver: sqlite3.Connection, rows: Iterable[Sequence[Any]]) -> None:
     """Rows of kind, size, mtime_ns, ctime_ns, inode, problem, scan, location."""
-    driver.executemany(CHANGE_LOCATIONS, rows)
+    driver.executemany(CHANGE_LOCATIONS.text, rows)
 
 
 def mark_missing(driver: sqlite3.Connection, scan: int, gone: Sequence[tuple[int, int | None]]) -> None:
     """Locations that are gone, each with the database that it was a companion of."""
-    driver.executemany(MARK_MISSING, [(scan, location) for location, _ in gone])
-    driver.executemany(RELEASE_COMPANIONS, [(location,) for location, _ in gone])
-    driver.executemany(MARK_DIRTY, [(main,) for _, main in gone if main is not None])
+    driver.executemany(MARK_MISSING.text, [(scan, location) for location, _ in gone])
+    driver.executemany(RELEASE_COMPANIONS.text, [(location,) for location, _ in gone])
+    driver.executemany(MARK_DIRTY.text, [(main,) for _, main in gone if main is not None])
 
 
 def mark_ignored(driver: sqlite3.Connection, scan: int, ignored: Iterable[tuple[int, str]]) -> None:
     """Locations below a folder that is now left out, each with the reason."""
-    driver.executemany(MARK_IGNORED, [(problem, scan, location) for location, problem in ignored])
+    driver.executemany(MARK_IGNORED.text, [(problem, scan, location) for location, problem in ignored])
 
 
 def join_companions(driver: sqlite3.Connection, source: int, companions: Iterable[tuple[bytes, bytes]]) -> None:
     """Pairs of a changed companion's path and its database's path, where that is a file."""
     pairs = list(companions)
-    driver.executemany(JOIN_COMPANIONS, [(source, *pair) for pair in pairs])
-    driver.executemany(DIRTY_MAINS, [(source, main) for _, main in pairs])
+    driver.executemany(JOIN_COMPANIONS.text, [(source, *pair) for pair in pairs])
+    driver.executemany(DIRTY_MAINS.text, [(source, main) for _, main in pairs])
 
 
 def find_renames(connection: Connection, source: int, scan: int) -> int:
@@ -222,5 +222,5 @@ def find_renames(connection: Connection, source: int, scan: int) -> int:
             taken.add(gone)
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
-    driver.executemany(SET_RENAMED_FROM, before.items())
+    driver.executemany(SET_RENAMED_FROM.text, before.items())
     return len(before)

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from casparian_flow.store.bulk import bulk
+from casparian_flow.store.bulk import Bulk
 from casparian_flow.store.tables import locations
 
 L = locations.c
@@ -39,7 +39,7 @@ _next: ColumnElement[int] = bindparam("now", type_=BigInteger) + bindparam("sett
 _still = case((L.mtime_ns > L.ctime_ns, L.mtime_ns), else_=L.ctime_ns) + bindparam("settle", type_=BigInteger) + TICK_NS
 _until = case((and_(bindparam("trusted") == 1, _still < _next, L.id.not_in(_moved_with)), _still), else_=_next)
 
-HOLD_CHANGED = bulk(
+HOLD_CHANGED = Bulk(
     update(locations)
     .where(L.source_id == bindparam("source"), L.is_dirty.is_(True))
     .where(or_(L.last_scan_id == bindparam("scan"), L.id.in_(_moved_with)))
@@ -52,25 +52,25 @@ HOLD_CHANGED = bulk(
     "trusted",
 )
 """What a scan saw change waits, but no longer than `longest` in all; a database waits with what stands beside it."""
-HOLD_AGAIN = bulk(
+HOLD_AGAIN = Bulk(
     update(locations).where(L.id == bindparam("location")).values(settles_at_ns=bindparam("until")),
     "location",
     "until",
 )
-HOLD_NO_LONGER = bulk(
+HOLD_NO_LONGER = Bulk(
     update(locations)
     .where(L.source_id == bindparam("source"), L.is_dirty.is_(True), L.settles_at_ns > bindparam("latest"))
     .values(settles_at_ns=bindparam("latest")),
     "source",
     "latest",
 )
-RELEASE = bulk(
+RELEASE = Bulk(
     update(locations)
     .where(L.id == bindparam("location"), L.settles_at_ns.is_not(None))
     .values(growing_since_ns=null(), settles_at_ns=null()),
     "location",
 )
-HELD = bulk(
+HELD = Bulk(
     select(L.rel_path, L.display, L.growing_since_ns, L.settles_at_ns)
     .where(L.source_id == bindparam("source"), L.is_dirty.is_(True), L.settles_at_ns.is_not(None))
     .where(L.kind == literal_column("'file'"), L.is_missing.is_(False), L.part_of.is_(None))
@@ -104,24 +104,24 @@ def hold_changed(
 
     That is counted from now, or with `trusts_times` from the file's own last change.
     """
-    driver.execute(HOLD_CHANGED, (source, scan, now_ns, settle_ns, longest_ns, int(trusts_times)))
+    driver.execute(HOLD_CHANGED.text, (source, scan, now_ns, settle_ns, longest_ns, int(trusts_times)))
 
 
 def hold_again(driver: sqlite3.Connection, locations: Iterable[int], until_ns: int) -> None:
     """Let files that changed while they were read wait once more."""
-    driver.executemany(HOLD_AGAIN, [(location, until_ns) for location in locations])
+    driver.executemany(HOLD_AGAIN.text, [(location, until_ns) for location in locations])
 
 
 def hold_no_longer(driver: sqlite3.Connection, source: int, latest_ns: int) -> None:
     """Let no file of a source wait for longer than until then."""
-    driver.execute(HOLD_NO_LONGER, (source, latest_ns))
+    driver.execute(HOLD_NO_LONGER.text, (source, latest_ns))
 
 
 def release(driver: sqlite3.Connection, locations: Iterable[int]) -> None:
     """Let files wait no longer."""
-    driver.executemany(RELEASE, [(location,) for location in locations])
+    driver.executemany(RELEASE.text, [(location,) for location in locations])
 
 
 def held(driver: sqlite3.Connection, source: int, *, most: int) -> list[Held]:
     """At most so many files of a source that wait, the soonest first."""
-    return [Held._make(row) for row in driver.execute(HELD, (source, most))]
+    return [Held._make(row) for row in driver.execute(HELD.text, (source, most))]

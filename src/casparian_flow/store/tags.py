@@ -24,7 +24,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_update
 from casparian_flow.core.files import EntryKind
 from casparian_flow.core.sizes import SizeRange, parse_range
 from casparian_flow.core.tags import TagRule
-from casparian_flow.store.bulk import bulk
+from casparian_flow.store.bulk import Bulk
 from casparian_flow.store.notes import Note, noted, set_note
 from casparian_flow.store.tables import locations, rules, sources, tags, versions
 from casparian_flow.store.views.places import FOLDER
@@ -80,10 +80,10 @@ SEEN = (
     .execution_options(yield_per=_BATCH)
 )
 _between = tags.c.location_id.between(bindparam("first"), bindparam("last"))
-RULE_TAGS_BETWEEN = bulk(
+RULE_TAGS_BETWEEN = Bulk(
     select(tags.c.location_id, tags.c.tag).where(_between, tags.c.rule_id.is_not(None)), "first", "last"
 )
-HAND_TAGS_BETWEEN = bulk(
+HAND_TAGS_BETWEEN = Bulk(
     select(tags.c.location_id, tags.c.tag).where(_between, tags.c.rule_id.is_(None)), "first", "last"
 )
 _given = tags.alias("given")
@@ -109,11 +109,11 @@ TAGS_OF_SOURCES = (
     .where(locations.c.source_id.in_(bindparam("sources", expanding=True)))
     .order_by(tags.c.location_id, tags.c.tag)
 )
-RULE_TAGS_OF = bulk(
+RULE_TAGS_OF = Bulk(
     select(tags.c.tag, tags.c.rule_id).where(tags.c.location_id == bindparam("location"), tags.c.rule_id.is_not(None)),
     "location",
 )
-DROP_RULE_TAG = bulk(
+DROP_RULE_TAG = Bulk(
     delete(tags).where(
         tags.c.location_id == bindparam("location"), tags.c.tag == bindparam("name"), tags.c.rule_id.is_not(None)
     ),
@@ -123,7 +123,7 @@ DROP_RULE_TAG = bulk(
 _ruled = insert_or_update(tags).values(
     location_id=bindparam("location"), tag=bindparam("name"), rule_id=bindparam("rule")
 )
-SET_RULE_TAG = bulk(
+SET_RULE_TAG = Bulk(
     _ruled.on_conflict_do_update(
         index_elements=["location_id", "tag"],
         set_={"rule_id": _ruled.excluded.rule_id},
@@ -133,7 +133,7 @@ SET_RULE_TAG = bulk(
     "name",
     "rule",
 )
-PATHS_AFTER = bulk(
+PATHS_AFTER = Bulk(
     select(locations.c.id, locations.c.display, locations.c.size)
     .where(locations.c.id > bindparam("after"), locations.c.kind == literal_column("'file'"))
     .order_by(locations.c.id)
@@ -156,7 +156,7 @@ def tags_of_sources(connection: Connection, wanted: Iterable[int]) -> Iterator[t
 
 def paths_after(driver: sqlite3.Connection, after: int, page: int) -> list[tuple[int, str, int]]:
     """The next page of file locations, their readable paths and sizes, by id."""
-    return driver.execute(PATHS_AFTER, (after, page)).fetchall()
+    return driver.execute(PATHS_AFTER.text, (after, page)).fetchall()
 
 
 def replace_rule_tags(
@@ -165,10 +165,10 @@ def replace_rule_tags(
     """Make (location, tag, rule) all that rules give to these locations; what is so already is not written."""
     wanted = {(location, tag) for location, tag, _ in rows}
     for location in locations:
-        for tag, _ in driver.execute(RULE_TAGS_OF, (location,)).fetchall():
+        for tag, _ in driver.execute(RULE_TAGS_OF.text, (location,)).fetchall():
             if (location, tag) not in wanted:
-                driver.execute(DROP_RULE_TAG, (location, tag))
-    driver.executemany(SET_RULE_TAG, rows)
+                driver.execute(DROP_RULE_TAG.text, (location, tag))
+    driver.executemany(SET_RULE_TAG.text, rows)
 
 
 def list_tags(connection: Connection) -> Sequence[RowMapping]:
@@ -272,12 +272,12 @@ def seen_files(connection: Connection) -> Iterable[tuple[int, str, str, bool]]:
 
 def rule_tags(driver: sqlite3.Connection, first: int, last: int) -> set[tuple[int, str]]:
     """The (location, tag) pairs that rules gave to the locations between these two, both included."""
-    return {(row[0], row[1]) for row in driver.execute(RULE_TAGS_BETWEEN, (first, last))}
+    return {(row[0], row[1]) for row in driver.execute(RULE_TAGS_BETWEEN.text, (first, last))}
 
 
 def tags_by_hand(driver: sqlite3.Connection, first: int, last: int) -> set[tuple[int, str]]:
     """The (location, tag) pairs that a person gave to the locations between these two, both included."""
-    return {(row[0], row[1]) for row in driver.execute(HAND_TAGS_BETWEEN, (first, last))}
+    return {(row[0], row[1]) for row in driver.execute(HAND_TAGS_BETWEEN.text, (first, last))}
 
 
 def _rule(row: Row[Any]) -> TagRule:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from casparian_flow.protocol.bodies import Cast, Parse, Permit, Terms
 from casparian_flow.worker.held import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(msgspec.Struct, frozen=True):
     """Let a free slot begin with an order; `WorkerCore.free` when it is done with all of it."""
 
     slot: int
     order: Parse | Cast
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(msgspec.Struct, frozen=True):
     """End an attempt that a slot works on: kill its guest, discard what it staged, then `WorkerCore.stopped`.
 
     One that the slot has not begun with is never begun. One that is sealed meanwhile is answered `Fenced`.
@@ -27,8 +25,7 @@ class Stop:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(msgspec.Struct, frozen=True):
     """Remove what a surveyed group left until its contracts were known, then `WorkerCore.stopped` of each.
 
     It lies where the first of them, the leader, has its place.
@@ -37,20 +34,17 @@ class Discard:
     group: tuple[Key, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """The sentinel keeps the sealed group and promotes it together with others: nothing is left to do here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fenced:
+class Fenced(msgspec.Struct, frozen=True):
     """The sealed group may not commit: discard what it staged, then `WorkerCore.stopped` of each job."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the sentinel says to a sealed group, by its leader, for the slot that waits for it."""
 
     job: int
@@ -58,20 +52,17 @@ class Answer:
     answer: Permit | Held | Fenced
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(msgspec.Struct, frozen=True):
     """The sentinel accepted this worker, for the first time or again."""
 
     terms: Terms
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """The sentinel has not been heard for so long that what runs here was given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The sentinel does not want this worker; asking again would not help."""
 
     code: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -69,7 +70,7 @@ class CarryingRun(JobRun):
         which = pa.array(chosen)
         batch = completed(event.batch, its.contract).filter(which)
         rows_of, starts, ends = (place.filter(which) for place in (event.source_row, event.start, event.end))
-        super().take(replace(event, batch=batch, source_row=rows_of, start=starts, end=ends))
+        super().take(msgspec.structs.replace(event, batch=batch, source_row=rows_of, start=starts, end=ends))
         if self._output(event.output).place != self._places[table]:
             raise self._otherwise(f"rows of another table than {table}")
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import pyarrow as pa
 
 from casparian_flow.core.errors import CasparianError
 from casparian_flow.core.receipts import VerdictNote
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(msgspec.Struct, frozen=True):
     """The parser starts with this job; every event up to its Ended or Raised is about it.
 
     If it comes a second time, the job is read anew, and what came of it before is void.
@@ -20,8 +18,7 @@ class Began:
     job: int
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Rows of one output, fully validated; `source_row`, `start` and `end` are int64 without nulls, or None.
 
     A batch without rows tells the columns of an output that may stay empty.
@@ -37,8 +34,7 @@ class Batch:
     """What it keeps of the memory, however little of that its columns use."""
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedRecord:
+class RejectedRecord(msgspec.Struct, frozen=True):
     """A record that the parser could not read; it counts as one row of its output."""
 
     job: int
@@ -52,16 +48,14 @@ class RejectedRecord:
     source_row: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(msgspec.Struct, frozen=True):
     """What the parser detected about the file, in the order in which it said so."""
 
     job: int
     verdicts: tuple[VerdictNote, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(msgspec.Struct, frozen=True):
     """One line that the parser wrote; `stream` is stdout, stderr or log. `job` is None outside of any section."""
 
     job: int | None
@@ -69,8 +63,7 @@ class Printed:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """The parser read the file to its end. `emitted` counts rows and rejected records per output.
 
     `log_dropped` are the bytes it printed beyond the limit. `isolation` is how its process was kept apart.
@@ -82,16 +75,14 @@ class Ended:
     isolation: str = "process"
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(msgspec.Struct, frozen=True):
     """The job failed; nothing more comes for it."""
 
     job: int
     error: CasparianError
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
+class Quiet(msgspec.Struct, frozen=True):
     """Nothing has come for a moment; the guest lives."""
 
 

@@ -14,7 +14,6 @@ from casparian_flow.protocol.messages import OutputSurvey
 from casparian_flow.sentinel.commit.first_contact import FirstContact, Founded, Surveys, found_tables
 from casparian_flow.sentinel.commit.in_force import InForce
 from casparian_flow.sentinel.governance.authority import Rule
-from casparian_flow.sentinel.governance.closing import newly_closed
 from casparian_flow.sentinel.governance.first_contracts import adopt
 from casparian_flow.sentinel.notices import Notify
 from casparian_flow.sentinel.planning.loading import load_registered
@@ -197,11 +196,12 @@ def _jobs_of(founded: Founded) -> Mapping[str, list[int]]:
 
 def _that_close(older: Mapping[str, Contract], newer: Iterable[Contract]) -> dict[str, Contract]:
     """Those of a table without an earlier contract were given to the jobs that wait for it, unless a person did."""
-    return {
-        each.table: each
-        for each in newer
-        if (each.table in older or each.origin is Origin.APPROVED) and newly_closed(older.get(each.table), each)
-    }
+    replacing = [each for each in newer if each.table in older or each.origin is Origin.APPROVED]
+    if not replacing:
+        return {}
+    from casparian_flow.sentinel.governance.closing import newly_closed  # noqa: PLC0415 - most runs replace none
+
+    return {each.table: each for each in replacing if newly_closed(older.get(each.table), each)}
 
 
 def contracts_of(tables: Mapping[str, str], contracts: Mapping[str, Contract]) -> dict[str, Contract]:

@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 
 from casparian_flow.core.outputs import PermittedEntry, Role
 from casparian_flow.sentinel.commit import commits
-from casparian_flow.sentinel.history.reversal import record_reversal
 from casparian_flow.sinks.log import EntryAction, parse_entry
 from casparian_flow.store import outputs as output_store
 from casparian_flow.store.engine import AnyRow
@@ -62,6 +61,8 @@ def record_without_job(connection: Connection, commit: Sequence[int]) -> None:
     """Record the entries of these ids, which no job brought, unless that was done already."""
     rows = [row for row in output_store.unrecorded(connection) if row.id in commit]
     if rows and parse_entry(rows[0].body, rows[0].sink_uri).action is EntryAction.REVERT:
+        from casparian_flow.sentinel.history.reversal import record_reversal  # noqa: PLC0415 - most entries revert nothing
+
         record_reversal(connection, rows[0].sink_uri, rows[0].table_name, [row.id for row in rows])
         return
     for row in rows:

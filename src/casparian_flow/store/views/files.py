@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from casparian_flow.core.files import EntryKind, FileState
 from casparian_flow.core.jobs import FINAL_STATES, INTERRUPTED, JobState
-from casparian_flow.core.quarantine import EntryState
+from casparian_flow.core.quarantine import OPEN_STATES
 from casparian_flow.store.notes import Note, noted
 from casparian_flow.store.tables import (
     decisions,
@@ -38,9 +38,6 @@ from casparian_flow.store.tables import (
     versions,
 )
 from casparian_flow.store.views.places import FOLDER
-
-OPEN_STATES = (EntryState.OPEN, EntryState.TRIAGED, EntryState.FIX_READY)
-"""Quarantine that somebody still has to deal with."""
 
 _latest = jobs.alias("latest")
 _older = versions.alias("older")

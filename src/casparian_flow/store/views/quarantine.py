@@ -7,10 +7,9 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select
 
-from casparian_flow.core.quarantine import EntryState
+from casparian_flow.core.quarantine import OPEN_STATES, EntryState
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.tables import causes, jobs, materializations, parsers, quarantine
-from casparian_flow.store.views.files import OPEN_STATES
 
 # The same bytes are read again for another sink or by another version of a parser, and what is rejected of them is
 # still the same rows: those of a table are told by the last job in which that parser read the bytes. Hardly any bytes

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, func, select
 
+from casparian_flow.core.quarantine import OPEN_STATES
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.prepared import each_of
 from casparian_flow.store.tables import (
@@ -23,7 +24,6 @@ from casparian_flow.store.tables import (
     sources,
     versions,
 )
-from casparian_flow.store.views.files import OPEN_STATES
 
 MOST_SHOWN = 1000
 CAUSES = (

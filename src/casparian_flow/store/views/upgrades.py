@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, select
 
+from casparian_flow.core.quarantine import OPEN_STATES
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.prepared import each_of
 from casparian_flow.store.tables import jobs, parsers, quarantine, tags, versions
-from casparian_flow.store.views.files import OPEN_STATES
 
 _new = parsers.alias("new_parsers")
 WAITING_FOR = (

@@ -15,7 +15,8 @@ from casparian_flow.core.jobs import INTERRUPTED, JobState
 from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.core.times import parse_since, rfc3339
 from casparian_flow.operations.context import Reading
-from casparian_flow.operations.doing.file.lookup import one_file, one_source
+from casparian_flow.operations.doing.file.lookup import one_file
+from casparian_flow.operations.doing.source.lookup import one_source
 from casparian_flow.operations.file.entry_kinds import KINDS
 from casparian_flow.operations.file.files import (
     FileDetail,

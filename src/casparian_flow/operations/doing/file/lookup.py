@@ -1,4 +1,4 @@
-"""Finds the one file or source that a word as typed means."""
+"""Finds the one file that a word as typed means."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from sqlalchemy import Connection, RowMapping
 from casparian_flow.core.errors import NotFound, UsageError
 from casparian_flow.core.files import display_path
 from casparian_flow.store.views import files, history
-from casparian_flow.store.views import sources as source_view
 
 
 def one_file(connection: Connection, cwd: Path, named: str) -> RowMapping:
@@ -29,20 +28,6 @@ def one_file(connection: Connection, cwd: Path, named: str) -> RowMapping:
         )
     # Overlapping sources list one file several times; the one that was read last knows most about it.
     return max(rows, key=lambda row: row["job_id"] or 0)
-
-
-def one_source(connection: Connection, cwd: Path, named: str) -> RowMapping:
-    """The source at a path, else the one of that name or number; raises NotFound."""
-    path = display_path(os.fsencode((cwd / named).resolve()))
-    known = source_view.list_sources(connection)
-    for is_it in (
-        lambda row: row["root"] == path,
-        lambda row: row["name"] == named,
-        lambda row: str(row["id"]) == named,
-    ):
-        if found := [row for row in known if is_it(row)]:
-            return found[0]
-    raise NotFound(f"there is no source {named}", fix="casparian source list")
 
 
 def places(connection: Connection, cwd: Path, named: str) -> list[tuple[int, bytes]]:

@@ -13,7 +13,7 @@ from casparian_flow.core.drift import Axis
 from casparian_flow.core.errors import Erased, NotFound, UsageError
 from casparian_flow.core.proofs import cause_signature, new_output_signature
 from casparian_flow.core.proposals import Kind, label
-from casparian_flow.core.quarantine import TRIAGE, Code, EntryState
+from casparian_flow.core.quarantine import OPEN_STATES, TRIAGE, Code, EntryState
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Reading
 from casparian_flow.operations.doing.quarantine.fixes import Cause, suggested
@@ -25,7 +25,6 @@ from casparian_flow.store import parsers as parser_store
 from casparian_flow.store import proposals as proposal_store
 from casparian_flow.store import standing as standing_store
 from casparian_flow.store.views import quarantine as view
-from casparian_flow.store.views.files import OPEN_STATES
 
 DAY_NS = 86_400_000_000_000
 LONGEST = 1000

@@ -13,7 +13,6 @@ from casparian_flow.core.replays import ReplayKind, ReplayOutcome, ReplayStage
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.doing.rehearsal.replay_stopped import stopped_of, why_strange
-from casparian_flow.operations.doing.rehearsal.replayed_rows import became, replayed_rows
 from casparian_flow.operations.rehearsal.replay import (
     FileOfReplay,
     LeftOut,
@@ -52,6 +51,9 @@ def reply_of(
     acting: Acting, replay: int, *, unchanged: int = 0, left_out: Sequence[LeftOut] = (), reopens: int = 0
 ) -> ReplayReply:
     """What became of a replay, as it is recorded, and of its rows; not inside a transaction."""
+    # Every run asks for replays that were broken off, and hardly ever there are any.
+    from casparian_flow.operations.doing.rehearsal.replayed_rows import became, replayed_rows  # noqa: PLC0415
+
     with acting.database.transaction() as connection:
         row = view.one_replay(connection, replay)
         assert row is not None

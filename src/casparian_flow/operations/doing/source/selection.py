@@ -17,7 +17,7 @@ from casparian_flow.core.files import HashMode, display_path
 from casparian_flow.core.ids import SourceId
 from casparian_flow.core.times import parse_since
 from casparian_flow.operations.context import Acting
-from casparian_flow.operations.doing.file.lookup import one_source
+from casparian_flow.operations.doing.source.lookup import one_source
 from casparian_flow.scout import tagger, walk
 from casparian_flow.scout.chosen import EVERYTHING, Chosen
 from casparian_flow.scout.content import sniff

@@ -10,7 +10,7 @@ from casparian_flow.core.errors import UsageError
 from casparian_flow.core.times import rfc3339
 from casparian_flow.core.tombstones import WhenMissing
 from casparian_flow.operations.context import Reading
-from casparian_flow.operations.doing.file.lookup import one_source
+from casparian_flow.operations.doing.source.lookup import one_source
 from casparian_flow.operations.source.sources import (
     AddSource,
     IgnorePaths,
