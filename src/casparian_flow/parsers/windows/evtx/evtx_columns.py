@@ -134,7 +134,7 @@ class Events:
 
     def _add_head(self, values: tuple[Any, ...]) -> int:
         self._heads.append(values)
-        self._maps_of_heads.append(self._mapped.by_event.get(values[EVENT_ID_AT]))
+        self._maps_of_heads.append(self._mapped.of_event(values[EVENT_ID_AT]))
         return len(self._heads) - 1
 
     def _learn_tail(self, tail: str) -> int:
