@@ -14,7 +14,7 @@ from casparian_flow.core.types import ColumnType, parse_type
 from casparian_flow.schema.arrow import arrow_type
 from casparian_flow.schema.cells import Cells, Mask, Reading, as_mask, nothing
 from casparian_flow.schema.readers import read_text
-from casparian_flow.schema.rendering import as_text
+from casparian_flow.schema.rendering import as_text, json_text
 from casparian_flow.schema.tagged import read_tagged
 
 _EXACT_FLOATS = 1 << 53
@@ -42,6 +42,8 @@ def cast_column(array: pa.Array, column: ContractColumn, *, tagged: bool = False
 def _cast_text(array: pa.Array, kind: ColumnType, pattern: str | None, *, tagged: bool) -> tuple[pa.Array, Mask | None]:
     if kind.name == "string" and not tagged:
         return array, None
+    if kind.name == "json" and tagged:
+        return json_text(array), None
     dense = Cells(array.drop_null() if array.null_count else array)
     found = read_tagged(dense, kind, pattern) if tagged else read_text(dense, kind, pattern)
     return _spread(found, array)

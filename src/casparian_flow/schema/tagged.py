@@ -10,7 +10,6 @@ from casparian_flow.core.types import ColumnType
 from casparian_flow.schema.arrow import arrow_type
 from casparian_flow.schema.cells import Cells, Mask, Reading, nothing
 from casparian_flow.schema.readers import read_nested, read_text
-from casparian_flow.schema.rendering import json_text
 
 _QUOTE = ord('"')
 _FROM_TEXT = frozenset({"string", "date", "time", "timestamp", "timestamp_tz", "binary"})
@@ -29,9 +28,7 @@ def payload(cells: Cells) -> Cells:
 
 
 def read_tagged(cells: Cells, kind: ColumnType, pattern: str | None = None) -> Reading:
-    """The cells as a type: strings read as text types, numbers and booleans as theirs, everything as `json`."""
-    if kind.name == "json":
-        return Reading(json_text(cells.array))
+    """The cells as a type: strings read as text types, numbers and booleans as theirs."""
     strings = are_strings(cells)
     if kind.name in _FROM_TEXT:
         wanted = strings

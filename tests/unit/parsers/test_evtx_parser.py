@@ -363,3 +363,30 @@ def test_events_of_both_kinds_in_one_chunk_keep_their_own_payloads(parse) -> Non
         [{"name": "b", "value": "3"}, {"name": None, "value": "4"}],
         {"a": "5"},
     ]
+
+
+def test_kinds_of_data_in_neighbouring_chunks_are_not_taken_for_one_event(parse) -> None:
+    """Unlike those of one event, which the library does not read whole."""
+    plain, named, both = Event(1, [("", "2")]), Event(2, [("a", "1")]), Event(3, [("b", "3"), ("", "4")])
+    chunks = [chunk_of([event, event], 1 + 2 * at) for at, event in enumerate([plain, named] * 9 + [both, plain])]
+    payloads = [json.loads(row["payload"]) for row in parse(log_of(chunks)).rows(EVENTS)]
+    wholes = [{"Data": {"#text": "2"}}] * 2 + [{"a": "1"}] * 2
+    assert payloads == wholes * 9 + [[{"name": "b", "value": "3"}, {"name": None, "value": "4"}]] * 2 + wholes[:2]
+
+
+def test_one_broken_chunk_among_many_costs_its_own_records_only(parse) -> None:
+    data = log_of([chunk_of(logons(5, 1 + 5 * at), 1 + 5 * at) for at in range(20)])
+    for broken in (0, 15, 16, 19):
+        at = offset_of(data, broken, 2)
+        parsed = parse(damaged(data, at, b"\xff\xff\xff\xff"))
+        lost = 1 + 5 * broken + 2
+        assert parsed.places(EVENTS, "source_row") == [each for each in range(1, 101) if each != lost]
+        spoiled = [row["chunk_no"] for row in parsed.rows(EVENTS) if row["record_state"] != "live"]
+        assert spoiled == [broken] * 4
+        assert all(entry.locator == f"chunk {broken}" for entry in parsed.rejected)
+
+
+def test_a_record_id_beyond_64_bits_is_none_and_costs_no_other(parse) -> None:
+    events = [Event(1, record_id=7), Event(2, record_id=(1 << 63) + 5), Event(3, record_id=(1 << 63) - 1)]
+    rows = parse(log_of([chunk_of(events)])).rows(EVENTS)
+    assert [row["record_id"] for row in rows] == [7, None, (1 << 63) - 1]

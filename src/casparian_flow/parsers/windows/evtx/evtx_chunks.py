@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,13 +16,14 @@ HEADER_BLOCK = 4096
 CHUNK_SIZE = 65536
 RECORDS_START = 512
 MIN_RECORD = 28
+FREE_SPACE_AT = 48
 NO_CHECKSUMS = 4
 """Flag of a header whose checksums were never written."""
 
 _FILE = struct.Struct("<8sQQQIHHHH")
 _CHUNK = struct.Struct("<8sQQQQIIII")
 _TAIL = struct.Struct("<II")
-_RECORD = struct.Struct("<4sIQQ")
+_RECORD_WORD = int.from_bytes(RECORD_MAGIC, "little")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,34 +101,49 @@ def is_data_sound(data: bytes, header: ChunkHeader) -> bool:
     return zlib.crc32(memoryview(data)[RECORDS_START : header.free_space]) == header.data_crc
 
 
-def find_records(data: bytes, header: ChunkHeader, is_sound: bool) -> Records:
+def find_chains(slots: bytes) -> list[Records | None]:
+    """For each slot of a run of them, the last perhaps short: its records, if they are one unbroken chain.
+
+    It leads from byte 512 to where the chunk's header says that its free space begins; None where it does not.
+    All slots are looked at together, since asking numpy costs more than what it then does for one of them.
+    """
+    count = -(-len(slots) // CHUNK_SIZE)
+    slots = slots.ljust(count * CHUNK_SIZE, b"\0")
+    words, longs = np.frombuffer(slots, "<u4"), np.frombuffer(slots, "<i8")
+    ends = words[FREE_SPACE_AT // 4 :: CHUNK_SIZE // 4].astype(np.int64)
+    ends[ends > CHUNK_SIZE] = 0
+    at = np.flatnonzero(words == _RECORD_WORD)
+    at = at[(at % 2 == 0) & (at % (CHUNK_SIZE // 4) >= RECORDS_START // 4)]
+    slot, offsets = np.divmod(4 * at, CHUNK_SIZE)
+    sizes = words[at + 1].astype(np.int64)
+    stops = offsets + sizes
+    fit = (sizes >= MIN_RECORD) & (sizes % 4 == 0) & (stops <= ends[slot])
+    fit[fit] = words[at[fit] + sizes[fit] // 4 - 1] == sizes[fit]
+    at, slot, offsets, sizes, stops = at[fit], slot[fit], offsets[fit], sizes[fit], stops[fit]
+    ids, times = longs[at // 2 + 1], longs[at // 2 + 2]
+    is_broken = np.zeros(count, np.bool_)
+    is_broken[slot[1:][(slot[1:] == slot[:-1]) & (offsets[1:] != stops[:-1])]] = True
+    found: list[Records | None] = []
+    bounds = np.searchsorted(slot, np.arange(count + 1)).tolist()
+    for number, (low, high) in enumerate(pairwise(bounds)):
+        is_chain = low < high and offsets[low] == RECORDS_START and stops[high - 1] == ends[number]
+        its = slice(low, high)
+        is_whole = is_chain and not is_broken[number]
+        found.append(Records(offsets[its], sizes[its], ids[its], times[its]) if is_whole else None)
+    return found
+
+
+def find_records(data: bytes, header: ChunkHeader, is_sound: bool, chain: Records | None) -> Records:
     """Every record header of the chunk, with the spans where one is missing.
 
-    A sound chunk is one unbroken chain of records from byte 512 to its free space, which is checked all at
-    once; anything else is walked, and after a break taken up again at the next plausible header. `is_sound`
-    says that a checksum vouches for where the free space begins; without it the walk ends where ids fall
-    back, since what lies behind the free space are records of an earlier round.
+    A sound chunk is one unbroken `chain` of records, see `find_chains`; anything else is walked, and after a break
+    taken up again at the next plausible header. `is_sound` says that a checksum vouches for where the free space
+    begins; without it the walk ends where ids fall back, since what lies behind the free space are records of an
+    earlier round.
     """
     if is_sound and header.free_space <= len(data):
-        return _find_chain(data, header.free_space) or _walk(data, header.free_space, True)
+        return chain or _walk(data, header.free_space, True)
     return _walk(data, min(header.free_space, len(data)) if is_sound else len(data), is_sound)
-
-
-def _find_chain(data: bytes, end: int) -> Records | None:
-    if not RECORDS_START <= end <= CHUNK_SIZE:
-        return None
-    words = np.frombuffer(data, "<u4", len(data) // 4)
-    candidates = RECORDS_START + 8 * np.flatnonzero(words[RECORDS_START // 4 : end // 4 : 2] == 0x2A2A)
-    sizes = words[candidates // 4 + 1].astype(np.int64)
-    ends = candidates + sizes
-    fit = (sizes >= MIN_RECORD) & (sizes % 4 == 0) & (ends <= end)
-    fit[fit] = words[ends[fit] // 4 - 1] == sizes[fit]
-    candidates, sizes, ends = candidates[fit], sizes[fit], ends[fit]
-    if not len(candidates) or candidates[0] != RECORDS_START or ends[-1] != end:
-        return None
-    if (ends[:-1] != candidates[1:]).any():
-        return None
-    return _records(data, candidates, sizes)
 
 
 def _walk(data: bytes, end: int, is_sound: bool) -> Records:

@@ -19,9 +19,8 @@ BODIES = ("EventData", "UserData")
 EVENT_DATA, USER_DATA = (f'}},"{name}":' for name in BODIES)
 UNIX_EPOCH = 116_444_736_000_000_000
 """1970 as a FILETIME: in steps of 100 ns since 1601."""
-LONGEST_TIME = len(TIME_START) + 39 + len(TIME_END)
+LONGEST_TIME = 39
 MOST_SECONDS = (1 << 63) // 10**9
-LARGEST = (1 << 63) - 1
 EVENT_ID_AT, CHANNEL_AT = HEAD.index("event_id"), TAIL.index("channel")
 INTEGERS = frozenset({"event_id", "qualifiers", "version", "level", "task", "opcode", "process_id", "thread_id"})
 
@@ -48,7 +47,7 @@ class Events:
         self._codes_of_heads: list[int] = []
         self._codes_of_tails: list[int] = []
         self._times: list[str | None] = []
-        self._record_ids: list[int | None] = []
+        self._record_ids: list[str | None] = []
         self._payloads: list[str | None] = []
         self._messages: dict[int, str | None] = {}
         self._mapped = MappedColumns()
@@ -85,36 +84,31 @@ class Events:
         codes_of_heads, codes_of_tails = self._codes_of_heads, self._codes_of_tails
         for at in range(start, len(texts)):
             text = texts[at]
-            time_at = text.find(TIME_START)
-            time_end = text.find(TIME_END, time_at, time_at + LONGEST_TIME)
-            id_at = time_end + len(TIME_END)
-            id_end = text.find(",", id_at, id_at + 24)
-            payload_at = text.find(EVENT_DATA, id_end) + len(EVENT_DATA)
-            if payload_at < len(EVENT_DATA):
-                payload_at = text.find(USER_DATA, id_end) + len(USER_DATA)
-                if payload_at < len(USER_DATA):
-                    return at
-            if time_at < 0 or time_end <= time_at or id_end < 0:
+            head, _, rest = text.partition(TIME_START)
+            time, _, rest = rest.partition(TIME_END)
+            record_id, _, rest = rest.partition(",")
+            tail, kind, body_text = rest.partition(EVENT_DATA)
+            if not kind:
+                tail, kind, body_text = rest.partition(USER_DATA)
+            if not kind or not record_id.isdecimal() or len(time) > LONGEST_TIME:
                 return at
             try:
-                record_id = int(text[id_at:id_end])
-                text_of_body = text[payload_at:-2]
-                body = orjson.loads(text_of_body)
-                payload: str | None = text_of_body
+                body_text = body_text[:-2]
+                body = orjson.loads(body_text)
+                payload: str | None = body_text
                 if type(body) is dict:
-                    names = text_of_body.count('":')
+                    names = body_text.count('":')
                     if len(body) != names and count_names(body) != names:
-                        kept, repeats = loads_with_repeats(text_of_body)
+                        kept, repeats = loads_with_repeats(body_text)
                         payload = orjson.dumps(kept).decode() if repeats else payload
                 elif type(body) is str:
                     payload = '"' + body
                 elif body is None:
                     payload = None
-                head = text[:time_at]
                 head_code = head_codes.get(head)
                 if head_code is None:
                     head_code = self._learn_head(head)
-                tail = text[id_end:payload_at]
+                tail += kind
                 tail_code = tail_codes.get(tail)
                 if tail_code is None:
                     tail_code = self._learn_tail(tail)
@@ -128,8 +122,8 @@ class Events:
             payloads.append(payload)
             codes_of_heads.append(head_code)
             codes_of_tails.append(tail_code)
-            times.append(text[time_at + len(TIME_START) : time_end])
-            record_ids.append(record_id if record_id <= LARGEST else None)
+            times.append(time)
+            record_ids.append(record_id)
         return len(texts)
 
     def _learn_head(self, head: str) -> int:
@@ -140,7 +134,7 @@ class Events:
 
     def _add_head(self, values: tuple[Any, ...]) -> int:
         self._heads.append(values)
-        self._maps_of_heads.append(self._mapped.by_event.get(values[EVENT_ID_AT]))
+        self._maps_of_heads.append(self._mapped.of_event(values[EVENT_ID_AT]))
         return len(self._heads) - 1
 
     def _learn_tail(self, tail: str) -> int:
@@ -172,7 +166,8 @@ class Events:
         self._codes_of_tails.append(len(self._tails))
         self._tails.append((*tail, "+".join(bodies) or None))
         self._times.append(text_of(attributes(system, "TimeCreated").get("SystemTime")))
-        self._record_ids.append(integer(system.get("EventRecordID")))
+        record_id = integer(system.get("EventRecordID"))
+        self._record_ids.append(None if record_id is None else str(record_id))
         self._payloads.append(payload_text)
 
     def columns(self, filetimes: np.ndarray) -> dict[str, pa.Array]:
@@ -180,7 +175,7 @@ class Events:
         heads = _take(HEAD, self._heads, self._codes_of_heads)
         tails = _take((*TAIL, "payload_kind"), self._tails, self._codes_of_tails)
         columns = {"time_created": exact_times(self._times, filetimes), **heads, **tails}
-        columns["record_id"] = pa.array(self._record_ids, pa.int64())
+        columns["record_id"] = _record_ids(self._record_ids)
         columns["payload"] = pa.array(self._payloads, pa.string())
         columns |= self._mapped.columns(len(self))
         messages = pa.array(self._messages.values(), pa.string())
@@ -197,7 +192,7 @@ def _parse_head(head: str) -> tuple[Any, ...]:
 
 def _parse_tail(tail: str) -> tuple[Any, ...]:
     kind, end = (BODIES[0], EVENT_DATA) if tail.endswith(EVENT_DATA) else (BODIES[1], USER_DATA)
-    return (*tail_of(orjson.loads("{" + tail.removeprefix(",").removesuffix(end) + "}")), kind)
+    return (*tail_of(orjson.loads("{" + tail.removesuffix(end) + "}")), kind)
 
 
 _known_head = lru_cache(maxsize=KNOWN)(_parse_head)
@@ -218,6 +213,14 @@ def _take(names: tuple[str, ...], rows: list[tuple[Any, ...]], codes: list[int])
         name: pa.array(values, kind).take(indices)
         for name, values, kind in zip(names, zip(*rows, strict=True), kinds, strict=True)
     }
+
+
+def _record_ids(texts: list[str | None]) -> pa.Array:
+    """Record ids as numbers; one that is too large for 64 bits is null."""
+    try:
+        return pa.array(texts, pa.string()).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return pa.array([integer(text) for text in texts], pa.int64())
 
 
 def exact_times(texts: list[str | None], filetimes: np.ndarray) -> pa.Array:

@@ -9,10 +9,11 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 from evtx_account import Account, slots_in
-from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, read_file_header
+from evtx_chunks import CHUNK_MAGIC, CHUNK_SIZE, HEADER_BLOCK, Records, find_chains, read_file_header
 from evtx_columns import UNIX_EPOCH, Events
-from evtx_mixed import has_mixed_data, read_mixed_data
+from evtx_mixed import find_mixed_data, read_mixed_data
 from evtx_reader import Found, read_chunks
+from evtx_salvage import with_file_header
 from evtx_scan import OUTPUT, Chunk, Code, is_unused, reject_record, reject_slot, scan_chunk
 
 from casparian_flow.sdk import PermanentError, Rejected, Rows, Verdict
@@ -74,22 +75,28 @@ class EventLog:
         """The chunks in the order of the file, and an entry for each slot that should be one."""
         doubtful: list[int] = []
         self._account.slots = slots_in(self._size, self._first_chunk)
-        for number in range(self._account.slots):
-            start, data = self._read_slot(number)
-            chunk = scan_chunk(number, start, data)
+        for number, data, chain in self._read_slots():
+            chunk = scan_chunk(number, self._first_chunk + number * CHUNK_SIZE, data, chain)
             if chunk is None:
                 doubtful.append(number)
                 continue
             yield from self._reject_slots(doubtful)
             doubtful = []
             self._account.add_chunk(chunk)
-            if has_mixed_data(chunk.data):  # asked here, while the chunk's bytes are near
-                self._mixed.add(chunk.number)
             yield chunk
         declared = self._header.chunks or 0
         lost = [number for number in doubtful if number < declared or not is_unused(self._read_slot(number)[1])]
         self._account.chunks_unused = len(doubtful) - len(lost)
         yield from self._reject_slots(lost)
+
+    def _read_slots(self) -> Iterator[tuple[int, bytes, Records | None]]:
+        """Every slot with its bytes and, if it holds one unbroken chain of records, these."""
+        for first in range(0, self._account.slots, CHUNKS_AT_ONCE):
+            start = self._first_chunk + first * CHUNK_SIZE
+            slots = os.pread(self._file.fileno(), CHUNKS_AT_ONCE * CHUNK_SIZE, start)
+            chains = find_chains(slots)
+            for at, chain in enumerate(chains):
+                yield first + at, slots[at * CHUNK_SIZE : (at + 1) * CHUNK_SIZE], chain
 
     def _read_slot(self, number: int) -> tuple[int, bytes]:
         start = self._first_chunk + number * CHUNK_SIZE
@@ -126,7 +133,10 @@ class EventLog:
         with_records = [chunk for chunk in chunks if len(chunk.records)]
         if not with_records:
             return
-        for found in read_chunks(with_records):
+        file = with_file_header([chunk.data for chunk in with_records])
+        mixed = find_mixed_data(file, len(with_records))
+        self._mixed = {chunk.number for chunk, is_mixed in zip(with_records, mixed, strict=True) if is_mixed}
+        for found in read_chunks(with_records, file):
             yield from found.rejected
             yield from self._add(found)
             if len(self._events) >= ROWS_AT_ONCE or self._events.text_size >= TEXT_AT_ONCE:

@@ -27,9 +27,6 @@ MAPPED = (
     "hashes",
 )
 
-Key = tuple[str | None, int | None]
-"""A channel and an event id."""
-
 Paths = Sequence[Sequence[str]]
 """Names of event data, each a path of nested names; the texts of several are joined by a backslash."""
 
@@ -38,15 +35,16 @@ NOTHING = pa.array(["", "-"])
 
 
 @cache
-def load_maps() -> Mapping[Key, Mapping[str, Paths]]:
-    """The maps shipped with the parser: where each column comes from."""
+def load_maps() -> Mapping[int | None, Mapping[str | None, Mapping[str, Paths]]]:
+    """The maps shipped with the parser: where each column comes from, by event id and channel."""
     channels = json.loads(Path(__file__).with_name("evtx_maps.json").read_text(encoding="utf-8"))["channels"]
-    return {
-        (channel, int(event_id)): {column: _paths(source) for column, source in columns.items()}
-        for channel, events in channels.items()
-        for event_ids, columns in events.items()
-        for event_id in event_ids.split()
-    }
+    found: dict[int | None, dict[str | None, Mapping[str, Paths]]] = {}
+    for channel, events in channels.items():
+        for event_ids, columns in events.items():
+            for event_id in event_ids.split():
+                maps = found.setdefault(int(event_id), {})
+                maps[channel] = {column: _paths(source) for column, source in columns.items()}
+    return found
 
 
 def _paths(source: str | list[str]) -> Paths:
@@ -74,18 +72,19 @@ class MappedColumns:
     """Collects what is mapped of the event data of all kinds, and makes all columns at once."""
 
     def __init__(self) -> None:
-        self._groups: list[Group] = []
-        self.by_event: dict[int | None, dict[str | None, Group]] = {}
-        """Where to put what is mapped of an event id, per channel."""
-        for (channel, event_id), columns in load_maps().items():
-            group = Group(columns)
-            self._groups.append(group)
-            self.by_event.setdefault(event_id, {})[channel] = group
+        self._by_event: dict[int | None, Mapping[str | None, Group]] = {}
+
+    def of_event(self, event_id: int | None) -> Mapping[str | None, Group] | None:
+        """Where to put what is mapped of an event id, per channel; None if nothing is."""
+        if event_id not in self._by_event:
+            maps = load_maps().get(event_id, {})
+            self._by_event[event_id] = {channel: Group(columns) for channel, columns in maps.items()}
+        return self._by_event[event_id] or None
 
     def columns(self, length: int) -> dict[str, pa.Array]:
         """Every mapped column, null in rows that no map fills."""
         found = {name: _Gathered() for name in MAPPED}
-        for group in self._groups:
+        for group in (group for by_channel in self._by_event.values() for group in by_channel.values()):
             if group.rows:
                 rows = np.array(group.rows, np.int32)
                 for column, parts in group.columns():

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import orjson
+from evtx_chunks import CHUNK_SIZE, HEADER_BLOCK
 from evtx_reader import iterate
 from evtx_salvage import with_file_header
 from evtx_scan import Chunk
@@ -14,38 +15,51 @@ from evtx_scan import Chunk
 _OPEN, _OPEN_WITH_ATTRIBUTES = 0x01, 0x41
 _NAME_AT = 7
 """The reference to the name follows the token, a dependency id and the element's size."""
+_SPELLED_AT = 6
+"""Where a name is spelled out, two fields stand before its length."""
 
 _BODY = re.compile(r"<EventData[^>]*>(.*)</EventData>", re.DOTALL)
 _VALUE = re.compile(r'<(\w+)(?:\s+Name="([^"]*)")?[^>]*?(?:/>|>(.*?)</\1>)', re.DOTALL)
 
 
-def has_mixed_data(chunk: bytes) -> bool:
-    """Whether some EventData element in the chunk has Data elements both with and without attributes.
+def find_mixed_data(file: bytes, chunks: int) -> list[bool]:
+    """For each of the chunks of a log: whether some EventData has Data elements both with and without attributes.
 
     Elements refer to their names by offset, so they are found in the bytes without reading the records.
     """
-    places, tokens = _find_elements(chunk, "Data")
-    if len(tokens) < 2 or (tokens == tokens[0]).all():
-        return False
-    bodies = np.searchsorted(_find_elements(chunk, "EventData")[0], places)
-    plain, attributed = (set(bodies[tokens == token].tolist()) for token in (_OPEN, _OPEN_WITH_ATTRIBUTES))
-    return not plain.isdisjoint(attributed)
+    places, tokens = _find_elements(file, chunks, "Data")
+    is_mixed = [False] * chunks
+    change = np.flatnonzero(tokens[1:] != tokens[:-1])
+    if len(change):
+        bodies = np.searchsorted(_find_elements(file, chunks, "EventData")[0], places)
+        owners = places // CHUNK_SIZE
+        is_one = (bodies[change] == bodies[change + 1]) & (owners[change] == owners[change + 1])
+        for chunk in owners[change[is_one]].tolist():
+            is_mixed[chunk] = True
+    return is_mixed
 
 
-def _find_elements(chunk: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Where elements of this name begin, in order, and by which tokens. A chunk spells each name out once."""
-    data = np.frombuffer(chunk, np.uint8)
+def _find_elements(file: bytes, chunks: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where elements of this name begin, in order, and by which tokens; places count from the first chunk.
+
+    A chunk spells each name out once.
+    """
     text = len(name).to_bytes(2, "little") + name.encode("utf-16-le") + b"\0\0"
-    name_at = chunk.find(text) - 6
-    found = [np.empty(0, np.int64)]
-    for odd in (0, 1) if name_at >= 0 else ():
-        halves = np.frombuffer(chunk, "<u2", offset=odd, count=len(chunk) // 2 - odd)
-        found.append(2 * np.flatnonzero(halves == name_at) + odd - _NAME_AT)
+    starts = range(HEADER_BLOCK, HEADER_BLOCK + chunks * CHUNK_SIZE, CHUNK_SIZE)
+    name_at = np.array([file.find(text, start, start + CHUNK_SIZE) - start for start in starts]) - _SPELLED_AT
+    wanted = name_at.astype(np.uint16)[:, None]
+    found: list[np.ndarray] = []
+    for odd in (0, 1):
+        halves = np.frombuffer(file, "<u2", chunks * CHUNK_SIZE // 2, HEADER_BLOCK - odd).reshape(chunks, -1)
+        found.append(2 * np.flatnonzero(halves == wanted) - odd - _NAME_AT)
     places = np.sort(np.concatenate(found))
-    places = places[(places >= 0) & (places < len(chunk) - _NAME_AT - 4)]
+    places = places[places % CHUNK_SIZE < CHUNK_SIZE - _NAME_AT - 4]  # none reaches beyond either end of its chunk
+    places = places[(name_at >= 0)[places // CHUNK_SIZE]]
+    data = np.frombuffer(file, np.uint8, offset=HEADER_BLOCK)
+    tokens = data[places]
     is_reference = (data[places + _NAME_AT + 2] == 0) & (data[places + _NAME_AT + 3] == 0)
-    places = places[is_reference & ((data[places] == _OPEN) | (data[places] == _OPEN_WITH_ATTRIBUTES))]
-    return places, data[places]
+    is_element = is_reference & ((tokens == _OPEN) | (tokens == _OPEN_WITH_ATTRIBUTES))
+    return places[is_element], tokens[is_element]
 
 
 def read_mixed_data(chunk: Chunk) -> dict[int, str]:

@@ -31,13 +31,15 @@ class Found:
     rejected: tuple[Rejected, ...]
 
 
-def read_chunks(chunks: Sequence[Chunk]) -> Iterator[Found]:
+def read_chunks(chunks: Sequence[Chunk], file: bytes) -> Iterator[Found]:
     """Every record of the chunks in order; each record header ends as a text or as a Rejected.
+
+    `file` is a log of just these chunks.
 
     The library gets them all at once. Unless what comes back is exactly the records expected, each chunk is
     read by itself, so that an error costs no more than the record it belongs to.
     """
-    texts = _read_together(chunks)
+    texts = _read_together(chunks, file)
     if texts is None:
         yield from map(_read_alone, chunks)
         return
@@ -47,15 +49,15 @@ def read_chunks(chunks: Sequence[Chunk]) -> Iterator[Found]:
         at += len(chunk.records)
 
 
-def _read_together(chunks: Sequence[Chunk]) -> list[str] | None:
+def _read_together(chunks: Sequence[Chunk], file: bytes) -> list[str] | None:
     """The texts of exactly the records expected; None at the first sign of anything else."""
     expected = np.concatenate([chunk.records.ids for chunk in chunks]).view(np.uint64)
     texts: list[str] = []
     ids: list[int] = []
     size = 0
     try:
-        file = io.BytesIO(with_file_header([chunk.data for chunk in chunks]))
-        for record in cast("Iterator[dict[str, Any]]", PyEvtxParser(file, number_of_threads=1).records_json()):
+        parser = PyEvtxParser(io.BytesIO(file), number_of_threads=1)
+        for record in cast("Iterator[dict[str, Any]]", parser.records_json()):
             ids.append(record["event_record_id"])
             text = record["data"]
             texts.append(text)

@@ -95,8 +95,8 @@ def reject_slot(number: int, start: int, data: bytes) -> Rejected:
     return reject(Code.CHUNK_MAGIC, "no chunk begins here, and its header is beyond repair", number, start, data)
 
 
-def scan_chunk(number: int, start: int, data: bytes) -> Chunk | None:
-    """The chunk in a slot, or None if nothing in it can be relied on.
+def scan_chunk(number: int, start: int, data: bytes, chain: Records | None) -> Chunk | None:
+    """The chunk in a slot, or None if nothing in it can be relied on; `chain` is what `find_chains` found there.
 
     A chunk of which only the magic is damaged is proven by the checksum of its header, and read.
     """
@@ -113,7 +113,7 @@ def scan_chunk(number: int, start: int, data: bytes) -> Chunk | None:
         damage.append(reject(Code.CHUNK_MAGIC, message, number, start, data[:8]))
     is_whole = RECORDS_START <= header.free_space <= len(data)
     data_sound = is_whole and is_data_sound(mended, header)
-    records = find_records(mended, header, is_sound=header.is_sound or data_sound)
+    records = find_records(mended, header, header.is_sound or data_sound, chain)
     is_short = len(data) < CHUNK_SIZE and not is_whole
     is_crc_bad = not is_short and not (header.is_sound and data_sound)
     if is_crc_bad:
