@@ -30,6 +30,9 @@ NULL_WORDS = ("NULL", "NA", "\\N", "-", "N/A", "")
 """Texts that often stand for null: they rule types out, but are told apart so that the note can name them."""
 _LONGEST_WORD = max(map(len, NULL_WORDS))
 _PROBE = 64
+"""The first cells of a column are looked at by themselves: they rule out most candidates, and spare the others that."""
+_FEW = 6
+"""Candidates that the first cells mostly leave open at most."""
 _EXACT_FLOATS = 1 << 53
 _WHOLE = "whole"
 
@@ -92,8 +95,9 @@ class Elimination(msgspec.Struct):
         if column.null_count:
             rows = rows[as_mask(column.is_valid())]
             column = column.drop_null()
+        parts = (slice(None),) if self.cells else (slice(0, _PROBE), slice(_PROBE, None))
         self.cells += len(column)
-        for part in (slice(0, _PROBE), slice(_PROBE, None)):
+        for part in parts:
             if len(places := rows[part]) and self._wanted(places):
                 self._learn(Cells(column[part]), places)
         self._settle()
@@ -149,7 +153,8 @@ class Elimination(msgspec.Struct):
         if not len(cells):
             return
         wanted = self._wanted(rows)
-        wanted -= self._glance(cells, rows, wanted)
+        if len(wanted) > _FEW:
+            wanted -= self._glance(cells, rows, wanted)
         failures = self._failures_tagged(cells, wanted) if self.tagged else self._failures(cells, wanted)
         for key, failed in failures:
             if failed is not None:
