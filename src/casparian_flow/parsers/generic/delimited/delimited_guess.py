@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from math import prod
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT, kind_of_shape
@@ -28,6 +28,8 @@ PRIORS = {
 }
 PRIORS |= {":": 0.65, "#": 0.7, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.6}
 
+T = TypeVar("T")
+
 _TAB, _BACKSLASH = b"\t\\"
 _CELLS = 1000
 _MOST_TITLES = 8
@@ -43,6 +45,18 @@ class _Shape(NamedTuple):
     damaged: int = 0
     titles: int = 0
     weights: tuple[float, ...] = (0.0,)
+
+
+class _Once(Generic[T]):
+    """A property that is computed when it is first asked for; `cached_property` takes a lock for that, a dear one."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+
+    def __get__(self, owner: Any, kind: type) -> T:
+        found = owner.__dict__[self._name] = self._compute(owner)
+        return found
 
 
 class Guess:
@@ -73,12 +87,12 @@ class Guess:
         """How many records stand above the table."""
         return self._read[1].titles
 
-    @cached_property
+    @_Once
     def most(self) -> float:
         """No less than the score, for much less work."""
         return self._product(1.0, 1.0)
 
-    @cached_property
+    @_Once
     def score(self) -> float:
         """The higher, the more it looks like a table of clean values."""
         records, shape = self._read
@@ -94,12 +108,12 @@ class Guess:
         """Whether it reads as good a table as another without leaving out a line above it."""
         return not self.titles and self.share >= other.share
 
-    @cached_property
+    @_Once
     def _read(self) -> tuple[Records, _Shape]:
         records = self._sample.records(self.dialect)
         return records, _shape_of(records.widths, self.dialect)
 
-    @cached_property
+    @_Once
     def _doubts(self) -> tuple[float, float]:
         """Less for a quote that does not occur where another one does, and for titles that another has as rows."""
         return (

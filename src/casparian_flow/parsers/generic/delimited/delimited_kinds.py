@@ -102,20 +102,21 @@ def is_missing(cell: bytes) -> bool:
 
 def column_kind(cells: Sequence[bytes | None]) -> str:
     """The one kind that nearly all filled cells of a column share, `text` if there is none."""
-    return _shared_kind(list(map(_KIND_OF_SHAPE.__getitem__, shapes_of(cells))))
+    return _shared_kind(shapes_of(cells))
 
 
 def kinds_of_columns(columns: Sequence[Sequence[bytes | None]]) -> list[str]:
     """The same for many columns, all of them equally long."""
     count = len(columns[0]) if columns else 0
-    kinds = list(map(_KIND_OF_SHAPE.__getitem__, shapes_of(list(chain.from_iterable(columns)))))
-    return [_shared_kind(kinds[at * count : (at + 1) * count]) for at in range(len(columns))]
+    shapes = shapes_of(list(chain.from_iterable(columns)))
+    return [_shared_kind(shapes[at * count : (at + 1) * count]) for at in range(len(columns))]
 
 
-def _shared_kind(kinds: list[str]) -> str:
-    if kinds and kinds.count(kinds[0]) == len(kinds):
-        return kinds[0]
-    counts = Counter(kinds)
+def _shared_kind(shapes: list[bytes]) -> str:
+    known = {shape: _KIND_OF_SHAPE[shape] for shape in set(shapes)}
+    if len(set(known.values())) == 1:
+        return known[shapes[0]]
+    counts = Counter(map(known.__getitem__, shapes))
     counts.pop(EMPTY, None)
     total = sum(counts.values())
     if not total:

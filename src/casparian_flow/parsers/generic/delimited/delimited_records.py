@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 from delimited_dialect import Dialect
@@ -18,6 +19,7 @@ Held = bytes | list[bytes | None] | None
 _EMPTY = frozenset([b""])
 _LONG_LINE = 1 << 20
 _CR = 13
+_LAST_BYTE = itemgetter(slice(-1, None))
 
 LOOK_AHEAD_LINES = 24
 """So many lines after an open quote are looked at for records."""
@@ -329,7 +331,7 @@ class Grammar:
 @lru_cache(maxsize=4)
 def _before_quotes(text: bytes, quote: bytes) -> frozenset[bytes]:
     """What stands before the quotes of a text; it is asked for each delimiter."""
-    return frozenset([part[-1:] for part in text.split(quote)[:-1]])
+    return frozenset(map(_LAST_BYTE, text.split(quote)[:-1]))
 
 
 def _keep(match: re.Match[bytes]) -> bytes:

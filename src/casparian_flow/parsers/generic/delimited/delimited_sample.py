@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from delimited_dialect import Dialect
 from delimited_kinds import shape_of, shapes_of
@@ -46,7 +46,7 @@ class Records:
         """The shapes of all fields of these records, none of which is damaged, one record after the other."""
         plain = [line for at in rows if isinstance(line := self._held[at], bytes)]
         if len(plain) < len(rows):
-            return shapes_of([cell for at in rows for cell in self.fields(at)])
+            return shapes_of(list(chain.from_iterable(map(self.fields, rows))))
         delimiter, text = self._grammar.delimiter, b"\n".join(plain)
         return shape_of(text if delimiter is None else text.replace(delimiter, b"\n")).split(b"\n")
 
@@ -174,10 +174,6 @@ class Sample:
         if lone_cr not in self._lines:
             self._lines[lone_cr] = _cut(self._data, self._eof, lone_cr)
         return self._lines[lone_cr]
-
-
-def _filled(fields: Fields) -> list[bytes]:
-    return [cell or b"" for cell in fields]
 
 
 def _cut(data: bytes, eof: bool, lone_cr: bool) -> _Lines:
