@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, islice, pairwise
 from operator import itemgetter
 from typing import NamedTuple
@@ -44,6 +44,25 @@ class Record(NamedTuple):
     fields: list[bytes | None] | None
 
 
+class _Exact(NamedTuple):
+    """The patterns of the exact reader; the last four where there is a quote or an escape."""
+
+    bare: re.Pattern[bytes]
+    opening: re.Pattern[bytes] | None
+    body: re.Pattern[bytes] | None
+    quoted: re.Pattern[bytes] | None
+    unescape: re.Pattern[bytes] | None
+
+
+class _ClosedLine(NamedTuple):
+    """The patterns of a line without escapes in which every field that opens a quote closes it."""
+
+    whole: re.Pattern[bytes]
+    fields: re.Pattern[bytes]
+    closing: re.Pattern[bytes]
+    """Such a field, whatever follows it."""
+
+
 class Grammar:
     """Reads records of one dialect out of UTF-8 bytes."""
 
@@ -65,9 +84,9 @@ class Grammar:
         self._escape_code = self.escape[0] if self.escape else None
         self._opening = self.delimiter + self.quote if self.delimiter and self.quote else b"\n"
         self._resync = resync
-        self._compile()
 
-    def _compile(self) -> None:
+    @cached_property
+    def _exact(self) -> _Exact:
         newline = rb"\r\n" if self.dialect.lone_cr else rb"\n"
         stop = rb"[\r\n]" if self.dialect.lone_cr else rb"\r?\n"
         delimiter = re.escape(self.delimiter) if self.delimiter else b""
@@ -82,24 +101,27 @@ class Grammar:
         bare = rb"(?:" + plain + rb"++"
         if escape:
             bare += rb"|" + escape + rb"(?:\r\n|[\s\S]|\Z)"
-        self._bare = re.compile(bare + rb")*+")
+        unescape = opening = body_of = quoted = None
         if self.quote:
             quote = re.escape(self.quote)
             lead = rb"[ \t]*+" if self._lead else b""
             body = rb"(?:[^" + quote + escape + rb"]++|" + quote + quote
             body += (rb"|" + escape + rb"[\s\S]") if escape else b""
-            self._open = re.compile(lead + quote)
-            self._body = re.compile(body + rb")*+")
-            self._quoted = re.compile(lead + quote + rb"(" + body + rb")*+)" + quote + after)
-            self._compile_line(lead, quote, delimiter)
+            opening = re.compile(lead + quote)
+            body_of = re.compile(body + rb")*+")
+            quoted = re.compile(lead + quote + rb"(" + body + rb")*+)" + quote + after)
         if escape:
             special = b"".join(re.escape(c) for c in (self.quote, self.escape, b"\r", b"\n") if c)
             special = rb"\r\n|[" + special + rb"]" + (rb"|" + delimiter if delimiter else b"")
             doubled = rb"|" + quote + rb"(" + quote + rb")" if self.quote else rb"|(?!)()"
-            self._unescape = re.compile(escape + rb"(" + special + rb")" + doubled)
+            unescape = re.compile(escape + rb"(" + special + rb")" + doubled)
+        return _Exact(re.compile(bare + rb")*+"), opening, body_of, quoted, unescape)
 
-    def _compile_line(self, lead: bytes, quote: bytes, delimiter: bytes) -> None:
-        """The patterns of a line without escapes in which every field that opens a quote closes it."""
+    @cached_property
+    def _closed_line(self) -> _ClosedLine:
+        assert self.quote is not None
+        delimiter, quote = re.escape(self.delimiter) if self.delimiter else b"", re.escape(self.quote)
+        lead = rb"[ \t]*+" if self._lead else b""
         if self.delimiter is None:
             bare = rb"[\s\S]*+"
         elif len(self.delimiter) == 1:
@@ -109,10 +131,11 @@ class Grammar:
         closed = lead + quote + rb"((?:[^" + quote + rb"]++|" + quote + quote + rb")*+" + quote + rb")"
         between = delimiter or rb"(?!)"
         field = rb"(?:" + closed + rb"(?=" + between + rb"|\Z)|(?!" + lead + quote + rb")(" + bare + rb"))"
-        self._line = re.compile(field + rb"(?:" + between + field + rb")*+")
-        self._fields = re.compile(rb"(?:\A|" + between + rb")" + field)
-        self._closing = re.compile(closed)
-        """A field that closes its quote, wherever that is."""
+        return _ClosedLine(
+            re.compile(field + rb"(?:" + between + field + rb")*+"),
+            re.compile(rb"(?:\A|" + between + rb")" + field),
+            re.compile(closed),
+        )
 
     def line(self, buf: bytes, pos: int, eof: bool) -> tuple[int, int]:
         """Where the text of the line at `pos` ends, and where the next begins."""
@@ -150,11 +173,11 @@ class Grammar:
         """The fields of a line in which one or more begin with a quote; None where not all of them close."""
         nulls = self._nulls
         fields = self._closed(line, quote)
-        if fields is not None or not self._line.fullmatch(line):
+        if fields is not None or not self._closed_line.whole.fullmatch(line):
             return fields
         return [
             closed[:-1].replace(quote * 2, quote) if closed else None if bare in nulls else bare
-            for closed, bare in self._fields.findall(line)
+            for closed, bare in self._closed_line.fields.findall(line)
         ]
 
     def _closed(self, line: bytes, quote: bytes) -> list[bytes | None] | None:
@@ -239,9 +262,9 @@ class Grammar:
         """Whether a quote opens a field of the line and closes inside of it, but not at the end of a field."""
         if self.delimiter and len(self.delimiter) > 1:
             return False  # the exact reader looks further than this line
-        good = self._line.match(line)
+        good = self._closed_line.whole.match(line)
         at = 0 if good is None else good.end() + 1
-        return self._closing.match(line, at) is not None
+        return self._closed_line.closing.match(line, at) is not None
 
     def count(self, line: bytes) -> int:
         """The number of fields in a line that is a whole record, 0 if it is not."""
@@ -258,11 +281,12 @@ class Grammar:
     def tokenise(self, buf: bytes, pos: int, eof: bool, arity: int = 0) -> Record:
         """The same for a record at a line that takes a closer look."""
         fields: list[bytes | None] = []
+        exact = self._exact
         first_quoted_line = -1
         at = pos
         while True:
-            if self.quote and self._open.match(buf, at):
-                match = self._quoted.match(buf, at)
+            if exact.opening and exact.quoted and exact.opening.match(buf, at):
+                match = exact.quoted.match(buf, at)
                 if match is None:
                     return self._broken(buf, at, eof, arity)
                 if match.end() == len(buf) and not eof:
@@ -275,7 +299,7 @@ class Grammar:
                 fields.append(self._plain(body, quoted=True))
                 at = match.end()
             else:
-                match = self._bare.match(buf, at)
+                match = exact.bare.match(buf, at)
                 assert match is not None
                 fields.append(None if match[0] in self._nulls else self._plain(match[0], quoted=False))
                 at = match.end()
@@ -291,9 +315,10 @@ class Grammar:
 
     def _broken(self, buf: bytes, at: int, eof: bool, arity: int) -> Record:
         """A quoted field that does not close, or closes in the middle of text."""
-        opened = self._open.match(buf, at)
-        assert opened is not None
-        unclosed = self._body.match(buf, opened.end())
+        exact = self._exact
+        opened = exact.opening.match(buf, at) if exact.opening else None
+        assert opened is not None and exact.body is not None
+        unclosed = exact.body.match(buf, opened.end())
         edge = len(buf) - 1 - len(self.delimiter or b" ")
         at_edge = unclosed is not None and unclosed.end() >= edge
         if at_edge and not eof and not self._is_stray(buf, at, len(buf), arity):
@@ -322,7 +347,8 @@ class Grammar:
 
     def _plain(self, field: bytes, quoted: bool) -> bytes:
         if self.escape and self.escape in field:
-            return self._unescape.sub(_keep if quoted else _keep_escaped, field)
+            assert self._exact.unescape is not None
+            return self._exact.unescape.sub(_keep if quoted else _keep_escaped, field)
         if quoted and self.quote and self.quote in field:
             return field.replace(self.quote * 2, self.quote)
         return field
