@@ -31,6 +31,8 @@ class Gatherer:
         self._dict_places: list[list[pa.Array] | None] = []
         self._rows = 0
         self._bytes = 0
+        self._measured = 0
+        self._unmeasured: list[pa.RecordBatch] = []
         self._known: dict[str, pa.Field] = {}
 
     def add(self, rows: Rows) -> None:
@@ -42,15 +44,16 @@ class Gatherer:
 
     def flush(self) -> None:
         """Send what waits."""
-        is_measured = len(self._pieces) == 1
+        is_one = len(self._pieces) == 1
         if self._dicts:
             self._pieces = [self._piece_of_dicts()]
             self._dicts = []
         if self._pieces:
             piece = join(self._pieces)
-            size = self._bytes if is_measured else piece.batch.nbytes
+            size = self._bytes if is_one and self._bytes < TARGET_BYTES else piece.batch.nbytes
             self._pieces = []
-            self._rows = self._bytes = 0
+            self._rows = self._bytes = self._measured = 0
+            self._unmeasured = []
             self._send_slices(piece, size)
 
     def _add_batches(self, rows: Rows) -> None:
@@ -72,9 +75,19 @@ class Gatherer:
         if self._pieces and (is_enough or not self._pieces[-1].fits(piece)):
             self.flush()
         self._pieces.append(piece)
-        self._grow(rows, piece.batch.nbytes)
+        self._unmeasured.append(piece.batch)
+        most = piece.batch.get_total_buffer_size() * piece.batch.num_columns  # columns may share their buffers
+        if self._bytes + most >= TARGET_BYTES:  # else it is little in any case, and to measure a small batch takes long
+            most = self._measure() - self._bytes
+        self._grow(rows, most)
         if len(self._pieces) == 1 and rows >= LEAST_ROWS:
             self.flush()
+
+    def _measure(self) -> int:
+        """The bytes of the batches that wait; each is measured once."""
+        self._measured += sum(batch.nbytes for batch in self._unmeasured)
+        self._unmeasured = []
+        return self._measured
 
     def _add_dicts(self, rows: Rows) -> None:
         places = places_of(rows)

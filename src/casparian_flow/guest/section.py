@@ -172,14 +172,10 @@ class Section:
         confidence = float(item.confidence)
         if not 0.0 <= confidence <= 1.0:
             raise BadYield(f"the confidence of a verdict lies between 0 and 1, not at {confidence}")
-        head = {
-            "name": clean(item.name),
-            "value": clean(item.value),
-            "confidence": confidence,
-            "runner_up": None if item.runner_up is None else clean(item.runner_up),
-        }
-        self._noted.append(head)
-        self._noted_size += NOTE_SIZE + sum(len(text) for text in head.values() if isinstance(text, str))
+        name, value = clean(item.name), clean(item.value)
+        runner_up = None if item.runner_up is None else clean(item.runner_up)
+        self._noted.append({"name": name, "value": value, "confidence": confidence, "runner_up": runner_up})
+        self._noted_size += NOTE_SIZE + len(name) + len(value) + len(runner_up or "")
         if self._noted_size >= MAX_NOTED:
             self._send_verdicts()
 

@@ -42,3 +42,44 @@ def test_which_marks_of_several_characters_are_tried_depends_on_the_text_alone()
     from delimited_sniff import _delimiters
 
     assert _delimiters(["a<>b||c~~d%%e&&f"] * 9)[-4:] == ["<>", "||", "~~", "%%"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", ":", " ", None, '"', ',"', '",'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"a","b"\n1,"x"\n2,"y"',
+        b'"a","say ""b"""\n"""1""",""\n"","""" ',
+        b'"a","b\nc","d"\n"e","f"',
+        b'"a","b"c","d"\n"e" ,"f"',
+        b'a"b,"c","d"\n"e,f","g"\n"h"',
+        b'""\n"a"\n""""',
+        b'"a","b"\n\n"c","d"',
+        b',"a"\n"",\n"b",,',
+    ],
+)
+def test_lines_read_together_are_the_records_that_each_is_by_itself(text: bytes, delimiter: str | None) -> None:
+    from delimited_dialect import Dialect
+    from delimited_records import Grammar
+
+    grammar, lines = Grammar(Dialect(delimiter), True, ()), text.split(b"\n")
+    held, widths = grammar.records(lines)
+    for line, found, width in zip(lines, held, widths, strict=True):
+        fields = grammar.fields(line) if line else None
+        is_blank = fields in (None, [None], [b""])
+        assert width == (0 if is_blank else len(fields or ()))
+        assert (grammar.fields(found) if isinstance(found, bytes) and line else found or fields) == fields
+        if found is None:
+            end, split = grammar.tokenise(line + b"\n" + text, 0, True)
+            assert (end, split) == (len(line) + 1, None)
+
+
+def test_a_dialect_that_damages_lines_is_rated_without_the_exact_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    from delimited_records import Grammar
+    from delimited_sniff import sniff
+
+    data = b'"id","at","said"\n' + b'1,10:20,"said ""no"""\n2,10:25,"I said ""yes"""\n' * 12
+    known = sniff(data, True, {})
+    monkeypatch.setattr(Grammar, "tokenise", lambda *_: pytest.fail("read exactly"))
+    assert sniff(data, True, {}) == known
+    assert known.dialect.delimiter == ","

@@ -45,7 +45,7 @@ class Gatherer:
         self._rows: list[list[bytes | None]] = []
         self._row_places: list[tuple[int, int, int]] = []
         self._batches: list[pa.RecordBatch] = []
-        self._places: list[np.ndarray] = []
+        self._places: list[np.ndarray | tuple[np.ndarray, ...]] = []
         self._count = 0
         self._bytes = 0
 
@@ -66,7 +66,7 @@ class Gatherer:
         self._seal_rows()
         rows = np.arange(first_row, first_row + len(starts), dtype=np.int64)
         self._batches.append(columns)
-        self._places.append(np.stack([rows, starts, ends]))
+        self._places.append((rows, starts, ends))
         self._count += len(starts)
         self._bytes += int(ends[-1] - starts[0])
 

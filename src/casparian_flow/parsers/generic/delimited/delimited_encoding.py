@@ -91,9 +91,11 @@ def canonical(name: str) -> str:
 
 
 def _without_bom(head: bytes) -> str | None:
+    if 0 not in head:
+        return None
     if wide := detect_utf_32(head):
         return wide.name
-    if len(head) < 4 or not head.count(0):
+    if len(head) < 4:
         return None
     pairs = np.frombuffer(head[: len(head) & ~1], np.uint8).reshape(-1, 2)
     even, odd = (pairs == 0).mean(axis=0)

@@ -42,8 +42,12 @@ class FewReader:
                 lines.pop()
             ends = pos + np.cumsum([len(line) + 1 for line in lines])
             columns = self._columns([line.removesuffix(b"\r") for line in lines] if has_returns else lines)
+        if columns is None:
+            return None
         ends[-1] = stop
-        return None if columns is None else Block(columns, np.append(pos, ends[:-1]), ends, stop)
+        starts = np.empty_like(ends)
+        starts[0], starts[1:] = pos, ends[:-1]
+        return Block(columns, starts, ends, stop)
 
     def _laid_out(self, data: bytes) -> list[tuple[bytes | None, ...]] | None:
         """The fields of these lines as they were split for the layout; None if it was not of all of them."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import prod
+from typing import NamedTuple
 
 from delimited_dialect import Dialect
 from delimited_kinds import EMPTY, TEXT, kind_of_shape
@@ -28,14 +28,14 @@ PRIORS = {
 }
 PRIORS |= {":": 0.65, "#": 0.7, "*": 0.6, "/": 0.4, "=": 0.5, "_": 0.4, " ": 0.6}
 
+_TAB, _BACKSLASH = b"\t\\"
 _CELLS = 1000
 _MOST_TITLES = 8
 _KEPT, _KEPT_BYTES = 1 << 12, 64
 """So many marks are kept of the cells of one dialect, of cells of so many bytes at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(NamedTuple):
     """How regular the records of a sample are; `weights` are what that and the dialect are worth."""
 
     arity: int = 1
@@ -149,9 +149,9 @@ def _usual(widths: list[int], is_one: bool) -> tuple[int, int]:
     """The width of most records that are split, or of one column, and their number; of many equal ones the widest."""
     if widths and widths.count(widths[0]) == len(widths):
         return (widths[0], len(widths)) if widths[0] else (0, 0)
-    counts = Counter(widths)
-    del counts[0]
-    return max(counts.items(), key=lambda item: (item[1] * (item[0] > 1 or is_one), item[0]), default=(0, 0))
+    counts = [(count * (width > 1 or is_one), width, count) for width, count in Counter(widths).items() if width]
+    _, width, count = max(counts, default=(0, 0, 0))
+    return width, count
 
 
 def _count_titles(widths: list[int]) -> int:
@@ -207,7 +207,7 @@ class _Marks(dict[bytes, float]):
 
     def __init__(self, quote: str | None, delimiter: str | None, escapes: bool) -> None:
         super().__init__()
-        self._quote = quote.encode() if quote else None
+        self._quote = ord(quote) if quote else None
         self._foreign = _foreign(delimiter)
         self._is_tabbed = delimiter == "\t"
         self._escapes = escapes
@@ -221,7 +221,7 @@ class _Marks(dict[bytes, float]):
         return mark
 
 
-def _clean(cell: bytes, quote: bytes | None, foreign: tuple[bytes, ...], is_tabbed: bool, escapes: bool) -> float:
+def _clean(cell: bytes, quote: int | None, foreign: bytes, is_tabbed: bool, escapes: bool) -> float:
     """How much a cell of this shape looks like one value; the rest is about the dialect."""
     kind = kind_of_shape(cell)
     if kind == EMPTY:
@@ -232,8 +232,8 @@ def _clean(cell: bytes, quote: bytes | None, foreign: tuple[bytes, ...], is_tabb
     if edge[:1] in (b'"', b"'") or edge[-1:] == b'"':
         return 0.15 if len(edge) > 1 and edge[:1] == edge[-1:] else 0.4
     if quote is not None and not escapes and quote in edge:
-        return 0.3 if b"\\" + quote in edge else 0.6
-    if not is_tabbed and b"\t" in edge:
+        return 0.3 if _BACKSLASH in edge and bytes((_BACKSLASH, quote)) in edge else 0.6
+    if not is_tabbed and _TAB in edge:
         return 0.2
     for mark in foreign:
         if mark in edge:
@@ -241,12 +241,12 @@ def _clean(cell: bytes, quote: bytes | None, foreign: tuple[bytes, ...], is_tabb
     return 0.6 if edge != cell else 0.75
 
 
-def _foreign(delimiter: str | None) -> tuple[bytes, ...]:
+def _foreign(delimiter: str | None) -> bytes:
     """The usual delimiters that do not belong into a cell if this is the delimiter; a comma is also text."""
     core = delimiter.strip(" ") if delimiter else None
     if core == ",":
-        return (b";", b"|")
-    return () if core in (";", "\t", "|") else (b",", b";", b"|")
+        return b";|"
+    return b"" if core in (";", "\t", "|") else b",;|"
 
 
 def _enclosed(text: str, delimiter: str | None, quote: str) -> int:

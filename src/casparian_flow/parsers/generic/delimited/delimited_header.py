@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from delimited_kinds import EMPTY, TEXT, column_kind, is_missing, kind_of, kinds_of_columns
@@ -117,9 +118,12 @@ def _is_plain_header(fields: Fields) -> bool:
 
 
 def _is_name(cell: bytes | None) -> bool:
-    if not cell or len(cell) > 200 or is_missing(cell):
-        return False
-    return kind_of(cell) in (TEXT, "code")
+    return bool(cell) and len(cell) <= 200 and _reads_like_name(cell)
+
+
+@lru_cache(maxsize=1024)
+def _reads_like_name(cell: bytes) -> bool:
+    return not is_missing(cell) and kind_of(cell) in (TEXT, "code")
 
 
 def _is_group_row(fields: Fields) -> bool:

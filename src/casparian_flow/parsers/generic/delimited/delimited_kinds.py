@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import chain
 from string import ascii_letters, whitespace
 
@@ -33,15 +32,20 @@ _MISSING = frozenset(b"na n/a nan null none nil - -- ? . \\n #n/a missing unknow
 
 
 _LONGEST_MISSING = 8
+_KEPT, _KEPT_BYTES = 1 << 14, 128
+"""So many kinds are kept, of shapes of so many bytes at most."""
 _OF_AMOUNTS = b"0123456789.,'eE+-$\xc2\xa3\xe2\x82\xac" + whitespace.encode()
 _OF_KINDS = _OF_AMOUNTS + ascii_letters.encode() + b"_:/%@{}"
 """What numbers and money are made of, and all kinds but addresses of the web."""
+_IN_SOME, _IN_NONE = 1, 2
+_PLACE = bytes(0 if c in _OF_AMOUNTS else _IN_SOME if c in _OF_KINDS else _IN_NONE for c in range(256))
+"""For each byte: in amounts, in some other kind, or in none but addresses of the web."""
 _SAME_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
 
 def kind_of(cell: bytes | None) -> str:
     """The kind of one cell."""
-    return _kept_kind(shape_of(cell)) if cell else EMPTY
+    return _KIND_OF_SHAPE[shape_of(cell)] if cell else EMPTY
 
 
 def shape_of(cell: bytes) -> bytes:
@@ -70,14 +74,25 @@ def kind_of_shape(cell: bytes) -> str:
 
 def _has_marks_of_text(cell: bytes) -> bool:
     """Whether the cell has a mark, or several commas, that are in no kind; for most long cells that spares a match."""
-    if b"://" in cell:
-        return False
-    return bool(cell.translate(None, _OF_KINDS) or (cell.count(b",") > 1 and cell.translate(None, _OF_AMOUNTS)))
+    places = cell.translate(_PLACE)
+    if _IN_NONE in places or (_IN_SOME in places and cell.count(b",") > 1):
+        return b"://" not in cell
+    return False
 
 
-@lru_cache(maxsize=1 << 14)
-def _kept_kind(cell: bytes) -> str:
-    return kind_of_shape(cell)
+class _Kinds(dict[bytes, str]):
+    """The kinds of shapes; those of usual length are kept."""
+
+    def __missing__(self, shape: bytes) -> str:
+        kind = kind_of_shape(shape)
+        if len(shape) <= _KEPT_BYTES:
+            if len(self) >= _KEPT:
+                self.clear()
+            self[shape] = kind
+        return kind
+
+
+_KIND_OF_SHAPE = _Kinds()
 
 
 def is_missing(cell: bytes) -> bool:
@@ -87,20 +102,21 @@ def is_missing(cell: bytes) -> bool:
 
 def column_kind(cells: Sequence[bytes | None]) -> str:
     """The one kind that nearly all filled cells of a column share, `text` if there is none."""
-    return _shared_kind(list(map(_kept_kind, shapes_of(cells))))
+    return _shared_kind(shapes_of(cells))
 
 
 def kinds_of_columns(columns: Sequence[Sequence[bytes | None]]) -> list[str]:
     """The same for many columns, all of them equally long."""
     count = len(columns[0]) if columns else 0
-    kinds = list(map(_kept_kind, shapes_of(list(chain.from_iterable(columns)))))
-    return [_shared_kind(kinds[at * count : (at + 1) * count]) for at in range(len(columns))]
+    shapes = shapes_of(list(chain.from_iterable(columns)))
+    return [_shared_kind(shapes[at * count : (at + 1) * count]) for at in range(len(columns))]
 
 
-def _shared_kind(kinds: list[str]) -> str:
-    if kinds and kinds.count(kinds[0]) == len(kinds):
-        return kinds[0]
-    counts = Counter(kinds)
+def _shared_kind(shapes: list[bytes]) -> str:
+    known = {shape: _KIND_OF_SHAPE[shape] for shape in set(shapes)}
+    if len(set(known.values())) == 1:
+        return known[shapes[0]]
+    counts = Counter(map(known.__getitem__, shapes))
     counts.pop(EMPTY, None)
     total = sum(counts.values())
     if not total:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from itertools import islice, pairwise
+from functools import cached_property, lru_cache
+from itertools import accumulate, islice, pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 from delimited_dialect import Dialect
@@ -12,8 +13,13 @@ from delimited_dialect import Dialect
 MAX_COLUMNS = 20_000
 """A record of more fields fits no table; the fields beyond are not even counted."""
 
+Held = bytes | list[bytes | None] | None
+"""A line that is a record: as it stands, its fields, or None where it is damaged."""
+
 _EMPTY = frozenset([b""])
 _LONG_LINE = 1 << 20
+_CR = 13
+_LAST_BYTE = itemgetter(slice(-1, None))
 
 LOOK_AHEAD_LINES = 24
 """So many lines after an open quote are looked at for records."""
@@ -38,6 +44,25 @@ class Record(NamedTuple):
     fields: list[bytes | None] | None
 
 
+class _Exact(NamedTuple):
+    """The patterns of the exact reader; the last four where there is a quote or an escape."""
+
+    bare: re.Pattern[bytes]
+    opening: re.Pattern[bytes] | None
+    body: re.Pattern[bytes] | None
+    quoted: re.Pattern[bytes] | None
+    unescape: re.Pattern[bytes] | None
+
+
+class _ClosedLine(NamedTuple):
+    """The patterns of a line without escapes in which every field that opens a quote closes it."""
+
+    whole: re.Pattern[bytes]
+    fields: re.Pattern[bytes]
+    closing: re.Pattern[bytes]
+    """Such a field, whatever follows it."""
+
+
 class Grammar:
     """Reads records of one dialect out of UTF-8 bytes."""
 
@@ -55,11 +80,13 @@ class Grammar:
         self.escape = dialect.escape.encode() if dialect.escape else None
         self.line_end = re.compile(rb"\r\n|\n|\r" if dialect.lone_cr else rb"\r?\n")
         self._lead = dialect.lead and self.delimiter not in (b" ", b"\t")
+        self._quote_code = self.quote[0] if self.quote else None
+        self._escape_code = self.escape[0] if self.escape else None
         self._opening = self.delimiter + self.quote if self.delimiter and self.quote else b"\n"
         self._resync = resync
-        self._compile()
 
-    def _compile(self) -> None:
+    @cached_property
+    def _exact(self) -> _Exact:
         newline = rb"\r\n" if self.dialect.lone_cr else rb"\n"
         stop = rb"[\r\n]" if self.dialect.lone_cr else rb"\r?\n"
         delimiter = re.escape(self.delimiter) if self.delimiter else b""
@@ -74,24 +101,27 @@ class Grammar:
         bare = rb"(?:" + plain + rb"++"
         if escape:
             bare += rb"|" + escape + rb"(?:\r\n|[\s\S]|\Z)"
-        self._bare = re.compile(bare + rb")*+")
+        unescape = opening = body_of = quoted = None
         if self.quote:
             quote = re.escape(self.quote)
             lead = rb"[ \t]*+" if self._lead else b""
             body = rb"(?:[^" + quote + escape + rb"]++|" + quote + quote
             body += (rb"|" + escape + rb"[\s\S]") if escape else b""
-            self._open = re.compile(lead + quote)
-            self._body = re.compile(body + rb")*+")
-            self._quoted = re.compile(lead + quote + rb"(" + body + rb")*+)" + quote + after)
-            self._compile_line(lead, quote, delimiter)
+            opening = re.compile(lead + quote)
+            body_of = re.compile(body + rb")*+")
+            quoted = re.compile(lead + quote + rb"(" + body + rb")*+)" + quote + after)
         if escape:
             special = b"".join(re.escape(c) for c in (self.quote, self.escape, b"\r", b"\n") if c)
             special = rb"\r\n|[" + special + rb"]" + (rb"|" + delimiter if delimiter else b"")
             doubled = rb"|" + quote + rb"(" + quote + rb")" if self.quote else rb"|(?!)()"
-            self._unescape = re.compile(escape + rb"(" + special + rb")" + doubled)
+            unescape = re.compile(escape + rb"(" + special + rb")" + doubled)
+        return _Exact(re.compile(bare + rb")*+"), opening, body_of, quoted, unescape)
 
-    def _compile_line(self, lead: bytes, quote: bytes, delimiter: bytes) -> None:
-        """The patterns of a line without escapes in which every field that opens a quote closes it."""
+    @cached_property
+    def _closed_line(self) -> _ClosedLine:
+        assert self.quote is not None
+        delimiter, quote = re.escape(self.delimiter) if self.delimiter else b"", re.escape(self.quote)
+        lead = rb"[ \t]*+" if self._lead else b""
         if self.delimiter is None:
             bare = rb"[\s\S]*+"
         elif len(self.delimiter) == 1:
@@ -101,8 +131,11 @@ class Grammar:
         closed = lead + quote + rb"((?:[^" + quote + rb"]++|" + quote + quote + rb")*+" + quote + rb")"
         between = delimiter or rb"(?!)"
         field = rb"(?:" + closed + rb"(?=" + between + rb"|\Z)|(?!" + lead + quote + rb")(" + bare + rb"))"
-        self._line = re.compile(field + rb"(?:" + between + field + rb")*+")
-        self._fields = re.compile(rb"(?:\A|" + between + rb")" + field)
+        return _ClosedLine(
+            re.compile(field + rb"(?:" + between + field + rb")*+"),
+            re.compile(rb"(?:\A|" + between + rb")" + field),
+            re.compile(closed),
+        )
 
     def line(self, buf: bytes, pos: int, eof: bool) -> tuple[int, int]:
         """Where the text of the line at `pos` ends, and where the next begins."""
@@ -123,13 +156,13 @@ class Grammar:
 
     def fields(self, line: bytes) -> list[bytes | None] | None:
         """The fields of a line that is a record for sure; None where it takes a closer look."""
-        quote = self.quote
-        if quote is None or quote not in line:
-            if self.escape is not None and self.escape in line:
+        quote, code, escape = self.quote, self._quote_code, self._escape_code
+        if quote is None or code is None or code not in line:
+            if escape is not None and escape in line:
                 return None
-        elif len(quote) > 1 or b"\r" in line or (self.escape and self.escape in line) or self._is_too_wide(line):
+        elif len(quote) > 1 or _CR in line or (escape is not None and escape in line) or self._is_too_wide(line):
             return None
-        elif self._lead or line.startswith(quote) or self._opening in line:
+        elif self._lead or line[0] == code or self._opening in line:
             return self._split(line, quote)
         return self._with_nulls(line.split(self.delimiter, MAX_COLUMNS) if self.delimiter else [line])
 
@@ -140,11 +173,11 @@ class Grammar:
         """The fields of a line in which one or more begin with a quote; None where not all of them close."""
         nulls = self._nulls
         fields = self._closed(line, quote)
-        if fields is not None or not self._line.fullmatch(line):
+        if fields is not None or not self._closed_line.whole.fullmatch(line):
             return fields
         return [
             closed[:-1].replace(quote * 2, quote) if closed else None if bare in nulls else bare
-            for closed, bare in self._fields.findall(line)
+            for closed, bare in self._closed_line.fields.findall(line)
         ]
 
     def _closed(self, line: bytes, quote: bytes) -> list[bytes | None] | None:
@@ -170,28 +203,68 @@ class Grammar:
             return [field or None for field in fields] if b"" in fields else list(fields)
         return [None if field in nulls else field for field in fields]
 
-    def records(self, lines: list[bytes]) -> tuple[list[bytes | list[bytes | None]], list[int]]:
+    def records(self, lines: list[bytes]) -> tuple[list[Held], list[int]]:
         """Lines as records: the line itself where it is plain, else its fields, and the number of them.
 
-        The number is 0 where a line is blank or takes a closer look.
+        The number is 0 where a line is blank, is damaged by itself (None) or takes a closer look (no fields).
         """
-        delimiter, quote = self.delimiter, self.quote
-        held: list[bytes | list[bytes | None]] = list(lines)
+        delimiter, quote, code = self.delimiter, self.quote, self._quote_code
+        held: list[Held] = list(lines)
         widths = [line.count(delimiter) + 1 for line in lines] if delimiter else [1] * len(lines)
         is_simple = not (self.escape or self._lead) and self.dialect.lone_cr and max(widths, default=1) <= MAX_COLUMNS
-        text, opening = b"\n".join(lines), self._opening
-        may_open = quote is not None and opening in text
-        may_begin = quote is not None and (text.startswith(quote) or b"\n" + quote in text)
-        if is_simple and not may_open and not may_begin and b"" not in lines:
+        text, opening, opens, begins = b"\n".join(lines), self._opening, 0, False
+        if quote is not None:
+            before = _before_quotes(text, quote)
+            begins = b"\n" in before or text.startswith(quote)
+            if delimiter and (delimiter[-1:] in before or quote in delimiter):
+                opens = text.count(opening)
+        if is_simple and not opens and not begins and b"" not in lines:
             return held, widths
+        if is_simple and 2 * opens >= len(lines) and (table := self._table(text, lines)) is not None:
+            return table
         for at, line in enumerate(lines):
             if not line:
                 widths[at] = 0
-            elif not is_simple or (quote and (line.startswith(quote) or (may_open and opening in line))):
+            elif not is_simple or (code is not None and (line[0] == code or (opens and opening in line))):
                 fields = self.fields(line)
-                held[at] = fields or []
                 widths[at] = 0 if fields is None or fields in ([None], [b""]) else len(fields)
+                held[at] = None if fields is None and is_simple and self._is_damaged(line) else fields or []
         return held, widths
+
+    def _table(self, text: bytes, lines: list[bytes]) -> tuple[list[Held], list[int]] | None:
+        """The same for many lines at once; None where a quote is not at the edge of a field, or a line is blank."""
+        delimiter, quote, code = self.delimiter, self.quote, self._quote_code
+        if delimiter is None or quote is None or code is None or len(delimiter + quote) > 2 or delimiter == quote:
+            return None
+        parts = text.split(quote)
+        bare = quote.join(parts[::2])  # where a field was quoted, a quote is left, and one for each that is doubled
+        if not len(parts) % 2 or bare.count(b"\n") != len(lines) - 1 or b"" in lines or _CR in text:
+            return None
+        cells = bare.replace(b"\n", delimiter).split(delimiter)
+        fields = self._with_nulls(cells)
+        part = 1
+        for at, cell in enumerate(cells):
+            if code in cell:
+                if cell == quote:
+                    fields[at] = parts[part]
+                elif cell.strip(quote):
+                    return None
+                else:
+                    fields[at] = quote.join(parts[part : part + 2 * len(cell) : 2])
+                part += 2 * len(cell)
+        widths = [line.count(delimiter) + 1 for line in bare.split(b"\n")]
+        held: list[Held] = [fields[end - width : end] for end, width in zip(accumulate(widths), widths, strict=True)]
+        if 1 in widths:
+            widths = [0 if each in ([None], [b""]) else width for each, width in zip(held, widths, strict=True)]
+        return held, widths
+
+    def _is_damaged(self, line: bytes) -> bool:
+        """Whether a quote opens a field of the line and closes inside of it, but not at the end of a field."""
+        if self.delimiter and len(self.delimiter) > 1:
+            return False  # the exact reader looks further than this line
+        good = self._closed_line.whole.match(line)
+        at = 0 if good is None else good.end() + 1
+        return self._closed_line.closing.match(line, at) is not None
 
     def count(self, line: bytes) -> int:
         """The number of fields in a line that is a whole record, 0 if it is not."""
@@ -208,11 +281,12 @@ class Grammar:
     def tokenise(self, buf: bytes, pos: int, eof: bool, arity: int = 0) -> Record:
         """The same for a record at a line that takes a closer look."""
         fields: list[bytes | None] = []
+        exact = self._exact
         first_quoted_line = -1
         at = pos
         while True:
-            if self.quote and self._open.match(buf, at):
-                match = self._quoted.match(buf, at)
+            if exact.opening and exact.quoted and exact.opening.match(buf, at):
+                match = exact.quoted.match(buf, at)
                 if match is None:
                     return self._broken(buf, at, eof, arity)
                 if match.end() == len(buf) and not eof:
@@ -225,7 +299,7 @@ class Grammar:
                 fields.append(self._plain(body, quoted=True))
                 at = match.end()
             else:
-                match = self._bare.match(buf, at)
+                match = exact.bare.match(buf, at)
                 assert match is not None
                 fields.append(None if match[0] in self._nulls else self._plain(match[0], quoted=False))
                 at = match.end()
@@ -241,9 +315,10 @@ class Grammar:
 
     def _broken(self, buf: bytes, at: int, eof: bool, arity: int) -> Record:
         """A quoted field that does not close, or closes in the middle of text."""
-        opened = self._open.match(buf, at)
-        assert opened is not None
-        unclosed = self._body.match(buf, opened.end())
+        exact = self._exact
+        opened = exact.opening.match(buf, at) if exact.opening else None
+        assert opened is not None and exact.body is not None
+        unclosed = exact.body.match(buf, opened.end())
         edge = len(buf) - 1 - len(self.delimiter or b" ")
         at_edge = unclosed is not None and unclosed.end() >= edge
         if at_edge and not eof and not self._is_stray(buf, at, len(buf), arity):
@@ -272,10 +347,17 @@ class Grammar:
 
     def _plain(self, field: bytes, quoted: bool) -> bytes:
         if self.escape and self.escape in field:
-            return self._unescape.sub(_keep if quoted else _keep_escaped, field)
+            assert self._exact.unescape is not None
+            return self._exact.unescape.sub(_keep if quoted else _keep_escaped, field)
         if quoted and self.quote and self.quote in field:
             return field.replace(self.quote * 2, self.quote)
         return field
+
+
+@lru_cache(maxsize=4)
+def _before_quotes(text: bytes, quote: bytes) -> frozenset[bytes]:
+    """What stands before the quotes of a text; it is asked for each delimiter."""
+    return frozenset(map(_LAST_BYTE, text.split(quote)[:-1]))
 
 
 def _keep(match: re.Match[bytes]) -> bytes:

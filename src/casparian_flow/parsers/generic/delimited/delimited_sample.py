@@ -7,11 +7,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from delimited_dialect import Dialect
 from delimited_kinds import shape_of, shapes_of
-from delimited_records import Grammar, NeedMore, Record
+from delimited_records import Grammar, Held, NeedMore, Record
 
 RECORDS = 300
 """So many records of a sample are looked at."""
@@ -19,7 +19,7 @@ RECORDS = 300
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\n|\r|\Z)")
 
 Fields = list[bytes | None]
-_Split = tuple[list[bytes | Fields], list[int]]
+_Split = tuple[list[Held], list[int]]
 
 
 class Records:
@@ -27,7 +27,7 @@ class Records:
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
-        self._held: list[bytes | Fields | None] = []
+        self._held: list[Held] = []
         self.widths: list[int] = []
         """The number of fields of each record, 0 for a damaged one."""
 
@@ -44,17 +44,13 @@ class Records:
 
     def shapes(self, rows: Sequence[int]) -> list[bytes]:
         """The shapes of all fields of these records, none of which is damaged, one record after the other."""
-        delimiter = self._grammar.delimiter
-        lines = [self._held[at] for at in rows]
-        if delimiter is not None:
-            lines = [line.replace(delimiter, b"\n") if isinstance(line, bytes) else line for line in lines]
-        texts = [line if isinstance(line, bytes) else b"\n".join(_filled(line or [])) for line in lines]
-        shapes = shape_of(b"\n".join(texts)).split(b"\n")
-        if len(shapes) == sum([self.widths[at] for at in rows]):
-            return shapes
-        return shapes_of([cell for at in rows for cell in self.fields(at)])
+        plain = [line for at in rows if isinstance(line := self._held[at], bytes)]
+        if len(plain) < len(rows):
+            return shapes_of(list(chain.from_iterable(map(self.fields, rows))))
+        delimiter, text = self._grammar.delimiter, b"\n".join(plain)
+        return shape_of(text if delimiter is None else text.replace(delimiter, b"\n")).split(b"\n")
 
-    def extend(self, held: list[bytes | Fields], widths: list[int]) -> None:
+    def extend(self, held: list[Held], widths: list[int]) -> None:
         """Lines that are records of so many fields, or their fields."""
         self._held += held
         self.widths += widths
@@ -131,6 +127,9 @@ class Sample:
                 at = first + odd
                 if at < stop and (not lines.texts[at] or held[odd]):
                     at += 1  # it is blank
+                elif at < stop and held[odd] is None:
+                    found.add(None)
+                    at += 1
                 elif at < stop:
                     end = self._read(grammar.tokenise, grammar, lines.starts[at], found)
                     at = count if end is None else bisect_left(lines.starts, end, at)
@@ -175,10 +174,6 @@ class Sample:
         if lone_cr not in self._lines:
             self._lines[lone_cr] = _cut(self._data, self._eof, lone_cr)
         return self._lines[lone_cr]
-
-
-def _filled(fields: Fields) -> list[bytes]:
-    return [cell or b"" for cell in fields]
 
 
 def _cut(data: bytes, eof: bool, lone_cr: bool) -> _Lines:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from delimited_dialect import Dialect
 from delimited_guess import PRIORS, Guess
@@ -21,11 +22,8 @@ _RARE = ":/_=*#!"
 _USUAL = (",", ";", "\t", "|")
 _SPACED = (", ", "; ", " | ", " ; ", " , ", "| ", ": ")
 _RUN = re.compile(r"""[^\w\s"'.\-+()\[\]{}/\\]{2,4}|\t{2,4}""")
-_RUN_MARKS = bytes(
-    ord("t") if code == ord("\t") else ord("x") if code > 127 or _RUN.fullmatch(2 * chr(code)) else ord(" ")
-    for code in range(256)
-)
-"""What each byte may be in a run: a tab, another mark, or nothing."""
+_RUN_MARKS = bytes(ord("x") if code > 127 or _RUN.fullmatch(2 * chr(code)) else ord(" ") for code in range(256))
+"""For each byte whether it may stand in a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +81,11 @@ def _confidence(best: Guess, other: Guess | None) -> float:
 
 
 def _candidates(text: str, fixed: Fixed) -> list[Dialect]:
-    every = text.replace("\r\n", "\n").replace("\r", "\n").split("\n", RECORDS)[:RECORDS]
-    lines = [line for line in every if line.strip()]
+    ended = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    lines = [line for line in ended.split("\n", RECORDS)[:RECORDS] if line.strip()]
     delimiters = [fixed["delimiter"]] if "delimiter" in fixed else [None, *_delimiters(lines)]
     lone_cr = [True]
-    alone = text.count("\r") - text.count("\r\n")
+    alone = text.count("\r") - text.count("\r\n") if "\r" in text else 0
     if 0 < 5 * alone <= text.count("\n"):
         lone_cr = [True, False]
     if "newline" in fixed:
@@ -105,7 +103,8 @@ def _delimiters(lines: list[str]) -> list[str]:
     """What stands in a good part of the lines, and longer tokens where a single character never stands alone."""
     needed = max(1, len(lines) // 4)
     joined = "\n".join(lines)
-    present = [d for d in (*PRIORS, *_SPACED) if d in joined]
+    present = [d for d in PRIORS if d in joined]
+    present += [d for d in _SPACED if d.strip() in present and d in joined]
     found = [d for d in present if sum([d in line for line in lines]) >= needed * (3 if d in _RARE else 1)]
     if _may_have_runs(joined):
         runs = Counter(run for line in lines for run in dict.fromkeys(_RUN.findall(line)))
@@ -114,8 +113,7 @@ def _delimiters(lines: list[str]) -> list[str]:
 
 
 def _may_have_runs(text: str) -> bool:
-    marks = text.encode("utf-8", "replace").translate(_RUN_MARKS)
-    return b"xx" in marks or b"tt" in marks
+    return b"xx" in text.encode("utf-8", "replace").translate(_RUN_MARKS)
 
 
 def _quotes(text: str, delimiter: str | None) -> list[str | None]:
@@ -149,11 +147,18 @@ def _escapes(text: str, delimiter: str | None, quote: str | None) -> list[str | 
 
 
 def _leads(text: str, delimiter: str | None, quote: str | None) -> bool:
-    if not delimiter or not quote or not (f" {quote}" in text or f"\t{quote}" in text):
+    if not delimiter or not quote or not (near := _around_blanks(text, quote)):
         return False
-    if delimiter + " " not in text and delimiter + "\t" not in text:
-        return False
-    return re.search(f"{re.escape(delimiter)}[ \t]+{re.escape(quote)}", text) is not None
+    return re.search(f"{re.escape(delimiter)}[ \t]+{re.escape(quote)}", near) is not None
+
+
+@lru_cache(maxsize=4)
+def _around_blanks(text: str, quote: str) -> str:
+    """The lines in which a quote stands behind a blank; they are the same for all delimiters."""
+    spaced, tabbed = f" {quote}", f"\t{quote}"
+    if spaced not in text and tabbed not in text:
+        return ""
+    return "\n".join([line for line in text.split("\n") if spaced in line or tabbed in line])
 
 
 def _is_eligible(guess: Guess, rated: list[Guess], text: str) -> bool:
