@@ -18,7 +18,7 @@ from benchmarks.shape import ROWS, Bench, Benchmark, Row
 def _measure(bench: Bench) -> Iterator[Row]:
     data, home = bench.folder / "data", Home(bench.folder)
     data.mkdir()
-    size = bench.pick(1, 100)
+    size = bench.pick(1, 400)
     rows = write_csv(data / "flows.csv", size * MB, seed=1)
     database = bench.folder / "ours.duckdb"
 

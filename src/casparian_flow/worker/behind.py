@@ -6,8 +6,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-MOST = 4
-"""Steps that may wait; more make the caller wait."""
+MOST = 64
+MOST_BYTES = 16 << 20
+"""Steps that may wait, and the bytes that they hold; more make the caller wait. To encode a row group of Parquet takes
+as long as to read the next one's rows as their types: where much less may wait, one thread stands while the other works."""
 LINGERS_SECONDS = 1.0
 """A thread waits so long for the next step: to begin one for each costs whoever orders it a third of a millisecond."""
 
@@ -17,24 +19,29 @@ class Behind:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._steps: deque[Callable[[], None]] = deque()
+        self._steps: deque[tuple[Callable[[], None], int]] = deque()
+        self._bytes = 0
         self._is_running = False
         self._is_leaving = False
         """Whether somebody waits for the thread to end."""
         self._error: BaseException | None = None
 
-    def do(self, step: Callable[[], None]) -> None:
-        """Have a step done after those before it; raises what an earlier one raised, and then does no more."""
+    def do(self, step: Callable[[], None], size: int = 0) -> None:
+        """Have a step done after those before it; raises what an earlier one raised, and then does no more.
+
+        `size` are the bytes that it holds until it has begun.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: len(self._steps) < MOST)
+            self._changed.wait_for(lambda: len(self._steps) < MOST and self._bytes < MOST_BYTES)
             self._raise()
-            self._steps.append(step)
+            self._steps.append((step, size))
+            self._bytes += size
             self._changed.notify_all()
             if not self._is_running:
                 try:
                     threading.Thread(target=self._work, daemon=True).start()
                 except RuntimeError:  # no more threads: nobody is at work, and nobody may wait for it
-                    self._steps.clear()
+                    self._forget()
                     raise
                 self._is_running = True
 
@@ -47,8 +54,13 @@ class Behind:
     def stop(self) -> None:
         """Forget the steps that have not begun, and return when none is at work."""
         with self._changed:
-            self._steps.clear()
+            self._forget()
             self._leave()
+
+    def _forget(self) -> None:
+        self._steps.clear()
+        self._bytes = 0
+        self._changed.notify_all()
 
     def _leave(self) -> None:
         self._is_leaving = True
@@ -68,11 +80,12 @@ class Behind:
                     self._is_running = False
                     self._changed.notify_all()
                     return
-                step = self._steps.popleft()
+                step, size = self._steps.popleft()
+                self._bytes -= size
                 self._changed.notify_all()
             try:
                 step()
             except BaseException as exc:
                 with self._changed:
                     self._error = exc
-                    self._steps.clear()
+                    self._forget()

@@ -35,7 +35,7 @@ class RoleWriter:
     def write(self, rows: Gathered, stamped: pa.RecordBatch) -> None:
         """Write rows, at least one; `stamped` are the same with their lineage."""
         if self._runs:
-            self._behind.do(partial(self._take, rows, stamped))
+            self._behind.do(partial(self._take, rows, stamped), stamped.nbytes)
         else:  # a small table needs no thread
             self._take(rows, stamped)
         self._runs[-1:] = merged([*self._runs[-1:], *(run for run in rows.runs if run.rows)])

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from casparian_flow.worker.behind import MOST, Behind
+from casparian_flow.worker.behind import MOST, MOST_BYTES, Behind
 
 
 def test_steps_are_done_in_order() -> None:
@@ -54,12 +54,21 @@ def test_an_error_reaches_the_caller_and_nothing_is_done_after_it() -> None:
     assert done == []
 
 
-def test_the_caller_waits_when_too_much_waits() -> None:
-    behind, go, ordered = Behind(), threading.Event(), threading.Event()
+@pytest.mark.parametrize(("steps", "size"), [(MOST, 0), (MOST, 1), (1, MOST_BYTES), (4, MOST_BYTES // 4)])
+def test_the_caller_waits_when_too_much_waits(steps: int, size: int) -> None:
+    behind, go, begun, ordered = Behind(), threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        begun.set()
+        go.wait()
+
+    behind.do(first, size)
+    begun.wait()
+    for _ in range(steps):
+        behind.do(go.wait, size)
 
     def order() -> None:
-        for _ in range(MOST + 2):
-            behind.do(go.wait)
+        behind.do(go.wait, size)
         ordered.set()
 
     caller = threading.Thread(target=order)
