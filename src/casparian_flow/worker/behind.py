@@ -9,7 +9,7 @@ from collections.abc import Callable
 MOST = 64
 MOST_BYTES = 16 << 20
 """Steps that may wait, and the bytes that they hold; more make the caller wait. To encode a row group of Parquet takes
-as long as to read the next one's rows as their types: where much less may wait, one thread stands while the other works."""
+as long as to read the rows of the next one as their types: where much less may wait, the two threads take turns."""
 LINGERS_SECONDS = 1.0
 """A thread waits so long for the next step: to begin one for each costs whoever orders it a third of a millisecond."""
 
