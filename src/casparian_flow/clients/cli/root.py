@@ -135,8 +135,8 @@ def main() -> NoReturn:
         sys.exit(0)
     heed_signals()
     code = run(sys.argv[1:])
-    # An ending process gives back all it has; to look through that for cycles first took a fifth of a short run. DuckDB's
-    # binding complains on the terminal of what is not taken to pieces.
+    # An ending process gives back all it has; to look through that for cycles first took a fifth of a short run.
+    # DuckDB's binding complains on the terminal of what is not taken to pieces.
     if "_duckdb" not in sys.modules:
         gc.freeze()
     sys.exit(code)
