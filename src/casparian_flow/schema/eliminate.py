@@ -32,7 +32,7 @@ _LONGEST_WORD = max(map(len, NULL_WORDS))
 _PROBE = 64
 """The first cells of a column are looked at by themselves: they rule out most candidates, and spare the others that."""
 _FEW = 6
-"""Candidates that the first cells mostly leave open at most."""
+"""Where no more candidates than this are open, a glance at a few cells hardly ever rules out another."""
 _EXACT_FLOATS = 1 << 53
 _WHOLE = "whole"
 

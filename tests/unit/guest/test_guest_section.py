@@ -114,6 +114,14 @@ def test_a_huge_table_is_sliced_by_rows_and_by_bytes() -> None:
     assert sum(event.batch.num_rows for event in wide) == 100
 
 
+def test_slices_that_share_their_memory_count_as_what_each_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(section_module, "LINGER_SECONDS", math.inf)
+    whole = pa.record_batch({"t": ["y" * 50_000] * 200, "n": range(200)})
+    events = batches_of(lambda section: [section.emit(("x", whole.slice(at, 1))) for at in range(200)])
+    assert [event.batch.num_rows for event in events] == [42, 42, 42, 42, 32]  # 84 pass 4 MiB: two halves
+    assert [n for event in events for n in event.batch["n"].to_pylist()] == list(range(200))
+
+
 def test_rows_of_uneven_size_are_split_until_each_frame_fits() -> None:
     sizes = [10] * 50 + [3 << 20] * 4
     events = batches_of(lambda section: section.emit(("x", {"t": ["y" * size for size in sizes]})))
