@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from casparian_flow.core.errors import AnswerUnwritten
 
 
-class _Answer(io.FileIO):
-    """The file or pipe behind standard output; a reader that went away stays a BrokenPipeError."""
+# Told above the buffer, never below it: an interrupt between what the system took and what the buffer knows of would
+# have those bytes written a second time.
+class _BufferedAnswer(io.BufferedWriter):
+    """The buffer of standard output; a reader that went away stays a BrokenPipeError."""
+
+    def write(self, data: Any, /) -> int:
+        """Take all of it; raises AnswerUnwritten."""
+        with _told():
+            return super().write(data)
+
+    def flush(self) -> None:
+        """Hand on what is held; raises AnswerUnwritten."""
+        with _told():
+            super().flush()
+
+
+class _BareAnswer(io.FileIO):
+    """Standard output without a buffer, as `python -u` has it."""
 
     def write(self, data: Any, /) -> int:
         """Write what the system takes of it; raises AnswerUnwritten."""
-        try:
+        with _told():
             return super().write(data)
-        except BrokenPipeError:
-            raise
-        except OSError as exc:
-            why = exc.strerror or str(exc)
-            raise AnswerUnwritten("the answer could not be written", where="standard output", why=why) from exc
 
 
 def told_apart(stream: io.TextIOWrapper) -> io.TextIOWrapper:
@@ -28,11 +41,25 @@ def told_apart(stream: io.TextIOWrapper) -> io.TextIOWrapper:
     raw = getattr(buffer, "raw", buffer)
     if type(raw) is not io.FileIO:
         return stream
-    answer = _Answer(raw.fileno(), "w", closefd=False)
+    if isinstance(buffer, io.BufferedWriter):
+        answer: _BufferedAnswer | _BareAnswer = _BufferedAnswer(io.FileIO(raw.fileno(), "w", closefd=False))
+    else:
+        answer = _BareAnswer(raw.fileno(), "w", closefd=False)
     return io.TextIOWrapper(
-        io.BufferedWriter(answer) if isinstance(buffer, io.BufferedWriter) else answer,
+        answer,
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        why = exc.strerror or str(exc)
+        raise AnswerUnwritten("the answer could not be written", where="standard output", why=why) from exc
