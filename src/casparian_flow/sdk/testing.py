@@ -146,14 +146,16 @@ class _Imports:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
+        self._before: frozenset[str] = frozenset()
 
     def __enter__(self) -> None:
+        self._before = frozenset(sys.modules)
         sys.path.insert(0, str(self._folder))
 
     def __exit__(self, *exc: object) -> None:
         sys.path.remove(str(self._folder))
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
+        for name in sys.modules.keys() - self._before:
+            file = getattr(sys.modules[name], "__file__", None)
             if file and Path(file).resolve().is_relative_to(self._folder):
                 del sys.modules[name]
 
