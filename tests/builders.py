@@ -17,6 +17,7 @@ from sqlalchemy import Table, insert
 from casparian_flow.clients.control import Control
 from casparian_flow.core.contracts import Contract, ContractColumn
 from casparian_flow.core.hashing import digest_of
+from casparian_flow.core.keys import config_hash
 from casparian_flow.core.outputs import SinkTarget
 from casparian_flow.core.quarantine import group_reference
 from casparian_flow.core.routes import Routes
@@ -161,7 +162,7 @@ class HomeBuilder:
             "parser_id": parser,
             "reason": "new",
             "config": "{}",
-            "config_hash": digest_of(b"{}"),
+            "config_hash": config_hash({}, None),
             "routes": ROUTES.to_json(),
             "base_table": "a",
             "state": state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,35 @@ def test_a_plan_says_which_rows_go_out_with_their_file(product_here: ProductHere
     assert product_here.table("b").num_rows == 0
     newest = product_here("output", "history", "b", "--json", expect=(0,)).json["commits"][0]
     assert (newest["removed"], newest["quarantine_removed"], newest["quarantined"]) == (2, 1, 0)
+
+
+def test_what_a_scan_and_the_status_suggest_reads_new_files_as_the_others_and_moves_no_rows(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    def suggested(folder: str) -> list[str]:
+        scanned = product_here("scan", folder, "--json", cwd=tmp_path, expect=(0,)).json["next"]
+        assert f"next      {scanned}" in product_here("scan", folder, cwd=tmp_path, expect=(0,)).out
+        status = product_here("status", "--json", cwd=tmp_path, expect=(0,)).json["next"]
+        assert status == [scanned]
+        return shlex.split(scanned)
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("id;who\n1;x\n2;y\n")
+    assert suggested("in") == ["casparian", "run"]
+    product_here("run", "in", "--table", "people", cwd=tmp_path, expect=(0,))
+    (tmp_path / "in" / "b.csv").write_text("id;who\n3;z\n")
+    words = suggested("in")
+    assert words == ["casparian", "run", "in", "--table", "people"]
+    said = product_here(*words[1:], "--json", cwd=tmp_path, expect=(0,)).json
+    assert (said["completed"], said["moved"]) == (1, [])
+    assert (product_here.tables(), product_here.table("people").num_rows) == (["people"], 3)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "c.csv").write_text("a;b\n1;2\n")
+    product_here("run", "more", cwd=tmp_path, expect=(0,))
+    (tmp_path / "in" / "d.csv").write_text("id;who\n4;z\n")
+    assert suggested("in") == ["casparian", "plan"], "two folders were read in two ways"
+    planned = product_here("plan", "--json", cwd=tmp_path, expect=(0,)).json
+    assert grouped(planned) == {("new", "new"): 1, ("reopen", "config_changed"): 2, ("skip", "up_to_date"): 1}
 
 
 def test_a_plan_takes_the_words_of_a_run_and_its_run_has_them_all(product_here: ProductHere, tmp_path: Path) -> None:

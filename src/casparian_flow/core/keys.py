@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from casparian_flow.core.hashing import digest_of_json
@@ -20,6 +21,11 @@ from casparian_flow.core.ids import (
 def output_target_key(sink_uri: str, table: str, schema_hash: str, sink_mode: str) -> TargetKey:
     """Identity of a place where rows of one schema land in one mode; `sink_uri` is absolute."""
     return TargetKey(digest_of_json(["target", sink_uri, table, schema_hash, sink_mode]))
+
+
+def config_hash(options: Mapping[str, str], table: str | None) -> ConfigHash:
+    """Digest of what a person configured for a run that changes its rows: options, and the table if one was named."""
+    return ConfigHash(digest_of_json(["config", dict(options), table]))
 
 
 @lru_cache(maxsize=4096)

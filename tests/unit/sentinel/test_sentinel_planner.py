@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from casparian_flow.core.artifacts import ParserArtifact, ParserOrigin, ParserStatus
 from casparian_flow.core.drift import frozen_at
 from casparian_flow.core.ids import ArtifactHash, EnvHash
+from casparian_flow.core.keys import config_hash
 from casparian_flow.core.outputs import SinkMode, SinkTarget
 from casparian_flow.core.routes import Routes
 from casparian_flow.sentinel.commit.landed import EVERY_OTHER, Done
-from casparian_flow.sentinel.planning.planner import Decision, Ended, Open, PlannedFile, World, config_hash, make_plan
+from casparian_flow.sentinel.planning.planner import Decision, Ended, Open, PlannedFile, World, make_plan
 from casparian_flow.sentinel.planning.routing import Candidate, Routing
 
 ARTIFACT = ParserArtifact(

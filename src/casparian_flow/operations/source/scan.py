@@ -40,7 +40,10 @@ class ScanProblem(Reply, frozen=True, kw_only=True):
 
 
 class ScanReply(Reply, frozen=True, kw_only=True):
-    """What is there and what changed since the last scan. `content` counts entries by kind of content."""
+    """What is there and what changed since the last scan. `content` counts entries by kind of content.
+
+    `next` is the command that reads what is new, and moves no rows of what was read before.
+    """
 
     entries: int
     new: int
@@ -56,6 +59,7 @@ class ScanReply(Reply, frozen=True, kw_only=True):
     content: dict[str, int]
     problems: list[ScanProblem]
     warnings: list[str]
+    next: str
 
 
 OPERATIONS = (

@@ -12,6 +12,7 @@ from casparian_flow.core.errors import ContractFrozen, OverTolerance, Quarantine
 from casparian_flow.core.files import EntryKind
 from casparian_flow.core.hashing import digest_of_json
 from casparian_flow.core.jobs import JobState
+from casparian_flow.core.keys import config_hash
 from casparian_flow.core.reasons import RunReason, SkipReason
 from casparian_flow.core.routes import Routes
 from casparian_flow.core.tables import table_from_file_name, table_from_output
@@ -211,11 +212,6 @@ class Plan:
             for d in self.decisions
         ]
         return digest_of_json([self.routes.to_json(), decisions])
-
-
-def config_hash(options: Mapping[str, str], table: str | None) -> str:
-    """Digest of what a person configured for a run that changes its rows."""
-    return digest_of_json(["config", dict(options), table])
 
 
 def make_plan(files: Iterable[PlannedFile], world: World) -> Plan:

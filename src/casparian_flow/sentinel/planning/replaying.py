@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 
 from casparian_flow.core.ids import new_time_ordered_id
 from casparian_flow.core.jobs import FINAL_STATES, INTERRUPTED, JobState
+from casparian_flow.core.keys import config_hash
 from casparian_flow.core.outputs import SinkMode
 from casparian_flow.core.proofs import Promise
 from casparian_flow.core.reasons import RunReason
 from casparian_flow.core.replays import ReplayKind, ReplayOutcome, ReplayStage
 from casparian_flow.core.routes import Routes, routes_of
-from casparian_flow.sentinel.planning.planner import config_hash
 from casparian_flow.sentinel.planning.undone_files import undone_files
 from casparian_flow.sentinel.runs import Policy
 from casparian_flow.store import replays as replay_store

@@ -43,6 +43,8 @@ IN_FORCE = (
     .order_by(jobs.c.id)
     .limit(bindparam("most"))
 )
+_ways = IN_FORCE.subquery()
+WAYS_IN_FORCE = select(_ways.c.config_hash, _ways.c.routes, _ways.c.origin).distinct()
 
 
 _shown = select(materializations.c.job_id).distinct().where(materializations.c.is_current)
@@ -65,3 +67,8 @@ def readings_of(connection: Connection, of_jobs: Iterable[int]) -> Sequence[AnyR
 def readings_in_force(connection: Connection, most: int) -> Sequence[AnyRow]:
     """How the files were read that are there and whose rows are shown; at most so many of them."""
     return connection.execute(IN_FORCE, {"most": most}).all()
+
+
+def ways_in_force(connection: Connection, most: int) -> Sequence[AnyRow]:
+    """The different ways in which the files of `readings_in_force` were read: digest of options and table, routes."""
+    return connection.execute(WAYS_IN_FORCE, {"most": most}).all()

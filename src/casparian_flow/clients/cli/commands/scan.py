@@ -103,7 +103,7 @@ def _lines(face: Face, reply: ScanReply) -> Iterator[str]:
     if odd:
         yield f"odd       {odd:,} entries are no ordinary files or oddly named; casparian scan --problems lists them"
     yield ""
-    yield "next      casparian run"
+    yield f"next      {plain(reply.next)}"
 
 
 def _unreadable(face: Face, problems: list[ScanProblem]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from casparian_flow.core.presence import Presence, decode
 from casparian_flow.core.proposals import State
 from casparian_flow.core.times import rfc3339
 from casparian_flow.operations.context import Reading
+from casparian_flow.operations.doing.run.next_run import RUN, next_run
 from casparian_flow.operations.doing.service.workers import UNHEARD_NS
 from casparian_flow.operations.home import machine
 from casparian_flow.operations.home.disk import disk_use
@@ -79,6 +80,7 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         disk=sum(disk_use(reading.home.path).values()),
         next=_next(
             files,
+            run=next_run(connection, reading) if files[FileState.NEW] + files[FileState.CHANGED] + interrupted else RUN,
             is_killed=killed is not None,
             interrupted=interrupted,
             quarantined=quarantined[0],
@@ -115,6 +117,7 @@ def _presence(home: Home) -> Presence | None:
 def _next(
     files: dict[FileState, int],
     *,
+    run: str,
     is_killed: bool,
     interrupted: int,
     quarantined: int,
@@ -129,7 +132,7 @@ def _next(
         "casparian start": is_killed,
         "casparian contract list --state proposed": proposed,
         "casparian approval list": approvals,
-        "casparian run": files[FileState.NEW] + files[FileState.CHANGED] + interrupted,
+        run: files[FileState.NEW] + files[FileState.CHANGED] + interrupted,
         "casparian parser list": paused,
         "casparian jobs --dead": dead,
         "casparian files --state failed": files[FileState.FAILED],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from sqlalchemy import Connection
 
 from casparian_flow.core.artifacts import ParserStatus
 from casparian_flow.core.errors import NotFound
+from casparian_flow.core.keys import config_hash
 from casparian_flow.core.outputs import SinkTarget
 from casparian_flow.core.routes import Routes
 from casparian_flow.lab.rehearsal import Retained
@@ -19,8 +19,9 @@ from casparian_flow.lab.rehearsals import Subject
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.rehearsal.rows_there import rows_there
 from casparian_flow.publish.discover import plugin_parsers, shipped_parsers
-from casparian_flow.sentinel.planning.planner import Decision, config_hash, make_plan
+from casparian_flow.sentinel.planning.planner import Decision, make_plan
 from casparian_flow.sentinel.planning.registered import Registered
+from casparian_flow.sentinel.planning.replaying import table_asked_for
 from casparian_flow.sentinel.planning.routing import Candidate, candidate_of, candidates_of
 from casparian_flow.sentinel.planning.world import Selection, gather_files, gather_world
 from casparian_flow.store import files as file_store
@@ -154,8 +155,7 @@ def _subjects(
         base, table = decision.base_table, None
         if (past := asked_for.get(source_hash)) is not None:
             base = past.base_table
-            # The digest tells whether a person named the table of that run: whoever reads it again names it, too.
-            table = None if config_hash(json.loads(past.config), None) == past.config_hash else base
+            table = table_asked_for(past)  # whoever reads it again names it, too
         given = {**standing.get((parser, base), {}), **options}
         found.append(
             Subject(

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from casparian_flow.core.artifacts import ParserStatus
 from casparian_flow.core.errors import NotFound, Refused, UsageError
 from casparian_flow.core.hashing import digest_of_json
+from casparian_flow.core.keys import config_hash
 from casparian_flow.core.outputs import SinkTarget
 from casparian_flow.core.proposal_bodies import Selected, selection_digest
 from casparian_flow.core.quarantine import EntryState
@@ -20,8 +21,9 @@ from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.quarantine.causes import refuse_purged
 from casparian_flow.sentinel.commit.landed import Conditions, changed_since
 from casparian_flow.sentinel.planning.catalog import load_catalog
-from casparian_flow.sentinel.planning.planner import World, config_hash
+from casparian_flow.sentinel.planning.planner import World
 from casparian_flow.sentinel.planning.registered import Registered
+from casparian_flow.sentinel.planning.replaying import table_asked_for
 from casparian_flow.sentinel.planning.undone_files import undone_files
 from casparian_flow.sentinel.planning.world import gather_world
 from casparian_flow.store import parsers as parser_store
@@ -221,10 +223,9 @@ def _changed(
     changed = {row.job_id for row in waiting if row.entry == EntryState.FIX_READY}
     for row in {row.job_id: row for row in waiting if row.job_id not in changed}.values():
         done = [each for each in world.done.get(row.source_hash, ()) if each.parser == name]
-        table = None if config_hash(json.loads(row.config), None) == row.config_hash else row.base_table
         now = Conditions(
             artifact=parser.artifact,
-            config=config_hash(options[row.job_id], table),
+            config=config_hash(options[row.job_id], table_asked_for(row)),
             contracts=world.contracts,
             modes=world.modes,
             repairs=world.repairs.get((row.source_hash, name), ""),

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from casparian_flow.core.contract_checks import follows_from_file
 from casparian_flow.core.errors import CasparianError
+from casparian_flow.core.keys import config_hash
 from casparian_flow.core.routes import Routes, routes_of
 from casparian_flow.lab.comparing import Comparing, FileDifference, FileRows
 from casparian_flow.lab.rehearsal import Rehearsed, Retained, rehearse
@@ -21,7 +22,6 @@ from casparian_flow.operations.doing.rehearsal.replay_selection import File, Fou
 from casparian_flow.operations.doing.rehearsal.rows_there import rows_there
 from casparian_flow.protocol.messages import Carries, Limits
 from casparian_flow.sentinel.home_key import home_key
-from casparian_flow.sentinel.planning.planner import config_hash
 from casparian_flow.sentinel.planning.registered import parser_order
 from casparian_flow.sentinel.planning.replaying import table_asked_for
 from casparian_flow.sentinel.queue.carrying import Reading, carries_of

@@ -19,6 +19,7 @@ from casparian_flow.core.outputs import SinkMode
 from casparian_flow.core.routes import routes_of
 from casparian_flow.operations.context import Acting, Reading
 from casparian_flow.operations.doing.output.destinations import sink_named
+from casparian_flow.operations.doing.run.next_run import MOST_COMPARED, RUN
 from casparian_flow.sentinel.planning.loading import load_registered
 from casparian_flow.sentinel.planning.replaying import table_asked_for
 from casparian_flow.sentinel.planning.routing import Routing, candidate_of
@@ -30,11 +31,10 @@ from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.sources import source_in_use
 from casparian_flow.store.views import readings as view
 
-RUN = "casparian run"
+PLAN = "casparian plan"
+"""What to do first where a run may move rows: it names each file that would be read otherwise than before."""
 RUN_FOLDER = f"{RUN} DIR"
 """Where nothing says which files are meant, and a run of all would move rows."""
-MOST_COMPARED = 5000
-"""Files whose way of being read is compared; in a larger home a command names the files themselves."""
 MOST_PATHS = 20
 MOST_COMMANDS = 10
 
@@ -80,6 +80,26 @@ def run_again(connection: Connection, asker: Acting | Reading, jobs: Collection[
         for row in wanted
         for way in [ways.of(row)]
     )
+
+
+def run_on(connection: Connection, asker: Acting | Reading) -> str:
+    """The command that reads what is new as what is there was read, so that no rows of that are moved.
+
+    A run without further words where everything was read so, the run of its one folder where all of that was read in
+    one other way, and else the plan that tells them apart.
+    """
+    known = view.readings_in_force(connection, MOST_COMPARED + 1)
+    if len(known) > MOST_COMPARED:
+        return PLAN
+    ways = _Ways(connection, asker)
+    read = {(ways.of(row), _folder(row)) for row in known}
+    if {way for way, _ in read} <= {_USUAL}:
+        return RUN
+    if len(read) > 1:
+        return PLAN
+    ((way, folder),) = read
+    (command,) = _commands([(way, _from(folder, asker.cwd))])
+    return command
 
 
 class _Ways:

@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping
 from casparian_flow.core.files import EntryKind, display_path
 from casparian_flow.core.sizes import LARGEST, parse_size
 from casparian_flow.operations.context import Acting
+from casparian_flow.operations.doing.run.next_run import next_run
 from casparian_flow.operations.doing.source.selection import Discovered, Looking, discover
 from casparian_flow.operations.doing.source.tags import checked_tag
 from casparian_flow.operations.file.entry_kinds import KINDS
@@ -29,6 +30,7 @@ def scan_reply(acting: Acting, found: Discovered) -> ScanReply:
     with acting.database.transaction() as connection:
         content = view.count_content(connection, sources)
         problems = [_problem(row) for row in view.odd_entries(connection, sources)]
+        command = next_run(connection, acting)
     return ScanReply(
         entries=sum(each.entries for each in found.scans),
         new=sum(each.new for each in found.scans),
@@ -44,6 +46,7 @@ def scan_reply(acting: Acting, found: Discovered) -> ScanReply:
         content=content,
         problems=problems,
         warnings=list(found.warnings),
+        next=command,
     )
 
 
