@@ -70,7 +70,7 @@ def people_put_right(crew: Crew, corpus: Corpus, sinks: list[str]) -> None:
             )
         ]
         if given_up:
-            product("jobs", "retry", *given_up, "--json", expect=[0, 1, 3])
+            product("jobs", "retry", *given_up, "--wait", "--json", expect=[0, 1, 3])
         for (name,) in product.asked("SELECT DISTINCT name FROM cf_parsers WHERE paused_at_ns IS NOT NULL"):
             product("parser", "resume", name, expect=[0])
         if run_all(product, corpus, sinks) == 0:
