@@ -31,6 +31,16 @@ from casparian_flow.clients.cli.root import main
 atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count()))
 main()
 """
+ONE_THREAD = """
+import atexit
+import os
+from casparian_flow.clients.cli.root import main
+def threads():
+    import numpy
+    print(numpy.__name__, len(os.listdir("/proc/self/task")))
+atexit.register(threads)
+main()
+"""
 COMPLETION = """
 import sys
 from casparian_flow.clients.cli.completion import answer
@@ -72,6 +82,18 @@ def test_an_ending_command_leaves_nothing_to_be_looked_through_for_cycles():
     assert done.returncode == 0, done.stderr
     left, frozen = map(int, done.stdout.split()[-2:])
     assert left < frozen / 100
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.cpu_count() == 1, reason="threads are counted in /proc; one per core")
+def test_a_command_that_imports_numpy_starts_no_threads():
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_THREAD, "version"],
+        env={"PYTHONPATH": str(SOURCE), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[-1].split() == ["numpy", "1"], done.stderr
 
 
 ANSWERED_FROM_THE_PACKAGE = [

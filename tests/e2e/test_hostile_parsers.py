@@ -20,6 +20,7 @@ from casparian_flow.core.errors import (
     ParserReserved,
     ParserTimedOut,
 )
+from casparian_flow.guest.zygote import ALLOCATOR_THREADS
 from casparian_flow.protocol.messages import Limits
 from casparian_flow.worker import bridge
 from casparian_flow.worker.cancel import CancelToken
@@ -516,6 +517,22 @@ def test_the_environment_is_empty_and_nothing_of_the_host_can_be_imported(
     assert rows_of(events, "imports") == [{"name": "sdk"}, {"name": "guest"}]
 
 
+@pytest.mark.skipif(os.cpu_count() == 1, reason="numpy starts a thread for each further core, and there is none")
+def test_a_guest_begins_with_one_thread(tmp_path: Path) -> None:
+    events = run_parser(
+        tmp_path,
+        """
+        import os, sys
+        def parse(path):
+            for each in os.listdir("/proc/self/task"):
+                yield "threads", [{"name": open(f"/proc/self/task/{each}/comm").read().strip()}]
+            yield "numpy", [{"name": "numpy" if "numpy" in sys.modules else ""}]
+        """,
+    )
+    assert len([row for row in rows_of(events, "threads") if row["name"] not in ALLOCATOR_THREADS]) == 1
+    assert rows_of(events, "numpy") == [{"name": "numpy"}]
+
+
 def test_descriptors_of_the_host_are_not_inherited(tmp_path: Path) -> None:
     secret = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(secret, True)
@@ -567,6 +584,7 @@ def test_a_guest_dies_with_its_host_even_in_a_busy_loop(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from guest_orders import a_job_order, a_parser_order, said
+from casparian_flow.guest.zygote import ALLOCATOR_THREADS
 from casparian_flow.protocol.messages import Limits
 from casparian_flow.worker import bridge
 from casparian_flow.worker.cancel import CancelToken

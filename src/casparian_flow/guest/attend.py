@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from casparian_flow.guest import shield, wire
+from casparian_flow.guest.one_core import one_core
 
 
 def attend(socket: int, life: int, log: int, site: list[str]) -> None:
@@ -18,7 +19,8 @@ def attend(socket: int, life: int, log: int, site: list[str]) -> None:
     os.set_inheritable(log, False)
     sys.path.extend(site)
 
-    from casparian_flow.guest import runner  # noqa: PLC0415 - needs the environment
+    with one_core():
+        from casparian_flow.guest import runner  # noqa: PLC0415 - needs the environment
 
     load_ahead(socket)
     line, order = begin(socket, life)

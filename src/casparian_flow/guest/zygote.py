@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 from casparian_flow.guest import shield
 from casparian_flow.guest.attend import begin, greet
 from casparian_flow.guest.family import Family
+from casparian_flow.guest.one_core import one_core
 from casparian_flow.guest.wire import HOST_GONE
 
 MAX_MESSAGE = 1 << 16
@@ -111,7 +112,8 @@ def serve(control: int, life: int) -> None:
 
 def _warm(parser: Any, captured: _Captured) -> ModuleType:
     """Import everything that a guest of this parser imports; raises Unsafe."""
-    from casparian_flow.guest import runner  # noqa: PLC0415 - needs the environment
+    with one_core():
+        from casparian_flow.guest import runner  # noqa: PLC0415 - needs the environment
 
     known = _threads()
     try:

@@ -133,6 +133,8 @@ def main() -> NoReturn:
 
         answer(root, instruction)
         sys.exit(0)
+    # numpy would start a thread for each further core, for linear algebra that nothing here does, and have them spin.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     heed_signals()
     code = run(sys.argv[1:])
     # An ending process gives back all it has; to look through that for cycles first took a fifth of a short run.

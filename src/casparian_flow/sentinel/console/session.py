@@ -77,7 +77,7 @@ def _process(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"TZ": "UTC"},
+            env={"TZ": "UTC", "OPENBLAS_NUM_THREADS": "1"},
             start_new_session=True,
         )
     )
