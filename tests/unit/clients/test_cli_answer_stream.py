@@ -14,6 +14,7 @@ import time
 import pytest
 
 from casparian_flow.clients.cli.answer_stream import told_apart
+from casparian_flow.core.errors import AnswerUnwritten
 
 ROOM = 4096
 SECONDS = 60
@@ -41,6 +42,19 @@ def test_an_interrupted_answer_is_not_written_a_second_time() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
         os.close(reader)
+
+
+def test_an_answer_without_a_buffer_is_whole_or_said_to_be_cut() -> None:
+    reader, writer = os.pipe()
+    room = fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)
+    os.set_blocking(writer, False)
+    with os.fdopen(reader, "rb") as reading, io.TextIOWrapper(io.FileIO(writer, "w"), write_through=True) as plain:
+        answer = told_apart(plain)
+        answer.write("a" * room)
+        assert reading.read(room) == b"a" * room
+        with pytest.raises(AnswerUnwritten, match="could not be written"):
+            answer.write("b" * (room + 1))
+        assert reading.read(room) == b"b" * room
 
 
 def _interrupt_when_full(writer: int, full: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,12 +29,18 @@ class _BufferedAnswer(io.BufferedWriter):
 
 
 class _BareAnswer(io.FileIO):
-    """Standard output without a buffer, as `python -u` has it."""
+    """Standard output without a buffer, as `python -u` has it; whoever writes to it looks at no number of bytes."""
 
     def write(self, data: Any, /) -> int:
-        """Write what the system takes of it; raises AnswerUnwritten."""
+        """Write all of it, also where the system takes it in parts; raises AnswerUnwritten."""
+        rest = memoryview(data).cast("B")
         with _told():
-            return super().write(data)
+            while rest:
+                taken = super().write(rest)
+                if taken is None:  # the stream does not block, and takes nothing now
+                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                rest = rest[taken:]
+        return len(data)
 
 
 def told_apart(stream: io.TextIOWrapper) -> io.TextIOWrapper:
@@ -41,10 +49,12 @@ def told_apart(stream: io.TextIOWrapper) -> io.TextIOWrapper:
     raw = getattr(buffer, "raw", buffer)
     if type(raw) is not io.FileIO:
         return stream
-    if isinstance(buffer, io.BufferedWriter):
-        answer: _BufferedAnswer | _BareAnswer = _BufferedAnswer(io.FileIO(raw.fileno(), "w", closefd=False))
-    else:
-        answer = _BareAnswer(raw.fileno(), "w", closefd=False)
+    is_buffered = isinstance(buffer, io.BufferedWriter)
+    answer: io.BufferedWriter | io.FileIO = (
+        _BufferedAnswer(io.FileIO(raw.fileno(), "w", closefd=False))
+        if is_buffered
+        else _BareAnswer(raw.fileno(), "w", closefd=False)
+    )
     return io.TextIOWrapper(
         answer,
         encoding=stream.encoding,
