@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from casparian_flow.guest.family import FAMILY
+from casparian_flow.worker import guest
 from product import Product, ProductHere
+from warm_guests import forked_at, nursery
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
@@ -58,6 +60,12 @@ def nobody_is_adopted() -> Iterator[None]:
 def product(tmp_path: Path) -> Product:
     """The product over an empty home."""
     return Product(tmp_path / "home")
+
+
+@pytest.fixture
+def warm_guests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guests of this process are forked off a warm interpreter: for tests that are not about how guests start."""
+    monkeypatch.setattr(guest, "_start_fresh", forked_at(nursery()))
 
 
 @pytest.fixture

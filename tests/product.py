@@ -1,7 +1,8 @@
 """The product as a person uses it: its command in a process of its own, over a home of its own.
 
 A command that is only waited for is forked off a process that has loaded the product: loading it takes longer than most
-commands. What is started and left to itself begins as it does for a person.
+commands. So are its guests off an interpreter that has loaded what they load. What is started and left to itself begins
+as it does for a person.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 from jsonschema import Draft202012Validator
@@ -28,6 +30,8 @@ from casparian_flow.core.errors import NotFound
 from casparian_flow.core.outputs import Role
 from casparian_flow.operations.doing.home.schemas import read_schemas
 from casparian_flow.sinks.uri import open_sink
+from casparian_flow.worker import guest
+from warm_guests import forked_at, nursery
 from warm_process import WarmProcess
 
 SOURCE = Path(__file__).parent.parent / "src"
@@ -38,7 +42,7 @@ LONGEST_SECONDS = 200
 def warm_process() -> WarmProcess:
     """What commands are forked off, for the tests of this process."""
     folder = TemporaryDirectory(prefix="cf")
-    warm = WarmProcess(Path(folder.name), SOURCE)
+    warm = WarmProcess(Path(folder.name), SOURCE, nursery())
     atexit.register(folder.cleanup)
     atexit.register(warm.close)
     return warm
@@ -167,7 +171,12 @@ class ProductHere(Product):
 def ask_here(*arguments: str, cwd: Path | None = None, expect: Sequence[int] | None = None) -> Answer:
     """What a command line that this process reads leaves behind, on the home that it names or finds."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    with chdir(cwd or Path.cwd()), redirect_stdout(out), redirect_stderr(err):
+    with (
+        chdir(cwd or Path.cwd()),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        patch.object(guest, "_start_fresh", forked_at(nursery())),
+    ):
         code = run(arguments)
     said, told = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
     assert expect is None or code in expect, f"{arguments} ended with {code}\n{said}\n{told}"

@@ -1,9 +1,9 @@
 """The command `casparian` in processes of its own that need not load the product: they are forked off one that has.
 
-Run as a program it is that process, or, with the words of a command after the address, whoever asks it for one. It
-answers requests at a socket; each brings the three standard streams of a command. What it forks is what a new process
-is to everybody else: a session, streams, a folder and variables of its own, and an exit code at its end. Only modules
-are there already.
+Run as a program it is that process (`serve ADDRESS GUESTS`), or whoever asks it for a command (`ask ADDRESS WORD...`).
+It answers requests at a socket; each brings the three standard streams of a command. What it forks is what a new
+process is to everybody else: a session, streams, a folder and variables of its own, and an exit code at its end. Only
+modules are there already.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ TOO_LONG = 1 << 20
 class WarmProcess:
     """What has loaded the product; ends with whoever started it. `address` is its socket."""
 
-    def __init__(self, folder: Path, source: Path) -> None:
+    def __init__(self, folder: Path, source: Path, guests: str) -> None:
+        """With what is importable from `source`; guests come from the interpreter at the address `guests`."""
         self.address = str(folder / "s")
         environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(source)}
         self._process = subprocess.Popen(
-            [sys.executable, __file__, self.address],
+            [sys.executable, __file__, "serve", self.address, guests],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -166,6 +167,13 @@ def _load() -> None:
     gc.freeze()
 
 
+def _take_guests_from(address: str) -> None:
+    from casparian_flow.worker import guest
+    from warm_guests import forked_at
+
+    guest._start_fresh = forked_at(address)
+
+
 def _command(arguments: Sequence[str]) -> NoReturn:
     """Becomes the command; what was loaded before is not taken to pieces at the end, which takes longer than most."""
     from casparian_flow.clients.cli.root import main
@@ -188,10 +196,12 @@ def _command(arguments: Sequence[str]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        sys.exit(ask(sys.argv[1], sys.argv[2:], (0, 1, 2), os.environ, Path.cwd()))
+    role, at, *words = sys.argv[1:]
+    if role == "ask":
+        sys.exit(ask(at, words, (0, 1, 2), os.environ, Path.cwd()))
     _load()
-    server = _Server(sys.argv[1])
+    _take_guests_from(*words)
+    server = _Server(at)
     os.write(1, b"ready\n")
     if (given := server.serve()) is not None:
         _command(given)

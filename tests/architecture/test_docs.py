@@ -35,7 +35,7 @@ exec {python} "$@"
 }
 """What a page finds within reach of its shell; a person at a terminal sees tables, and so do the tests."""
 COLD = "{python} -m casparian_flow"
-WARM = "{python} -I -S {tests}/warm_process.py {address}"
+WARM = "{python} -I -S {tests}/warm_process.py ask {address}"
 """What people read first is tried with commands that begin as theirs do; all others are forked off a warm process."""
 
 

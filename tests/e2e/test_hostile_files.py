@@ -12,6 +12,8 @@ import casparian_flow as cf
 from casparian_flow.core.lineage import SOURCE_ROW
 from hostile_files import HOSTILE, Hostile
 
+pytestmark = pytest.mark.usefixtures("warm_guests")
+
 ONE_IN_SIX = [0, *(pytest.param(step, marks=pytest.mark.slow) for step in range(1, 6))]
 
 

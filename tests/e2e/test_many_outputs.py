@@ -13,6 +13,8 @@ import pytest
 
 from product import SOURCE, Product
 
+pytestmark = pytest.mark.usefixtures("warm_guests")
+
 TABLES = 400
 SOFT_LIMIT = 256
 

@@ -24,6 +24,8 @@ from product import Product
 from typed_rows import differences
 from unseen_delimited import KINDS, make_all
 
+pytestmark = pytest.mark.usefixtures("warm_guests")
+
 Tables = dict[tuple[Role, str], pa.Table]
 
 

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.warm_guests import nursery
+
 from .disk import Fault, build_library
 from .failpoints import FAILPOINTS, SOMETIMES
 from .names import is_of_home
@@ -125,7 +127,7 @@ class Crew:
                 "LD_PRELOAD": str(library),
             }
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.crash.matrix.driver", str(place)],
+                [sys.executable, "-m", "tests.crash.matrix.driver", str(place), nursery()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

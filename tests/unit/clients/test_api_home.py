@@ -20,6 +20,8 @@ from casparian_flow.operations.run.plan import MakePlan
 from casparian_flow.sentinel.console.guard import QueryRefused
 from casparian_flow.sentinel.home_lock import hold
 
+pytestmark = pytest.mark.usefixtures("warm_guests")
+
 SOURCE = Path(__file__).parents[3] / "src"
 
 

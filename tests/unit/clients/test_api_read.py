@@ -27,6 +27,8 @@ from casparian_flow.core.errors import (
     UsageError,
 )
 
+pytestmark = pytest.mark.usefixtures("warm_guests")
+
 SOURCE = Path(__file__).parents[3] / "src"
 ORDERS = "id;name;day;price;code\n1;Zoë;31.01.2024;1.5;007\n2;Bo;01.02.2024;2.25;010\n3;torn\n4;Kim;02.02.2024;;x\n"
 

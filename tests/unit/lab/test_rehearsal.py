@@ -24,6 +24,8 @@ from casparian_flow.store.tables import jobs, materializations
 from product import Product
 from shipped_parser import PARSERS
 
+pytestmark = pytest.mark.usefixtures("warm_guests")
+
 CASES = {
     "database/sqlite": "types",
     "generic/delimited": "uneven-rows",
