@@ -87,7 +87,10 @@ def main() -> None:
     listener.listen(128)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     os.write(1, b"ready\n")
-    while 0 not in (ready := select.select([0, listener], [], [])[0]):
+    while True:
+        ready, _, _ = select.select([0, listener], [], [])
+        if 0 in ready:
+            return
         line, _ = listener.accept()
         if not os.fork():
             listener.close()
@@ -98,7 +101,6 @@ def main() -> None:
             _keep(line)
             os._exit(0)
         line.close()
-    assert ready
 
 
 if __name__ == "__main__":
