@@ -101,3 +101,25 @@ def test_a_full_standard_output_is_no_crash_and_a_run_behind_it_is_done(tmp_path
     assert not (home / "crashes").exists()
     with start(home, "sql", "SELECT count(*) AS n FROM t", "--json") as process:
         assert json.loads(process.communicate(timeout=60)[0])["rows"] == [{"n": 2}]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+def test_a_full_standard_error_changes_neither_what_is_done_nor_the_answer(tmp_path):
+    home, data = tmp_path / "home", tmp_path / "in"
+    data.mkdir()
+    (data / "t.csv").write_text("id\n1\n2\n")
+
+    def answered(*words):
+        with FULL.open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "casparian_flow", "--home", str(home), *words],
+                env={"PYTHONPATH": str(SOURCE), "HOME": str(tmp_path)},
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=full, text=True, timeout=120,
+            )  # fmt: skip
+        return done.returncode, done.stdout
+
+    code, said = answered("run", str(data), "--json", "--progress", "jsonl")
+    assert (code, json.loads(said)["accepted"]) == (0, 2)
+    assert answered("frobnicate") == (2, "")
+    code, said = answered("sql", "SELECT count(*) AS n FROM t", "--json")
+    assert (code, json.loads(said)["rows"]) == (0, [{"n": 2}])

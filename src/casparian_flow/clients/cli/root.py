@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 import click
 
 from casparian_flow import __version__
-from casparian_flow.clients.cli.answer_stream import told_apart
 from casparian_flow.clients.cli.ending import heed_signals
 from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, pasteable, show, unwritten
 from casparian_flow.clients.cli.nouns import Entry, LazyGroup
 from casparian_flow.clients.cli.options import Session, initial, shared_options
 from casparian_flow.clients.cli.render import GLYPHS
+from casparian_flow.clients.cli.standard_streams import told_apart, told_aside
 from casparian_flow.core.errors import AnswerUnwritten
 
 LEGIBLE = "casparian.legible"
@@ -128,6 +128,8 @@ def main() -> NoReturn:
             stream.reconfigure(errors=LEGIBLE)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = told_apart(sys.stdout)
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = told_aside(sys.stderr)
     if instruction := os.environ.get("_CASPARIAN_COMPLETE"):
         from casparian_flow.clients.cli.completion import answer
 

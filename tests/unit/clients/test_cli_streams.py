@@ -1,4 +1,4 @@
-"""Standard output under an interrupt: nothing that was written is written again."""
+"""Standard output and standard error where they are interrupted, take bytes in parts, or take none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from casparian_flow.clients.cli.answer_stream import told_apart
+from casparian_flow.clients.cli.standard_streams import told_apart
 from casparian_flow.core.errors import AnswerUnwritten
 
 ROOM = 4096
