@@ -26,11 +26,13 @@ from casparian_flow.worker import zygotes as pool
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Printed, Quiet, Raised
+from casparian_flow.worker.guest import begin
 from casparian_flow.worker.launch import start_guest
-from casparian_flow.worker.zygote import Zygote
+from casparian_flow.worker.zygote import ANSWER_SECONDS, Zygote
 from casparian_flow.worker.zygotes import Zygotes
 from guest_orders import a_job_order, a_parser_order, rows_of, write_parser
 from product import Product
+from warm_guests import forked_at, nursery, pid_here
 from warm_zygotes import LIMITS, open_zygotes, read, wait_until, warm
 
 pytestmark = pytest.mark.skipif(not pool.can_fork(), reason="zygotes need Linux")
@@ -199,6 +201,7 @@ def test_zygote_and_guests_die_with_their_host_even_in_a_busy_loop(tmp_path: Pat
 import sys
 from pathlib import Path
 from guest_orders import a_job_order, a_parser_order
+from warm_guests import forked_at, nursery, pid_here
 from warm_zygotes import LIMITS, warm
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
@@ -552,3 +555,16 @@ def test_a_run_over_many_files_of_a_stranger_forks_a_process_for_each_and_leaves
         found = [isolation for (isolation,) in state.execute("SELECT receipt ->> 'isolation' FROM cf_jobs")]
     assert set(found) == {"process", "process:forked"}
     assert list(product.home.rglob("casparian-*")) == []
+
+
+def test_a_warm_interpreter_of_tests_that_is_late_is_waited_for() -> None:
+    pid = pid_here(nursery())
+    os.kill(pid, signal.SIGSTOP)
+    late = threading.Timer(ANSWER_SECONDS + 0.5, os.kill, (pid, signal.SIGCONT))
+    late.start()
+    guest = begin(forked_at(nursery()))
+    late.join()
+    assert guest is not None
+    assert not guest.has_exited
+    guest.end()
+    assert guest.has_exited
