@@ -201,7 +201,6 @@ def test_zygote_and_guests_die_with_their_host_even_in_a_busy_loop(tmp_path: Pat
 import sys
 from pathlib import Path
 from guest_orders import a_job_order, a_parser_order
-from warm_guests import forked_at, nursery, pid_here
 from warm_zygotes import LIMITS, warm
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
@@ -568,3 +567,37 @@ def test_a_warm_interpreter_of_tests_that_is_late_is_waited_for() -> None:
     assert not guest.has_exited
     guest.end()
     assert guest.has_exited
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from product import Product
+home, file, parser = sys.argv[1:]
+Product(Path(home))("run", file, "--parser", parser)
+"""
+FOR_LONG = """
+import os, time
+def parse(path):
+    with open({said!r}, "w") as file:
+        print(os.getpid(), file=file)
+    time.sleep(600)
+"""
+
+
+def test_a_command_and_its_guest_end_with_the_tests_that_asked_for_it(tmp_path: Path) -> None:
+    said, parser, file = tmp_path / "said", tmp_path / "long.py", tmp_path / "a.txt"
+    parser.write_text(FOR_LONG.format(said=str(said)))
+    file.write_text("x\n")
+    asking = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "home"), str(file), str(parser)],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "TMPDIR": str(tmp_path),
+        },
+    )
+    with asking:
+        wait_until(lambda: said.exists() and said.read_text().endswith("\n"))
+        asking.kill()
+    wait_until(lambda: not Path(f"/proc/{said.read_text().strip()}").exists())
