@@ -14,12 +14,15 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from casparian_flow.worker.environment import site_paths
 from casparian_flow.worker.guest import Process, Start
 from casparian_flow.worker.zygote import MAX_MESSAGE, SHIM, Forked, Zygote
 
 PROGRAM = Path(__file__).with_name("guest_nursery.py")
+LONGEST_SECONDS = 60.0
+"""On a busy machine a fork may take longer than a run would wait for a zygote, which it can do without."""
 
 
 @cache
@@ -61,6 +64,10 @@ class _Keeper(Zygote):
     def _lives(self) -> bool:
         return not self._is_broken
 
+    def _receive(self, _seconds: float) -> dict[str, Any]:
+        """What it says next; given up too early, every later test of this process would fail with this one."""
+        return super()._receive(LONGEST_SECONDS)
+
 
 class _Fresh:
     """Its guest, which says of itself what one in a fresh interpreter does."""
@@ -72,6 +79,11 @@ class _Fresh:
 @cache
 def _keeper(address: str, _process: int) -> _Keeper:
     return _Keeper(address)
+
+
+def pid_here(address: str) -> int:
+    """The number of the process there that forks the guests of this one."""
+    return _keeper(address, os.getpid()).pid
 
 
 def forked_at(address: str) -> Start:

@@ -102,14 +102,15 @@ class _Server:
         while True:
             ready, _, _ = select.select([0, self._listener, self._waking, *self._running.values()], [], [])
             if 0 in ready:
+                for pid in self._running:
+                    _end(pid)
                 return None
             if self._waking in ready:
                 os.read(self._waking, 4096)
             self._tell()
             for pid, line in list(self._running.items()):
                 if line in ready:  # whoever asked has gone
-                    with suppress(ProcessLookupError):
-                        os.killpg(pid, signal.SIGKILL)
+                    _end(pid)
                     del self._running[pid]
                     line.close()
             if self._listener in ready and (arguments := self._fork()) is not None:
@@ -154,6 +155,11 @@ class _Server:
         os.chdir(folder)
         result: list[str] = arguments
         return result
+
+
+def _end(command: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(command, signal.SIGKILL)
 
 
 def _load() -> None:

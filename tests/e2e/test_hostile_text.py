@@ -13,7 +13,7 @@ import pytest
 
 from casparian_flow.clients.cli.root import run
 from hostile_texts import TEXTS, loud_parts, write_evidence
-from product import Product
+from product import Product, ProductHere
 
 NOISY = """
 import sys
@@ -156,3 +156,18 @@ def test_logs_are_lines_of_inert_json(filled: Product, evidence: Path) -> None:
     assert lines
     assert all(isinstance(json.loads(line), dict) for line in lines)
     assert loud_parts(answer.err.encode("utf-8", "surrogateescape")) == []
+
+
+@pytest.mark.parametrize("kind", ["clear-screen", "link"])
+def test_a_suggested_run_of_a_folder_with_such_a_name_is_inert(
+    product_here: ProductHere, tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / TEXTS[kind].replace("/", "")
+    folder.mkdir()
+    (folder / "a.csv").write_text("id;who\n1;x\n")
+    product_here("run", str(folder), "--table", "people", cwd=tmp_path, expect=(0,))
+    (folder / "b.csv").write_text("id;who\n2;y\n")
+    for words in (["scan", str(folder)], ["status"]):
+        said = product_here(*words, cwd=tmp_path, expect=(0,)).out
+        assert "--table people" in said
+        assert loud_parts(said.encode()) == []

@@ -138,6 +138,31 @@ def test_what_a_scan_and_the_status_suggest_reads_new_files_as_the_others_and_mo
     assert grouped(planned) == {("new", "new"): 1, ("reopen", "config_changed"): 2, ("skip", "up_to_date"): 1}
 
 
+def test_the_suggested_run_names_a_shipped_parser_that_only_a_person_chose(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("id;who\n1;x\n")
+    product_here("run", "in", "--parser", "lines", cwd=tmp_path, expect=(0,))
+    (tmp_path / "in" / "b.csv").write_text("id;who\n2;y\n")
+    words = shlex.split(product_here("scan", "in", "--json", cwd=tmp_path, expect=(0,)).json["next"])
+    assert words == ["casparian", "run", "in", "--parser", "lines"]
+    product_here(*words[1:], cwd=tmp_path, expect=(0,))
+    assert (product_here.tables(), product_here.table("log_lines").num_rows) == (["log_lines"], 4)
+
+
+def test_a_run_of_one_folder_is_not_suggested_where_what_is_new_may_lie_in_another(
+    product_here: ProductHere, tmp_path: Path
+) -> None:
+    for name in ("in", "more"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.csv").write_text(f"id;who\n1;{name}\n")
+    product_here("run", "in", "--table", "people", cwd=tmp_path, expect=(0,))
+    assert product_here("scan", "more", "--json", cwd=tmp_path, expect=(0,)).json["next"] == "casparian plan"
+    planned = product_here("plan", "--json", cwd=tmp_path, expect=(0,)).json
+    assert grouped(planned) == {("new", "new"): 1, ("reopen", "config_changed"): 1}
+
+
 def test_a_plan_takes_the_words_of_a_run_and_its_run_has_them_all(product_here: ProductHere, tmp_path: Path) -> None:
     source = tmp_path / "in"
     source.mkdir()

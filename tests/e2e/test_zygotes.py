@@ -26,11 +26,13 @@ from casparian_flow.worker import zygotes as pool
 from casparian_flow.worker.bridge import parse
 from casparian_flow.worker.cancel import CancelToken
 from casparian_flow.worker.events import Batch, Began, Ended, Event, Printed, Quiet, Raised
+from casparian_flow.worker.guest import begin
 from casparian_flow.worker.launch import start_guest
-from casparian_flow.worker.zygote import Zygote
+from casparian_flow.worker.zygote import ANSWER_SECONDS, Zygote
 from casparian_flow.worker.zygotes import Zygotes
 from guest_orders import a_job_order, a_parser_order, rows_of, write_parser
 from product import Product
+from warm_guests import forked_at, nursery, pid_here
 from warm_zygotes import LIMITS, open_zygotes, read, wait_until, warm
 
 pytestmark = pytest.mark.skipif(not pool.can_fork(), reason="zygotes need Linux")
@@ -552,3 +554,50 @@ def test_a_run_over_many_files_of_a_stranger_forks_a_process_for_each_and_leaves
         found = [isolation for (isolation,) in state.execute("SELECT receipt ->> 'isolation' FROM cf_jobs")]
     assert set(found) == {"process", "process:forked"}
     assert list(product.home.rglob("casparian-*")) == []
+
+
+def test_a_warm_interpreter_of_tests_that_is_late_is_waited_for() -> None:
+    pid = pid_here(nursery())
+    os.kill(pid, signal.SIGSTOP)
+    late = threading.Timer(ANSWER_SECONDS + 0.5, os.kill, (pid, signal.SIGCONT))
+    late.start()
+    guest = begin(forked_at(nursery()))
+    late.join()
+    assert guest is not None
+    assert not guest.has_exited
+    guest.end()
+    assert guest.has_exited
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from product import Product
+home, file, parser = sys.argv[1:]
+Product(Path(home))("run", file, "--parser", parser)
+"""
+FOR_LONG = """
+import os, time
+def parse(path):
+    with open({said!r}, "w") as file:
+        print(os.getpid(), file=file)
+    time.sleep(600)
+"""
+
+
+def test_a_command_and_its_guest_end_with_the_tests_that_asked_for_it(tmp_path: Path) -> None:
+    said, parser, file = tmp_path / "said", tmp_path / "long.py", tmp_path / "a.txt"
+    parser.write_text(FOR_LONG.format(said=str(said)))
+    file.write_text("x\n")
+    asking = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "home"), str(file), str(parser)],
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "TMPDIR": str(tmp_path),
+        },
+    )
+    with asking:
+        wait_until(lambda: said.exists() and said.read_text().endswith("\n"))
+        asking.kill()
+    wait_until(lambda: not Path(f"/proc/{said.read_text().strip()}").exists())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import os
 import re
 import sys
 from collections import Counter
@@ -145,18 +146,17 @@ class _Imports:
     """The parser's folder is first on the path while it runs; its modules are forgotten afterwards."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
-        self._before: frozenset[str] = frozenset()
+        self._folder = str(folder.resolve())
+        self._places = tuple(f"{place}{os.sep}" for place in (self._folder, folder.absolute()))
 
     def __enter__(self) -> None:
-        self._before = frozenset(sys.modules)
-        sys.path.insert(0, str(self._folder))
+        sys.path.insert(0, self._folder)
 
     def __exit__(self, *exc: object) -> None:
-        sys.path.remove(str(self._folder))
-        for name in sys.modules.keys() - self._before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and Path(file).resolve().is_relative_to(self._folder):
+        sys.path.remove(self._folder)
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and str(file).startswith(self._places):
                 del sys.modules[name]
 
 

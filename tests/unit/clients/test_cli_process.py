@@ -123,3 +123,41 @@ def test_a_full_standard_error_changes_neither_what_is_done_nor_the_answer(tmp_p
     assert answered("frobnicate") == (2, "")
     code, said = answered("sql", "SELECT count(*) AS n FROM t", "--json")
     assert (code, json.loads(said)["rows"]) == (0, [{"n": 2}])
+
+
+def closing(streams, *command):
+    """The command, begun without these of its standard streams."""
+    return ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, *command]
+
+
+@pytest.mark.parametrize(("streams", "code"), [("2>&-", 0), (">&-", 1), ("<&- >&- 2>&-", 1)])
+def test_with_closed_streams_all_is_done_and_only_a_lost_answer_is_an_error(tmp_path, streams, code):
+    home, data = tmp_path / "home", tmp_path / "in"
+    data.mkdir()
+    (data / "t.csv").write_text("id\n1\n2\n")
+    done = subprocess.run(
+        closing(streams, "-m", "casparian_flow", "--home", str(home), "run", str(data), "--json"),
+        env={"PYTHONPATH": str(SOURCE), "HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    if streams == "2>&-":
+        assert json.loads(done.stdout)["accepted"] == 2
+    if streams == ">&-":
+        assert json.loads(done.stderr.splitlines()[-1])["why"] == os.strerror(errno.EBADF)
+    assert not (home / "crashes").exists()
+    with start(home, "sql", "SELECT count(*) AS n FROM t", "--json") as process:
+        assert json.loads(process.communicate(timeout=60)[0])["rows"] == [{"n": 2}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has open is read in /proc")
+def test_no_file_of_a_command_takes_the_place_of_a_closed_stream(tmp_path):
+    found = tmp_path / "found"
+    look = "[os.readlink(f'/proc/self/fd/{stream}') for stream in range(3)]"
+    program = (
+        "import atexit, os, pathlib\n"
+        f"atexit.register(lambda: pathlib.Path({str(found)!r}).write_text(' '.join({look})))\n"
+        "from casparian_flow.clients.cli.root import main\nmain()"
+    )
+    subprocess.run(closing("<&- >&- 2>&-", "-c", program, "version"), env={"PYTHONPATH": str(SOURCE)}, timeout=60)
+    assert found.read_text() == " ".join([os.devnull] * 3)

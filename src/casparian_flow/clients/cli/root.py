@@ -20,7 +20,7 @@ from casparian_flow.clients.cli.errors import BROKEN_PIPE, failure_of, pasteable
 from casparian_flow.clients.cli.nouns import Entry, LazyGroup
 from casparian_flow.clients.cli.options import Session, initial, shared_options
 from casparian_flow.clients.cli.render import GLYPHS
-from casparian_flow.clients.cli.standard_streams import told_apart, told_aside
+from casparian_flow.clients.cli.standard_streams import stand_in_for_closed, told_apart, told_aside
 from casparian_flow.core.errors import AnswerUnwritten
 
 LEGIBLE = "casparian.legible"
@@ -123,6 +123,7 @@ def main() -> NoReturn:
     """The entry point of the installed commands."""
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     codecs.register_error(LEGIBLE, _legible)
+    stand_in_for_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=LEGIBLE)

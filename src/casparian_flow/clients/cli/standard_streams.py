@@ -5,11 +5,22 @@ from __future__ import annotations
 import errno
 import io
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from casparian_flow.core.errors import AnswerUnwritten
+
+
+def stand_in_for_closed() -> None:
+    """Where a standard stream was closed no other file ever gets its number, and what is written there is refused."""
+    while (number := os.open(os.devnull, os.O_RDONLY)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(io.FileIO(number, "w", closefd=False))))
 
 
 def told_apart(stream: io.TextIOWrapper) -> io.TextIOWrapper:

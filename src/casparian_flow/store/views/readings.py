@@ -17,6 +17,7 @@ _READINGS = select(
     jobs.c.config_hash,
     jobs.c.base_table,
     jobs.c.routes,
+    parsers.c.id.label("parser_id"),
     parsers.c.name.label("parser"),
     parsers.c.path.label("parser_path"),
     parsers.c.origin,
@@ -44,7 +45,9 @@ IN_FORCE = (
     .limit(bindparam("most"))
 )
 _ways = IN_FORCE.subquery()
-WAYS_IN_FORCE = select(_ways.c.config_hash, _ways.c.routes, _ways.c.origin).distinct()
+WAYS_IN_FORCE = select(
+    _ways.c.config_hash, _ways.c.routes, _ways.c.parser_id, _ways.c.origin, _ways.c.content
+).distinct()
 
 
 _shown = select(materializations.c.job_id).distinct().where(materializations.c.is_current)
@@ -70,5 +73,5 @@ def readings_in_force(connection: Connection, most: int) -> Sequence[AnyRow]:
 
 
 def ways_in_force(connection: Connection, most: int) -> Sequence[AnyRow]:
-    """The different ways in which the files of `readings_in_force` were read: digest of options and table, routes."""
+    """The different ways in which the files of `readings_in_force` were read: with what, by whom, as which content."""
     return connection.execute(WAYS_IN_FORCE, {"most": most}).all()

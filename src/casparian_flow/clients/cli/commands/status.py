@@ -74,9 +74,9 @@ def _lines(face: Face, status: Status) -> Iterator[str]:
             yield ""
             yield from table_lines(map(to_builtins, items), columns, face.paper)
     yield ""
-    yield f"next        {status.next[0]}"
+    yield f"next        {safe_text(status.next[0])}"
     for other in status.next[1:]:
-        yield f"            {other}"
+        yield f"            {safe_text(other)}"
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -28,7 +28,7 @@ from casparian_flow.store import replays as replay_store
 from casparian_flow.store import standing as standing_store
 from casparian_flow.store import tags as tag_store
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.sources import source_in_use
+from casparian_flow.store.sources import all_sources, source_in_use
 from casparian_flow.store.views import readings as view
 
 PLAN = "casparian plan"
@@ -85,8 +85,8 @@ def run_again(connection: Connection, asker: Acting | Reading, jobs: Collection[
 def run_on(connection: Connection, asker: Acting | Reading) -> str:
     """The command that reads what is new as what is there was read, so that no rows of that are moved.
 
-    A run without further words where everything was read so, the run of its one folder where all of that was read in
-    one other way, and else the plan that tells them apart.
+    A run without further words where everything was read so, the run of its folder where that is all there is and was
+    read in one other way, and else the plan that tells them apart.
     """
     known = view.readings_in_force(connection, MOST_COMPARED + 1)
     if len(known) > MOST_COMPARED:
@@ -95,7 +95,7 @@ def run_on(connection: Connection, asker: Acting | Reading) -> str:
     read = {(ways.of(row), _folder(row)) for row in known}
     if {way for way, _ in read} <= {_USUAL}:
         return RUN
-    if len(read) > 1:
+    if len(read) > 1 or {row.source_id for row in known} != {each.id for each in all_sources(connection)}:
         return PLAN
     ((way, folder),) = read
     (command,) = _commands([(way, _from(folder, asker.cwd))])
