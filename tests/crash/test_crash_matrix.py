@@ -24,6 +24,8 @@ from tests.crash.matrix.failpoints import FAILPOINTS, HOME, SOMETIMES
 from tests.crash.matrix.names import is_of_home
 from tests.crash.matrix.scenarios import SCENARIOS, SCHEMES
 
+from warm_guests import nursery
+
 SEED = 1
 """`python -m tests.crash.matrix --seed N` tries other moments, and other scenarios for the same steps."""
 
@@ -80,7 +82,7 @@ FAST = [
 @pytest.mark.invariant(2)
 def test_a_run_whose_disk_goes_wrong_is_put_right_by_the_next(place: Path) -> None:
     name = "run into parquet"
-    with Crew(place, 1) as crew:
+    with Crew(place, 1, nursery()) as crew:
         steps = crew.steps(name)
         assert set(steps) <= FAILPOINTS["parquet"] | HOME | SOMETIMES, "a step has no name in failpoints.py"
         cells = [cell_at(name, point, steps[point], kind, SEED) for point, kind in FAST]
@@ -92,7 +94,7 @@ def test_a_run_whose_disk_goes_wrong_is_put_right_by_the_next(place: Path) -> No
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_no_fault_at_any_step_loses_doubles_or_leaves_anything(place: Path, scheme: str) -> None:
-    with Crew(place, 1) as crew:
+    with Crew(place, 1, nursery()) as crew:
         names = [name for name, each in SCENARIOS.items() if each.scheme == scheme and not each.next_is_served]
         steps = {name: crew.steps(name) for name in names}
         census = set().union(*steps.values()) - SOMETIMES
@@ -117,7 +119,7 @@ SERVED = [
 @pytest.mark.slow
 @pytest.mark.invariant(2)
 def test_a_service_puts_right_what_a_fault_left(place: Path) -> None:
-    with Crew(place, 1) as crew:
+    with Crew(place, 1, nursery()) as crew:
         cells = [cell_at(name, point, crew.steps(name)[point], kind, SEED) for name, point, kind in SERVED]
         assert broken(crew, cells) == []
 

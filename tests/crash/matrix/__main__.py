@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.warm_guests import nursery
+
 from .cells import KINDS, Crew, chosen_cells, every_cell, fast_place
 from .scenarios import SCENARIOS
 
@@ -25,7 +27,7 @@ def main() -> None:
     parser.add_argument("--say", action="store_true", help="show what the command said")
     asked = parser.parse_args()
     began = time.monotonic()
-    with TemporaryDirectory(dir=fast_place()) as folder, Crew(Path(folder), asked.drivers) as crew:
+    with TemporaryDirectory(dir=fast_place()) as folder, Crew(Path(folder), asked.drivers, nursery()) as crew:
         names = [name for name in SCENARIOS if asked.scenario in name]
         with ThreadPoolExecutor(asked.drivers) as pool:
             steps = dict(zip(names, pool.map(crew.steps, names), strict=True))

@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.warm_guests import nursery
-
 from .disk import Fault, build_library
 from .failpoints import FAILPOINTS, SOMETIMES
 from .names import is_of_home
@@ -105,10 +103,11 @@ def senseless(point: str, kind: str) -> str:
 
 
 class Crew:
-    """So many drivers; whoever asks gets one that is idle."""
+    """So many drivers, whose guests come from the interpreter at an address; whoever asks gets one that is idle."""
 
-    def __init__(self, folder: Path, drivers: int) -> None:
+    def __init__(self, folder: Path, drivers: int, guests: str) -> None:
         self._folder = folder
+        self._guests = guests
         self._count = drivers
         self._idle: queue.Queue[subprocess.Popen[str]] = queue.Queue()
         self._stack = ExitStack()
@@ -127,7 +126,7 @@ class Crew:
                 "LD_PRELOAD": str(library),
             }
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.crash.matrix.driver", str(place), nursery()],
+                [sys.executable, "-m", "tests.crash.matrix.driver", str(place), self._guests],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

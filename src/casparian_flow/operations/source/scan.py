@@ -42,7 +42,7 @@ class ScanProblem(Reply, frozen=True, kw_only=True):
 class ScanReply(Reply, frozen=True, kw_only=True):
     """What is there and what changed since the last scan. `content` counts entries by kind of content.
 
-    `next` is the command that reads what is new, and moves no rows of what was read before.
+    `next` is the command that reads what is new by the words by which the others were read, or says what it would do.
     """
 
     entries: int
