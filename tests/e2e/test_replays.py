@@ -157,6 +157,26 @@ def test_nothing_is_read_again_where_nothing_changed(product: Product, data: Pat
     assert answer.out.startswith("nothing to replay\n3 files would come out as before")
 
 
+def test_options_that_release_nothing_change_nothing_and_do_not_stand(product: Product, tmp_path: Path) -> None:
+    (data := tmp_path / "in").mkdir()
+    (data / "a.csv").write_text('id,name,city\n1,"ann, the first",Oslo\n2,bob,Bern\n')
+    (data / "b.csv").write_text('id,name,city\n3,cy,Rome\n"4,dee,Lima\n5,eve,Cairo\n')
+    words = (str(data), "--table", "people")
+    product.run(*words)
+    before = content(product)
+    [group] = [each["group"] for each in groups(product) if each["code"] == "cf.csv.quote"]
+    option = ("--option", "quote=none")
+    tried = product("quarantine", "replay", group, *option, "--dry-run", expect=[0]).out
+    assert "0 rows released" in tried and "nothing to replay: its options release none of these rows" in tried
+    assert tried.splitlines()[-1] == f"next      casparian quarantine show {group} --raw"
+    reply = replay(product, group, *option)
+    assert (reply["replay"], reply["proposal"]) == (None, None)
+    assert reply["why"].startswith("its options release none of these rows")
+    assert product("parser", "set", "delimited", "--table", "people", "--json", expect=[0]).json["options"] == {}
+    assert product.run(*words)["run"] == 0
+    assert content(product) == before
+
+
 def test_a_plan_that_does_not_hold_any_more_is_not_begun(product: Product, data: Path, group: str) -> None:
     plan = replay(product, group, "--option", "null=NA", "--dry-run")
     wanted = StartReplay(groups=(group,), options={"null": "-"}, plan_digest=plan["digest"])

@@ -124,6 +124,10 @@ def _plan_lines(plan: ReplayPlan) -> Iterator[str]:
     if plan.unchanged:
         yield f"{plan.unchanged:,} more would come out as they did and are not read"
     yield from _reopened(plan)
+    if plan.why is not None:
+        yield f"nothing to replay: {plain(plan.why)}"
+        yield f"next      casparian quarantine show {plain(plan.causes[0])} --raw"
+        return
     if plan.needs_approval:
         yield "it has to be approved first: the replay proposes it"
     yield f"next      casparian quarantine replay {' '.join(map(plain, plan.causes))}{given}"

@@ -13,7 +13,7 @@ from casparian_flow.core.replays import ReplayKind
 from casparian_flow.operations.context import Acting
 from casparian_flow.operations.doing.output.readiness import make_sinks_ready
 from casparian_flow.operations.doing.rehearsal.replay_outcome import WORKERS, go_on, reply_of
-from casparian_flow.operations.doing.rehearsal.replay_selection import AWAY, Found, find
+from casparian_flow.operations.doing.rehearsal.replay_selection import AWAY, File, Found, find
 from casparian_flow.operations.doing.rehearsal.replay_stopped import raise_if_stopped
 from casparian_flow.operations.doing.rehearsal.replay_trial import Outlook, Tried, outlook_of, try_files, within
 from casparian_flow.operations.rehearsal.replay import (
@@ -32,12 +32,13 @@ from casparian_flow.store.replays import Expected, NewReplay
 
 CHANGES = "accepted rows would change or get lost, or every replay is approved here"
 """Why a replay is proposed, not begun."""
+DOES_NOTHING = "its options release none of these rows; they do not stand, and no file is read again"
 
 
 def plan(acting: Acting, request: PlanReplay) -> ReplayPlan:
     """What would be read again; raises NotFound and UsageError. Nothing is kept."""
     found = find(acting, request.groups, request.options)
-    tried = list(try_files(acting, found, within(found.files, acting.settings.governance.proof_mb << 20)))
+    tried = list(try_files(acting, found, _within_proof(acting, found.files)))
     outlook = outlook_of(tried)
     return ReplayPlan(
         digest=found.digest,
@@ -58,7 +59,7 @@ def plan(acting: Acting, request: PlanReplay) -> ReplayPlan:
         failures=[LeftOut(path=each.file.path, why=each.error.message) for each in tried if each.error is not None],
         reopens=found.reopens,
         needs_approval=_needs_approval(acting, outlook),
-        why=None if found.files else _why_nothing(found),
+        why=_why_not(found, tried),
     )
 
 
@@ -66,8 +67,8 @@ def start(acting: Acting, request: StartReplay) -> ReplayReply:
     """Read the rows of causes again, and wait for it; what a crash left of an earlier replay comes first.
 
     The first files are tried before anything is queued. Where they would lose or change accepted rows the replay is
-    proposed, not begun. Raises CanaryFailed when they cannot be read, or do not come out as they did when they were
-    tried: the rest is as it was.
+    proposed, not begun; where options leave all of them as they are, nothing is begun. Raises CanaryFailed when they
+    cannot be read, or do not come out as they did when they were tried: the rest is as it was.
     """
     go_on(acting)
     found = find(acting, request.groups, request.options)
@@ -80,7 +81,9 @@ def start(acting: Acting, request: StartReplay) -> ReplayReply:
     _raise_if_unreadable(first)
     if _needs_approval(acting, outlook_of(first)):
         proposal = propose(acting, found, request.reason)
-        return _nothing_read(found, label(Kind.REPLAY, proposal))
+        return _nothing_read(found, label(Kind.REPLAY, proposal), CHANGES)
+    if found.options and _does_nothing(acting, found, first):
+        return _nothing_read(found, why=DOES_NOTHING)
     expected: dict[int, Mapping[str, Expected] | None] = {file.job: {} for file in found.files}
     expected |= {each.file.job: each.expected for each in first}
     with acting.database.transaction() as connection:
@@ -106,7 +109,7 @@ def propose(acting: Acting, found: Found, reason: str) -> int:
     )
     with acting.database.transaction() as connection:  # before it is tried: what moves meanwhile voids the proposal
         base = base_of(connection, body)
-    tried = list(try_files(acting, found, within(found.files, acting.settings.governance.proof_mb << 20)))
+    tried = list(try_files(acting, found, _within_proof(acting, found.files)))
     outlook = outlook_of(tried)
     tables = {entry.table for entry in found.rejected}
     proof = Proof(
@@ -162,6 +165,32 @@ def _needs_approval(acting: Acting, outlook: Outlook) -> bool:
     return acting.settings.governance.replay_approval == "always" or bool(outlook.lost or outlook.changed)
 
 
+def _does_nothing(acting: Acting, found: Found, first: Sequence[Tried]) -> bool:
+    """Whether no file would have other accepted rows; not said where they are too many to try each of them."""
+    rest = found.files[len(first) :]
+    if any(map(_does_something, first)) or (rest and len(_within_proof(acting, rest)) < len(rest)):
+        return False
+    return not any(map(_does_something, try_files(acting, found, rest)))
+
+
+def _does_something(tried: Tried) -> bool:
+    """Whether a file would have other accepted rows, or nobody knows."""
+    difference = tried.difference
+    return bool(difference.released or difference.lost or difference.changed or tried.error)
+
+
+def _within_proof(acting: Acting, files: Sequence[File]) -> Sequence[File]:
+    return within(files, acting.settings.governance.proof_mb << 20)
+
+
+def _why_not(found: Found, tried: Sequence[Tried]) -> str | None:
+    """Why no file would be read again, if all of them were tried."""
+    if not found.files:
+        return _why_nothing(found)
+    is_idle = len(tried) == len(found.files) and not any(map(_does_something, tried))
+    return DOES_NOTHING if found.options and is_idle else None
+
+
 def _raise_if_unreadable(tried: Sequence[Tried]) -> None:
     for each in tried:
         if each.error is not None:
@@ -172,7 +201,7 @@ def _raise_if_unreadable(tried: Sequence[Tried]) -> None:
             )
 
 
-def _nothing_read(found: Found, proposal: str | None = None) -> ReplayReply:
+def _nothing_read(found: Found, proposal: str | None = None, why: str | None = None) -> ReplayReply:
     return ReplayReply(
         replay=None,
         released=0,
@@ -181,7 +210,7 @@ def _nothing_read(found: Found, proposal: str | None = None) -> ReplayReply:
         unchanged=found.unchanged,
         left_out=_left_out(found),
         proposal=proposal,
-        why=_why_nothing(found) if proposal is None else CHANGES,
+        why=_why_nothing(found) if why is None else why,
     )
 
 
