@@ -425,6 +425,11 @@ def test_whatever_step_the_process_ends_at_the_next_run_or_replay_goes_on(
             ends_at(patch, at)
             with pytest.raises(Ended):
                 product("quarantine", "replay", group, "--option", "null=NA")
+        on_the_way = count(product, "SELECT count(*) FROM cf_replays WHERE stage IN ('canary', 'rest')")
+        status = product("status", "--json", expect=[0]).json
+        assert status["replays"] == on_the_way
+        leads_on = [each for each in status["next"] if each.startswith(("casparian run", "casparian plan"))]
+        assert not on_the_way or leads_on
         if at % 2 or done[at] == "add":
             replay(product, group, "--option", "null=NA")
         read(product, data, expect=(0,))

@@ -52,7 +52,8 @@ class Status(Reply, frozen=True, kw_only=True):
     """One home. `next` are commands that make sense now, the first one most.
 
     `holder` is the process that works in it now. Jobs that are neither queued nor over without a holder were
-    interrupted: `interrupted` counts them, and the next run puts them right. `dead_letters` are jobs that were given
+    interrupted: `interrupted` counts them, and the next run puts them right; `replays` are on their way, or without a
+    holder were interrupted, too. `dead_letters` are jobs that were given
     up after their last retry and not tried again since. `killed_sentinel` is the process of one that ended without
     saying so. `approvals` are the proposals of every kind that wait for a decision,
     `drafts` those that nobody proposed yet. `disk` are the bytes of the whole home.
@@ -63,6 +64,7 @@ class Status(Reply, frozen=True, kw_only=True):
     sentinel: SentinelStatus | None
     killed_sentinel: int | None
     interrupted: int
+    replays: int
     sources: list[SourceStatus]
     files: dict[str, int]
     jobs: dict[str, int]

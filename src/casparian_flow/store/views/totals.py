@@ -10,12 +10,14 @@ from casparian_flow.core.contracts import ContractState, Origin
 from casparian_flow.core.jobs import JobState
 from casparian_flow.core.proposals import State
 from casparian_flow.core.reasons import SkipReason
+from casparian_flow.core.replays import ReplayStage
 from casparian_flow.store.tables import (
     contracts,
     decisions,
     jobs,
     materializations,
     proposals,
+    replays,
 )
 
 JOBS_BY_STATE = select(jobs.c.state, func.count()).group_by(jobs.c.state)
@@ -47,6 +49,14 @@ PROPOSALS = (
     .where(proposals.c.state.in_((State.PROPOSED, State.DRAFT)))
     .group_by(proposals.c.state)
 )
+
+
+REPLAYS = select(func.count()).where(replays.c.stage.in_((ReplayStage.CANARY, ReplayStage.REST)))
+
+
+def count_replays(connection: Connection) -> int:
+    """The replays that are neither done nor stopped."""
+    return int(connection.execute(REPLAYS).scalar_one())
 
 
 def count_jobs(connection: Connection) -> dict[JobState, int]:

@@ -51,6 +51,9 @@ def _lines(face: Face, status: Status) -> Iterator[str]:
     if status.interrupted:
         rights = "start or run puts" if status.killed_sentinel is not None else "run puts"
         yield f"interrupted {status.interrupted:,} jobs; the next {rights} them right"
+    if status.replays:
+        goes_on = "on their way" if status.holder else "were interrupted; the next run takes them to their end"
+        yield f"replays     {status.replays:,} {goes_on}"
     yield f"files       {_counts(status.files)}"
     yield f"jobs        {_counts(status.jobs)}"
     waived = f", and {status.quarantine.waived:,} waived" if status.quarantine.waived else ""

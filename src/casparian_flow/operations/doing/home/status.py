@@ -44,6 +44,8 @@ def status(reading: Reading, _request: AskStatus) -> Status:
     killed = None if left is None else left.pid
     unfinished = sum(count for state, count in by_state.items() if state not in FINAL_STATES)
     interrupted = 0 if holder else unfinished
+    replays = totals.count_replays(connection)
+    to_read = files[FileState.NEW] + files[FileState.CHANGED] + (0 if holder else unfinished + replays)
     dead, paused = count_dead_letters(connection), count_paused(connection)
     unheard_since = reading.now_ns - UNHEARD_NS
     return Status(
@@ -52,6 +54,7 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         sentinel=None if holder is None else _sentinel(reading.home, holder),
         killed_sentinel=killed,
         interrupted=interrupted,
+        replays=replays,
         sources=[
             SourceStatus(
                 id=row["id"],
@@ -80,9 +83,9 @@ def status(reading: Reading, _request: AskStatus) -> Status:
         disk=sum(disk_use(reading.home.path).values()),
         next=_next(
             files,
-            run=next_run(connection, reading) if files[FileState.NEW] + files[FileState.CHANGED] + interrupted else RUN,
+            run=next_run(connection, reading) if to_read else RUN,
+            to_read=to_read,
             is_killed=killed is not None,
-            interrupted=interrupted,
             quarantined=quarantined[0],
             proposed=proposed,
             approvals=max(0, proposals[State.PROPOSED] - proposed),  # contracts have a list of their own
@@ -118,8 +121,8 @@ def _next(
     files: dict[FileState, int],
     *,
     run: str,
+    to_read: int,
     is_killed: bool,
-    interrupted: int,
     quarantined: int,
     proposed: int,
     approvals: int,
@@ -132,7 +135,7 @@ def _next(
         "casparian start": is_killed,
         "casparian contract list --state proposed": proposed,
         "casparian approval list": approvals,
-        run: files[FileState.NEW] + files[FileState.CHANGED] + interrupted,
+        run: to_read,
         "casparian parser list": paused,
         "casparian jobs --dead": dead,
         "casparian files --state failed": files[FileState.FAILED],
