@@ -149,6 +149,31 @@ def test_what_was_replayed_with_an_option_stays_as_it_is_and_the_other_files_fol
     assert read(product, data, expect=(0,))["run"] == 0
 
 
+def test_options_that_are_set_say_how_many_files_the_next_run_reads_with_them(
+    product: Product, data: Path, group: str
+) -> None:
+    def set_(*words: str) -> int:
+        return product("parser", "set", "delimited", "--table", "fw", *words, "--json", expect=[0]).json["files"]
+
+    replay(product, group, "--option", "null=NA")
+    assert set_() == 1  # the others are read with it already
+    assert set_("--unset", "null") == 3
+    assert read(product, data)["run"] == 3
+    assert set_("--option", "null=NA") == 4
+    (data / "log_4.csv").unlink()
+    assert read(product, data)["run"] == 3
+    assert set_("--unset", "null") == 3  # of what is not there nothing is read
+
+
+def test_a_replay_does_not_count_what_was_read_with_its_options_already(
+    product: Product, data: Path, group: str
+) -> None:
+    read(product, data / "log_4.csv", "--option", "null=NA")
+    assert replay(product, group, "--option", "null=NA", "--dry-run")["reopens"] == 0
+    replay(product, group, "--option", "null=NA")
+    assert read(product, data)["run"] == 0
+
+
 def test_nothing_is_read_again_where_nothing_changed(product: Product, data: Path, group: str) -> None:
     reply = replay(product, group)
     assert reply["replay"] is None

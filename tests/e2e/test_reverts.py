@@ -140,6 +140,23 @@ def test_a_revert_is_reverted_like_any_commit_and_everything_is_as_before(case: 
     assert case.ids() == [1, 2, 3]
 
 
+def test_a_revert_says_how_many_files_the_next_run_will_hold(case: Case) -> None:
+    for _ in range(2):
+        case.run(force=True)
+    for snapshot in (case.history()[-1].snapshot, 0):
+        planned = case.plan(str(snapshot))
+        assert planned.held == case.revert(str(snapshot)).plan.held == 2
+        assert case.run().skipped == {"held_by_policy": 2}
+    case.run(force=True)
+    newest = case.history()[0].snapshot
+    (case.data / "sales_1.csv").unlink()
+    case.write("sales_2.csv", "6,6.5")
+    case.run()
+    assert case.plan("0").held == 1  # neither the file that is gone nor the bytes that no file has any more
+    assert case.plan(str(newest)).held == case.revert(str(newest)).plan.held == 1
+    assert case.run().skipped == {"held_by_policy": 1, "source_missing": 1}
+
+
 def test_the_same_relative_revert_twice_does_not_bring_the_rows_back(case: Case) -> None:
     first, second, third = [entry.snapshot for entry in reversed(case.history())]
     for named, further in (("@-1", first), ("@-2", 0)):

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, bindparam, case, exists, func, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from casparian_flow.core.outputs import PermittedEntry
 from casparian_flow.core.quarantine import EntryState
 from casparian_flow.store.engine import AnyRow
 from casparian_flow.store.outputs import is_carried, supersede
-from casparian_flow.store.tables import commits, jobs, materializations, quarantine, versions
+from casparian_flow.store.prepared import each_of, listed
+from casparian_flow.store.tables import commits, jobs, locations, materializations, quarantine, versions
 from casparian_flow.store.views.permits import committed_as
 
 COMMITS_OF_TABLE = (
@@ -117,6 +129,35 @@ HELD = (
     .order_by(materializations.c.id)
 )
 
+
+def _would_be_undone(of: FromClause) -> ColumnElement[bool]:
+    """Whether what a job brought to a table is undone once `jobs` are those that reverts took out of this one."""
+    is_here = (of.c.sink_uri == bindparam("sink")) & (of.c.table_name == bindparam("table"))
+    return case((is_here, of.c.job_id.in_(each_of("jobs"))), else_=of.c.reverted_in.is_not(None))
+
+
+# What `HELD` will find of one table, of which a file has the bytes.
+WOULD_BE_HELD = select(func.count(func.distinct(materializations.c.source_hash))).where(
+    materializations.c.sink_uri == bindparam("sink"),
+    materializations.c.table_name == bindparam("table"),
+    materializations.c.job_id.in_(each_of("jobs")),
+    ~exists(
+        select(_newer.c.id).where(
+            _newer.c.source_hash == materializations.c.source_hash,
+            _newer.c.parser_name == materializations.c.parser_name,
+            _newer.c.sink_uri == materializations.c.sink_uri,
+            _newer.c.id > materializations.c.id,
+            _newer.c.job_id != materializations.c.job_id,
+            ~_would_be_undone(_newer),
+        )
+    ),
+    exists(
+        select(versions.c.id)
+        .join(locations, locations.c.current_version_id == versions.c.id)
+        .where(versions.c.source_hash == materializations.c.source_hash, locations.c.is_missing.is_(False))
+    ),
+)
+
 AT_ONCE = 10_000
 """Jobs named in one statement: fewer than a database takes."""
 
@@ -198,6 +239,12 @@ def set_undone(connection: Connection, sink: str, table: str, jobs: frozenset[in
 def held(connection: Connection) -> Sequence[AnyRow]:
     """What was undone and not read again since, by bytes, parser and sink, oldest first; with who undid it and when."""
     return connection.execute(HELD).all()
+
+
+def count_held(connection: Connection, sink: str, table: str, jobs: Iterable[int]) -> int:
+    """Files that are there, by their bytes, that are `held` for a table once these are its undone jobs."""
+    given = {"sink": sink, "table": table, "jobs": listed(sorted(jobs))}
+    return int(connection.execute(WOULD_BE_HELD, given).scalar_one())
 
 
 def _some(jobs: Iterable[int]) -> Iterator[Sequence[int]]:

@@ -17,7 +17,10 @@ class PlanRevert(Request, frozen=True, kw_only=True):
 
 
 class RevertPlan(Reply, frozen=True, kw_only=True):
-    """What a revert does. `rows_out` and `rows_back` count accepted rows; `held` files are not read again by a run."""
+    """What a revert does. `rows_out` and `rows_back` count accepted rows.
+
+    `held` files are there and are not read again by a run; those of the same bytes count once.
+    """
 
     table: str
     sink: str

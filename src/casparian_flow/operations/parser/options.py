@@ -18,7 +18,7 @@ class SetOptions(Request, frozen=True, kw_only=True):
 
 
 class StandingOptions(Reply, frozen=True, kw_only=True):
-    """The options that stand now. `files` were read by the parser for this table; the next run reads them with these.
+    """The options that stand now. `files` are there and were read for this table with others: the next run reads them.
 
     Nothing is read anew where the options are as they were.
     """

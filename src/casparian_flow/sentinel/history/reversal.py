@@ -40,8 +40,8 @@ class Reversal:
     changes: dict[Role, Change]
     jobs_out: frozenset[int]
     jobs_back: frozenset[int]
-    undone: frozenset[int]
-    """Jobs whose bytes are not read again by themselves afterwards."""
+    held: int
+    """Files that are there and that a run does not read again by itself afterwards, as it is for this table."""
     seqs: dict[Role, int]
     """How far each log went at `to`."""
 
@@ -83,7 +83,7 @@ def plan_reversal(connection: Connection, sink: str, table: str, snapshot: str) 
         changes={role: change_between(now.states[role], then.states[role]) for role in Role},
         jobs_out=now.live_jobs() - then.live_jobs(),
         jobs_back=then.live_jobs() - now.live_jobs(),
-        undone=then.undone | now.added_after(to),
+        held=store.count_held(connection, sink, table, then.undone | now.added_after(to)),
         seqs={role: then.states[role].seq for role in Role},
     )
 

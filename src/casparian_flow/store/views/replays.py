@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, exists, func, select
 
+from casparian_flow.core.keys import config_hash
 from casparian_flow.core.quarantine import OPEN_STATES
 from casparian_flow.store.engine import AnyRow
-from casparian_flow.store.prepared import each_of
+from casparian_flow.store.prepared import each_of, listed
 from casparian_flow.store.tables import (
     commits,
     jobs,
@@ -71,15 +72,25 @@ WAITING = (
     )
     .order_by(quarantine.c.job_id)
 )
-_same = and_(jobs.c.base_table.in_(each_of("bases")), parsers.c.name == bindparam("parser"))
-OF_BASES = (
-    select(func.count(func.distinct(materializations.c.source_hash)))
+READ_OTHERWISE = (
+    select(materializations.c.source_hash)
+    .distinct()
     .select_from(
         materializations.join(jobs, jobs.c.id == materializations.c.job_id).join(
             parsers, parsers.c.id == jobs.c.parser_id
         )
     )
-    .where(_same, materializations.c.is_current)
+    .where(
+        parsers.c.name == bindparam("parser"),
+        jobs.c.base_table == bindparam("base"),
+        materializations.c.is_current,
+        materializations.c.config_hash.not_in(each_of("configs")),
+        exists(
+            select(versions.c.id)
+            .join(locations, locations.c.current_version_id == versions.c.id)
+            .where(versions.c.source_hash == materializations.c.source_hash, locations.c.is_missing.is_(False))
+        ),
+    )
 )
 _counts: list[ColumnElement[Any]] = [
     func.count(replay_files.c.version_id).label("files"),
@@ -133,9 +144,11 @@ def waiting(connection: Connection, causes: Iterable[str]) -> Sequence[AnyRow]:
     return connection.execute(WAITING, {"causes": json.dumps(sorted(causes))}).all()
 
 
-def files_of_bases(connection: Connection, parser: str, bases: Iterable[str]) -> int:
-    """How many files a parser has read that ask for these tables, and whose rows are shown."""
-    return int(connection.execute(OF_BASES, {"parser": parser, "bases": json.dumps(sorted(bases))}).scalar_one())
+def read_otherwise(connection: Connection, parser: str, base: str, options: Mapping[str, str]) -> set[str]:
+    """The bytes of files that are there and ask for this table, whose rows a parser read under other options."""
+    configs = [config_hash(options, None), config_hash(options, base)]  # who asks for its own table names none
+    given = {"parser": parser, "base": base, "configs": listed(configs)}
+    return set(connection.execute(READ_OTHERWISE, given).scalars())
 
 
 def list_replays(connection: Connection, limit: int = MOST_SHOWN) -> Sequence[RowMapping]:

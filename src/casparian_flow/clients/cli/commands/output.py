@@ -10,7 +10,7 @@ import click
 from casparian_flow.clients.cli.face import Face, pass_face
 from casparian_flow.clients.cli.nouns import Noun
 from casparian_flow.clients.cli.options import shared_options
-from casparian_flow.clients.cli.render import Column, Kind, plain, size_text, table_lines
+from casparian_flow.clients.cli.render import Column, Kind, counted, plain, size_text, table_lines
 
 if TYPE_CHECKING:
     from casparian_flow.operations.output.compact import Compacted, CompactionPlan
@@ -197,4 +197,5 @@ def _plan_lines(plan: RevertPlan) -> Iterator[str]:
     yield f"quarantine {plan.quarantined_before:,} to {plan.quarantined_after:,}"
     yield f"jobs       {len(plan.jobs_out):,} go out, {len(plan.jobs_back):,} come back"
     if plan.held:
-        yield f"afterwards {plan.held:,} files are held: a run reads them again only with --force"
+        are = "is held: a run reads it" if plan.held == 1 else "are held: a run reads them"
+        yield f"afterwards {counted(plan.held, 'file')} {are} again only with --force"

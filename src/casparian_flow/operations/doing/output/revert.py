@@ -82,5 +82,5 @@ def _plan(reversal: Reversal) -> RevertPlan:
         quarantined_after=quarantined.after,
         jobs_out=[str(job) for job in sorted(reversal.jobs_out)],
         jobs_back=[str(job) for job in sorted(reversal.jobs_back)],
-        held=len(reversal.undone),
+        held=reversal.held,
     )

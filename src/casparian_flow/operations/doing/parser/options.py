@@ -34,7 +34,7 @@ def set_(acting: Acting, request: SetOptions) -> StandingOptions:
                 reason=request.reason,
                 now_ns=acting.clock(),
             )
-        files = view.files_of_bases(connection, request.parser, [request.table])
+        files = len(view.read_otherwise(connection, request.parser, request.table, now))
     return StandingOptions(
         parser=request.parser, table=request.table, options=now, is_changed=now != before, files=files
     )

@@ -134,9 +134,10 @@ def find(acting: Acting, groups: Sequence[str], options: Mapping[str, str]) -> F
         ]
         files = _files(chosen, wanted)
         bases = {file.base_table for file in files}
-        is_new = any(not options.items() <= world.standing.get((name, base), {}).items() for base in bases)
+        after = {base: {**world.standing.get((name, base), {}), **options} for base in bases}
+        is_new = any(after[base] != world.standing.get((name, base), {}) for base in bases)
         repairs = _new_repairs(connection, name, chosen, world)
-        others = view.files_of_bases(connection, name, bases) - len(files) if is_new else 0
+        others = _others(connection, name, after, files) if is_new else frozenset()
     tables = {row.table_name for row in waiting}
     left_out = {
         row.path: f"rows of it that {world.trimmed[row.source_hash]} erased would be back; run it with --force"
@@ -155,11 +156,19 @@ def find(acting: Acting, groups: Sequence[str], options: Mapping[str, str]) -> F
         rejected=[Rejected(table=row.table_name, code=row.code) for row in chosen],
         unchanged=len({row.source_hash for row in waiting if row.job_id not in changed and row.job_id not in undone}),
         left_out=sorted(left_out.items()),
-        reopens=max(others, 0),
+        reopens=len(others),
         sinks=sorted({sink for row in chosen for sink in routes_of(row.routes).sinks}),
         contracts={table: hash_ for table, hash_ in world.contracts.items() if table in tables},
         repairs=repairs,
     )
+
+
+def _others(
+    connection: Connection, parser: str, after: Mapping[str, Mapping[str, str]], files: Sequence[File]
+) -> frozenset[str]:
+    """The bytes of the other files of these tables that were read under other options than those that stand `after`."""
+    found = (view.read_otherwise(connection, parser, base, options) for base, options in after.items())
+    return frozenset[str]().union(*found) - {file.source_hash for file in files}
 
 
 def _causes(connection: Connection, groups: Sequence[str]) -> tuple[list[str], str]:
