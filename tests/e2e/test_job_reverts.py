@@ -231,3 +231,9 @@ def test_the_command_wants_a_reason_and_a_yes(case: Case, capfd: pytest.CaptureF
     done = ask(job, "--yes", "--reason", "wrong export")
     assert (done["schema"], done["reason"], case.shown()[0]) == ("casparian.job-revert/1", "wrong export", [1, 2, 3, 6])
     ask(job, "--yes", "--reason", "again", expect=2)
+
+
+def test_the_help_of_the_command_says_that_the_reason_is_needed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["jobs", "revert", "--help"]) == 0
+    told = " ".join(capfd.readouterr().out.split())
+    assert "--reason TEXT Kept with the commits; required, but for --dry-run." in told
