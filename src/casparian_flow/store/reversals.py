@@ -116,6 +116,9 @@ HELD = (
     )
     .order_by(materializations.c.id)
 )
+HELD_OF = HELD.add_columns(
+    (materializations.c.accepted + materializations.c.quarantined).label("rows"), commits.c.reason
+).where(materializations.c.source_hash == bindparam("hash"), materializations.c.table_name != "")
 
 AT_ONCE = 10_000
 """Jobs named in one statement: fewer than a database takes."""
@@ -198,6 +201,11 @@ def set_undone(connection: Connection, sink: str, table: str, jobs: frozenset[in
 def held(connection: Connection) -> Sequence[AnyRow]:
     """What was undone and not read again since, by bytes, parser and sink, oldest first; with who undid it and when."""
     return connection.execute(HELD).all()
+
+
+def held_of(connection: Connection, source_hash: str) -> Sequence[AnyRow]:
+    """As `held`, of these bytes and for tables alone; with how many rows each job had brought, and why they went."""
+    return connection.execute(HELD_OF, {"hash": source_hash}).all()
 
 
 def _some(jobs: Iterable[int]) -> Iterator[Sequence[int]]:
