@@ -263,7 +263,7 @@ def test_why_and_trace_of_what_was_undone_say_who_did_it_and_what_brings_it_back
         }  # fmt: skip
     said = ask("why", str(path))
     assert said.startswith(f"2 rows that this file brought to sales in {case.home.default_sink} were taken out by ")
-    assert f"by a revert of {done.by} on {part['at'][:10]}: it was wrong\n" in said
+    assert f"by a revert of {done.by} on {part['at'][:10]}: it was wrong\n  the way back: {part['back']}\n" in said
     address = f"{told['job']['source_hash'].partition(':')[2]}:1"
     for subject in (f"{path}:1", address):
         refused = json.loads(ask("trace", subject, "--json", expect=5))

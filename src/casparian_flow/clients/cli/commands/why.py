@@ -55,7 +55,7 @@ def _reverted(record: int | None, part: RevertedPart) -> Iterator[str]:
     said += f"{counted(part.rows, 'row')} that this file brought to {plain(part.table)} in {plain(part.sink)} "
     said += f"{'was' if part.rows == 1 else 'were'} taken out by a revert of {plain(part.by)} on {part.at[:10]}"
     yield said + (f": {plain(part.reason)}" if part.reason else "")
-    yield f"  bring them back with: {plain(part.back)}"
+    yield f"  the way back: {plain(part.back)}"
 
 
 def _decision(reply: Why) -> Iterator[str]:
