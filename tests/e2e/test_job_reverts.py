@@ -231,3 +231,61 @@ def test_the_command_wants_a_reason_and_a_yes(case: Case, capfd: pytest.CaptureF
     done = ask(job, "--yes", "--reason", "wrong export")
     assert (done["schema"], done["reason"], case.shown()[0]) == ("casparian.job-revert/1", "wrong export", [1, 2, 3, 6])
     ask(job, "--yes", "--reason", "again", expect=2)
+
+
+def test_the_help_of_the_command_says_that_the_reason_is_needed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["jobs", "revert", "--help"]) == 0
+    told = " ".join(capfd.readouterr().out.split())
+    assert "--reason TEXT Kept with the commits; required, but for --dry-run." in told
+
+
+def test_why_and_trace_of_what_was_undone_say_who_did_it_and_what_brings_it_back(
+    case: Case, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(case.data)
+
+    def ask(*words: str, expect: int = 0) -> str:
+        code = command_line(["--home", str(case.home.path), *words])
+        out, err = capfd.readouterr()
+        assert code == expect, f"{words} ended with {code}\n{out}\n{err}"
+        return err if expect else out
+
+    job, path = case.job_of("sales_3.csv"), case.data / "sales_3.csv"
+    done = case.revert(job)
+    for subject, record in ((str(path), None), (f"{path}:1", 1), (f"{path}:2", 2)):
+        told = json.loads(ask("why", subject, "--json"))
+        [part] = told["reverted"]
+        assert (told["record"], told["rows"], told["erased"]) == (record, [], [])
+        assert part["at"].startswith(case.history()[0].at[:10])
+        assert {name: value for name, value in part.items() if name != "at"} == {
+            "table": "sales", "sink": case.home.default_sink, "job": job, "rows": 2, "by": done.by,
+            "reason": "it was wrong", "back": f"casparian run {path} --force",
+        }  # fmt: skip
+    said = ask("why", str(path))
+    assert said.startswith(f"2 rows that this file brought to sales in {case.home.default_sink} were taken out by ")
+    assert f"by a revert of {done.by} on {part['at'][:10]}: it was wrong\n  the way back: {part['back']}\n" in said
+    address = f"{told['job']['source_hash'].partition(':')[2]}:1"
+    for subject in (f"{path}:1", address):
+        refused = json.loads(ask("trace", subject, "--json", expect=5))
+        assert refused["why"] == f"sales was reverted by {done.by} on {part['at'][:10]}: it was wrong"
+        assert refused["fix"] == f"casparian run {path} --force"
+    assert "records are numbered" in json.loads(ask("trace", f"sales:{job}:9", "--json", expect=5))["why"]
+    assert json.loads(ask("why", f"{case.data / 'sales_1.csv'}:1", "--json"))["reverted"] == []
+
+    ask(*part["back"].split()[1:], expect=3)  # with a rejected row
+    assert case.shown() == ([1, 2, 5, 6], [2])
+    told = json.loads(ask("why", f"{path}:1", "--json"))
+    assert (told["reverted"], [row["table"] for row in told["rows"]]) == ([], ["sales"])
+    ask("trace", f"{path}:1")
+
+    case.revert_output(case.history()[1].snapshot)  # the other way of taking rows out, and without a reason
+    case.write("sales_3.csv", "8,8.5")
+    ask("scan", str(case.data))
+    ask("scan", str(path))  # which the command above made a source of its own
+    [part] = json.loads(ask("why", address, "--json"))["reverted"]
+    history = f"casparian output history sales --sink {case.home.default_sink}"
+    assert (part["reason"], part["back"]) == ("", history), "a run would read other bytes"
+    assert json.loads(ask("why", str(path), "--json"))["reverted"] == []
+    refused = json.loads(ask("trace", address, "--json", expect=5))
+    assert (refused["why"], refused["fix"]) == (f"sales was reverted by {part['by']} on {part['at'][:10]}", history)
+    ask(*history.split()[1:])

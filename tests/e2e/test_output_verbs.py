@@ -94,6 +94,15 @@ def test_an_export_shows_a_past_moment_by_snapshot_and_by_job_and_the_quarantine
     assert "no snapshot" in ask("export", "sales", "--as-of", "999", expect=5)
 
 
+def test_a_moment_counted_from_the_end_is_one_of_jobs_and_the_help_says_so(ask: Ask) -> None:
+    jobs = [each["job"] for each in json.loads(ask("jobs", "--all", "--json"))["jobs"]]
+    for moment, job in (("@last", jobs[0]), ("@-1", jobs[1])):
+        shown = [ask("export", "sales", "--as-of", each, "--to", "-", "--format", "csv") for each in (moment, job)]
+        assert shown[0] == shown[1]
+    for command in ("sql", "export"):
+        assert "then; @last and @-1 are jobs of the whole home." in " ".join(ask(command, "--help").split())
+
+
 def test_redacted_columns_stay_without_values_and_formulas_are_guarded(ask: Ask, landed: Landed) -> None:
     [first, *_] = ask("export", "sales", "--redact", "who,amount", "--to", "-", "--format", "jsonl").splitlines()
     assert (json.loads(first)["who"], json.loads(first)["amount"]) == (None, None)

@@ -128,6 +128,9 @@ HELD = (
     )
     .order_by(materializations.c.id)
 )
+HELD_OF = HELD.add_columns(
+    (materializations.c.accepted + materializations.c.quarantined).label("rows"), commits.c.reason
+).where(materializations.c.source_hash == bindparam("hash"), materializations.c.table_name != "")
 
 
 def _would_be_undone(of: FromClause) -> ColumnElement[bool]:
@@ -245,6 +248,11 @@ def count_held(connection: Connection, sink: str, table: str, jobs: Iterable[int
     """Files that are there, by their bytes, that are `held` for a table once these are its undone jobs."""
     given = {"sink": sink, "table": table, "jobs": listed(sorted(jobs))}
     return int(connection.execute(WOULD_BE_HELD, given).scalar_one())
+
+
+def held_of(connection: Connection, source_hash: str) -> Sequence[AnyRow]:
+    """As `held`, of these bytes and for tables alone; with how many rows each job had brought, and why they went."""
+    return connection.execute(HELD_OF, {"hash": source_hash}).all()
 
 
 def _some(jobs: Iterable[int]) -> Iterator[Sequence[int]]:

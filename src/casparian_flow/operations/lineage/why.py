@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from casparian_flow.operations.file.files import FileDetail
 from casparian_flow.operations.job.jobs import JobDetail
 from casparian_flow.operations.query.rows import FoundRow
@@ -38,12 +40,29 @@ class ErasedPart(Reply, frozen=True, kw_only=True):
     at: str
 
 
+class RevertedPart(Reply, frozen=True, kw_only=True):
+    """So many rows that a job had brought to a table of a sink: who took them out again, when, and why.
+
+    `back` is the command to bring them back with: the run that reads the file again, and where that has other bytes
+    by now, is gone or was read to replace its table, the history of the table, to any snapshot of which it can go back.
+    """
+
+    table: str
+    sink: str
+    job: str
+    rows: int
+    by: str
+    at: str
+    reason: str
+    back: str
+
+
 class Why(Reply, frozen=True, kw_only=True):
     """The answer. `steps` are what was tried to find a parser, in order; the last one decided.
 
     `job` is the last one that read these bytes, with the versions of parser and contract; `rows` are what the record
     became; `contracts` are those of the rows, or of everything that the job brought.
-    `erased` is what else the bytes brought; a record that is nowhere is among it.
+    `erased` and `reverted` are what else the bytes brought; a record that is nowhere is among it.
     """
 
     subject: str
@@ -54,6 +73,7 @@ class Why(Reply, frozen=True, kw_only=True):
     rows: list[FoundRow]
     contracts: list[DecidedContract]
     erased: list[ErasedPart]
+    reverted: list[RevertedPart] = msgspec.field(default_factory=list)
 
 
 OPERATIONS = (

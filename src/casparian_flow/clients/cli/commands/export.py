@@ -15,7 +15,9 @@ KINDS = ("parquet", "csv", "jsonl", "duckdb")
 @click.argument("table")
 @click.option("--to", metavar="PATH", help="A file, a folder, or - for standard output.  [default: TABLE.FORMAT here]")
 @click.option("-f", "--format", "kind", type=click.Choice(KINDS), help="The kind of file; else its extension says it.")
-@click.option("--as-of", metavar="SNAPSHOT|JOB|TIME", help="The table as it was then.")
+@click.option(
+    "--as-of", metavar="SNAPSHOT|JOB|TIME", help="The table as it was then; @last and @-1 are jobs of the whole home."
+)
 @sink_option
 @click.option("--quarantine", is_flag=True, help="The rejected rows instead of the accepted ones.")
 @click.option("--redact", metavar="COLS", default="", help="Leave out the values of these columns: a,b,c.")

@@ -223,7 +223,7 @@ def priority(face: Face, job: str, priority: int, if_version: str | None) -> int
 
 @command.command("revert")
 @click.argument("job")
-@click.option("--reason", default="", metavar="TEXT", help="Kept with the commits.")
+@click.option("--reason", default="", metavar="TEXT", help="Kept with the commits; required, but for --dry-run.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Only show what would happen.")
 @pass_face
 def revert(face: Face, job: str, reason: str, is_dry_run: bool) -> None:

@@ -17,7 +17,9 @@ SECONDS = 60.0
 @click.command("sql")
 @click.argument("query", required=False)
 @click.option("--file", "file", type=click.File(), help="Read the query from a file; - is standard input.")
-@click.option("--as-of", metavar="SNAPSHOT|JOB|TIME", help="Tables as they were then.")
+@click.option(
+    "--as-of", metavar="SNAPSHOT|JOB|TIME", help="Tables as they were then; @last and @-1 are jobs of the whole home."
+)
 @click.option(
     "--max-rows", type=click.IntRange(1, 100_000_000), default=MOST_ROWS, show_default=True, help="Cut the answer here."
 )

@@ -12,7 +12,7 @@ from casparian_flow.clients.cli.receipts import receipt_lines
 from casparian_flow.clients.cli.render import counted, plain
 
 if TYPE_CHECKING:
-    from casparian_flow.operations.lineage.why import DecidedContract, ErasedPart, Why
+    from casparian_flow.operations.lineage.why import DecidedContract, ErasedPart, RevertedPart, Why
     from casparian_flow.operations.query.rows import FoundRow
 
 
@@ -33,8 +33,10 @@ def _lines(reply: Why) -> Iterator[str]:
         yield from _rejected(reply.record, row) if row.message else _accepted(reply.record, row)
     for part in () if reply.rows else reply.erased:
         yield _erased(reply.record, part)
+    for taken in () if reply.rows else reply.reverted:
+        yield from _reverted(reply.record, taken)
     yield from (_decided(each) for each in reply.contracts if reply.rows)
-    if reply.rows or reply.erased:
+    if reply.rows or reply.erased or reply.reverted:
         yield ""
     yield from _decision(reply)
 
@@ -45,6 +47,15 @@ def _erased(record: int | None, part: ErasedPart) -> str:
     said = f"record {record} is in no table; " if record is not None else ""
     said += f"{rows} that this file brought to {plain(part.table)} {'was' if part.rows == 1 else 'were'} erased"
     return f"{said} by {part.purge} on {part.at[:10]}: casparian approval show {part.purge}"
+
+
+def _reverted(record: int | None, part: RevertedPart) -> Iterator[str]:
+    """What is known of rows that a person took out."""
+    said = f"record {record} is in no table; " if record is not None else ""
+    said += f"{counted(part.rows, 'row')} that this file brought to {plain(part.table)} in {plain(part.sink)} "
+    said += f"{'was' if part.rows == 1 else 'were'} taken out by a revert of {plain(part.by)} on {part.at[:10]}"
+    yield said + (f": {plain(part.reason)}" if part.reason else "")
+    yield f"  the way back: {plain(part.back)}"
 
 
 def _decision(reply: Why) -> Iterator[str]:

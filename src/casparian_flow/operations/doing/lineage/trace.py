@@ -13,6 +13,7 @@ from casparian_flow.operations.context import Reading
 from casparian_flow.operations.doing.file.lookup import one_file
 from casparian_flow.operations.doing.job.jobs import one_job
 from casparian_flow.operations.doing.lineage.graph import Graph
+from casparian_flow.operations.doing.lineage.taken_out import taken_out
 from casparian_flow.operations.doing.output.placement import sink_of
 from casparian_flow.operations.doing.query.rows import find_rows, rows_of
 from casparian_flow.operations.lineage.trace import AskTrace, Direction, Trace
@@ -89,7 +90,7 @@ def _as_row_of_job(reading: Reading, request: AskTrace) -> Trace | None:
         if (seq := graph.seq_of(output, role)) is not None
         for row in rows_of(output, role, int(parts[3]), None if output["is_current"] else seq, shown=rejects.batch)
     ]
-    return _rows(reading, request, found, job["source_hash"])
+    return _rows(reading, request, found, None)
 
 
 def _as_record(reading: Reading, request: AskTrace) -> Trace | None:
@@ -122,6 +123,13 @@ def _rows(reading: Reading, request: AskTrace, found: Sequence[FoundRow], source
     if request.direction is Direction.DOWN:
         raise UsageError("nothing comes after a row", fix="casparian trace ROW --up")
     if not found:
+        if source_hash is not None and (reverted := taken_out(reading, source_hash)):
+            part = reverted[-1]
+            raise NotFound(
+                f"{request.subject} is in no table and not in quarantine",
+                why=f"{part.table} was reverted by {part.by} on {part.at[:10]}" + (part.reason and f": {part.reason}"),
+                fix=part.back,
+            )
         raise NotFound(
             f"{request.subject} is in no table and not in quarantine",
             why="records are numbered from 1; header and preamble lines are not counted",

@@ -16,6 +16,7 @@ from casparian_flow.operations.doing.file.files import show as show_file
 from casparian_flow.operations.doing.file.lookup import one_file
 from casparian_flow.operations.doing.job.jobs import one_job
 from casparian_flow.operations.doing.job.jobs import show as show_job
+from casparian_flow.operations.doing.lineage.taken_out import taken_out
 from casparian_flow.operations.doing.lineage.trace import ADDRESS
 from casparian_flow.operations.doing.query.rows import find_rows
 from casparian_flow.operations.file.files import FileDetail, ShowFile
@@ -41,7 +42,8 @@ def why(reading: Reading, request: AskWhy) -> Why:
         source_hash = current.source_hash
     rows = [] if record is None or source_hash is None else find_rows(reading, source_hash, record)
     erased = [] if source_hash is None else _erased(reading, source_hash)
-    if record is not None and not rows and not erased:
+    reverted = [] if source_hash is None else taken_out(reading, source_hash)
+    if record is not None and not rows and not erased and not reverted:
         raise NotFound(
             f"record {record} of {path} is in no table and not in quarantine",
             why="records are numbered from 1; header and preamble lines are not counted",
@@ -60,6 +62,7 @@ def why(reading: Reading, request: AskWhy) -> Why:
         rows=rows,
         contracts=[_decided(reading, table, version) for table, version in under if table and version],
         erased=erased,
+        reverted=reverted,
     )
 
 

@@ -102,6 +102,18 @@ def run_on(connection: Connection, asker: Acting | Reading) -> str:
     return command
 
 
+def forced_again(connection: Connection, asker: Acting | Reading, job: int, path: str) -> str | None:
+    """The command under which a run reads this one file as a job did, though nothing changed since.
+
+    None where the job replaced its table: read alone, the file would replace all others.
+    """
+    ways = _Ways(connection, asker)
+    for row in view.readings_of(connection, [job]):
+        if not (way := ways.of(row)).replaces:
+            return shlex.join([*RUN.split(), path, *way.words, "--force"])
+    return None
+
+
 class _Ways:
     """Tells of a job what a person asked for, under what stands in the home now."""
 
