@@ -79,11 +79,11 @@ def start(acting: Acting, request: StartReplay) -> ReplayReply:
     make_sinks_ready(acting, found.sinks)
     first = list(try_files(acting, found, found.files[: request.canary]))
     _raise_if_unreadable(first)
+    if found.options and _does_nothing(acting, found, first):
+        return _nothing_read(found, why=DOES_NOTHING)
     if _needs_approval(acting, outlook_of(first)):
         proposal = propose(acting, found, request.reason)
         return _nothing_read(found, label(Kind.REPLAY, proposal), CHANGES)
-    if found.options and _does_nothing(acting, found, first):
-        return _nothing_read(found, why=DOES_NOTHING)
     expected: dict[int, Mapping[str, Expected] | None] = {file.job: {} for file in found.files}
     expected |= {each.file.job: each.expected for each in first}
     with acting.database.transaction() as connection:
