@@ -71,29 +71,27 @@ def test_help_and_version_import_nothing_heavy(tmp_path, words):
     assert imported(tmp_path, HEAVY, *words) == []
 
 
-def test_an_ending_command_leaves_nothing_to_be_looked_through_for_cycles():
+def counted_at_the_end(program):
+    """What a program prints last that runs `version` and then looks at itself."""
     done = subprocess.run(
-        [sys.executable, "-c", ENDING, "version"],
+        [sys.executable, "-c", program, "version"],
         env={"PYTHONPATH": str(SOURCE), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    left, frozen = map(int, done.stdout.split()[-2:])
+    return done.stdout.split()[-2:]
+
+
+def test_an_ending_command_leaves_nothing_to_be_looked_through_for_cycles():
+    left, frozen = map(int, counted_at_the_end(ENDING))
     assert left < frozen / 100
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.cpu_count() == 1, reason="threads are counted in /proc; one per core")
 def test_a_command_that_imports_numpy_starts_no_threads():
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_THREAD, "version"],
-        env={"PYTHONPATH": str(SOURCE), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout.splitlines()[-1].split() == ["numpy", "1"], done.stderr
+    assert counted_at_the_end(ONE_THREAD) == ["numpy", "1"]
 
 
 ANSWERED_FROM_THE_PACKAGE = [

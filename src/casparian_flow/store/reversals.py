@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     bindparam,
     case,
     exists,
@@ -102,6 +101,22 @@ SHOW_QUARANTINE = (
 )
 
 _newer = materializations.alias("newer_materializations")
+
+
+def _not_read_since(is_undone: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether no other job brought these bytes by that parser to that sink since; one that `is_undone` is as none."""
+    return ~exists(
+        select(_newer.c.id).where(
+            _newer.c.source_hash == materializations.c.source_hash,
+            _newer.c.parser_name == materializations.c.parser_name,
+            _newer.c.sink_uri == materializations.c.sink_uri,
+            _newer.c.id > materializations.c.id,
+            _newer.c.job_id != materializations.c.job_id,
+            ~is_undone,
+        )
+    )
+
+
 HELD = (
     select(
         materializations.c.source_hash,
@@ -113,47 +128,21 @@ HELD = (
         commits.c.permitted_at_ns,
     )
     .join(commits, commits.c.id == materializations.c.reverted_in)
-    .where(
-        materializations.c.reverted_in.is_not(None),
-        ~exists(
-            select(_newer.c.id).where(
-                _newer.c.source_hash == materializations.c.source_hash,
-                _newer.c.parser_name == materializations.c.parser_name,
-                _newer.c.sink_uri == materializations.c.sink_uri,
-                _newer.c.id > materializations.c.id,
-                _newer.c.job_id != materializations.c.job_id,
-                _newer.c.reverted_in.is_(None),
-            )
-        ),
-    )
+    .where(materializations.c.reverted_in.is_not(None), _not_read_since(_newer.c.reverted_in.is_not(None)))
     .order_by(materializations.c.id)
 )
 HELD_OF = HELD.add_columns(
     (materializations.c.accepted + materializations.c.quarantined).label("rows"), commits.c.reason
 ).where(materializations.c.source_hash == bindparam("hash"), materializations.c.table_name != "")
 
-
-def _would_be_undone(of: FromClause) -> ColumnElement[bool]:
-    """Whether what a job brought to a table is undone once `jobs` are those that reverts took out of this one."""
-    is_here = (of.c.sink_uri == bindparam("sink")) & (of.c.table_name == bindparam("table"))
-    return case((is_here, of.c.job_id.in_(each_of("jobs"))), else_=of.c.reverted_in.is_not(None))
-
-
-# What `HELD` will find of one table, of which a file has the bytes.
+# What `HELD` will find of one table, of which a file has the bytes, once `jobs` are those that reverts took out of it.
+_is_here = (_newer.c.sink_uri == bindparam("sink")) & (_newer.c.table_name == bindparam("table"))
+_would_be_undone = case((_is_here, _newer.c.job_id.in_(each_of("jobs"))), else_=_newer.c.reverted_in.is_not(None))
 WOULD_BE_HELD = select(func.count(func.distinct(materializations.c.source_hash))).where(
     materializations.c.sink_uri == bindparam("sink"),
     materializations.c.table_name == bindparam("table"),
     materializations.c.job_id.in_(each_of("jobs")),
-    ~exists(
-        select(_newer.c.id).where(
-            _newer.c.source_hash == materializations.c.source_hash,
-            _newer.c.parser_name == materializations.c.parser_name,
-            _newer.c.sink_uri == materializations.c.sink_uri,
-            _newer.c.id > materializations.c.id,
-            _newer.c.job_id != materializations.c.job_id,
-            ~_would_be_undone(_newer),
-        )
-    ),
+    _not_read_since(_would_be_undone),
     exists(
         select(versions.c.id)
         .join(locations, locations.c.current_version_id == versions.c.id)
